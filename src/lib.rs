@@ -1,0 +1,11 @@
+//! Adds very many members to Amazon Chime SDK channels.
+//!
+//! The way of the data: a member list (`roster`) is staged into a ledger (`ledger`); the engine
+//! (`engine`) asks a pure scheduler (`schedule`) what to call next, lets the gate (`gate`) pay the
+//! rate limits, makes the call (`chime`) and settles its outcome in the ledger, from which the
+//! reports (`report`) are written. `job` strings these together into use cases; `sandbox` is a
+//! simulated service to rehearse against. A module uses only those named before it here:
+//! `model`, `schedule`, `gate`, `chime`, `sandbox`, `roster`, `ledger`, `report`, `engine`, `job`.
+
+pub mod chime;
+pub mod model;

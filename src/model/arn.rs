@@ -1,0 +1,303 @@
+//! Amazon Resource Names of app instances, users, bots and channels.
+//!
+//! Shapes: AWS, "Actions, resources, and condition keys for Amazon Chime" and the `ChimeArn`
+//! pattern of the service model.
+
+use std::fmt;
+
+/// Longest ARN the service takes, in characters (service model, `ChimeArn`).
+const MAX_ARN: usize = 1600;
+/// Longest `AppInstanceUserId`, in characters (service model, `UserId`).
+const MAX_USER_ID: usize = 64;
+
+/// Why a text is not the ARN that was wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArnError {
+    /// Not of the form `arn:partition:chime:region:account:resource`.
+    #[error("not an ARN (wanted arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)")]
+    Malformed,
+    /// Longer than the service takes.
+    #[error("longer than {MAX_ARN} characters")]
+    TooLong,
+    /// An ARN of another AWS service.
+    #[error("an ARN of the service `{0}`, not of chime")]
+    OtherService(String),
+    /// A Chime ARN, but of another kind of resource.
+    #[error("not the ARN of {wanted}")]
+    OtherResource {
+        /// What was wanted, with its article.
+        wanted: &'static str,
+    },
+    /// A user id the service does not take.
+    #[error("{0}")]
+    UserId(String),
+}
+
+/// Checks an `AppInstanceUserId`: 1 to 64 characters of `[A-Za-z0-9:\-_.@]`, a letter or digit at
+/// both ends (service model, `UserId`).
+///
+/// # Errors
+/// Says which rule is broken.
+pub fn check_user_id(id: &str) -> Result<(), ArnError> {
+    let reason = |text: String| Err(ArnError::UserId(text));
+    let bytes = id.as_bytes();
+    if bytes.is_empty() {
+        return reason("the user id is empty".into());
+    }
+    if let Some(bad) = id
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, ':' | '-' | '_' | '.' | '@'))
+    {
+        let shown: String = bad.escape_default().collect();
+        return reason(format!(
+            "`{shown}` cannot stand in a user id (letters, digits and : - _ . @ can)"
+        ));
+    }
+    if bytes.len() > MAX_USER_ID {
+        return reason(format!(
+            "the user id has {} characters, at most {MAX_USER_ID} are allowed",
+            bytes.len()
+        ));
+    }
+    let ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    if !ends(bytes.first()) || !ends(bytes.last()) {
+        return reason("a user id begins and ends with a letter or digit".into());
+    }
+    Ok(())
+}
+
+/// Splits a Chime ARN into its app instance part and the rest of its resource, without the slash.
+///
+/// `arn:aws:chime:us-east-1:1:app-instance/i/user/u` gives `(arn:…:app-instance/i, user/u)`.
+fn split(text: &str) -> Result<(&str, &str), ArnError> {
+    if text.len() > MAX_ARN {
+        return Err(ArnError::TooLong);
+    }
+    let mut fields = text.splitn(6, ':');
+    if fields.next() != Some("arn") {
+        return Err(ArnError::Malformed);
+    }
+    let in_field = |part: &str| {
+        part.len() <= 63
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+    };
+    let mut field = || {
+        fields
+            .next()
+            .filter(|part| !part.is_empty() && in_field(part))
+    };
+    let (Some(_partition), Some(service)) = (field(), field()) else {
+        return Err(ArnError::Malformed);
+    };
+    if service != "chime" {
+        return Err(ArnError::OtherService(service.to_owned()));
+    }
+    let (Some(_region), Some(_account)) = (field(), field()) else {
+        return Err(ArnError::Malformed);
+    };
+    let resource = fields.next().ok_or(ArnError::Malformed)?;
+    let instance = resource
+        .strip_prefix("app-instance/")
+        .ok_or(ArnError::Malformed)?;
+    let id = instance.split('/').next().unwrap_or_default();
+    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(ArnError::Malformed);
+    }
+    let rest = &instance[id.len()..];
+    let head = &text[..text.len() - rest.len()];
+    Ok((head, rest.strip_prefix('/').unwrap_or(rest)))
+}
+
+/// Whether a resource id (of a channel or bot) is one path segment of plain characters.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+}
+
+macro_rules! arn {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Reads the ARN.
+            ///
+            /// # Errors
+            /// Says how the text differs from what was wanted.
+            pub fn parse(text: &str) -> Result<Self, ArnError> {
+                Self::check(text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// Checks the text without keeping it; gives the ARN of its app instance.
+            ///
+            /// # Errors
+            /// As [`Self::parse`].
+            pub fn check(text: &str) -> Result<&str, ArnError> {
+                let (instance, rest) = split(text)?;
+                let check: fn(&str) -> Result<(), ArnError> = $check;
+                check(rest)?;
+                Ok(instance)
+            }
+
+            /// The ARN as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The ARN of the app instance it belongs to (of an app instance: itself).
+            #[must_use]
+            pub fn app_instance(&self) -> &str {
+                split(&self.0).map_or(&self.0, |(instance, _)| instance)
+            }
+
+            /// The AWS region named in the ARN.
+            #[must_use]
+            pub fn region(&self) -> &str {
+                self.0.split(':').nth(3).unwrap_or_default()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), &self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ArnError;
+            fn from_str(text: &str) -> Result<Self, ArnError> {
+                Self::parse(text)
+            }
+        }
+    };
+}
+
+arn!(
+    /// The ARN of an app instance: `arn:aws:chime:REGION:ACCOUNT:app-instance/ID`.
+    AppInstanceArn,
+    |rest| if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(ArnError::OtherResource { wanted: "an app instance" })
+    }
+);
+
+arn!(
+    /// The ARN of a channel: `…:app-instance/ID/channel/CHANNEL_ID`.
+    ChannelArn,
+    |rest| match rest.strip_prefix("channel/") {
+        Some(id) if is_id(id) => Ok(()),
+        _ => Err(ArnError::OtherResource { wanted: "a channel" }),
+    }
+);
+
+arn!(
+    /// The ARN of somebody who can be a member or bearer: an app instance user (`…/user/ID`) or
+    /// bot (`…/bot/ID`).
+    MemberArn,
+    |rest| match (rest.strip_prefix("user/"), rest.strip_prefix("bot/")) {
+        (Some(id), _) => check_user_id(id),
+        (_, Some(id)) if is_id(id) => Ok(()),
+        _ => Err(ArnError::OtherResource { wanted: "an app instance user or bot" }),
+    }
+);
+
+impl MemberArn {
+    /// Whether this is a bot, which the legacy API does not know.
+    #[must_use]
+    pub fn is_bot(&self) -> bool {
+        self.0[self.app_instance().len()..].starts_with("/bot/")
+    }
+}
+
+impl AppInstanceArn {
+    /// The ARN of the user with this id.
+    ///
+    /// # Errors
+    /// If the id is not one the service takes.
+    pub fn user(&self, id: &str) -> Result<MemberArn, ArnError> {
+        check_user_id(id)?;
+        Ok(MemberArn(format!("{}/user/{id}", self.0).into()))
+    }
+
+    /// The ARN of the channel with this id.
+    ///
+    /// # Errors
+    /// If the id is empty or holds a slash, a space or a control character.
+    pub fn channel(&self, id: &str) -> Result<ChannelArn, ArnError> {
+        ChannelArn::parse(&format!("{}/channel/{id}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/abc";
+
+    #[test]
+    fn a_member_names_its_app_instance_and_region() {
+        let member = MemberArn::parse(&format!("{INSTANCE}/user/ann@example.com")).unwrap();
+        assert_eq!(member.app_instance(), INSTANCE);
+        assert_eq!(member.region(), "us-east-1");
+        assert!(!member.is_bot());
+        assert!(
+            MemberArn::parse(&format!("{INSTANCE}/bot/b-1"))
+                .unwrap()
+                .is_bot()
+        );
+    }
+
+    #[test]
+    fn each_defect_has_its_reason() {
+        let cases = [
+            ("ann", "not an ARN"),
+            ("arn:aws:s3:::bucket", "service `s3`"),
+            ("arn:aws:chime:us-east-1:1:meeting/1", "not an ARN"),
+            (
+                &format!("{INSTANCE}/channel/c"),
+                "not the ARN of an app instance user",
+            ),
+            (&format!("{INSTANCE}/user/auth0|b"), "`|` cannot stand"),
+            (&format!("{INSTANCE}/user/-a"), "begins and ends"),
+            (
+                &format!("{INSTANCE}/user/{}", "a".repeat(65)),
+                "65 characters",
+            ),
+            (&format!("{INSTANCE}/user/"), "empty"),
+            (
+                &format!("{INSTANCE}/user/{}", "a".repeat(1600)),
+                "longer than 1600",
+            ),
+        ];
+        for (text, reason) in cases {
+            let error = MemberArn::parse(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn bare_ids_become_arns() {
+        let instance = AppInstanceArn::parse(INSTANCE).unwrap();
+        assert_eq!(
+            instance.user("u").unwrap().as_str(),
+            format!("{INSTANCE}/user/u")
+        );
+        assert_eq!(
+            instance.channel("c").unwrap().as_str(),
+            format!("{INSTANCE}/channel/c")
+        );
+        assert!(instance.channel("a/b").is_err());
+        assert!(instance.user("a+b@example.com").is_err());
+    }
+}

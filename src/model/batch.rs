@@ -1,0 +1,74 @@
+//! The members of one call.
+
+use std::collections::HashSet;
+
+use super::{MemberArn, quota};
+
+/// 1 to 100 distinct members: what one `BatchCreateChannelMembership` call may carry.
+///
+/// The SDK sends empty and oversized lists without complaint, and what the service makes of the
+/// same member twice is undocumented; so neither can be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch(Vec<MemberArn>);
+
+/// Why members are not a batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// No member.
+    #[error("a call needs at least one member")]
+    Empty,
+    /// More than 100 members.
+    #[error("a call takes at most {} members, not {found}", quota::MEMBERS_PER_CALL, found = .0)]
+    TooMany(usize),
+    /// The same member twice.
+    #[error("the same member twice in one call")]
+    Repeated,
+}
+
+impl Batch {
+    /// Makes a batch.
+    ///
+    /// # Errors
+    /// If there are none, more than 100, or the same one twice.
+    pub fn new(members: Vec<MemberArn>) -> Result<Self, BatchError> {
+        if members.is_empty() {
+            return Err(BatchError::Empty);
+        }
+        if members.len() > quota::MEMBERS_PER_CALL {
+            return Err(BatchError::TooMany(members.len()));
+        }
+        let mut seen = HashSet::with_capacity(members.len());
+        if !members.iter().all(|member| seen.insert(member)) {
+            return Err(BatchError::Repeated);
+        }
+        Ok(Self(members))
+    }
+
+    /// The members, in the order they are sent.
+    #[must_use]
+    pub fn members(&self) -> &[MemberArn] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(n: usize) -> Vec<MemberArn> {
+        (0..n)
+            .map(|i| {
+                MemberArn::parse(&format!("arn:aws:chime:r:1:app-instance/i/user/u{i}")).unwrap()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn holds_one_to_a_hundred_distinct_members() {
+        assert_eq!(Batch::new(members(0)), Err(BatchError::Empty));
+        assert_eq!(Batch::new(members(101)), Err(BatchError::TooMany(101)));
+        assert_eq!(Batch::new(members(100)).unwrap().members().len(), 100);
+        let twice = [members(2), members(1)].concat();
+        assert_eq!(Batch::new(twice), Err(BatchError::Repeated));
+    }
+}

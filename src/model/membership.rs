@@ -1,0 +1,88 @@
+//! How a member is added to a channel.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The `Type` of a membership.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MembershipType {
+    /// Listed for all members.
+    #[default]
+    Default,
+    /// Only moderators add them; left out of a default listing.
+    Hidden,
+}
+
+impl MembershipType {
+    /// The service's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "DEFAULT",
+            Self::Hidden => "HIDDEN",
+        }
+    }
+}
+
+impl fmt::Display for MembershipType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for MembershipType {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("DEFAULT") {
+            Ok(Self::Default)
+        } else if text.eq_ignore_ascii_case("HIDDEN") {
+            Ok(Self::Hidden)
+        } else {
+            Err("the type is DEFAULT or HIDDEN".to_owned())
+        }
+    }
+}
+
+/// The id of a sub-channel of an elastic channel: 1 to 128 of `[-_a-zA-Z0-9]` (service model,
+/// `SubChannelId`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct SubChannelId(Box<str>);
+
+/// A text that is no sub-channel id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a sub-channel id has 1 to 128 letters, digits, - or _")]
+pub struct SubChannelIdError;
+
+impl SubChannelId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SubChannelId {
+    type Err = SubChannelIdError;
+    fn from_str(text: &str) -> Result<Self, SubChannelIdError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(SubChannelIdError)
+        }
+    }
+}
+
+/// How members are added: what all members of one call share beside the channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Membership {
+    /// The membership's type.
+    pub membership_type: MembershipType,
+    /// For moderators of an elastic channel: which sub-channel.
+    pub sub_channel: Option<SubChannelId>,
+}

@@ -1,0 +1,20 @@
+//! Values of the domain: what a member, a channel, a call and an outcome are.
+//!
+//! Promises: every value is valid by construction. Must not: know of time, I/O, or any library
+//! that performs them.
+
+mod arn;
+mod batch;
+mod call;
+mod limits;
+mod membership;
+mod outcome;
+mod tally;
+
+pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
+pub use batch::{Batch, BatchError};
+pub use call::{AddMembers, MemberError, Refusal, RefusalKind, Reply};
+pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
+pub use membership::{Membership, MembershipType, SubChannelId, SubChannelIdError};
+pub use outcome::{Outcome, RunState};
+pub use tally::Tally;

@@ -1,0 +1,91 @@
+//! How a row, and a run, can end.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The verdict on one row of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The service listed the member as added.
+    Added,
+    /// The service answered that the member was in the channel already.
+    AlreadyMember,
+    /// The service refused the member for good, or for as many attempts as allowed.
+    Failed,
+    /// The row itself is defective; it was never sent.
+    Invalid,
+    /// The same channel and member as an earlier row; only the first is sent.
+    Duplicate,
+    /// Sent, but the service never said what became of it.
+    Unconfirmed,
+    /// Not settled when the run stopped.
+    NotAttempted,
+}
+
+impl Outcome {
+    /// All, in the order of the reports.
+    pub const ALL: [Self; 7] = [
+        Self::Added,
+        Self::AlreadyMember,
+        Self::Failed,
+        Self::Invalid,
+        Self::Duplicate,
+        Self::Unconfirmed,
+        Self::NotAttempted,
+    ];
+
+    /// The word used in reports and in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::AlreadyMember => "already_member",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+            Self::Duplicate => "duplicate",
+            Self::Unconfirmed => "unconfirmed",
+            Self::NotAttempted => "not_attempted",
+        }
+    }
+
+    /// Whether the member is in the channel, as far as the service said.
+    #[must_use]
+    pub fn is_in(self) -> bool {
+        matches!(self, Self::Added | Self::AlreadyMember)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Under way, or killed while it was.
+    Running,
+    /// Every row has its final verdict.
+    Finished,
+    /// Stopped by a signal; can be resumed.
+    Interrupted,
+    /// Stopped by what it met; can be resumed.
+    Aborted,
+}
+
+impl RunState {
+    /// The word used in reports and in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+            Self::Aborted => "aborted",
+        }
+    }
+}

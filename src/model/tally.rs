@@ -1,0 +1,38 @@
+//! Rows counted by outcome.
+
+use super::Outcome;
+
+/// How many rows had each outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally([u64; 7]);
+
+impl Tally {
+    /// Counts `n` rows of this outcome.
+    pub fn add(&mut self, outcome: Outcome, n: u64) {
+        self.0[outcome as usize] += n;
+    }
+
+    /// Rows of this outcome.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize]
+    }
+
+    /// Rows of all outcomes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Rows whose member is in the channel.
+    #[must_use]
+    pub fn is_in(&self) -> u64 {
+        self.of(Outcome::Added) + self.of(Outcome::AlreadyMember)
+    }
+
+    /// The accounting identity: the outcomes add up to the rows read.
+    #[must_use]
+    pub fn accounts_for(&self, rows_read: u64) -> bool {
+        self.total() == rows_read
+    }
+}
