@@ -8,4 +8,6 @@
 //! `model`, `schedule`, `gate`, `chime`, `sandbox`, `roster`, `ledger`, `report`, `engine`, `job`.
 
 pub mod chime;
+pub mod gate;
 pub mod model;
+pub mod schedule;

@@ -6,6 +6,7 @@
 mod arn;
 mod batch;
 mod call;
+mod ids;
 mod limits;
 mod membership;
 mod outcome;
@@ -14,6 +15,7 @@ mod tally;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};
 pub use call::{AddMembers, MemberError, Refusal, RefusalKind, Reply};
+pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
 pub use membership::{Membership, MembershipType, SubChannelId, SubChannelIdError};
 pub use outcome::{Outcome, RunState};

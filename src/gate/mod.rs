@@ -1,0 +1,164 @@
+//! Pays a call's limits: its channel's, its bearer's, and the one over all.
+//!
+//! Promises: a call passes only if all three have room; what one limit has given is given back if
+//! another refuses, so nothing is paid for a call that is not made. Time is tokio's. Must not:
+//! wait, or choose what to call.
+
+mod clock;
+mod purse;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock as _, Reference as _};
+use governor::middleware::NoOpMiddleware;
+use governor::{Quota, RateLimiter};
+use tokio::time::Instant;
+
+use crate::model::{ChannelId, Limits};
+use clock::{TokioClock, TokioInstant};
+use purse::Purse;
+
+/// One limit, and what was paid for it.
+#[derive(Debug)]
+struct Limit {
+    limiter: RateLimiter<u32, Purse, TokioClock, NoOpMiddleware<TokioInstant>>,
+    purse: Purse,
+}
+
+impl Limit {
+    fn new(rate: f64, burst: u32, clock: &TokioClock) -> Self {
+        let interval = Duration::from_secs_f64(1.0 / rate).max(Duration::from_nanos(1));
+        let quota = Quota::with_period(interval)
+            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
+        let purse = Purse::default();
+        Self {
+            limiter: RateLimiter::new(quota, purse.clone(), clock.clone()),
+            purse,
+        }
+    }
+}
+
+/// Channels remembered before those at rest are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// Keeps the limits of one run. The only user of `governor`.
+#[derive(Debug)]
+pub struct Gate {
+    channel: Limit,
+    bearer: Limit,
+    total: Option<Limit>,
+    clock: TokioClock,
+}
+
+impl Gate {
+    /// A gate for these limits, all of them unused.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let clock = TokioClock::start();
+        // Bursts are undocumented. On a channel: none. Elsewhere 2, as the scheduler makes up
+        // for one late call.
+        Self {
+            channel: Limit::new(limits.channel_rate, 1, &clock),
+            bearer: Limit::new(limits.bearer_rate, 2, &clock),
+            total: limits.max_rate.map(|rate| Limit::new(rate, 2, &clock)),
+            clock,
+        }
+    }
+
+    /// Pays for one call now.
+    ///
+    /// # Errors
+    /// When it would be over a limit: the time from which it would not. Nothing is paid.
+    pub fn pay(&self, channel: ChannelId, bearer: usize) -> Result<(), Instant> {
+        if self.channel.purse.remembered() > REMEMBERED {
+            self.channel
+                .purse
+                .forget_due(self.clock.now().duration_since(TokioInstant::default()));
+        }
+        let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
+        let dues = [
+            (Some(&self.channel), channel.0),
+            (Some(&self.bearer), bearer),
+            (self.total.as_ref(), 0),
+        ];
+        let mut paid: Vec<&Limit> = Vec::with_capacity(dues.len());
+        for (limit, key) in dues {
+            let Some(limit) = limit else { continue };
+            if let Err(refused) = limit.limiter.check_key(&key) {
+                paid.into_iter().for_each(|limit| limit.purse.give_back());
+                return Err(self.clock.instant(refused.earliest_possible()));
+            }
+            paid.push(limit);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(channel: f64, bearer: f64, total: Option<f64>) -> Limits {
+        let limits = Limits::of_region("us-east-1");
+        Limits {
+            channel_rate: channel,
+            bearer_rate: bearer,
+            max_rate: total,
+            ..limits
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_call_a_second_on_a_channel() {
+        let gate = Gate::new(&limits(1.0, 10.0, None));
+        let start = Instant::now();
+        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+        assert_eq!(
+            gate.pay(ChannelId(0), 0),
+            Err(start + Duration::from_secs(1))
+        );
+        assert_eq!(gate.pay(ChannelId(1), 0), Ok(()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_refused_by_one_limit_costs_the_others_nothing() {
+        let gate = Gate::new(&limits(1.0, 1.0, None));
+        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+        assert_eq!(
+            gate.pay(ChannelId(1), 0),
+            Ok(()),
+            "a bearer may make up for one call"
+        );
+        assert!(gate.pay(ChannelId(2), 0).is_err());
+        assert_eq!(
+            gate.pay(ChannelId(2), 1),
+            Ok(()),
+            "the channel was not paid for the refused call"
+        );
+
+        let gate = Gate::new(&limits(1.0, 1.0, Some(1.0)));
+        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+        assert_eq!(gate.pay(ChannelId(1), 1), Ok(()));
+        assert!(gate.pay(ChannelId(2), 2).is_err());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(gate.pay(ChannelId(2), 2), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn channels_at_rest_are_forgotten_and_others_are_not() {
+        let gate = Gate::new(&limits(1.0, 1e6, None));
+        let many = u32::try_from(REMEMBERED).unwrap() + 2;
+        for channel in 0..many {
+            tokio::time::advance(Duration::from_micros(1)).await;
+            assert_eq!(gate.pay(ChannelId(channel), 0), Ok(()));
+        }
+        assert!(gate.pay(ChannelId(many - 1), 0).is_err());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(gate.pay(ChannelId(3), 0), Ok(()));
+        assert_eq!(gate.channel.purse.remembered(), 1);
+    }
+}

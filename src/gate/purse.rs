@@ -1,0 +1,64 @@
+//! governor's state, with the last payment kept so that it can be given back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+
+/// What each key (a channel's or bearer's number) has paid. Clones are the same purse: governor
+/// keeps one, the gate the other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Purse(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// governor's reading per key: when its next payment would be due at an even pace.
+    paid: HashMap<u32, Nanos>,
+    last: Option<(u32, Option<Nanos>)>,
+}
+
+impl Purse {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Undoes the last payment.
+    pub(super) fn give_back(&self) {
+        let mut inner = self.inner();
+        match inner.last.take() {
+            Some((key, Some(before))) => {
+                inner.paid.insert(key, before);
+            }
+            Some((key, None)) => {
+                inner.paid.remove(&key);
+            }
+            None => {}
+        }
+    }
+
+    /// Forgets keys whose payments are all due by now: they are as good as new.
+    pub(super) fn forget_due(&self, now: Nanos) {
+        self.inner().paid.retain(|_, due| *due > now);
+    }
+
+    /// Keys kept.
+    pub(super) fn remembered(&self) -> usize {
+        self.inner().paid.len()
+    }
+}
+
+impl StateStore for Purse {
+    type Key = u32;
+    fn measure_and_replace<T, F, E>(&self, key: &u32, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut inner = self.inner();
+        let before = inner.paid.get(key).copied();
+        let (answer, after) = f(before)?;
+        inner.paid.insert(*key, after);
+        inner.last = Some((*key, before));
+        Ok(answer)
+    }
+}

@@ -1,0 +1,117 @@
+//! Which channel is served next.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::model::ChannelId;
+
+/// What a channel has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Work {
+    /// When it may be called next.
+    pub(super) at: Duration,
+    /// When it may be called next with rows tried before; none if it has no such rows.
+    pub(super) again_at: Option<Duration>,
+    /// Calls it still needs.
+    pub(super) calls_left: u64,
+}
+
+/// The channels that have something to do: those that may be called, most calls left first
+/// (longest remaining first keeps the makespan at its lower bound), and those that may be later.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    places: Vec<Option<(Work, bool)>>,
+    ready: BTreeSet<(Reverse<u64>, ChannelId)>,
+    later: BTreeSet<(Duration, ChannelId)>,
+    again: BTreeSet<(Duration, ChannelId)>,
+}
+
+impl Agenda {
+    /// Puts a channel where its work belongs, or takes it off.
+    pub(super) fn place(&mut self, channel: ChannelId, work: Option<Work>) {
+        if self.places.len() <= channel.index() {
+            self.places.resize(channel.index() + 1, None);
+        }
+        if let Some((old, is_ready)) = self.places[channel.index()].take() {
+            if is_ready {
+                self.ready.remove(&(Reverse(old.calls_left), channel));
+            } else {
+                self.later.remove(&(old.at, channel));
+            }
+            if let Some(at) = old.again_at {
+                self.again.remove(&(at, channel));
+            }
+        }
+        if let Some(work) = work {
+            self.later.insert((work.at, channel));
+            if let Some(at) = work.again_at {
+                self.again.insert((at, channel));
+            }
+            self.places[channel.index()] = Some((work, false));
+        }
+    }
+
+    /// The channel to call now: the one with most calls left.
+    pub(super) fn longest(&mut self, now: Duration) -> Option<ChannelId> {
+        while let Some((at, channel)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
+            self.later.remove(&(at, channel));
+            if let Some((work, is_ready)) = &mut self.places[channel.index()] {
+                *is_ready = true;
+                self.ready.insert((Reverse(work.calls_left), channel));
+            }
+        }
+        self.ready.first().map(|(_, channel)| *channel)
+    }
+
+    /// The channel to call now with rows tried before: the one that waits longest.
+    pub(super) fn longest_waiting(&self, now: Duration) -> Option<ChannelId> {
+        self.again
+            .first()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, channel)| *channel)
+    }
+
+    /// When the next channel may be called that may not be now.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
+    /// When the next channel may be called with rows tried before.
+    pub(super) fn next_again(&self) -> Option<Duration> {
+        self.again.first().map(|(at, _)| *at)
+    }
+
+    /// Whether no channel has anything to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.later.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serves_the_longest_remaining_that_may_be_called() {
+        let mut agenda = Agenda::default();
+        let work = |at, calls_left| {
+            Some(Work {
+                at: Duration::from_secs(at),
+                again_at: None,
+                calls_left,
+            })
+        };
+        agenda.place(ChannelId(0), work(0, 1));
+        agenda.place(ChannelId(1), work(0, 5));
+        agenda.place(ChannelId(2), work(3, 9));
+        assert_eq!(agenda.longest(Duration::ZERO), Some(ChannelId(1)));
+        agenda.place(ChannelId(1), None);
+        assert_eq!(agenda.longest(Duration::ZERO), Some(ChannelId(0)));
+        assert_eq!(agenda.next_due(), Some(Duration::from_secs(3)));
+        assert_eq!(agenda.longest(Duration::from_secs(3)), Some(ChannelId(2)));
+        agenda.place(ChannelId(0), None);
+        agenda.place(ChannelId(2), None);
+        assert!(agenda.is_empty());
+    }
+}

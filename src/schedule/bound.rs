@@ -1,0 +1,91 @@
+//! The least time a job can take at the limits.
+
+use std::time::Duration;
+
+use crate::model::{Limits, quota};
+
+/// Which limit sets the bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// The calls of the largest channel.
+    Channel,
+    /// All calls over the bearers' rates.
+    Bearers,
+    /// All calls over `--max-rate`.
+    Total,
+}
+
+/// Calls needed, and the time they take at least.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LowerBound {
+    calls: u64,
+    largest: u64,
+}
+
+impl LowerBound {
+    /// Adds a channel with so many members.
+    pub fn add_channel(&mut self, members: u64) {
+        self.add_calls(members.div_ceil(quota::MEMBERS_PER_CALL as u64));
+    }
+
+    /// Adds a channel that needs so many calls.
+    pub fn add_calls(&mut self, calls: u64) {
+        self.calls += calls;
+        self.largest = self.largest.max(calls);
+    }
+
+    /// The fewest calls.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// The least time, and what sets it. The first call of each limit is free: it waits for none.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "call counts are far below 2^52")]
+    pub fn time(&self, limits: &Limits, bearers: usize) -> (Duration, Binding) {
+        let after_first = |calls: u64, rate: f64| calls.saturating_sub(1) as f64 / rate;
+        let channel = after_first(self.largest, limits.channel_rate);
+        let pool = after_first(self.calls, limits.bearer_rate * bearers.max(1) as f64);
+        let total = limits
+            .max_rate
+            .map_or(0.0, |rate| after_first(self.calls, rate));
+        let (seconds, binding) = if total > channel && total > pool {
+            (total, Binding::Total)
+        } else if pool > channel {
+            (pool, Binding::Bearers)
+        } else {
+            (channel, Binding::Channel)
+        };
+        (Duration::from_secs_f64(seconds), binding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_channel_or_the_bearers_bind() {
+        let limits = Limits::of_region("us-east-1");
+        let mut one = LowerBound::default();
+        one.add_channel(10_000);
+        assert_eq!(
+            one.time(&limits, 1),
+            (Duration::from_secs(99), Binding::Channel)
+        );
+
+        let mut many = LowerBound::default();
+        (0..200).for_each(|_| many.add_channel(1_000));
+        assert_eq!(many.calls(), 2_000);
+        assert_eq!(
+            many.time(&limits, 4),
+            (Duration::from_secs_f64(1999.0 / 40.0), Binding::Bearers)
+        );
+        let headroom = Limits {
+            max_rate: Some(5.0),
+            ..limits
+        };
+        assert_eq!(many.time(&headroom, 4).1, Binding::Total);
+    }
+}

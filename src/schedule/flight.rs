@@ -1,0 +1,114 @@
+//! A call from its order to its settlement.
+
+use std::time::Duration;
+
+use crate::model::{ChannelId, LaneId, Outcome, Refusal};
+
+/// A row on its way to a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    /// The row's number in the list.
+    pub row: u64,
+    /// Calls that carried it, other than those throttled as a whole.
+    pub attempts: u32,
+    /// Attempts that count against the limit: those split for another member's sake do not.
+    pub tries: u32,
+    /// Whether a call that carried it may have been applied unseen.
+    pub in_doubt: bool,
+}
+
+impl Ticket {
+    /// A row not tried yet.
+    #[must_use]
+    pub fn fresh(row: u64) -> Self {
+        Self {
+            row,
+            attempts: 0,
+            tries: 0,
+            in_doubt: false,
+        }
+    }
+}
+
+/// A call to make now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Which members may share it.
+    pub lane: LaneId,
+    /// On which channel.
+    pub channel: ChannelId,
+    /// By which bearer of the pool.
+    pub bearer: usize,
+    /// Rows tried before that it carries.
+    pub again: Vec<Ticket>,
+    /// How many fresh rows of the lane it carries besides.
+    pub fresh: usize,
+    /// A part of a refused call, which stays by itself.
+    pub part: bool,
+}
+
+/// A call under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flight {
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Its bearer.
+    pub bearer: usize,
+    /// When it was sent.
+    pub sent_at: Duration,
+    /// The rows it carries.
+    pub tickets: Vec<Ticket>,
+}
+
+/// What the service said of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberAnswer {
+    /// Listed as a member.
+    Added,
+    /// Listed with an error.
+    Error {
+        /// The code, verbatim.
+        code: String,
+        /// The service's words.
+        message: String,
+    },
+    /// In neither list, or in both.
+    Unclear,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// HTTP 200: one entry per ticket, in their order.
+    Members(Vec<MemberAnswer>),
+    /// Refused or lost as a whole.
+    Refused(Refusal),
+}
+
+/// What was decided for one row of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// The row, with its counts as they stand now.
+    pub ticket: Ticket,
+    /// The final outcome, or none: it will be tried again.
+    pub outcome: Option<Outcome>,
+    /// Whether this call counts as an attempt.
+    pub charged: bool,
+    /// The error code, if any.
+    pub code: Option<String>,
+    /// The service's words, if any.
+    pub message: Option<String>,
+}
+
+/// What was decided for a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// For each of its rows.
+    pub rulings: Vec<Ruling>,
+    /// Lanes that are at their end: their rows not drawn yet fail with the same code and message.
+    pub closed: Vec<LaneId>,
+    /// Rows of other calls that waited in those lanes, or for proof that the bearer is allowed.
+    pub others: Vec<Ruling>,
+}

@@ -1,0 +1,27 @@
+//! Decisions: what to call next, what an answer means, when to try again, when to give up.
+//!
+//! Promises: everything here is a function of what it is told, the time included (a [`Duration`]
+//! since the run began). Must not: await, read a clock, do I/O, or use randomness that is not
+//! seeded.
+//!
+//! [`Duration`]: std::time::Duration
+
+mod agenda;
+mod bearers;
+mod bound;
+mod channel;
+mod delay;
+mod flight;
+mod scheduler;
+mod settle;
+mod stop;
+mod threshold;
+mod verdict;
+
+pub use bound::{Binding, LowerBound};
+pub use delay::RetryDelays;
+pub use flight::{Answer, Flight, MemberAnswer, Order, Ruling, Settlement, Ticket};
+pub use scheduler::{Scheduler, Settings, Step};
+pub use stop::Stop;
+pub use threshold::{FailureThreshold, ThresholdError};
+pub use verdict::{MemberVerdict, RefusalVerdict, member_verdict, refusal_verdict};
