@@ -1,0 +1,156 @@
+//! Calls and what was decided for their rows.
+
+use super::{Ledger, LedgerError, rows};
+use crate::model::{LaneId, Outcome, Refusal, RefusalKind};
+use crate::schedule::{Ruling, Ticket};
+
+/// How a row to be tried again is marked.
+pub(super) const AGAIN: &str = "again";
+
+/// A call about to leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Departure<'a> {
+    /// Whose members it carries.
+    pub lane: LaneId,
+    /// By whom.
+    pub bearer: &'a str,
+    /// The rows it carries, ascending.
+    pub rows: &'a [u64],
+    /// How many of them are sent for the first time.
+    pub fresh: usize,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// The ledger's word for a kind of refusal.
+fn word(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::BadRequest => "bad_request",
+        RefusalKind::LimitExceeded => "limit_exceeded",
+        RefusalKind::Unauthorized => "unauthorized",
+        RefusalKind::Forbidden => "forbidden",
+        RefusalKind::NotFound => "not_found",
+        RefusalKind::Throttled => "throttled",
+        RefusalKind::ServiceFailure => "service_failure",
+        RefusalKind::ServiceUnavailable => "service_unavailable",
+        RefusalKind::Lost => "lost",
+        RefusalKind::Unreachable => "unreachable",
+        RefusalKind::NoCredentials => "no_credentials",
+    }
+}
+
+/// A row that an earlier session left unsettled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Its lane.
+    pub lane: LaneId,
+    /// The row as it stands.
+    pub ticket: Ticket,
+}
+
+impl Ledger {
+    /// Notes a call that is about to leave. It may leave once this is committed.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn depart(&mut self, call: Departure<'_>) -> Result<i64, LedgerError> {
+        let rows = rows::encode(call.rows.iter().copied());
+        let values = (call.lane.0, call.bearer, rows, call.rows.len(), call.fresh, call.at);
+        self.write(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO call (lane, bearer, rows, members, fresh, sent_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .insert(values)
+        })
+    }
+
+    /// Notes what came of a call, and what was decided for its rows and, because of it, others'.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn settle(
+        &mut self,
+        call: i64,
+        at: i64,
+        refusal: Option<&Refusal>,
+        rulings: &[Ruling],
+        others: &[Ruling],
+    ) -> Result<(), LedgerError> {
+        self.write(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE call SET settled_at = ?2, refusal = ?3, code = ?4, message = ?5 WHERE id = ?1",
+                )?
+                .execute((
+                    call,
+                    at,
+                    refusal.map(|refusal| word(refusal.kind)),
+                    refusal.map(|refusal| &refusal.code),
+                    refusal.map(|refusal| &refusal.message),
+                ))?;
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO verdict (call, outcome, charged, in_doubt, code, message, first_row, last_row, rows)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?;
+            for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
+                let (Some(first), Some(last)) = (alike.first(), alike.last()) else { continue };
+                let whole = is_whole && others.is_empty();
+                let numbers = (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.ticket.row)));
+                insert.execute((
+                    call,
+                    first.outcome.map_or(AGAIN, Outcome::as_str),
+                    first.charged,
+                    first.ticket.in_doubt,
+                    &first.code,
+                    &first.message,
+                    first.ticket.row,
+                    last.ticket.row,
+                    numbers,
+                ))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that a lane is closed: its rows not sent fail with this refusal.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn close_lane(&mut self, lane: LaneId, refusal: &Refusal) -> Result<(), LedgerError> {
+        self.write(|connection| {
+            connection
+                .prepare_cached("UPDATE lane SET closed_code = ?2, closed_message = ?3 WHERE id = ?1")?
+                .execute((lane.0, &refusal.code, &refusal.message))
+        })?;
+        Ok(())
+    }
+}
+
+/// Rulings that say the same, each group in ascending order of rows; with whether it is all.
+fn groups(rulings: &[Ruling]) -> Vec<(Vec<&Ruling>, bool)> {
+    type Key<'a> = (Option<Outcome>, bool, bool, Option<&'a str>, Option<&'a str>);
+    let mut groups: Vec<(Key<'_>, Vec<&Ruling>)> = Vec::new();
+    for ruling in rulings {
+        let key: Key<'_> = (
+            ruling.outcome,
+            ruling.charged,
+            ruling.ticket.in_doubt,
+            ruling.code.as_deref(),
+            ruling.message.as_deref(),
+        );
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, alike)) => alike.push(ruling),
+            None => groups.push((key, vec![ruling])),
+        }
+    }
+    let is_whole = groups.len() == 1;
+    groups
+        .into_iter()
+        .map(|(_, mut alike)| {
+            alike.sort_unstable_by_key(|ruling| ruling.ticket.row);
+            (alike, is_whole)
+        })
+        .collect()
+}

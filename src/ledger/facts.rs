@@ -1,0 +1,85 @@
+//! What the ledger knows of the run as a whole.
+
+use rusqlite::OptionalExtension;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Ledger, LedgerError};
+
+/// Names of facts.
+pub mod fact {
+    /// The run's name, unique enough to tell runs apart.
+    pub const RUN_ID: &str = "run_id";
+    /// Where the run stands (`model::RunState`).
+    pub const STATE: &str = "state";
+    /// What was asked for: the job's settings.
+    pub const SETTINGS: &str = "settings";
+    /// How the list's records are read (`roster::Layout`).
+    pub const LAYOUT: &str = "layout";
+    /// The list's name, as given.
+    pub const LIST: &str = "list";
+    /// Key of the fingerprints, so that no list can be made to collide.
+    pub const KEY: &str = "fingerprint_key";
+    /// Counts kept while staging.
+    pub const STAGED: &str = "staged";
+    /// First start, UTC.
+    pub const STARTED_AT: &str = "started_at";
+    /// Last end, UTC.
+    pub const FINISHED_AT: &str = "finished_at";
+    /// Seconds under way, all sessions together.
+    pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
+    /// How many bearers share the work.
+    pub const BEARERS: &str = "bearers";
+    /// Fewest calls and least seconds, as they stood when the list was read.
+    pub const LOWER_BOUND: &str = "lower_bound";
+}
+
+/// Counts of staging.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Staged {
+    /// Rows taken from the list.
+    pub rows_read: u64,
+    /// Rows left out by a filter.
+    pub rows_left_out: u64,
+    /// Rows found defective.
+    pub invalid: u64,
+    /// Rows found to repeat an earlier one.
+    pub duplicate: u64,
+    /// Rows up to this page are in the queue.
+    pub queued_pages: u64,
+    /// Whether the whole list is read.
+    pub list_ended: bool,
+    /// Whether every suspected duplicate is settled, too.
+    pub complete: bool,
+}
+
+impl Ledger {
+    /// Writes a fact.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn set_fact(&mut self, name: &str, value: &impl Serialize) -> Result<(), LedgerError> {
+        let text = serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))?;
+        self.write(|connection| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
+                .execute((name, text))
+        })?;
+        Ok(())
+    }
+
+    /// Reads a fact; none if it was never written.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not of the type wanted.
+    pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
+        let text: Option<String> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+                .query_row([name], |row| row.get(0))
+                .optional()
+        })?;
+        text.map(|text| serde_json::from_str(&text).map_err(|error| self.damaged(format!("{name}: {error}"))))
+            .transpose()
+    }
+}

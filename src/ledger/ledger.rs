@@ -1,0 +1,192 @@
+//! The open ledger, and its transactions.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::queue::Queue;
+use super::suspects::Search;
+use super::{Staged, LedgerError, fact, schema};
+use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
+use crate::roster::Layout;
+
+/// How sure a commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk before it counts.
+    Full,
+    /// Left to the system: for tests and plans.
+    None,
+}
+
+/// SQLite's page cache, in KiB.
+const CACHE_KIB: i64 = 8 * 1024;
+
+/// A run's ledger, open for one owner.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) path: PathBuf,
+    connection: Connection,
+    in_transaction: bool,
+    pub(super) staged: Staged,
+    pub(super) layout: Layout,
+    pub(super) queue: Queue,
+    pub(super) search: Option<Search>,
+}
+
+impl Ledger {
+    /// Makes a new ledger for a list of this layout, readable by its owner alone.
+    ///
+    /// # Errors
+    /// If there is a file already, or it cannot be made.
+    pub fn create(path: &Path, durability: Durability, layout: &Layout) -> Result<Self, LedgerError> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path).map_err(|source| LedgerError::Io { path: path.to_owned(), source })?;
+        let connection = connect(path, durability)?;
+        schema::create(&connection).map_err(|source| sqlite(path, source))?;
+        let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
+        ledger.set_fact(fact::LAYOUT, layout)?;
+        ledger.set_fact(fact::KEY, &rand::random::<[u8; 16]>())?;
+        ledger.set_fact(fact::STAGED, &Staged::default())?;
+        ledger.commit()?;
+        Ok(ledger)
+    }
+
+    /// Opens a ledger that exists.
+    ///
+    /// # Errors
+    /// If it is not a ledger of this program's version, or damaged.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
+        if !path.is_file() {
+            let source = std::io::ErrorKind::NotFound.into();
+            return Err(LedgerError::Io { path: path.to_owned(), source });
+        }
+        let connection = connect(path, durability)?;
+        let objection = schema::objection(&connection).map_err(|source| sqlite(path, source))?;
+        if let Some(reason) = objection {
+            return Err(LedgerError::Foreign { path: path.to_owned(), reason });
+        }
+        let mut ledger = Self::over(path, connection, Layout::default(), Staged::default());
+        let missing = |ledger: &Self, name: &str| ledger.damaged(format!("{name} is missing"));
+        ledger.layout = ledger.fact(fact::LAYOUT)?.ok_or_else(|| missing(&ledger, fact::LAYOUT))?;
+        ledger.staged = ledger.fact(fact::STAGED)?.ok_or_else(|| missing(&ledger, fact::STAGED))?;
+        ledger.reopen_queue()?;
+        Ok(ledger)
+    }
+
+    fn over(path: &Path, connection: Connection, layout: Layout, staged: Staged) -> Self {
+        let (queue, search) = (Queue::default(), None);
+        Self { path: path.to_owned(), connection, in_transaction: false, staged, layout, queue, search }
+    }
+
+    /// The key of this ledger's fingerprints.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn key(&self) -> Result<[u8; 16], LedgerError> {
+        self.fact(fact::KEY)?.ok_or_else(|| self.damaged("the fingerprint key is missing"))
+    }
+
+    /// How the list's records are read.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Counts of staging.
+    #[must_use]
+    pub fn staged(&self) -> &Staged {
+        &self.staged
+    }
+
+    /// Makes everything since the last commit permanent.
+    ///
+    /// # Errors
+    /// If the disk does not take it: then none of it counts.
+    pub fn commit(&mut self) -> Result<(), LedgerError> {
+        if self.in_transaction {
+            self.in_transaction = false;
+            self.connection.execute_batch("COMMIT").map_err(|source| sqlite(&self.path, source))?;
+        }
+        Ok(())
+    }
+
+    /// A channel's ARN.
+    ///
+    /// # Errors
+    /// If it is not there or not an ARN.
+    pub fn channel_arn(&self, channel: ChannelId) -> Result<ChannelArn, LedgerError> {
+        let arn: String = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT arn FROM channel WHERE id = ?1")?
+                .query_row([channel.0], |row| row.get(0))
+        })?;
+        ChannelArn::parse(&arn).map_err(|error| self.damaged(format!("channel {}: {error}", channel.0)))
+    }
+
+    /// The channel of a lane, and how its members are added.
+    ///
+    /// # Errors
+    /// If it is not there or makes no sense.
+    pub fn lane(&self, lane: LaneId) -> Result<(ChannelId, Membership), LedgerError> {
+        let (channel, kind, sub_channel): (u32, String, Option<String>) = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT channel, type, sub_channel FROM lane WHERE id = ?1")?
+                .query_row([lane.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        })?;
+        let damaged = || self.damaged(format!("lane {}", lane.0));
+        let membership = Membership {
+            membership_type: kind.parse().map_err(|_| damaged())?,
+            sub_channel: sub_channel.map(|id| id.parse()).transpose().map_err(|_| damaged())?,
+        };
+        Ok((ChannelId(channel), membership))
+    }
+
+    /// Runs a statement that writes, in the open transaction.
+    pub(super) fn write<T>(
+        &mut self,
+        statement: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let begin = if self.in_transaction { Ok(()) } else { self.connection.execute_batch("BEGIN IMMEDIATE") };
+        self.in_transaction = true;
+        begin.and_then(|()| statement(&self.connection)).map_err(|source| sqlite(&self.path, source))
+    }
+
+    /// Runs a statement that reads.
+    pub(super) fn read<T>(
+        &self,
+        statement: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        statement(&self.connection).map_err(|source| sqlite(&self.path, source))
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn damaged(&self, what: impl Into<String>) -> LedgerError {
+        LedgerError::Damaged { path: self.path.clone(), what: what.into() }
+    }
+}
+
+fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
+    let open = || {
+        let connection = Connection::open(path)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        let synchronous = if durability == Durability::Full { "FULL" } else { "OFF" };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        Ok(connection)
+    };
+    open().map_err(|source| sqlite(path, source))
+}
+
+fn sqlite(path: &Path, source: rusqlite::Error) -> LedgerError {
+    LedgerError::Sqlite { path: path.to_owned(), source }
+}

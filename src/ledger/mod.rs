@@ -1,0 +1,32 @@
+//! The ledger: one SQLite file that holds a run's list, its calls and their outcomes.
+//!
+//! Promises: what [`Ledger::commit`] has returned from survives the process, and the machine as
+//! far as the disk keeps its word; every report is a projection of it; memory does not grow with
+//! the list. Must not: call the service, or hold a secret.
+//!
+//! The list is staged in pages of [`PAGE_ROWS`](schema::PAGE_ROWS) records, the work queue in runs
+//! of rows of one lane, and verdicts per call, not per row: so a row costs its own text and little
+//! more, and a call of a hundred members costs two inserts. The views `member`, `sent`, `ruling`
+//! and `result` unfold this for any SQLite client; see `schema`.
+
+mod calls;
+mod error;
+mod facts;
+mod ledger;
+mod page;
+mod parcel;
+mod projection;
+mod queue;
+mod rows;
+mod schema;
+mod sieve;
+mod stager;
+mod suspects;
+
+pub use calls::{Departure, Unsettled};
+pub use error::LedgerError;
+pub use facts::{Staged, fact};
+pub use ledger::{Durability, Ledger};
+pub use parcel::{NewLane, Parcel};
+pub use projection::{Census, ResultRow};
+pub use stager::Stager;

@@ -1,0 +1,43 @@
+//! What the stager hands to the ledger: a stretch of the list, read and checked.
+
+use crate::model::{ChannelId, LaneId, MembershipType};
+
+/// A lane met for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLane {
+    /// Its channel.
+    pub channel: ChannelId,
+    /// How its members are added.
+    pub membership_type: MembershipType,
+    /// For moderators of an elastic channel.
+    pub sub_channel: Option<String>,
+}
+
+/// Whole pages of the list, and what became of their rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parcel {
+    /// Number and records of each page.
+    pub pages: Vec<(u64, String)>,
+    /// Channels met for the first time, numbered on from those before.
+    pub channels: Vec<String>,
+    /// Lanes met for the first time, numbered on from those before.
+    pub lanes: Vec<NewLane>,
+    /// Rows to send.
+    pub rows: Vec<(LaneId, u64)>,
+    /// Rows that may repeat an earlier one.
+    pub suspects: Vec<(LaneId, u64)>,
+    /// Rows that cannot be sent: number, column, reason.
+    pub defects: Vec<(u64, String, String)>,
+    /// Rows left out by a filter.
+    pub left_out: u64,
+    /// Bytes of the list read so far.
+    pub bytes_read: u64,
+}
+
+impl Parcel {
+    /// Rows taken: all but those left out.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        (self.rows.len() + self.suspects.len() + self.defects.len()) as u64
+    }
+}

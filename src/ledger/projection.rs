@@ -1,0 +1,306 @@
+//! The verdict of every row, in the order of the list.
+//!
+//! Verdicts are stored per call. To unfold them without holding the list, rows are taken in
+//! windows; for each window the verdicts that touch it are laid over one another, the last on top.
+
+use rusqlite::OptionalExtension;
+
+use super::calls::AGAIN;
+use super::page::{self, Fields};
+use super::schema::PAGE_ROWS;
+use super::{Ledger, LedgerError, rows};
+use crate::model::{Outcome, Tally};
+
+/// Pages in one window: about a million rows, some 12 MB.
+const WINDOW_PAGES: u64 = 1 << 14;
+
+/// One row of the list and its verdict.
+#[derive(Debug)]
+pub struct ResultRow<'a> {
+    /// Its number, from 1.
+    pub row: u64,
+    /// Its fields as they stood in the list.
+    pub record: &'a Fields<'a>,
+    /// The verdict.
+    pub outcome: Outcome,
+    /// The error code: the service's, or `Defect`, or `Duplicate`.
+    pub code: Option<String>,
+    /// The service's words, or the defect.
+    pub message: Option<String>,
+    /// Calls that carried it, other than those throttled or split as a whole.
+    pub attempts: u16,
+}
+
+/// What is known of all rows together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Rows by outcome.
+    pub tally: Tally,
+    /// Rows that took more than one attempt.
+    pub retried: u64,
+}
+
+/// Where a row's code and message stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Source {
+    #[default]
+    None,
+    Defect,
+    Duplicate,
+    Verdict(u32),
+    ClosedLane(u32),
+    Cut,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    outcome: Option<Outcome>,
+    source: Source,
+    attempts: u16,
+}
+
+/// The rows from one page to another, and what is known of them.
+struct Window {
+    first_row: u64,
+    states: Vec<State>,
+}
+
+impl Window {
+    fn last_row(&self) -> u64 {
+        self.first_row + self.states.len() as u64 - 1
+    }
+
+    fn update(&mut self, row: u64, change: impl FnOnce(&mut State)) {
+        let index = row.checked_sub(self.first_row).and_then(|index| usize::try_from(index).ok());
+        if let Some(state) = index.and_then(|index| self.states.get_mut(index)) {
+            change(state);
+        }
+    }
+}
+
+impl Ledger {
+    /// Gives every row taken from the list, in its order, with its verdict as it stands.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or whatever `each` gives.
+    pub fn project<E: From<LedgerError>>(
+        &self,
+        mut each: impl FnMut(&ResultRow<'_>) -> Result<(), E>,
+    ) -> Result<Census, E> {
+        let mut census = Census::default();
+        let mut words = Words { ledger: self, last: None };
+        let last_page: Option<u64> = self
+            .read(|connection| connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0)))?;
+        let pages = last_page.map_or(0, |last| last + 1);
+        for first_page in (0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX)) {
+            let window = self.window(first_page, (pages - first_page).min(WINDOW_PAGES))?;
+            self.project_window(&window, &mut words, &mut census, &mut each)?;
+        }
+        Ok(census)
+    }
+
+    fn project_window<E: From<LedgerError>>(
+        &self,
+        window: &Window,
+        words: &mut Words<'_>,
+        census: &mut Census,
+        each: &mut impl FnMut(&ResultRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sqlite = |source| LedgerError::Sqlite { path: self.path.clone(), source };
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached("SELECT id, records FROM page WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
+            .map_err(sqlite)?;
+        let range = ((window.first_row - 1) / PAGE_ROWS, (window.last_row() - 1) / PAGE_ROWS);
+        let mut pages = statement.query(range).map_err(sqlite)?;
+        while let Some(found) = pages.next().map_err(sqlite)? {
+            let id: u64 = found.get(0).map_err(sqlite)?;
+            let text: String = found.get(1).map_err(sqlite)?;
+            let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
+            for (index, record) in (0u64..).zip(&records) {
+                let Some(record) = record else { continue };
+                let row = id * PAGE_ROWS + index + 1;
+                let index = usize::try_from(row - window.first_row).unwrap_or(usize::MAX);
+                let state = window.states.get(index).copied().unwrap_or_default();
+                let outcome = state.outcome.unwrap_or(Outcome::NotAttempted);
+                let (code, message) = words.of(row, state.source)?;
+                census.tally.add(outcome, 1);
+                census.retried += u64::from(state.attempts > 1);
+                each(&ResultRow { row, record, outcome, code, message, attempts: state.attempts })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
+        let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
+        let mut window = Window { first_row: first_page * PAGE_ROWS + 1, states: vec![State::default(); size] };
+        self.lay_unsent(&mut window)?;
+        self.lay_closed_lanes(&mut window)?;
+        self.lay_verdicts(&mut window)?;
+        self.lay_cut_calls(&mut window)?;
+        Ok(window)
+    }
+
+    /// Defects and duplicates.
+    fn lay_unsent(&self, window: &mut Window) -> Result<(), LedgerError> {
+        let kinds = [
+            ("defect", Outcome::Invalid, Source::Defect),
+            ("duplicate", Outcome::Duplicate, Source::Duplicate),
+        ];
+        for (table, outcome, source) in kinds {
+            self.read(|connection| {
+                let query = format!("SELECT row FROM {table} WHERE row BETWEEN ?1 AND ?2");
+                let mut statement = connection.prepare_cached(&query)?;
+                let mut found = statement.query((window.first_row, window.last_row()))?;
+                while let Some(found) = found.next()? {
+                    window.update(found.get(0)?, |state| {
+                        *state = State { outcome: Some(outcome), source, attempts: 0 };
+                    });
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Rows of closed lanes failed, unless a verdict says otherwise.
+    fn lay_closed_lanes(&self, window: &mut Window) -> Result<(), LedgerError> {
+        let entries: Vec<(u32, String)> = self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT queue.lane, queue.rows FROM lane JOIN queue ON queue.lane = lane.id
+                     WHERE lane.closed_code IS NOT NULL",
+                )?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        for (lane, text) in entries {
+            for row in self.decode(&text)? {
+                window.update(row, |state| {
+                    *state =
+                        State { outcome: Some(Outcome::Failed), source: Source::ClosedLane(lane), attempts: 0 };
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn lay_verdicts(&self, window: &mut Window) -> Result<(), LedgerError> {
+        let connection = self.connection();
+        let sqlite = |source| LedgerError::Sqlite { path: self.path.clone(), source };
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT verdict.id, outcome, charged, in_doubt, call.refusal IS NOT NULL,
+                    coalesce(verdict.rows, call.rows)
+                 FROM verdict JOIN call ON call.id = verdict.call
+                 WHERE last_row >= ?1 AND first_row <= ?2 ORDER BY verdict.id",
+            )
+            .map_err(sqlite)?;
+        let mut found = statement.query((window.first_row, window.last_row())).map_err(sqlite)?;
+        while let Some(verdict) = found.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<(u32, String, bool, bool, bool, String)> {
+                Ok((verdict.get(0)?, verdict.get(1)?, verdict.get(2)?, verdict.get(3)?, verdict.get(4)?, verdict.get(5)?))
+            };
+            let (id, word, charged, in_doubt, refused, text) = read().map_err(sqlite)?;
+            let outcome = if word == AGAIN {
+                unsettled(in_doubt, refused)
+            } else {
+                Outcome::ALL
+                    .into_iter()
+                    .find(|outcome| outcome.as_str() == word)
+                    .ok_or_else(|| self.damaged(format!("verdict {id}")))?
+            };
+            for row in self.decode(&text)? {
+                window.update(row, |state| {
+                    state.outcome = Some(outcome);
+                    state.source = Source::Verdict(id);
+                    state.attempts = state.attempts.saturating_add(u16::from(charged));
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls that were under way when the process died: their rows are in doubt.
+    fn lay_cut_calls(&self, window: &mut Window) -> Result<(), LedgerError> {
+        let calls: Vec<String> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT rows FROM call WHERE settled_at IS NULL")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })?;
+        for text in calls {
+            for row in self.decode(&text)? {
+                window.update(row, |state| {
+                    state.outcome = Some(Outcome::Unconfirmed);
+                    state.source = Source::Cut;
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(&self, text: &str) -> Result<Vec<u64>, LedgerError> {
+        rows::decode(text).ok_or_else(|| self.damaged("a list of rows"))
+    }
+}
+
+/// What is said of a row that was sent and not settled, should the run end here.
+fn unsettled(in_doubt: bool, refused: bool) -> Outcome {
+    match (in_doubt, refused) {
+        (true, _) => Outcome::Unconfirmed,
+        // A call that was refused as a whole says nothing about its members.
+        (false, true) => Outcome::NotAttempted,
+        (false, false) => Outcome::Failed,
+    }
+}
+
+/// A code and a message.
+type Said = (Option<String>, Option<String>);
+
+/// Looks up codes and messages, many rows sharing one.
+struct Words<'a> {
+    ledger: &'a Ledger,
+    last: Option<(Source, Said)>,
+}
+
+impl Words<'_> {
+    fn of(&mut self, row: u64, source: Source) -> Result<Said, LedgerError> {
+        if let Some((_, said)) = self.last.as_ref().filter(|(last, _)| *last == source) {
+            return Ok(said.clone());
+        }
+        let ask = |query: &str, key: u64| -> Result<Said, LedgerError> {
+            self.ledger.read(|connection| {
+                let mut statement = connection.prepare_cached(query)?;
+                let said = statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                Ok(said.unwrap_or_default())
+            })
+        };
+        let said = match source {
+            Source::None => (None, None),
+            Source::Defect => {
+                return ask(
+                    "SELECT 'Defect', 'column `' || column_name || '`: ' || reason FROM defect WHERE row = ?1",
+                    row,
+                );
+            }
+            Source::Duplicate => {
+                return ask(
+                    "SELECT 'Duplicate', 'the same membership as row ' || of_row FROM duplicate WHERE row = ?1",
+                    row,
+                );
+            }
+            Source::Verdict(id) => ask("SELECT code, message FROM verdict WHERE id = ?1", u64::from(id))?,
+            Source::ClosedLane(lane) => {
+                ask("SELECT closed_code, closed_message FROM lane WHERE id = ?1", u64::from(lane))?
+            }
+            Source::Cut => (
+                Some("Interrupted".to_owned()),
+                Some("the run was cut off while the call was under way".to_owned()),
+            ),
+        };
+        self.last = Some((source, said.clone()));
+        Ok(said)
+    }
+}

@@ -1,0 +1,229 @@
+//! Staging rows, and drawing them again lane by lane.
+
+use rusqlite::OptionalExtension;
+
+use super::schema::PAGE_ROWS;
+use super::{Ledger, LedgerError, Parcel, fact, rows};
+use crate::model::LaneId;
+use crate::roster::Entry;
+
+/// Rows in one entry of the queue: a channel's next ten calls.
+const ENTRY_ROWS: usize = 1_000;
+/// Rows gathered before they are sorted by lane and written: few, large, sorted strokes keep the
+/// queue's tree cheap to write even over many channels.
+const MOST_GATHERED: usize = 1 << 20;
+/// The first rows are written at once, so that calls go out from the start.
+const FEWEST_GATHERED: usize = 1_024;
+
+/// The way from staged to drawn.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Staged rows that are not in the queue table yet.
+    gathered: Vec<(LaneId, u64)>,
+    /// Rows queued so far.
+    queued: usize,
+    next_seq: i64,
+    /// Per lane: where its next row stands.
+    cursors: Vec<Cursor>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Cursor {
+    seq: i64,
+    taken: usize,
+}
+
+impl Ledger {
+    /// Takes in a stretch of the list. Its rows can be drawn after [`queue`](Self::queue).
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn stage(&mut self, parcel: &Parcel) -> Result<(), LedgerError> {
+        self.write(|connection| {
+            let mut page = connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
+            for (id, records) in &parcel.pages {
+                page.execute((id, records))?;
+            }
+            let mut channel = connection.prepare_cached(
+                "INSERT INTO channel (id, arn) VALUES ((SELECT coalesce(max(id) + 1, 0) FROM channel), ?1)",
+            )?;
+            for arn in &parcel.channels {
+                channel.execute([arn])?;
+            }
+            let mut lane = connection.prepare_cached(
+                "INSERT INTO lane (id, channel, type, sub_channel)
+                 VALUES ((SELECT coalesce(max(id) + 1, 0) FROM lane), ?1, ?2, ?3)",
+            )?;
+            for new in &parcel.lanes {
+                lane.execute((new.channel.0, new.membership_type.as_str(), &new.sub_channel))?;
+            }
+            let mut suspect = connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
+            for (lane, row) in &parcel.suspects {
+                suspect.execute((row, lane.0))?;
+            }
+            let mut defect =
+                connection.prepare_cached("INSERT INTO defect (row, column_name, reason) VALUES (?1, ?2, ?3)")?;
+            for found in &parcel.defects {
+                defect.execute((found.0, &found.1, &found.2))?;
+            }
+            Ok(())
+        })?;
+        self.staged.rows_read += parcel.rows_read();
+        self.staged.rows_left_out += parcel.left_out;
+        self.staged.invalid += parcel.defects.len() as u64;
+        self.queue.gathered.extend_from_slice(&parcel.rows);
+        self.write_staged()
+    }
+
+    pub(super) fn write_staged(&mut self) -> Result<(), LedgerError> {
+        let staged = self.staged;
+        self.set_fact(fact::STAGED, &staged)
+    }
+
+    /// Whether enough rows are gathered to put them in the queue.
+    #[must_use]
+    pub fn should_queue(&self) -> bool {
+        let enough = (self.queue.queued / 2).clamp(FEWEST_GATHERED, MOST_GATHERED);
+        self.queue.gathered.len() >= enough
+    }
+
+    /// Puts the rows gathered in the queue: from now on they can be drawn. Gives how many, by lane.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn queue(&mut self) -> Result<Vec<(LaneId, u64)>, LedgerError> {
+        let mut gathered = std::mem::take(&mut self.queue.gathered);
+        gathered.sort_unstable();
+        self.queue.queued += gathered.len();
+        let mut seq = self.queue.next_seq;
+        let mut counts = Vec::new();
+        self.write(|connection| {
+            let mut insert = connection
+                .prepare_cached("INSERT INTO queue (lane, seq, count, rows) VALUES (?1, ?2, ?3, ?4)")?;
+            for lane_rows in gathered.chunk_by(|a, b| a.0 == b.0) {
+                let lane = lane_rows[0].0;
+                counts.push((lane, lane_rows.len() as u64));
+                for entry in lane_rows.chunks(ENTRY_ROWS) {
+                    let text = rows::encode(entry.iter().map(|(_, row)| *row));
+                    insert.execute((lane.0, seq, entry.len(), text))?;
+                    seq += 1;
+                }
+            }
+            Ok(())
+        })?;
+        self.queue.next_seq = seq;
+        gathered.clear();
+        self.queue.gathered = gathered;
+        self.staged.queued_pages = self.staged.rows_read.max(1).div_ceil(PAGE_ROWS);
+        self.write_staged()?;
+        Ok(counts)
+    }
+
+    /// Puts single rows in the queue: suspects found innocent.
+    pub(super) fn gather(&mut self, rows: impl IntoIterator<Item = (LaneId, u64)>) {
+        self.queue.gathered.extend(rows);
+    }
+
+    /// Draws the next rows of a lane, so many at most.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn draw(&mut self, lane: LaneId, most: usize) -> Result<Vec<u64>, LedgerError> {
+        if self.queue.cursors.len() <= lane.index() {
+            self.queue.cursors.resize(lane.index() + 1, Cursor::default());
+        }
+        let mut cursor = self.queue.cursors[lane.index()];
+        let mut drawn = Vec::with_capacity(most);
+        while drawn.len() < most {
+            let entry: Option<(i64, String)> = self.read(|connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT seq, rows FROM queue WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
+                    )?
+                    .query_row((lane.0, cursor.seq), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })?;
+            let Some((seq, text)) = entry else { break };
+            if seq != cursor.seq {
+                cursor = Cursor { seq, taken: 0 };
+            }
+            let rows = rows::decode(&text).ok_or_else(|| self.damaged(format!("queue entry {seq}")))?;
+            let end = rows.len().min(cursor.taken + most - drawn.len());
+            drawn.extend_from_slice(rows.get(cursor.taken..end).unwrap_or_default());
+            cursor.taken = end;
+            if end == rows.len() {
+                cursor = Cursor { seq: seq + 1, taken: 0 };
+            }
+        }
+        self.queue.cursors[lane.index()] = cursor;
+        Ok(drawn)
+    }
+
+    /// The entries of these rows, resolved from their records.
+    ///
+    /// # Errors
+    /// If a row is not there or does not resolve as it did when it was staged.
+    pub fn members(&self, rows: &[u64]) -> Result<Vec<crate::model::MemberArn>, LedgerError> {
+        let mut members = Vec::with_capacity(rows.len());
+        let mut entry = Entry::default();
+        let mut page: Option<(u64, String)> = None;
+        for row in rows {
+            let id = (row - 1) / PAGE_ROWS;
+            if page.as_ref().is_none_or(|(open, _)| *open != id) {
+                let records = self.read(|connection| {
+                    connection
+                        .prepare_cached("SELECT records FROM page WHERE id = ?1")?
+                        .query_row([id], |row| row.get(0))
+                })?;
+                page = Some((id, records));
+            }
+            let damaged = || self.damaged(format!("row {row}"));
+            let records = page.as_ref().map_or("", |(_, records)| records);
+            let record = super::page::record(records, (row - 1) % PAGE_ROWS).ok_or_else(damaged)?;
+            self.layout.resolve(&record, &mut entry).map_err(|_| damaged())?;
+            members.push(crate::model::MemberArn::parse(entry.member_arn()).map_err(|_| damaged())?);
+        }
+        Ok(members)
+    }
+
+    /// Finds the cursors again from what was drawn before.
+    pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
+        let (last, queued): (Option<i64>, usize) = self.read(|connection| {
+            connection.query_row("SELECT max(seq), coalesce(sum(count), 0) FROM queue", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })?;
+        self.queue.next_seq = last.map_or(0, |seq| seq + 1);
+        self.queue.queued = queued;
+        let drawn: Vec<(u32, usize)> = self.read(|connection| {
+            connection
+                .prepare("SELECT lane, sum(fresh) FROM call GROUP BY lane")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        for (lane, mut taken) in drawn {
+            let mut cursor = Cursor::default();
+            self.read(|connection| {
+                let mut entries =
+                    connection.prepare_cached("SELECT seq, count FROM queue WHERE lane = ?1 ORDER BY seq")?;
+                let mut entries = entries.query([lane])?;
+                while let Some(entry) = entries.next()? {
+                    let (seq, count): (i64, usize) = (entry.get(0)?, entry.get(1)?);
+                    if taken < count {
+                        cursor = Cursor { seq, taken };
+                        break;
+                    }
+                    taken -= count;
+                    cursor = Cursor { seq: seq + 1, taken: 0 };
+                }
+                Ok(())
+            })?;
+            let lane = LaneId(lane).index();
+            if self.queue.cursors.len() <= lane {
+                self.queue.cursors.resize(lane + 1, Cursor::default());
+            }
+            self.queue.cursors[lane] = cursor;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Reads the list into parcels: the part of staging that is computing, not storing, so that it
+//! can run on a thread of its own.
+
+use std::collections::HashMap;
+
+use super::parcel::{NewLane, Parcel};
+use super::schema::PAGE_ROWS;
+use super::sieve::{Fingerprint, Fingerprints, Sieve};
+use crate::model::{ChannelId, LaneId};
+use crate::roster::{Entry, Roster, RosterError, Row, Verdict};
+
+/// Pages in one parcel: some thousand rows, enough to make handing over cheap.
+const PARCEL_PAGES: usize = 32;
+
+/// A list on its way into the ledger.
+#[derive(Debug)]
+pub struct Stager {
+    roster: Roster,
+    row: Row,
+    prints: Fingerprints,
+    sieve: Sieve,
+    lanes: Lanes,
+    page: Vec<u8>,
+    parcel: Parcel,
+    rows: u64,
+    ended: bool,
+}
+
+impl Stager {
+    /// A stager of this list, with the ledger's key.
+    #[must_use]
+    pub fn new(roster: Roster, key: [u8; 16]) -> Self {
+        Self {
+            roster,
+            row: Row::default(),
+            prints: Fingerprints::new(key),
+            sieve: Sieve::new(None),
+            lanes: Lanes::default(),
+            page: Vec::new(),
+            parcel: Parcel::default(),
+            rows: 0,
+            ended: false,
+        }
+    }
+
+    /// The list's raw size in bytes, if known.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.roster.size()
+    }
+
+    /// The next stretch of the list; none at its end.
+    ///
+    /// # Errors
+    /// If the list cannot be read on.
+    pub fn parcel(&mut self) -> Result<Option<Parcel>, RosterError> {
+        while !self.ended && self.parcel.pages.len() < PARCEL_PAGES {
+            if self.roster.read(&mut self.row)? {
+                self.take();
+            } else {
+                self.ended = true;
+                self.end_page();
+            }
+        }
+        if self.parcel.pages.is_empty() {
+            return Ok(None);
+        }
+        if self.rows == PARCEL_PAGES as u64 * PAGE_ROWS && !self.ended {
+            self.size_sieve();
+        }
+        self.parcel.bytes_read = self.roster.bytes_read();
+        Ok(Some(std::mem::take(&mut self.parcel)))
+    }
+
+    /// After the first parcel the list's length can be told from its size; what is in the sieve
+    /// stays in it.
+    fn size_sieve(&mut self) {
+        let read = self.roster.bytes_read().max(1);
+        if let Some(size) = self.roster.size() {
+            self.sieve.expect(self.rows.saturating_mul(size / read + 1));
+        }
+    }
+
+    fn take(&mut self) {
+        self.rows += 1;
+        let number = self.row.number();
+        self.page.push(if self.page.is_empty() { b'[' } else { b',' });
+        match self.row.verdict() {
+            Verdict::LeftOut => {
+                self.page.extend_from_slice(b"null");
+                self.parcel.left_out += 1;
+            }
+            verdict => {
+                write_record(&mut self.page, self.row.fields());
+                match verdict {
+                    Verdict::Defect(defect) => {
+                        self.parcel.defects.push((number, defect.column.clone(), defect.reason.clone()));
+                    }
+                    Verdict::Take(entry) => {
+                        let membership = membership(&self.prints, entry);
+                        let lane = self.lanes.number(&self.prints, entry, &mut self.parcel);
+                        let seen = self.sieve.was_seen(membership);
+                        let rows = if seen { &mut self.parcel.suspects } else { &mut self.parcel.rows };
+                        rows.push((lane, number));
+                    }
+                    Verdict::LeftOut => {}
+                }
+            }
+        }
+        if number.is_multiple_of(PAGE_ROWS) {
+            self.end_page();
+        }
+    }
+
+    fn end_page(&mut self) {
+        if self.page.is_empty() {
+            return;
+        }
+        self.page.push(b']');
+        let records = String::from_utf8_lossy(&self.page).into_owned();
+        self.page.clear();
+        self.parcel.pages.push(((self.row.number() - 1) / PAGE_ROWS, records));
+    }
+}
+
+/// What makes two rows the same membership: channel, sub-channel and member. The type does not: a
+/// member cannot be in a channel in two ways.
+pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
+    prints.of(&[entry.channel_arn(), entry.sub_channel().unwrap_or_default(), entry.member_arn()])
+}
+
+/// The numbers given to channels and lanes so far.
+#[derive(Debug, Default)]
+struct Lanes {
+    channels: HashMap<Fingerprint, ChannelId>,
+    lanes: HashMap<Fingerprint, LaneId>,
+    last: Option<(Fingerprint, LaneId)>,
+}
+
+impl Lanes {
+    /// The number of the entry's lane; a new one, and a new channel, are noted in the parcel.
+    fn number(&mut self, prints: &Fingerprints, entry: &Entry, parcel: &mut Parcel) -> LaneId {
+        let (channel_arn, membership_type) = (entry.channel_arn(), entry.membership_type());
+        let sub_channel = entry.sub_channel();
+        let print = prints.of(&[channel_arn, membership_type.as_str(), sub_channel.unwrap_or_default()]);
+        if let Some((_, lane)) = self.last.filter(|(last, _)| *last == print) {
+            return lane;
+        }
+        let lane = self.lanes.get(&print).copied().unwrap_or_else(|| {
+            let next = ChannelId(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
+            let channel = *self.channels.entry(prints.of(&[channel_arn])).or_insert_with(|| {
+                parcel.channels.push(channel_arn.to_owned());
+                next
+            });
+            let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
+            parcel.lanes.push(NewLane { channel, membership_type, sub_channel: sub_channel.map(str::to_owned) });
+            self.lanes.insert(print, lane);
+            lane
+        });
+        self.last = Some((print, lane));
+        lane
+    }
+}
+
+/// Writes a record as a JSON array.
+fn write_record<'a>(page: &mut Vec<u8>, fields: impl Iterator<Item = &'a str>) {
+    page.push(b'[');
+    for (index, field) in fields.enumerate() {
+        if index > 0 {
+            page.push(b',');
+        }
+        // Writing a string to memory cannot fail.
+        let _ = serde_json::to_writer(&mut *page, field);
+    }
+    page.push(b']');
+}

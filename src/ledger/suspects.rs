@@ -1,0 +1,150 @@
+//! Settles which suspected rows really repeat an earlier one.
+//!
+//! Suspects are taken in windows, in the order of the list; for each window all rows up to its
+//! last are passed over once and the first row of each suspected membership noted. The search
+//! goes in steps, so that calls go on between them.
+
+use std::collections::HashMap;
+
+use super::page;
+use super::schema::PAGE_ROWS;
+use super::sieve::{Fingerprint, Fingerprints};
+use super::stager::membership;
+use super::{Ledger, LedgerError};
+use crate::model::LaneId;
+use crate::roster::Entry;
+
+/// Suspects settled in one pass over the list (about 20 MB).
+const WINDOW: usize = 400_000;
+/// Pages passed over in one step: some ten milliseconds.
+const STEP_PAGES: u64 = 128;
+
+/// A pass under way.
+#[derive(Debug)]
+pub(super) struct Search {
+    prints: Fingerprints,
+    suspects: Vec<(u64, LaneId, Fingerprint)>,
+    first_rows: HashMap<Fingerprint, u64>,
+    next_page: u64,
+}
+
+impl Ledger {
+    /// The whole list is staged: what is still suspected can be settled.
+    ///
+    /// # Errors
+    /// If it cannot be noted.
+    pub fn end_list(&mut self) -> Result<(), LedgerError> {
+        self.staged.list_ended = true;
+        self.write_staged()
+    }
+
+    /// One step of the search for duplicates. True when none is suspected any more: then every
+    /// row is queued, or settled.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read or written.
+    pub fn settle_suspects(&mut self) -> Result<bool, LedgerError> {
+        let Some(mut search) = self.search.take().map_or_else(|| self.begin_search(), |s| Ok(Some(s)))? else {
+            self.staged.complete = true;
+            self.write_staged()?;
+            return Ok(true);
+        };
+        if self.pass_over(&mut search)? {
+            self.conclude(search)?;
+        } else {
+            self.search = Some(search);
+        }
+        Ok(false)
+    }
+
+    fn begin_search(&self) -> Result<Option<Search>, LedgerError> {
+        let rows: Vec<(u64, u32)> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT row, lane FROM suspect ORDER BY row LIMIT ?1")?
+                .query_map([WINDOW], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let prints = Fingerprints::new(self.key()?);
+        let mut entry = Entry::default();
+        let mut suspects = Vec::with_capacity(rows.len());
+        let mut first_rows = HashMap::with_capacity(rows.len());
+        for in_page in rows.chunk_by(|a, b| (a.0 - 1) / PAGE_ROWS == (b.0 - 1) / PAGE_ROWS) {
+            let id = (in_page[0].0 - 1) / PAGE_ROWS;
+            let text = self.page(id)?;
+            let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
+            for (row, lane) in in_page {
+                let index = usize::try_from((row - 1) % PAGE_ROWS).unwrap_or_default();
+                let record = records.get(index).and_then(Option::as_ref);
+                let record = record.ok_or_else(|| self.damaged(format!("row {row}")))?;
+                if self.layout.resolve(record, &mut entry).is_ok() {
+                    let print = membership(&prints, &entry);
+                    first_rows.insert(print, *row);
+                    suspects.push((*row, LaneId(*lane), print));
+                }
+            }
+        }
+        // From the last suspect backwards the smallest row wins.
+        for (row, _, print) in suspects.iter().rev() {
+            first_rows.insert(*print, *row);
+        }
+        Ok(Some(Search { prints, suspects, first_rows, next_page: 0 }))
+    }
+
+    fn page(&self, id: u64) -> Result<String, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT records FROM page WHERE id = ?1")?
+                .query_row([id], |row| row.get(0))
+        })
+    }
+
+    /// Notes earlier rows of the suspected memberships; true when all that could be are noted.
+    fn pass_over(&self, search: &mut Search) -> Result<bool, LedgerError> {
+        let Some((last_suspect, ..)) = search.suspects.last() else { return Ok(true) };
+        let last_page = (last_suspect - 1) / PAGE_ROWS;
+        let end = (search.next_page + STEP_PAGES).min(last_page + 1);
+        let mut entry = Entry::default();
+        for id in search.next_page..end {
+            let text = self.page(id)?;
+            let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
+            for (index, record) in (0u64..).zip(records) {
+                let Some(record) = record else { continue };
+                if self.layout.resolve(&record, &mut entry).is_ok() {
+                    let row = id * PAGE_ROWS + index + 1;
+                    let print = membership(&search.prints, &entry);
+                    search.first_rows.entry(print).and_modify(|first| *first = row.min(*first));
+                }
+            }
+        }
+        search.next_page = end;
+        Ok(end > last_page)
+    }
+
+    fn conclude(&mut self, search: Search) -> Result<(), LedgerError> {
+        let Search { suspects, first_rows, .. } = search;
+        let mut innocent = Vec::new();
+        let mut duplicates = 0;
+        self.write(|connection| {
+            let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
+            let mut duplicate =
+                connection.prepare_cached("INSERT INTO duplicate (row, of_row) VALUES (?1, ?2)")?;
+            for (row, lane, print) in &suspects {
+                settle.execute([row])?;
+                match first_rows.get(print) {
+                    Some(first) if first < row => {
+                        duplicate.execute((row, first))?;
+                        duplicates += 1;
+                    }
+                    _ => innocent.push((*lane, *row)),
+                }
+            }
+            Ok(())
+        })?;
+        self.staged.duplicate += duplicates;
+        self.gather(innocent);
+        self.write_staged()
+    }
+}
