@@ -8,6 +8,9 @@
 //! `model`, `schedule`, `gate`, `chime`, `sandbox`, `roster`, `ledger`, `report`, `engine`, `job`.
 
 pub mod chime;
+pub mod engine;
 pub mod gate;
+pub mod ledger;
 pub mod model;
+pub mod roster;
 pub mod schedule;

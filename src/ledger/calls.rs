@@ -55,7 +55,14 @@ impl Ledger {
     /// If it cannot be written.
     pub fn depart(&mut self, call: Departure<'_>) -> Result<i64, LedgerError> {
         let rows = rows::encode(call.rows.iter().copied());
-        let values = (call.lane.0, call.bearer, rows, call.rows.len(), call.fresh, call.at);
+        let values = (
+            call.lane.0,
+            call.bearer,
+            rows,
+            call.rows.len(),
+            call.fresh,
+            call.at,
+        );
         self.write(|connection| {
             connection
                 .prepare_cached(
@@ -121,7 +128,9 @@ impl Ledger {
     pub fn close_lane(&mut self, lane: LaneId, refusal: &Refusal) -> Result<(), LedgerError> {
         self.write(|connection| {
             connection
-                .prepare_cached("UPDATE lane SET closed_code = ?2, closed_message = ?3 WHERE id = ?1")?
+                .prepare_cached(
+                    "UPDATE lane SET closed_code = ?2, closed_message = ?3 WHERE id = ?1",
+                )?
                 .execute((lane.0, &refusal.code, &refusal.message))
         })?;
         Ok(())
@@ -130,7 +139,13 @@ impl Ledger {
 
 /// Rulings that say the same, each group in ascending order of rows; with whether it is all.
 fn groups(rulings: &[Ruling]) -> Vec<(Vec<&Ruling>, bool)> {
-    type Key<'a> = (Option<Outcome>, bool, bool, Option<&'a str>, Option<&'a str>);
+    type Key<'a> = (
+        Option<Outcome>,
+        bool,
+        bool,
+        Option<&'a str>,
+        Option<&'a str>,
+    );
     let mut groups: Vec<(Key<'_>, Vec<&Ruling>)> = Vec::new();
     for ruling in rulings {
         let key: Key<'_> = (

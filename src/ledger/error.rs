@@ -54,8 +54,10 @@ impl LedgerError {
             },
             Self::Io { .. } => "choose a directory you may write to with --run-dir",
             Self::Foreign { .. } => "name a directory that chime-bulk made",
-            Self::Damaged { .. } => "restore the run directory from a copy, or start a new run: \
-                                     members added already will be reported as already_member",
+            Self::Damaged { .. } => {
+                "restore the run directory from a copy, or start a new run: \
+                                     members added already will be reported as already_member"
+            }
         };
         Some(hint.to_owned())
     }

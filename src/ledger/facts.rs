@@ -1,6 +1,6 @@
 //! What the ledger knows of the run as a whole.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -73,13 +73,18 @@ impl Ledger {
     /// # Errors
     /// If it cannot be read or is not of the type wanted.
     pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
-        let text: Option<String> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
-                .query_row([name], |row| row.get(0))
-                .optional()
-        })?;
-        text.map(|text| serde_json::from_str(&text).map_err(|error| self.damaged(format!("{name}: {error}"))))
-            .transpose()
+        let text = self.read(|connection| read(connection, name))?;
+        text.map(|text| {
+            serde_json::from_str(&text).map_err(|error| self.damaged(format!("{name}: {error}")))
+        })
+        .transpose()
     }
+}
+
+/// A fact's text.
+pub(super) fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
 }

@@ -4,10 +4,11 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use serde::de::DeserializeOwned;
 
 use super::queue::Queue;
 use super::suspects::Search;
-use super::{Staged, LedgerError, fact, schema};
+use super::{LedgerError, Staged, fact, facts, schema};
 use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
 use crate::roster::Layout;
 
@@ -40,12 +41,19 @@ impl Ledger {
     ///
     /// # Errors
     /// If there is a file already, or it cannot be made.
-    pub fn create(path: &Path, durability: Durability, layout: &Layout) -> Result<Self, LedgerError> {
+    pub fn create(
+        path: &Path,
+        durability: Durability,
+        layout: &Layout,
+    ) -> Result<Self, LedgerError> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path).map_err(|source| LedgerError::Io { path: path.to_owned(), source })?;
+        options.open(path).map_err(|source| LedgerError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         let connection = connect(path, durability)?;
         schema::create(&connection).map_err(|source| sqlite(path, source))?;
         let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
@@ -63,24 +71,37 @@ impl Ledger {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         if !path.is_file() {
             let source = std::io::ErrorKind::NotFound.into();
-            return Err(LedgerError::Io { path: path.to_owned(), source });
+            return Err(LedgerError::Io {
+                path: path.to_owned(),
+                source,
+            });
         }
         let connection = connect(path, durability)?;
         let objection = schema::objection(&connection).map_err(|source| sqlite(path, source))?;
         if let Some(reason) = objection {
-            return Err(LedgerError::Foreign { path: path.to_owned(), reason });
+            return Err(LedgerError::Foreign {
+                path: path.to_owned(),
+                reason,
+            });
         }
-        let mut ledger = Self::over(path, connection, Layout::default(), Staged::default());
-        let missing = |ledger: &Self, name: &str| ledger.damaged(format!("{name} is missing"));
-        ledger.layout = ledger.fact(fact::LAYOUT)?.ok_or_else(|| missing(&ledger, fact::LAYOUT))?;
-        ledger.staged = ledger.fact(fact::STAGED)?.ok_or_else(|| missing(&ledger, fact::STAGED))?;
+        let layout = stored(path, &connection, fact::LAYOUT)?;
+        let staged = stored(path, &connection, fact::STAGED)?;
+        let mut ledger = Self::over(path, connection, layout, staged);
         ledger.reopen_queue()?;
         Ok(ledger)
     }
 
     fn over(path: &Path, connection: Connection, layout: Layout, staged: Staged) -> Self {
         let (queue, search) = (Queue::default(), None);
-        Self { path: path.to_owned(), connection, in_transaction: false, staged, layout, queue, search }
+        Self {
+            path: path.to_owned(),
+            connection,
+            in_transaction: false,
+            staged,
+            layout,
+            queue,
+            search,
+        }
     }
 
     /// The key of this ledger's fingerprints.
@@ -88,7 +109,8 @@ impl Ledger {
     /// # Errors
     /// If it cannot be read.
     pub fn key(&self) -> Result<[u8; 16], LedgerError> {
-        self.fact(fact::KEY)?.ok_or_else(|| self.damaged("the fingerprint key is missing"))
+        self.fact(fact::KEY)?
+            .ok_or_else(|| self.damaged("the fingerprint key is missing"))
     }
 
     /// How the list's records are read.
@@ -110,7 +132,9 @@ impl Ledger {
     pub fn commit(&mut self) -> Result<(), LedgerError> {
         if self.in_transaction {
             self.in_transaction = false;
-            self.connection.execute_batch("COMMIT").map_err(|source| sqlite(&self.path, source))?;
+            self.connection
+                .execute_batch("COMMIT")
+                .map_err(|source| sqlite(&self.path, source))?;
         }
         Ok(())
     }
@@ -125,7 +149,8 @@ impl Ledger {
                 .prepare_cached("SELECT arn FROM channel WHERE id = ?1")?
                 .query_row([channel.0], |row| row.get(0))
         })?;
-        ChannelArn::parse(&arn).map_err(|error| self.damaged(format!("channel {}: {error}", channel.0)))
+        ChannelArn::parse(&arn)
+            .map_err(|error| self.damaged(format!("channel {}: {error}", channel.0)))
     }
 
     /// The channel of a lane, and how its members are added.
@@ -133,15 +158,19 @@ impl Ledger {
     /// # Errors
     /// If it is not there or makes no sense.
     pub fn lane(&self, lane: LaneId) -> Result<(ChannelId, Membership), LedgerError> {
-        let (channel, kind, sub_channel): (u32, String, Option<String>) = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT channel, type, sub_channel FROM lane WHERE id = ?1")?
-                .query_row([lane.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        })?;
+        let (channel, kind, sub_channel): (u32, String, Option<String>) =
+            self.read(|connection| {
+                connection
+                    .prepare_cached("SELECT channel, type, sub_channel FROM lane WHERE id = ?1")?
+                    .query_row([lane.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            })?;
         let damaged = || self.damaged(format!("lane {}", lane.0));
         let membership = Membership {
             membership_type: kind.parse().map_err(|_| damaged())?,
-            sub_channel: sub_channel.map(|id| id.parse()).transpose().map_err(|_| damaged())?,
+            sub_channel: sub_channel
+                .map(|id| id.parse())
+                .transpose()
+                .map_err(|_| damaged())?,
         };
         Ok((ChannelId(channel), membership))
     }
@@ -151,9 +180,15 @@ impl Ledger {
         &mut self,
         statement: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        let begin = if self.in_transaction { Ok(()) } else { self.connection.execute_batch("BEGIN IMMEDIATE") };
+        let begin = if self.in_transaction {
+            Ok(())
+        } else {
+            self.connection.execute_batch("BEGIN IMMEDIATE")
+        };
         self.in_transaction = true;
-        begin.and_then(|()| statement(&self.connection)).map_err(|source| sqlite(&self.path, source))
+        begin
+            .and_then(|()| statement(&self.connection))
+            .map_err(|source| sqlite(&self.path, source))
     }
 
     /// Runs a statement that reads.
@@ -168,8 +203,11 @@ impl Ledger {
         &self.connection
     }
 
-    pub(super) fn damaged(&self, what: impl Into<String>) -> LedgerError {
-        LedgerError::Damaged { path: self.path.clone(), what: what.into() }
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> LedgerError {
+        LedgerError::Damaged {
+            path: self.path.clone(),
+            what: what.into(),
+        }
     }
 }
 
@@ -179,7 +217,11 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerErro
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        let synchronous = if durability == Durability::Full { "FULL" } else { "OFF" };
+        let synchronous = if durability == Durability::Full {
+            "FULL"
+        } else {
+            "OFF"
+        };
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         Ok(connection)
@@ -187,6 +229,33 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerErro
     open().map_err(|source| sqlite(path, source))
 }
 
+/// A fact that every ledger has.
+fn stored<T: DeserializeOwned>(
+    path: &Path,
+    connection: &Connection,
+    name: &str,
+) -> Result<T, LedgerError> {
+    facts::read(connection, name)
+        .map_err(|source| sqlite(path, source))?
+        .map_or_else(
+            || {
+                Err(LedgerError::Damaged {
+                    path: path.to_owned(),
+                    what: format!("{name} is missing"),
+                })
+            },
+            |text| {
+                serde_json::from_str(&text).map_err(|error| LedgerError::Damaged {
+                    path: path.to_owned(),
+                    what: format!("{name}: {error}"),
+                })
+            },
+        )
+}
+
 fn sqlite(path: &Path, source: rusqlite::Error) -> LedgerError {
-    LedgerError::Sqlite { path: path.to_owned(), source }
+    LedgerError::Sqlite {
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -25,5 +25,14 @@ pub(super) fn record(page: &str, index: u64) -> Option<Fields<'_>> {
 /// All records of a page, those left out as none; none at all if the page is damaged.
 pub(super) fn records(page: &str) -> Option<Vec<Option<Fields<'_>>>> {
     let records: Vec<&RawValue> = serde_json::from_str(page).ok()?;
-    records.into_iter().map(|record| if record.get() == "null" { Some(None) } else { fields(record).map(Some) }).collect()
+    records
+        .into_iter()
+        .map(|record| {
+            if record.get() == "null" {
+                Some(None)
+            } else {
+                fields(record).map(Some)
+            }
+        })
+        .collect()
 }

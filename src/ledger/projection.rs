@@ -71,7 +71,9 @@ impl Window {
     }
 
     fn update(&mut self, row: u64, change: impl FnOnce(&mut State)) {
-        let index = row.checked_sub(self.first_row).and_then(|index| usize::try_from(index).ok());
+        let index = row
+            .checked_sub(self.first_row)
+            .and_then(|index| usize::try_from(index).ok());
         if let Some(state) = index.and_then(|index| self.states.get_mut(index)) {
             change(state);
         }
@@ -88,9 +90,13 @@ impl Ledger {
         mut each: impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<Census, E> {
         let mut census = Census::default();
-        let mut words = Words { ledger: self, last: None };
-        let last_page: Option<u64> = self
-            .read(|connection| connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0)))?;
+        let mut words = Words {
+            ledger: self,
+            last: None,
+        };
+        let last_page: Option<u64> = self.read(|connection| {
+            connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0))
+        })?;
         let pages = last_page.map_or(0, |last| last + 1);
         for first_page in (0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX)) {
             let window = self.window(first_page, (pages - first_page).min(WINDOW_PAGES))?;
@@ -106,12 +112,18 @@ impl Ledger {
         census: &mut Census,
         each: &mut impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sqlite = |source| LedgerError::Sqlite { path: self.path.clone(), source };
+        let sqlite = |source| LedgerError::Sqlite {
+            path: self.path.clone(),
+            source,
+        };
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached("SELECT id, records FROM page WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
             .map_err(sqlite)?;
-        let range = ((window.first_row - 1) / PAGE_ROWS, (window.last_row() - 1) / PAGE_ROWS);
+        let range = (
+            (window.first_row - 1) / PAGE_ROWS,
+            (window.last_row() - 1) / PAGE_ROWS,
+        );
         let mut pages = statement.query(range).map_err(sqlite)?;
         while let Some(found) = pages.next().map_err(sqlite)? {
             let id: u64 = found.get(0).map_err(sqlite)?;
@@ -126,7 +138,14 @@ impl Ledger {
                 let (code, message) = words.of(row, state.source)?;
                 census.tally.add(outcome, 1);
                 census.retried += u64::from(state.attempts > 1);
-                each(&ResultRow { row, record, outcome, code, message, attempts: state.attempts })?;
+                each(&ResultRow {
+                    row,
+                    record,
+                    outcome,
+                    code,
+                    message,
+                    attempts: state.attempts,
+                })?;
             }
         }
         Ok(())
@@ -134,7 +153,10 @@ impl Ledger {
 
     fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
         let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
-        let mut window = Window { first_row: first_page * PAGE_ROWS + 1, states: vec![State::default(); size] };
+        let mut window = Window {
+            first_row: first_page * PAGE_ROWS + 1,
+            states: vec![State::default(); size],
+        };
         self.lay_unsent(&mut window)?;
         self.lay_closed_lanes(&mut window)?;
         self.lay_verdicts(&mut window)?;
@@ -155,7 +177,11 @@ impl Ledger {
                 let mut found = statement.query((window.first_row, window.last_row()))?;
                 while let Some(found) = found.next()? {
                     window.update(found.get(0)?, |state| {
-                        *state = State { outcome: Some(outcome), source, attempts: 0 };
+                        *state = State {
+                            outcome: Some(outcome),
+                            source,
+                            attempts: 0,
+                        };
                     });
                 }
                 Ok(())
@@ -178,8 +204,11 @@ impl Ledger {
         for (lane, text) in entries {
             for row in self.decode(&text)? {
                 window.update(row, |state| {
-                    *state =
-                        State { outcome: Some(Outcome::Failed), source: Source::ClosedLane(lane), attempts: 0 };
+                    *state = State {
+                        outcome: Some(Outcome::Failed),
+                        source: Source::ClosedLane(lane),
+                        attempts: 0,
+                    };
                 });
             }
         }
@@ -188,7 +217,10 @@ impl Ledger {
 
     fn lay_verdicts(&self, window: &mut Window) -> Result<(), LedgerError> {
         let connection = self.connection();
-        let sqlite = |source| LedgerError::Sqlite { path: self.path.clone(), source };
+        let sqlite = |source| LedgerError::Sqlite {
+            path: self.path.clone(),
+            source,
+        };
         let mut statement = connection
             .prepare_cached(
                 "SELECT verdict.id, outcome, charged, in_doubt, call.refusal IS NOT NULL,
@@ -197,10 +229,19 @@ impl Ledger {
                  WHERE last_row >= ?1 AND first_row <= ?2 ORDER BY verdict.id",
             )
             .map_err(sqlite)?;
-        let mut found = statement.query((window.first_row, window.last_row())).map_err(sqlite)?;
+        let mut found = statement
+            .query((window.first_row, window.last_row()))
+            .map_err(sqlite)?;
         while let Some(verdict) = found.next().map_err(sqlite)? {
             let read = || -> rusqlite::Result<(u32, String, bool, bool, bool, String)> {
-                Ok((verdict.get(0)?, verdict.get(1)?, verdict.get(2)?, verdict.get(3)?, verdict.get(4)?, verdict.get(5)?))
+                Ok((
+                    verdict.get(0)?,
+                    verdict.get(1)?,
+                    verdict.get(2)?,
+                    verdict.get(3)?,
+                    verdict.get(4)?,
+                    verdict.get(5)?,
+                ))
             };
             let (id, word, charged, in_doubt, refused, text) = read().map_err(sqlite)?;
             let outcome = if word == AGAIN {
@@ -273,7 +314,9 @@ impl Words<'_> {
         let ask = |query: &str, key: u64| -> Result<Said, LedgerError> {
             self.ledger.read(|connection| {
                 let mut statement = connection.prepare_cached(query)?;
-                let said = statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                let said = statement
+                    .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
                 Ok(said.unwrap_or_default())
             })
         };
@@ -291,10 +334,14 @@ impl Words<'_> {
                     row,
                 );
             }
-            Source::Verdict(id) => ask("SELECT code, message FROM verdict WHERE id = ?1", u64::from(id))?,
-            Source::ClosedLane(lane) => {
-                ask("SELECT closed_code, closed_message FROM lane WHERE id = ?1", u64::from(lane))?
-            }
+            Source::Verdict(id) => ask(
+                "SELECT code, message FROM verdict WHERE id = ?1",
+                u64::from(id),
+            )?,
+            Source::ClosedLane(lane) => ask(
+                "SELECT closed_code, closed_message FROM lane WHERE id = ?1",
+                u64::from(lane),
+            )?,
             Source::Cut => (
                 Some("Interrupted".to_owned()),
                 Some("the run was cut off while the call was under way".to_owned()),

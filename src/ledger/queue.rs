@@ -87,6 +87,12 @@ impl Ledger {
         self.queue.gathered.len() >= enough
     }
 
+    /// Whether rows are gathered that are not in the queue.
+    #[must_use]
+    pub fn has_gathered(&self) -> bool {
+        !self.queue.gathered.is_empty()
+    }
+
     /// Puts the rows gathered in the queue: from now on they can be drawn. Gives how many, by lane.
     ///
     /// # Errors
@@ -98,8 +104,9 @@ impl Ledger {
         let mut seq = self.queue.next_seq;
         let mut counts = Vec::new();
         self.write(|connection| {
-            let mut insert = connection
-                .prepare_cached("INSERT INTO queue (lane, seq, count, rows) VALUES (?1, ?2, ?3, ?4)")?;
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO queue (lane, seq, count, rows) VALUES (?1, ?2, ?3, ?4)",
+            )?;
             for lane_rows in gathered.chunk_by(|a, b| a.0 == b.0) {
                 let lane = lane_rows[0].0;
                 counts.push((lane, lane_rows.len() as u64));
@@ -130,7 +137,9 @@ impl Ledger {
     /// If they cannot be read.
     pub fn draw(&mut self, lane: LaneId, most: usize) -> Result<Vec<u64>, LedgerError> {
         if self.queue.cursors.len() <= lane.index() {
-            self.queue.cursors.resize(lane.index() + 1, Cursor::default());
+            self.queue
+                .cursors
+                .resize(lane.index() + 1, Cursor::default());
         }
         let mut cursor = self.queue.cursors[lane.index()];
         let mut drawn = Vec::with_capacity(most);
@@ -147,12 +156,16 @@ impl Ledger {
             if seq != cursor.seq {
                 cursor = Cursor { seq, taken: 0 };
             }
-            let rows = rows::decode(&text).ok_or_else(|| self.damaged(format!("queue entry {seq}")))?;
+            let rows =
+                rows::decode(&text).ok_or_else(|| self.damaged(format!("queue entry {seq}")))?;
             let end = rows.len().min(cursor.taken + most - drawn.len());
             drawn.extend_from_slice(rows.get(cursor.taken..end).unwrap_or_default());
             cursor.taken = end;
             if end == rows.len() {
-                cursor = Cursor { seq: seq + 1, taken: 0 };
+                cursor = Cursor {
+                    seq: seq + 1,
+                    taken: 0,
+                };
             }
         }
         self.queue.cursors[lane.index()] = cursor;
@@ -180,8 +193,11 @@ impl Ledger {
             let damaged = || self.damaged(format!("row {row}"));
             let records = page.as_ref().map_or("", |(_, records)| records);
             let record = super::page::record(records, (row - 1) % PAGE_ROWS).ok_or_else(damaged)?;
-            self.layout.resolve(&record, &mut entry).map_err(|_| damaged())?;
-            members.push(crate::model::MemberArn::parse(entry.member_arn()).map_err(|_| damaged())?);
+            self.layout
+                .resolve(&record, &mut entry)
+                .map_err(|_| damaged())?;
+            members
+                .push(crate::model::MemberArn::parse(entry.member_arn()).map_err(|_| damaged())?);
         }
         Ok(members)
     }
@@ -189,9 +205,11 @@ impl Ledger {
     /// Finds the cursors again from what was drawn before.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
         let (last, queued): (Option<i64>, usize) = self.read(|connection| {
-            connection.query_row("SELECT max(seq), coalesce(sum(count), 0) FROM queue", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            connection.query_row(
+                "SELECT max(seq), coalesce(sum(count), 0) FROM queue",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
         })?;
         self.queue.next_seq = last.map_or(0, |seq| seq + 1);
         self.queue.queued = queued;
@@ -204,8 +222,8 @@ impl Ledger {
         for (lane, mut taken) in drawn {
             let mut cursor = Cursor::default();
             self.read(|connection| {
-                let mut entries =
-                    connection.prepare_cached("SELECT seq, count FROM queue WHERE lane = ?1 ORDER BY seq")?;
+                let mut entries = connection
+                    .prepare_cached("SELECT seq, count FROM queue WHERE lane = ?1 ORDER BY seq")?;
                 let mut entries = entries.query([lane])?;
                 while let Some(entry) = entries.next()? {
                     let (seq, count): (i64, usize) = (entry.get(0)?, entry.get(1)?);
@@ -214,7 +232,10 @@ impl Ledger {
                         break;
                     }
                     taken -= count;
-                    cursor = Cursor { seq: seq + 1, taken: 0 };
+                    cursor = Cursor {
+                        seq: seq + 1,
+                        taken: 0,
+                    };
                 }
                 Ok(())
             })?;

@@ -74,7 +74,8 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
 
 /// What keeps the file from being a ledger this program can use, if anything does.
 pub(super) fn objection(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let number =
+        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     if number("application_id")? != APPLICATION_ID {
         return Ok(Some("not a ledger of chime-bulk".to_owned()));
     }

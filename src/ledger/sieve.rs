@@ -50,8 +50,14 @@ pub(super) struct Sieve {
 impl Sieve {
     /// A sieve for about so many rows; more are fine.
     pub(super) fn new(expected: Option<u64>) -> Self {
-        let next_layer = expected.unwrap_or(FIRST_LAYER).clamp(FIRST_LAYER, LARGEST_LAYER);
-        Self { layers: Vec::new(), room: 0, next_layer }
+        let next_layer = expected
+            .unwrap_or(FIRST_LAYER)
+            .clamp(FIRST_LAYER, LARGEST_LAYER);
+        Self {
+            layers: Vec::new(),
+            room: 0,
+            next_layer,
+        }
     }
 
     /// So many rows are to be expected: the next layer is made for them.
@@ -61,15 +67,21 @@ impl Sieve {
 
     /// Notes a membership. True: it may have been noted before. False: it has not.
     pub(super) fn was_seen(&mut self, fingerprint: Fingerprint) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "half of the fingerprint is enough here")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "half of the fingerprint is enough here"
+        )]
         let hash = fingerprint as u64;
         if self.room == 0 {
             let size = usize::try_from(self.next_layer).unwrap_or(usize::MAX);
-            self.layers.push(BloomFilter::with_false_pos(FALSE_SUSPECTS).expected_items(size));
+            self.layers
+                .push(BloomFilter::with_false_pos(FALSE_SUSPECTS).expected_items(size));
             self.room = self.next_layer;
             self.next_layer = (self.next_layer * 2).min(LARGEST_LAYER);
         }
-        let Some((newest, older)) = self.layers.split_last_mut() else { return true };
+        let Some((newest, older)) = self.layers.split_last_mut() else {
+            return true;
+        };
         if older.iter().any(|layer| layer.contains_hash(hash)) || newest.insert_hash(hash) {
             return true;
         }
@@ -86,7 +98,9 @@ mod tests {
     fn what_was_seen_is_always_suspected_and_little_else() {
         let prints = Fingerprints::new([7; 16]);
         let mut sieve = Sieve::new(None);
-        let all: Vec<_> = (0..300_000).map(|n| prints.of(&["channel", &n.to_string()])).collect();
+        let all: Vec<_> = (0..300_000)
+            .map(|n| prints.of(&["channel", &n.to_string()]))
+            .collect();
         let wrongly = all.iter().filter(|print| sieve.was_seen(**print)).count();
         assert!(wrongly < 300_000 / 50, "{wrongly} wrongly suspected");
         assert!(all.iter().all(|print| sieve.was_seen(*print)));

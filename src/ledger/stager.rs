@@ -13,7 +13,6 @@ use crate::roster::{Entry, Roster, RosterError, Row, Verdict};
 const PARCEL_PAGES: usize = 32;
 
 /// A list on its way into the ledger.
-#[derive(Debug)]
 pub struct Stager {
     roster: Roster,
     row: Row,
@@ -84,7 +83,8 @@ impl Stager {
     fn take(&mut self) {
         self.rows += 1;
         let number = self.row.number();
-        self.page.push(if self.page.is_empty() { b'[' } else { b',' });
+        self.page
+            .push(if self.page.is_empty() { b'[' } else { b',' });
         match self.row.verdict() {
             Verdict::LeftOut => {
                 self.page.extend_from_slice(b"null");
@@ -94,13 +94,21 @@ impl Stager {
                 write_record(&mut self.page, self.row.fields());
                 match verdict {
                     Verdict::Defect(defect) => {
-                        self.parcel.defects.push((number, defect.column.clone(), defect.reason.clone()));
+                        self.parcel.defects.push((
+                            number,
+                            defect.column.clone(),
+                            defect.reason.clone(),
+                        ));
                     }
                     Verdict::Take(entry) => {
                         let membership = membership(&self.prints, entry);
                         let lane = self.lanes.number(&self.prints, entry, &mut self.parcel);
                         let seen = self.sieve.was_seen(membership);
-                        let rows = if seen { &mut self.parcel.suspects } else { &mut self.parcel.rows };
+                        let rows = if seen {
+                            &mut self.parcel.suspects
+                        } else {
+                            &mut self.parcel.rows
+                        };
                         rows.push((lane, number));
                     }
                     Verdict::LeftOut => {}
@@ -119,14 +127,20 @@ impl Stager {
         self.page.push(b']');
         let records = String::from_utf8_lossy(&self.page).into_owned();
         self.page.clear();
-        self.parcel.pages.push(((self.row.number() - 1) / PAGE_ROWS, records));
+        self.parcel
+            .pages
+            .push(((self.row.number() - 1) / PAGE_ROWS, records));
     }
 }
 
 /// What makes two rows the same membership: channel, sub-channel and member. The type does not: a
 /// member cannot be in a channel in two ways.
 pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
-    prints.of(&[entry.channel_arn(), entry.sub_channel().unwrap_or_default(), entry.member_arn()])
+    prints.of(&[
+        entry.channel_arn(),
+        entry.sub_channel().unwrap_or_default(),
+        entry.member_arn(),
+    ])
 }
 
 /// The numbers given to channels and lanes so far.
@@ -142,18 +156,29 @@ impl Lanes {
     fn number(&mut self, prints: &Fingerprints, entry: &Entry, parcel: &mut Parcel) -> LaneId {
         let (channel_arn, membership_type) = (entry.channel_arn(), entry.membership_type());
         let sub_channel = entry.sub_channel();
-        let print = prints.of(&[channel_arn, membership_type.as_str(), sub_channel.unwrap_or_default()]);
+        let print = prints.of(&[
+            channel_arn,
+            membership_type.as_str(),
+            sub_channel.unwrap_or_default(),
+        ]);
         if let Some((_, lane)) = self.last.filter(|(last, _)| *last == print) {
             return lane;
         }
         let lane = self.lanes.get(&print).copied().unwrap_or_else(|| {
             let next = ChannelId(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
-            let channel = *self.channels.entry(prints.of(&[channel_arn])).or_insert_with(|| {
-                parcel.channels.push(channel_arn.to_owned());
-                next
-            });
+            let channel = *self
+                .channels
+                .entry(prints.of(&[channel_arn]))
+                .or_insert_with(|| {
+                    parcel.channels.push(channel_arn.to_owned());
+                    next
+                });
             let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
-            parcel.lanes.push(NewLane { channel, membership_type, sub_channel: sub_channel.map(str::to_owned) });
+            parcel.lanes.push(NewLane {
+                channel,
+                membership_type,
+                sub_channel: sub_channel.map(str::to_owned),
+            });
             self.lanes.insert(print, lane);
             lane
         });

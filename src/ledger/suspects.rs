@@ -44,7 +44,11 @@ impl Ledger {
     /// # Errors
     /// If the ledger cannot be read or written.
     pub fn settle_suspects(&mut self) -> Result<bool, LedgerError> {
-        let Some(mut search) = self.search.take().map_or_else(|| self.begin_search(), |s| Ok(Some(s)))? else {
+        let Some(mut search) = self
+            .search
+            .take()
+            .map_or_else(|| self.begin_search(), |s| Ok(Some(s)))?
+        else {
             self.staged.complete = true;
             self.write_staged()?;
             return Ok(true);
@@ -90,7 +94,12 @@ impl Ledger {
         for (row, _, print) in suspects.iter().rev() {
             first_rows.insert(*print, *row);
         }
-        Ok(Some(Search { prints, suspects, first_rows, next_page: 0 }))
+        Ok(Some(Search {
+            prints,
+            suspects,
+            first_rows,
+            next_page: 0,
+        }))
     }
 
     fn page(&self, id: u64) -> Result<String, LedgerError> {
@@ -103,7 +112,9 @@ impl Ledger {
 
     /// Notes earlier rows of the suspected memberships; true when all that could be are noted.
     fn pass_over(&self, search: &mut Search) -> Result<bool, LedgerError> {
-        let Some((last_suspect, ..)) = search.suspects.last() else { return Ok(true) };
+        let Some((last_suspect, ..)) = search.suspects.last() else {
+            return Ok(true);
+        };
         let last_page = (last_suspect - 1) / PAGE_ROWS;
         let end = (search.next_page + STEP_PAGES).min(last_page + 1);
         let mut entry = Entry::default();
@@ -115,7 +126,10 @@ impl Ledger {
                 if self.layout.resolve(&record, &mut entry).is_ok() {
                     let row = id * PAGE_ROWS + index + 1;
                     let print = membership(&search.prints, &entry);
-                    search.first_rows.entry(print).and_modify(|first| *first = row.min(*first));
+                    search
+                        .first_rows
+                        .entry(print)
+                        .and_modify(|first| *first = row.min(*first));
                 }
             }
         }
@@ -124,7 +138,11 @@ impl Ledger {
     }
 
     fn conclude(&mut self, search: Search) -> Result<(), LedgerError> {
-        let Search { suspects, first_rows, .. } = search;
+        let Search {
+            suspects,
+            first_rows,
+            ..
+        } = search;
         let mut innocent = Vec::new();
         let mut duplicates = 0;
         self.write(|connection| {

@@ -107,8 +107,10 @@ pub struct Ruling {
 pub struct Settlement {
     /// For each of its rows.
     pub rulings: Vec<Ruling>,
-    /// Lanes that are at their end: their rows not drawn yet fail with the same code and message.
-    pub closed: Vec<LaneId>,
+    /// Lanes that are at their end, and why: their rows not drawn yet fail with the same words.
+    pub closed: Vec<(LaneId, Refusal)>,
+    /// How many rows not drawn yet those are.
+    pub unsent: u64,
     /// Rows of other calls that waited in those lanes, or for proof that the bearer is allowed.
     pub others: Vec<Ruling>,
 }

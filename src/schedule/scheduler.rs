@@ -137,17 +137,19 @@ impl Scheduler {
         lane
     }
 
-    /// So many more rows of the lane wait to be drawn. False if the lane is closed: they cannot
-    /// be sent.
-    pub fn stage(&mut self, lane: LaneId, rows: u64) -> bool {
+    /// So many more rows of the lane wait to be drawn. Gives how many of them failed at once,
+    /// because the lane is closed.
+    pub fn stage(&mut self, lane: LaneId, rows: u64) -> u64 {
         let state = &mut self.lanes[lane.index()];
         if state.closed {
-            return false;
+            self.settled += rows;
+            self.failures += rows;
+            return rows;
         }
         state.fresh += rows;
         let channel = state.channel;
         self.place(channel);
-        true
+        0
     }
 
     /// A row that an earlier session tried is to be tried again, at once.

@@ -20,7 +20,7 @@ impl Scheduler {
     pub fn settle(&mut self, now: Duration, flight: Flight, answer: Answer) -> Settlement {
         self.in_flight -= 1;
         let channel = flight.channel;
-        let mut settlement = match answer {
+        let settlement = match answer {
             Answer::Members(answers) => self.answered(now, &flight, answers),
             Answer::Refused(refusal) => self.refused(now, flight, refusal),
         };
@@ -33,17 +33,11 @@ impl Scheduler {
             self.settled += 1;
             self.failures += u64::from(!outcome.is_in());
         }
+        self.settled += settlement.unsent;
+        self.failures += settlement.unsent;
         self.judge_failures();
-        settlement.closed.sort_unstable();
         self.place(channel);
         settlement
-    }
-
-    /// Rows of closed lanes that were never sent failed too.
-    pub fn failed_unsent(&mut self, rows: u64) {
-        self.settled += rows;
-        self.failures += rows;
-        self.judge_failures();
     }
 
     fn judge_failures(&mut self) {
@@ -278,8 +272,10 @@ impl Scheduler {
                     },
                     refusal,
                 );
-                settlement.closed = rest.closed;
-                settlement.others = rest.others;
+                settlement = Settlement {
+                    rulings: settlement.rulings,
+                    ..rest
+                };
             }
             return settlement;
         }
@@ -333,11 +329,12 @@ impl Scheduler {
             let state = &mut self.lanes[lane.index()];
             if !state.closed {
                 self.waiting -= state.waiting.len();
+                settlement.unsent += state.fresh;
                 let rest = state.close();
                 settlement
                     .others
                     .extend(rest.into_iter().map(|ticket| uncharged(failed(ticket))));
-                settlement.closed.push(lane);
+                settlement.closed.push((lane, refusal.clone()));
             }
         }
         settlement
@@ -353,6 +350,7 @@ impl Scheduler {
                 .filter(|ruling| ruling.outcome.is_some());
             settlement.others.extend(settled.chain(found.others));
             settlement.closed.extend(found.closed);
+            settlement.unsent += found.unsent;
             self.place(flight.channel);
         }
     }

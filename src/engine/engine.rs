@@ -1,0 +1,437 @@
+//! The loop: gather what happened, decide, write, commit, act, wait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::event::{Event, Watch};
+use super::feed::{Command, Feed};
+use super::reconcile::reconcile;
+use crate::chime::Chime;
+use crate::gate::Gate;
+use crate::ledger::{Departure, Ledger, LedgerError, Parcel};
+use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally};
+use crate::roster::RosterError;
+use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Stop, Ticket};
+
+/// Calls ordered in one turn: bounds what one commit holds.
+const ORDERS_PER_TURN: usize = 64;
+/// Parcels and answers taken in one turn: the same.
+const NEWS_PER_TURN: usize = 64;
+
+/// What a run needs.
+pub struct Setup {
+    /// Where everything is written.
+    pub ledger: Ledger,
+    /// Decides.
+    pub scheduler: Scheduler,
+    /// Keeps the limits.
+    pub gate: Gate,
+    /// The service.
+    pub service: Arc<dyn Chime>,
+    /// In whose names calls are made.
+    pub bearers: Vec<MemberArn>,
+    /// The list.
+    pub feed: Feed,
+    /// Commands from outside.
+    pub commands: mpsc::Receiver<Command>,
+    /// The wall clock at the start, in milliseconds since 1970.
+    pub epoch_millis: i64,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// Nothing is left to do.
+    Finished,
+    /// Told to stop from outside.
+    Interrupted,
+    /// Stopped for a reason of the service's.
+    Stopped(Stop),
+    /// The list could not be read to its end.
+    ListBroken(RosterError),
+}
+
+/// What ends a run at once: without its ledger it must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A call's work panicked.
+    #[error("a call broke off: {0}")]
+    Broken(String),
+}
+
+/// A call's answer, when it is back.
+struct Landed {
+    call: i64,
+    members: Vec<MemberArn>,
+    answer: Result<Reply, Refusal>,
+}
+
+/// A call written to the ledger and not sent yet.
+struct Ready {
+    call: i64,
+    request: AddMembers,
+}
+
+/// What the loop waits for.
+enum News {
+    Landed(Landed),
+    Parcel(Result<Parcel, RosterError>),
+    ListEnd,
+    Command(Command),
+    Due,
+}
+
+/// A run under way.
+pub struct Engine<'w> {
+    setup: Setup,
+    watch: &'w mut dyn Watch,
+    start: Instant,
+    calls: JoinSet<Landed>,
+    flights: HashMap<i64, Flight>,
+    /// To be told once it is committed.
+    events: Vec<Event>,
+    list_broken: Option<RosterError>,
+    interrupted: bool,
+}
+
+impl<'w> Engine<'w> {
+    /// An engine at the start of a run.
+    pub fn new(setup: Setup, watch: &'w mut dyn Watch) -> Self {
+        Self {
+            setup,
+            watch,
+            start: Instant::now(),
+            calls: JoinSet::new(),
+            flights: HashMap::new(),
+            events: Vec::new(),
+            list_broken: None,
+            interrupted: false,
+        }
+    }
+
+    /// Runs to the end. Gives the ledger back for the reports.
+    ///
+    /// # Errors
+    /// If the ledger fails. Calls under way are then given up; they stand in the ledger as sent.
+    pub async fn run(mut self) -> Result<(Ledger, Ending), EngineError> {
+        let mut news = Vec::new();
+        loop {
+            self.at_hand(&mut news)?;
+            let mut halted = false;
+            for news in news.drain(..) {
+                halted |= self.take(news)?;
+            }
+            if halted {
+                self.give_up_calls()?;
+            }
+            let searching = self.search_duplicates()?;
+            let (ready, step) = self.order()?;
+            self.setup.ledger.commit()?;
+            ready.into_iter().for_each(|ready| self.send(ready));
+            for event in self.events.drain(..) {
+                self.watch.event(&event);
+            }
+            match step {
+                Step::Done => break,
+                Step::Wait(_) if !searching => {}
+                _ => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            }
+            let Step::Wait(until) = step else { continue };
+            news.push(self.wait(until).await?);
+        }
+        let ending = match (self.list_broken, self.setup.scheduler.stopped()) {
+            (_, Some(stop)) => Ending::Stopped(stop.clone()),
+            (Some(error), _) => Ending::ListBroken(error),
+            _ if self.interrupted => Ending::Interrupted,
+            _ => Ending::Finished,
+        };
+        Ok((self.setup.ledger, ending))
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn millis(&self) -> i64 {
+        let since = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
+        self.setup.epoch_millis.saturating_add(since)
+    }
+
+    /// Everything that has happened by now, without waiting.
+    fn at_hand(&mut self, news: &mut Vec<News>) -> Result<(), EngineError> {
+        while let Some(landed) = self.calls.try_join_next() {
+            news.push(News::Landed(landed.map_err(broken)?));
+        }
+        while let Ok(command) = self.setup.commands.try_recv() {
+            news.push(News::Command(command));
+        }
+        while news.len() < NEWS_PER_TURN
+            && let Some(parcel) = self.setup.feed.at_hand()
+        {
+            news.push(News::Parcel(parcel));
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self, until: Option<Duration>) -> Result<News, EngineError> {
+        let due = self.start + until.unwrap_or(Duration::ZERO);
+        let list_open = !matches!(self.setup.feed, Feed::Ended);
+        tokio::select! {
+            biased;
+            Some(landed) = self.calls.join_next() => Ok(News::Landed(landed.map_err(broken)?)),
+            Some(command) = self.setup.commands.recv() => Ok(News::Command(command)),
+            parcel = self.setup.feed.next(), if list_open => {
+                Ok(parcel.map_or(News::ListEnd, News::Parcel))
+            }
+            () = tokio::time::sleep_until(due), if until.is_some() => Ok(News::Due),
+            else => Ok(News::Due),
+        }
+    }
+
+    /// Takes in a piece of news. True: stop now.
+    fn take(&mut self, news: News) -> Result<bool, EngineError> {
+        match news {
+            News::Landed(landed) => self.land(landed)?,
+            News::Parcel(Ok(parcel)) => self.stage(&parcel)?,
+            News::Parcel(Err(error)) => {
+                self.list_broken = Some(error);
+                self.setup.feed = Feed::Ended;
+                self.setup.scheduler.drain();
+            }
+            News::ListEnd => {
+                self.setup.feed = Feed::Ended;
+                self.queue()?;
+                self.setup.ledger.end_list()?;
+            }
+            News::Command(command) => {
+                self.interrupted = true;
+                self.setup.feed = Feed::Ended;
+                self.setup.scheduler.drain();
+                self.events.push(Event::Draining {
+                    in_flight: self.setup.scheduler.in_flight(),
+                });
+                return Ok(command == Command::Halt);
+            }
+            News::Due => {}
+        }
+        Ok(false)
+    }
+
+    fn stage(&mut self, parcel: &Parcel) -> Result<(), EngineError> {
+        for lane in &parcel.lanes {
+            self.setup.scheduler.open_lane(lane.channel);
+        }
+        self.setup.ledger.stage(parcel)?;
+        if self.setup.ledger.should_queue() {
+            self.queue()?;
+        }
+        let staged = self.setup.ledger.staged();
+        self.events.push(Event::Staged {
+            rows_read: staged.rows_read,
+            bytes_read: parcel.bytes_read,
+            invalid: staged.invalid,
+        });
+        Ok(())
+    }
+
+    fn queue(&mut self) -> Result<(), EngineError> {
+        for (lane, rows) in self.setup.ledger.queue()? {
+            self.setup.scheduler.stage(lane, rows);
+        }
+        Ok(())
+    }
+
+    /// Once the list is read: a step of the search for duplicates. True while it goes on.
+    fn search_duplicates(&mut self) -> Result<bool, EngineError> {
+        let staged = self.setup.ledger.staged();
+        if staged.complete || !staged.list_ended || self.interrupted {
+            return Ok(false);
+        }
+        if self.setup.ledger.settle_suspects()? {
+            self.setup.scheduler.end_staging();
+            let staged = self.setup.ledger.staged();
+            self.events.push(Event::ListComplete {
+                rows_read: staged.rows_read,
+                invalid: staged.invalid,
+                duplicate: staged.duplicate,
+            });
+            return Ok(false);
+        }
+        self.queue()?;
+        Ok(true)
+    }
+
+    /// Asks for orders until there is nothing to do now; writes them to the ledger.
+    fn order(&mut self) -> Result<(Vec<Ready>, Step), EngineError> {
+        let mut ready = Vec::new();
+        loop {
+            let now = self.now();
+            match self.setup.scheduler.next(now) {
+                // The list is slow and there is nothing else to do: what is there of it goes out.
+                Step::Wait(None) | Step::Done if self.setup.ledger.has_gathered() => {
+                    self.queue()?
+                }
+                Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
+                    Ok(()) => ready.push(self.depart(order, now)?),
+                    Err(until) => self
+                        .setup
+                        .scheduler
+                        .postpone(order, until.duration_since(self.start)),
+                },
+                step => return Ok((ready, step)),
+            }
+            if ready.len() == ORDERS_PER_TURN {
+                return Ok((ready, Step::Wait(Some(now))));
+            }
+        }
+    }
+
+    /// Draws an order's rows and notes in the ledger that the call is about to leave.
+    fn depart(&mut self, order: Order, now: Duration) -> Result<Ready, EngineError> {
+        let at = self.millis();
+        let Setup {
+            ledger, bearers, ..
+        } = &mut self.setup;
+        let drawn = ledger.draw(order.lane, order.fresh)?;
+        if drawn.len() != order.fresh {
+            return Err(ledger
+                .damaged(format!("lane {} has too few rows", order.lane.0))
+                .into());
+        }
+        let mut tickets = order.again;
+        tickets.extend(drawn.into_iter().map(Ticket::fresh));
+        tickets.sort_unstable_by_key(|ticket| ticket.row);
+        let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
+        let (channel, membership) = ledger.lane(order.lane)?;
+        let members = Batch::new(ledger.members(&rows)?)
+            .map_err(|error| ledger.damaged(error.to_string()))?;
+        let channel = ledger.channel_arn(channel)?;
+        let bearer = bearers[order.bearer].clone();
+        let call = ledger.depart(Departure {
+            lane: order.lane,
+            bearer: bearer.as_str(),
+            rows: &rows,
+            fresh: order.fresh,
+            at,
+        })?;
+        let flight = Flight {
+            lane: order.lane,
+            channel: order.channel,
+            bearer: order.bearer,
+            sent_at: now,
+            tickets,
+        };
+        self.flights.insert(call, flight);
+        Ok(Ready {
+            call,
+            request: AddMembers {
+                channel,
+                bearer,
+                membership,
+                members,
+            },
+        })
+    }
+
+    fn send(&mut self, ready: Ready) {
+        let Ready { call, request } = ready;
+        let members = request.members.members().to_vec();
+        self.events.push(Event::CallSent {
+            members: members.len(),
+            in_flight: self.setup.scheduler.in_flight(),
+        });
+        let answer = self.setup.service.add_members(request);
+        self.calls.spawn(async move {
+            Landed {
+                call,
+                members,
+                answer: answer.await,
+            }
+        });
+    }
+
+    fn land(&mut self, landed: Landed) -> Result<(), EngineError> {
+        let Some(flight) = self.flights.remove(&landed.call) else {
+            return Ok(());
+        };
+        match landed.answer {
+            Ok(reply) => {
+                let answers = reconcile(&landed.members, reply);
+                self.settle(landed.call, flight, Answer::Members(answers), None)
+            }
+            Err(refusal) => self.settle(
+                landed.call,
+                flight,
+                Answer::Refused(refusal.clone()),
+                Some(&refusal),
+            ),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        call: i64,
+        flight: Flight,
+        answer: Answer,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), EngineError> {
+        let (now, at) = (self.now(), self.millis());
+        let round_trip = now.saturating_sub(flight.sent_at);
+        let settlement = self.setup.scheduler.settle(now, flight, answer);
+        self.setup
+            .ledger
+            .settle(call, at, refusal, &settlement.rulings, &settlement.others)?;
+        for (lane, refusal) in &settlement.closed {
+            self.setup.ledger.close_lane(*lane, refusal)?;
+        }
+        let mut settled = Tally::default();
+        let mut again = 0;
+        for ruling in settlement.rulings.iter().chain(&settlement.others) {
+            match ruling.outcome {
+                Some(outcome) => settled.add(outcome, 1),
+                None => again += 1,
+            }
+        }
+        settled.add(Outcome::Failed, settlement.unsent);
+        self.events.push(Event::CallSettled {
+            refusal: refusal.map(|refusal| refusal.kind),
+            settled,
+            again,
+            round_trip,
+            in_flight: self.setup.scheduler.in_flight(),
+            outage: self.setup.scheduler.is_outage(),
+        });
+        Ok(())
+    }
+
+    /// Stops now: calls under way are lost.
+    fn give_up_calls(&mut self) -> Result<(), EngineError> {
+        self.calls.abort_all();
+        self.calls = JoinSet::new();
+        let lost = Refusal {
+            kind: RefusalKind::Lost,
+            code: "Interrupted".to_owned(),
+            message: "the run was stopped while the call was under way".to_owned(),
+        };
+        for (call, flight) in std::mem::take(&mut self.flights) {
+            self.settle(call, flight, Answer::Refused(lost.clone()), Some(&lost))?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn broken(error: tokio::task::JoinError) -> EngineError {
+    EngineError::Broken(error.to_string())
+}

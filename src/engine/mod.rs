@@ -1,0 +1,14 @@
+//! The one loop that feeds the scheduler and performs what it says.
+//!
+//! Promises: a call is in the ledger, committed, before it leaves; its outcome is, before anyone
+//! is told; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
+//! anything but the ledger.
+
+mod engine;
+mod event;
+mod feed;
+mod reconcile;
+
+pub use engine::{Ending, Engine, EngineError, Setup};
+pub use event::{Event, Watch};
+pub use feed::{Command, Feed};

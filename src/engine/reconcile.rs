@@ -1,0 +1,97 @@
+//! Holds an answer against what was asked. Nothing in an answer is trusted.
+
+use std::collections::HashMap;
+
+use crate::model::{MemberArn, Reply};
+use crate::schedule::MemberAnswer;
+
+/// For each member asked for, in order, what the answer says of it. Members never asked for are
+/// passed over; one in neither list, or in both, is unclear.
+pub(super) fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(asked.len());
+    places.extend(
+        asked
+            .iter()
+            .enumerate()
+            .map(|(place, member)| (member.as_str(), place)),
+    );
+    let mut answers: Vec<Option<MemberAnswer>> = vec![None; asked.len()];
+    for member in &reply.added {
+        if let Some(place) = places.get(member.as_str()) {
+            answers[*place] = Some(MemberAnswer::Added);
+        }
+    }
+    for error in reply.errors {
+        if let Some(place) = places.get(error.member.as_str()) {
+            let said = MemberAnswer::Error {
+                code: error.code,
+                message: error.message,
+            };
+            let agrees = answers[*place]
+                .as_ref()
+                .is_none_or(|earlier| *earlier == said);
+            answers[*place] = Some(if agrees { said } else { MemberAnswer::Unclear });
+        }
+    }
+    answers
+        .into_iter()
+        .map(|answer| answer.unwrap_or(MemberAnswer::Unclear))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MemberError;
+
+    fn arn(id: &str) -> MemberArn {
+        MemberArn::parse(&format!(
+            "arn:aws:chime:us-east-1:1:app-instance/i/user/{id}"
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_held_against_what_was_asked() {
+        let asked = [
+            arn("added"),
+            arn("refused"),
+            arn("both"),
+            arn("neither"),
+            arn("twice"),
+        ];
+        let error = |id: &str, code: &str| MemberError {
+            member: arn(id).as_str().to_owned(),
+            code: code.to_owned(),
+            message: String::new(),
+        };
+        let listed = |id: &str| arn(id).as_str().to_owned();
+        let reply = Reply {
+            added: vec![
+                listed("added"),
+                listed("added"),
+                listed("both"),
+                listed("stranger"),
+                "rubbish".into(),
+            ],
+            errors: vec![
+                error("refused", "NotFound"),
+                error("both", "NotFound"),
+                error("stranger", "NotFound"),
+                error("twice", "NotFound"),
+                error("twice", "Throttled"),
+            ],
+        };
+        let answers = reconcile(&asked, reply);
+        assert_eq!(answers[0], MemberAnswer::Added);
+        assert!(matches!(&answers[1], MemberAnswer::Error { code, .. } if code == "NotFound"));
+        assert_eq!(
+            answers[2..],
+            [
+                MemberAnswer::Unclear,
+                MemberAnswer::Unclear,
+                MemberAnswer::Unclear
+            ]
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! Finding the delimiter and the line end from the first record.
+
+/// The delimiters that are looked for; the first wins where nothing else decides.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// The first record that is not blank, without its line end, and that line end; `None` while it
+/// is not all there.
+pub(super) fn first_record(start: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let begin = start.iter().position(|byte| !is_end(byte))?;
+    let start = &start[begin..];
+    let mut quoted = false;
+    let end = start.iter().position(|byte| {
+        quoted ^= *byte == b'"';
+        !quoted && is_end(byte)
+    })?;
+    let rest = &start[end..];
+    // A lone `\r` at the end of what is there may be half of a line end.
+    let length = match rest {
+        [b'\r', b'\n', ..] => 2,
+        [b'\r'] => return None,
+        _ => 1,
+    };
+    Some((&start[..end], &rest[..length]))
+}
+
+/// The delimiter of a record: the one that yields known columns, else the one that occurs most
+/// outside quotes.
+pub(super) fn delimiter(record: &[u8], is_known: impl Fn(&str) -> bool) -> u8 {
+    let score = |delimiter: u8| {
+        let mut quoted = false;
+        let cells = record.split(|byte| {
+            quoted ^= *byte == b'"';
+            !quoted && *byte == delimiter
+        });
+        let (mut count, mut known) = (0_usize, 0_usize);
+        for cell in cells {
+            count += 1;
+            let cell = String::from_utf8_lossy(cell);
+            known += usize::from(is_known(cell.trim().trim_matches('"')));
+        }
+        (known, count)
+    };
+    // `max_by_key` gives the last of equals.
+    DELIMITERS
+        .into_iter()
+        .rev()
+        .max_by_key(|delimiter| score(*delimiter))
+        .unwrap_or(b',')
+}

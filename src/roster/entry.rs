@@ -1,0 +1,163 @@
+//! One member to add, checked.
+
+use super::defect::reason_of;
+use crate::model::{
+    AppInstanceArn, ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id,
+};
+
+/// A member to add to a channel: full ARNs of one app instance, valid as the service wants them.
+///
+/// Made to be reused: the buffers are kept from row to row, and a channel or sub-channel that
+/// repeats is not checked again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    channel_arn: String,
+    /// How much of `channel_arn` is its app instance's ARN.
+    instance: usize,
+    member_arn: String,
+    membership_type: MembershipType,
+    /// Empty for none.
+    sub_channel: String,
+}
+
+impl Entry {
+    /// The channel's ARN.
+    #[must_use]
+    pub fn channel_arn(&self) -> &str {
+        &self.channel_arn
+    }
+
+    /// The member's ARN.
+    #[must_use]
+    pub fn member_arn(&self) -> &str {
+        &self.member_arn
+    }
+
+    /// How the member is added.
+    #[must_use]
+    pub fn membership_type(&self) -> MembershipType {
+        self.membership_type
+    }
+
+    /// For moderators of an elastic channel: which sub-channel.
+    #[must_use]
+    pub fn sub_channel(&self) -> Option<&str> {
+        (!self.sub_channel.is_empty()).then_some(&*self.sub_channel)
+    }
+
+    /// The ARN of the app instance the channel and the member belong to.
+    #[must_use]
+    pub fn app_instance(&self) -> &str {
+        &self.channel_arn[..self.instance]
+    }
+
+    /// Takes a channel's ARN, or its id in the app instance.
+    pub(super) fn set_channel(
+        &mut self,
+        text: &str,
+        app_instance: Option<&str>,
+    ) -> Result<(), String> {
+        if text.starts_with("arn:") {
+            if self.channel_arn != text {
+                let instance = ChannelArn::check(text).map_err(|error| reason_of(&error))?;
+                self.instance = instance.len();
+                self.channel_arn.clear();
+                self.channel_arn.push_str(text);
+            }
+            return Ok(());
+        }
+        if text.is_empty() {
+            return Err("the channel is missing".to_owned());
+        }
+        let home = app_instance.ok_or("a channel's id, but no app instance is given for it")?;
+        let known = self
+            .channel_arn
+            .strip_prefix(home)
+            .and_then(|rest| rest.strip_prefix("/channel/"));
+        if known != Some(text) {
+            if text.contains(|c: char| !c.is_ascii_graphic() || c == '/') {
+                return Err(
+                    "a channel's id has visible ASCII characters only, and no slash".to_owned(),
+                );
+            }
+            self.channel_arn.clear();
+            self.channel_arn.push_str(home);
+            self.channel_arn.push_str("/channel/");
+            self.channel_arn.push_str(text);
+            self.instance = home.len();
+            if let Err(error) = ChannelArn::check(&self.channel_arn) {
+                self.channel_arn.clear();
+                self.instance = 0;
+                return Err(reason_of(&error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a member's ARN, or its user id, in the app instance of the channel, which must be set.
+    pub(super) fn set_member(&mut self, text: &str) -> Result<(), String> {
+        let home = &self.channel_arn[..self.instance];
+        if text.is_empty() {
+            return Err("the member is missing".to_owned());
+        }
+        if text.starts_with("arn:") {
+            let own_user = text
+                .strip_prefix(home)
+                .and_then(|rest| rest.strip_prefix("/user/"));
+            if let Some(id) = own_user {
+                check_user_id(id).map_err(|error| reason_of(&error))?;
+            } else {
+                let other = MemberArn::check(text).map_err(|error| reason_of(&error))?;
+                agree(other, home, "the channel")?;
+            }
+            self.member_arn.clear();
+        } else {
+            check_user_id(text).map_err(|error| reason_of(&error))?;
+            self.member_arn.clear();
+            self.member_arn.push_str(home);
+            self.member_arn.push_str("/user/");
+        }
+        self.member_arn.push_str(text);
+        Ok(())
+    }
+
+    /// Takes the type.
+    pub(super) fn set_type(&mut self, membership_type: MembershipType) {
+        self.membership_type = membership_type;
+    }
+
+    /// Takes the sub-channel's id, empty for none.
+    pub(super) fn set_sub_channel(&mut self, text: &str) -> Result<(), String> {
+        if self.sub_channel != text {
+            if !text.is_empty() {
+                text.parse::<SubChannelId>()
+                    .map_err(|error| error.to_string())?;
+            }
+            self.sub_channel.clear();
+            self.sub_channel.push_str(text);
+        }
+        Ok(())
+    }
+}
+
+/// Holds two app instances against each other, and says in what they differ.
+pub(super) fn agree(found: &str, wanted: &str, whose: &str) -> Result<(), String> {
+    if found == wanted {
+        return Ok(());
+    }
+    let part = |arn: &str, at: usize| arn.split(':').nth(at).unwrap_or_default().to_owned();
+    let what = match () {
+        () if part(found, 1) != part(wanted, 1) => "partition",
+        () if part(found, 3) != part(wanted, 3) => "region",
+        () if part(found, 4) != part(wanted, 4) => "account",
+        () => "app instance",
+    };
+    Err(format!("of another {what} than {whose}"))
+}
+
+/// Reads an app instance's ARN given as an option.
+pub(super) fn app_instance(text: &str) -> Result<String, String> {
+    AppInstanceArn::check(text)
+        .map(str::to_owned)
+        .map_err(|error| reason_of(&error))
+}

@@ -1,0 +1,151 @@
+//! Why a list cannot be read at all.
+
+use std::fmt;
+use std::io;
+
+/// A list that cannot be read: what, where, and how to mend it.
+///
+/// Defects of single rows are [`super::Defect`]s, not errors.
+#[derive(Debug, thiserror::Error)]
+pub struct RosterError {
+    /// The list, as messages call it.
+    pub list: String,
+    /// The line of the unpacked text, from 1, at or after which it went wrong.
+    pub line: Option<u64>,
+    /// What is wrong.
+    #[source]
+    pub problem: Problem,
+}
+
+impl fmt::Display for RosterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.list)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+impl RosterError {
+    /// How to mend it, where there is a known way.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.problem.hint()
+    }
+}
+
+/// What is wrong with a list.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// It cannot be opened or read.
+    #[error("cannot be read: {0}")]
+    Io(#[source] io::Error),
+    /// A directory was given.
+    #[error("is a directory, not a list")]
+    Directory,
+    /// Nothing in it but blank lines.
+    #[error("is empty")]
+    Empty,
+    /// A spreadsheet's own format.
+    #[error("is an Excel workbook or ZIP archive, not text")]
+    Workbook,
+    /// Not text in any encoding that lists come in.
+    #[error("is not text: it contains NUL bytes")]
+    Binary,
+    /// Compressed data that breaks off.
+    #[error("the {0} data is cut short")]
+    CutShort(&'static str),
+    /// Compressed data that does not unpack.
+    #[error("the {format} data is damaged: {reason}")]
+    Damaged {
+        /// The compression's name.
+        format: &'static str,
+        /// What the unpacker says.
+        reason: String,
+    },
+    /// A quote that is never closed.
+    #[error("a quote is opened in the record that begins here, and never closed")]
+    UnclosedQuote,
+    /// A record beyond the bounds.
+    #[error("the record that begins here is longer than {0}")]
+    TooLong(String),
+    /// No column holds the members.
+    #[error("no column of members found; the columns are {columns}")]
+    NoMembers {
+        /// The columns there are.
+        columns: String,
+    },
+    /// No column holds the channels, and no channel was given.
+    #[error("no column of channels found, and no channel given; the columns are {columns}")]
+    NoChannels {
+        /// The columns there are.
+        columns: String,
+    },
+    /// A column that was named is not there.
+    #[error("has no column `{name}`; the columns are {columns}")]
+    NoColumn {
+        /// The name that was given.
+        name: String,
+        /// The columns there are.
+        columns: String,
+        /// The column that may have been meant.
+        similar: Option<String>,
+    },
+    /// A setting that cannot be.
+    #[error("{what}: {reason}")]
+    Setting {
+        /// The setting.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl From<io::Error> for Problem {
+    /// A problem found inside a stream travels through it as an `io::Error`; here it comes out.
+    fn from(error: io::Error) -> Self {
+        error.downcast::<Self>().unwrap_or_else(Self::Io)
+    }
+}
+
+impl From<Problem> for io::Error {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Io(error) => Self::new(error.kind(), Problem::Io(error)),
+            other => Self::other(other),
+        }
+    }
+}
+
+impl Problem {
+    /// How to mend it, where there is a known way.
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                "check the path; `-` reads standard input"
+            }
+            Self::Directory => "give a file in it",
+            Self::Workbook => "in Excel: Save As, \"CSV UTF-8 (Comma delimited)\"",
+            Self::Binary => "give a CSV file, plain or packed with gzip or zstd",
+            Self::CutShort(_) => "the file was not copied or written to its end; fetch it again",
+            Self::Damaged { .. } => "fetch or pack the file again",
+            Self::UnclosedQuote | Self::TooLong(_) => {
+                "look for a single \" at or after that line; one inside a quoted field is written \"\""
+            }
+            Self::NoMembers { .. } => "name it with --member-column, or give its position (from 1)",
+            Self::NoChannels { .. } => {
+                "give --channel-arn for one channel, or name the column with --channel-column"
+            }
+            Self::NoColumn {
+                similar: Some(similar),
+                ..
+            } => return Some(format!("did you mean `{similar}`?")),
+            Self::NoColumn { .. } => {
+                "a column is named as in the header, or by its position (from 1)"
+            }
+            Self::Io(_) | Self::Empty | Self::Setting { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+}

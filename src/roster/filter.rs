@@ -1,0 +1,85 @@
+//! Which rows to take.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A condition on one column: `COLUMN=VALUE` or `COLUMN!=VALUE`.
+///
+/// The value is compared exactly, but for white space around the field; it may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// The column's name, or its position from 1.
+    pub column: String,
+    /// What to compare with.
+    pub value: String,
+    /// Take the rows that have the value (`=`), or those that have another (`!=`).
+    pub equal: bool,
+}
+
+/// A text that is no filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a filter is COLUMN=VALUE or COLUMN!=VALUE")]
+pub struct FilterError;
+
+impl Filter {
+    /// Whether a field satisfies the condition.
+    pub(super) fn takes(&self, field: &str) -> bool {
+        (field.trim() == self.value) == self.equal
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let (column, value) = text.split_once('=').ok_or(FilterError)?;
+        let (column, equal) = column
+            .strip_suffix('!')
+            .map_or((column, true), |column| (column, false));
+        if column.trim().is_empty() {
+            return Err(FilterError);
+        }
+        Ok(Self {
+            column: column.trim().to_owned(),
+            value: value.trim().to_owned(),
+            equal,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_both_forms() {
+        let cases = [
+            ("status=Member", Some(("status", "Member", true))),
+            (
+                " status != Deactivated ",
+                Some(("status", "Deactivated", false)),
+            ),
+            ("email!=", Some(("email", "", false))),
+            ("expr=a=b", Some(("expr", "a=b", true))),
+            ("status", None),
+            ("=x", None),
+            ("!=x", None),
+        ];
+        for (text, wanted) in cases {
+            let wanted = wanted.map(|(column, value, equal)| Filter {
+                column: column.to_owned(),
+                value: value.to_owned(),
+                equal,
+            });
+            assert_eq!(text.parse().ok(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn compares_exactly_but_for_space_around() {
+        let filter: Filter = "status!=Bot".parse().unwrap();
+        assert!(!filter.takes(" Bot "));
+        assert!(filter.takes("bot"));
+        assert!(filter.takes(""));
+    }
+}

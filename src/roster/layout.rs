@@ -1,0 +1,233 @@
+//! Where in a record the members, channels, types and sub-channels stand.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::agree;
+use super::{Defect, Encoding, Entry, Filter, Record};
+use crate::model::MembershipType;
+
+/// All that is needed to make an [`Entry`] of a record of the list, now or later.
+///
+/// Promises: the same record gives the same entry or defect, whether it comes from the list or
+/// from where it was stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// The encoding the list was read in.
+    pub(super) encoding: Encoding,
+    /// The byte between fields.
+    pub(super) delimiter: u8,
+    /// The column names; empty without a header.
+    pub(super) header: Vec<String>,
+    /// How many fields a record has.
+    pub(super) width: usize,
+    /// Where the members are.
+    pub(super) member: usize,
+    /// Where the channels are.
+    pub(super) channel: Channel,
+    /// Where the types are.
+    pub(super) type_column: Option<usize>,
+    /// The type where none is said.
+    pub(super) membership_type: MembershipType,
+    /// Where the sub-channels are.
+    pub(super) sub_channel_column: Option<usize>,
+    /// The sub-channel where none is said; empty for none.
+    pub(super) sub_channel: String,
+    /// The app instance all rows must be of, if one is given.
+    pub(super) app_instance: Option<Home>,
+    /// Which rows to take.
+    pub(super) filters: Vec<Condition>,
+}
+
+/// Where a row's channel comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Channel {
+    /// This one, an ARN, for all rows.
+    All(String),
+    /// The field at this position, from 0.
+    Column(usize),
+}
+
+/// The app instance that all rows must be of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Home {
+    /// Its ARN.
+    pub(super) arn: String,
+    /// Whose it is, for messages.
+    pub(super) whose: String,
+}
+
+/// A filter and the position, from 0, of its column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Condition {
+    pub(super) column: usize,
+    pub(super) filter: Filter,
+}
+
+impl Layout {
+    /// The column names; empty without a header.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Whether the list has a header.
+    #[must_use]
+    pub fn has_header(&self) -> bool {
+        !self.header.is_empty()
+    }
+
+    /// The byte between fields.
+    #[must_use]
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// The encoding the list was read in.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// How many fields a record has.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The channel all rows go to, if it is one.
+    #[must_use]
+    pub fn constant_channel(&self) -> Option<&str> {
+        match &self.channel {
+            Channel::All(arn) => Some(arn),
+            Channel::Column(_) => None,
+        }
+    }
+
+    /// A column's name, or its position from 1 in a list without header.
+    #[must_use]
+    pub fn column_name(&self, index: usize) -> String {
+        self.header
+            .get(index)
+            .filter(|name| !name.is_empty())
+            .cloned()
+            .unwrap_or_else(|| (index + 1).to_string())
+    }
+
+    /// Whether the filters take a record; one without the fields they ask for is taken, for
+    /// [`Self::resolve`] to find fault with.
+    #[must_use]
+    pub fn takes<R: Record + ?Sized>(&self, record: &R) -> bool {
+        self.filters.is_empty()
+            || record.width() != self.width
+            || self.filters.iter().all(|condition| {
+                record
+                    .field(condition.column)
+                    .is_none_or(|field| condition.filter.takes(field))
+            })
+    }
+
+    /// Makes an entry of a record, filters aside.
+    ///
+    /// # Errors
+    /// The first defect of the record; the entry's content is then of no meaning.
+    pub fn resolve<R: Record + ?Sized>(&self, record: &R, entry: &mut Entry) -> Result<(), Defect> {
+        if record.width() != self.width {
+            return Err(self.wrong_width(record.width()));
+        }
+        let home = self.app_instance.as_ref();
+        let (channel, column) = match &self.channel {
+            Channel::All(arn) => (arn.as_str(), None),
+            Channel::Column(at) => (field(record, *at), Some(*at)),
+        };
+        entry
+            .set_channel(channel, home.map(|home| home.arn.as_str()))
+            .and_then(|()| {
+                home.map_or(Ok(()), |home| {
+                    agree(entry.app_instance(), &home.arn, &home.whose)
+                })
+            })
+            .map_err(|reason| self.defect(column, reason))?;
+        entry
+            .set_member(field(record, self.member))
+            .map_err(|reason| self.defect(Some(self.member), reason))?;
+        entry.set_type(match self.type_column.map(|at| (at, field(record, at))) {
+            None | Some((_, "")) => self.membership_type,
+            Some((at, text)) => text
+                .parse()
+                .map_err(|reason| self.defect(Some(at), reason))?,
+        });
+        let column = self.sub_channel_column;
+        let sub_channel = column
+            .map(|at| field(record, at))
+            .filter(|text| !text.is_empty())
+            .unwrap_or(&self.sub_channel);
+        entry
+            .set_sub_channel(sub_channel)
+            .map_err(|reason| self.defect(column, reason))
+    }
+
+    /// A column as messages show it.
+    fn shown(&self, at: usize) -> String {
+        if self.has_header() {
+            format!("`{}`", self.column_name(at))
+        } else {
+            format!("column {}", at + 1)
+        }
+    }
+
+    fn wrong_width(&self, found: usize) -> Defect {
+        let whose = if self.has_header() {
+            "the header"
+        } else {
+            "the first row"
+        };
+        self.defect(
+            None,
+            format!("fields: {found}, where {whose} has {}", self.width),
+        )
+    }
+
+    fn defect(&self, column: Option<usize>, reason: String) -> Defect {
+        Defect {
+            column: column.map(|at| self.column_name(at)).unwrap_or_default(),
+            reason,
+        }
+    }
+}
+
+/// A field without the white space around it; the width was checked before.
+fn field<R: Record + ?Sized>(record: &R, at: usize) -> &str {
+    record.field(at).unwrap_or_default().trim()
+}
+
+impl fmt::Display for Layout {
+    /// How the list is written and where what stands, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.delimiter {
+            b',' => f.write_str("comma")?,
+            b';' => f.write_str("semicolon")?,
+            b'\t' => f.write_str("tab")?,
+            other => write!(f, "`{}`", other.escape_ascii())?,
+        }
+        let header = if self.has_header() {
+            "header"
+        } else {
+            "no header"
+        };
+        write!(f, ", {header}; members from {}", self.shown(self.member))?;
+        match &self.channel {
+            Channel::All(_) => f.write_str(", one channel for all")?,
+            Channel::Column(at) => write!(f, ", channels from {}", self.shown(*at))?,
+        }
+        if let Some(at) = self.type_column {
+            write!(f, ", types from {}", self.shown(at))?;
+        }
+        if let Some(at) = self.sub_channel_column {
+            write!(f, ", sub-channels from {}", self.shown(at))?;
+        }
+        Ok(())
+    }
+}

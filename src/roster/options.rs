@@ -1,0 +1,42 @@
+//! What the user said about a list.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Encoding, Filter};
+use crate::model::MembershipType;
+
+/// How to read a list; whatever is not said is detected from the list.
+///
+/// A column is given by its name (case, spaces, `-` and `_` do not matter) or, where no column
+/// has that name, by its position from 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// The byte between fields.
+    pub delimiter: Option<u8>,
+    /// The encoding; a byte order mark is believed over it.
+    pub encoding: Option<Encoding>,
+    /// The first record is a row, not a header.
+    pub no_header: bool,
+    /// The column of members: ARNs, or ids of app instance users.
+    pub member_column: Option<String>,
+    /// The column of channels: ARNs, or ids.
+    pub channel_column: Option<String>,
+    /// The one channel for all rows, an ARN or id; excludes `channel_column`.
+    pub channel_arn: Option<String>,
+    /// The column of types, `DEFAULT` or `HIDDEN`.
+    pub type_column: Option<String>,
+    /// The type of rows whose type column is empty or absent.
+    pub membership_type: MembershipType,
+    /// The column of sub-channel ids.
+    pub sub_channel_column: Option<String>,
+    /// The sub-channel of rows whose sub-channel column is empty or absent.
+    pub sub_channel: Option<String>,
+    /// The ARN of the app instance that bare ids belong to.
+    pub app_instance: Option<String>,
+    /// The ARN of the bearer's app instance, which every row must belong to; stands in for
+    /// `app_instance`.
+    pub bearer_app_instance: Option<String>,
+    /// The rows to take: all of these must hold.
+    pub filters: Vec<Filter>,
+}

@@ -1,0 +1,109 @@
+//! Records of the text, one after the other.
+
+use std::mem;
+
+use csv::{ByteRecord, StringRecord};
+use encoding_rs::WINDOWS_1252;
+
+use super::error::Problem;
+use super::text::{END, Text};
+use super::unpack::CHUNK;
+
+/// The most lines one record may cover: more is a quote never closed.
+const MAX_LINES: u64 = 1_000;
+
+/// The CSV parser with its bounds, line numbers and fallback encoding.
+pub(super) struct Records {
+    reader: csv::Reader<Text>,
+    /// The buffer not in the caller's hands, swapped with it record by record.
+    spare: Option<ByteRecord>,
+    /// Decode a record that is no UTF-8 from Windows-1252; else mark what is not UTF-8 in it.
+    fall_back: bool,
+    crlf: bool,
+}
+
+impl Records {
+    /// Parses a text whose first bytes were seen to have this delimiter and line end.
+    pub(super) fn new(text: Text, delimiter: u8, crlf: bool, fall_back: bool) -> Self {
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(CHUNK)
+            .from_reader(text);
+        Self {
+            reader,
+            spare: None,
+            fall_back,
+            crlf,
+        }
+    }
+
+    /// Reads the next record; gives the line it begins on, `None` at the end of the text.
+    ///
+    /// # Errors
+    /// What makes the list unreadable, and the line.
+    pub(super) fn read(
+        &mut self,
+        record: &mut StringRecord,
+    ) -> Result<Option<u64>, (u64, Problem)> {
+        let mut bytes = self.spare.take().unwrap_or_default();
+        self.reader.get_mut().begin_record();
+        let before = self.reader.position().line();
+        let more = self
+            .reader
+            .read_byte_record(&mut bytes)
+            .map_err(|error| (self.place(before, &[]), problem_of(error)))?;
+        if !more {
+            return Ok(None);
+        }
+        let line = self.place(before, bytes.as_slice());
+        if bytes.as_slice().ends_with(END.as_bytes()) {
+            return if bytes.as_slice() == END.as_bytes() {
+                Ok(None)
+            } else {
+                Err((line, Problem::UnclosedQuote))
+            };
+        }
+        if self.reader.position().line().saturating_sub(line) > MAX_LINES {
+            return Err((line, Problem::TooLong(format!("{MAX_LINES} lines"))));
+        }
+        let text = StringRecord::from_byte_record(bytes).unwrap_or_else(|error| {
+            let bytes = error.into_byte_record();
+            if self.fall_back {
+                bytes
+                    .iter()
+                    .map(|field| WINDOWS_1252.decode(field).0)
+                    .collect()
+            } else {
+                StringRecord::from_byte_record_lossy(bytes)
+            }
+        });
+        self.spare = Some(mem::replace(record, text).into_byte_record());
+        Ok(Some(line))
+    }
+
+    /// The line on which the record that was just read begins.
+    ///
+    /// The parser gives the line before blank lines and before the second half of `\r\n`; so it is
+    /// counted back from where the record ended.
+    fn place(&self, before: u64, record: &[u8]) -> u64 {
+        let after = self.reader.position().line();
+        if after == before + u64::from(!self.crlf) && !self.crlf {
+            return before;
+        }
+        let inside = record.split(|byte| *byte == b'\n').count() as u64 - 1;
+        after.saturating_sub(inside + u64::from(!self.crlf)).max(1)
+    }
+}
+
+/// What the parser met in the text.
+fn problem_of(error: csv::Error) -> Problem {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        other => Problem::Damaged {
+            format: "CSV",
+            reason: format!("{other:?}"),
+        },
+    }
+}

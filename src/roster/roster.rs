@@ -1,0 +1,188 @@
+//! A member list, opened.
+
+use std::io::{Cursor, Read};
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use csv::StringRecord;
+
+use super::columns::{is_known, lay_out};
+use super::dialect;
+use super::error::Problem;
+use super::records::Records;
+use super::text::Text;
+use super::unpack::{CHUNK, Packing, peek, unpack};
+use super::{Encoding, Layout, Options, RosterError, Row, Source};
+
+/// How much text is looked at to find the first record's end, in bytes.
+const FIRST_RECORD: usize = 1024 * 1024;
+
+/// A member list being read, from its first row to its last.
+pub struct Roster {
+    name: String,
+    size: Option<u64>,
+    count: Arc<AtomicU64>,
+    packing: Packing,
+    has_bom: bool,
+    layout: Layout,
+    records: Records,
+    /// The first record and its line, where it turned out to be a row and is not yet given out.
+    first: Option<(u64, StringRecord)>,
+    rows: u64,
+}
+
+impl Roster {
+    /// Opens a list: finds out how it is written and where its columns are.
+    ///
+    /// # Errors
+    /// It cannot be read, or its columns cannot be found.
+    pub fn open(source: &Source, options: &Options) -> Result<Self, RosterError> {
+        let name = source.name();
+        Self::try_open(source, options, &name).map_err(|(line, problem)| RosterError {
+            list: name,
+            line,
+            problem,
+        })
+    }
+
+    fn try_open(
+        source: &Source,
+        options: &Options,
+        name: &str,
+    ) -> Result<Self, (Option<u64>, Problem)> {
+        let nowhere = |problem| (None, problem);
+        let (raw, size) = source.open().map_err(nowhere)?;
+        let count = Arc::new(AtomicU64::new(0));
+        let (bytes, packing) = unpack(raw, Arc::clone(&count)).map_err(nowhere)?;
+        let Decoded {
+            text,
+            start,
+            encoding,
+            has_bom,
+        } = decode(bytes, options.encoding).map_err(nowhere)?;
+
+        let (record, line_end) = dialect::first_record(&start).unwrap_or((&start, b""));
+        let delimiter = match options.delimiter {
+            Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
+                return Err(nowhere(Problem::Setting {
+                    what: "delimiter",
+                    reason: format!("`{}` cannot be one", delimiter.escape_ascii()),
+                }));
+            }
+            Some(delimiter) => delimiter,
+            None => dialect::delimiter(record, |cell| is_known(cell, options)),
+        };
+        let crlf = line_end == b"\r\n";
+        let text = Text::new(Box::new(Cursor::new(start).chain(text)), crlf);
+        let mut records = Records::new(text, delimiter, crlf, options.encoding.is_none());
+        let mut first = StringRecord::new();
+        let line = records
+            .read(&mut first)
+            .map_err(|(line, problem)| (Some(line), problem))?
+            .ok_or((None, Problem::Empty))?;
+        let layout = lay_out(&first, options, delimiter, encoding)
+            .map_err(|problem| (Some(line), problem))?;
+        Ok(Self {
+            name: name.to_owned(),
+            size,
+            count,
+            packing,
+            has_bom,
+            first: (!layout.has_header()).then_some((line, first)),
+            layout,
+            records,
+            rows: 0,
+        })
+    }
+
+    /// Where in a record what stands.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What was found out about the list, in one line.
+    #[must_use]
+    pub fn detected(&self) -> String {
+        let mut text = self.layout.encoding().to_string();
+        if self.has_bom {
+            text.push_str(" with BOM");
+        }
+        if self.packing != Packing::Plain {
+            text = format!("{}, {text}", self.packing);
+        }
+        format!("{text}, {}", self.layout)
+    }
+
+    /// Raw bytes taken from the source so far, read ahead included.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Raw bytes in all, where that can be known.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Reads the next row; `false` at the end of the list.
+    ///
+    /// # Errors
+    /// The rest of the list cannot be read.
+    pub fn read(&mut self, row: &mut Row) -> Result<bool, RosterError> {
+        let line = match self.first.take() {
+            Some((line, mut first)) => {
+                mem::swap(row.record_mut(), &mut first);
+                Some(line)
+            }
+            None => self
+                .records
+                .read(row.record_mut())
+                .map_err(|(line, problem)| RosterError {
+                    list: self.name.clone(),
+                    line: Some(line),
+                    problem,
+                })?,
+        };
+        let Some(line) = line else {
+            return Ok(false);
+        };
+        self.rows += 1;
+        row.fill(self.rows, line, &self.layout);
+        Ok(true)
+    }
+}
+
+/// A list's text, and how it was found.
+struct Decoded {
+    text: Box<dyn Read + Send>,
+    /// The start of the text, taken off it: the first record, if it is no longer than it may be.
+    start: Vec<u8>,
+    encoding: Encoding,
+    has_bom: bool,
+}
+
+/// Finds the encoding and decodes.
+fn decode(mut bytes: Box<dyn Read + Send>, given: Option<Encoding>) -> Result<Decoded, Problem> {
+    let start = peek(&mut bytes, CHUNK, |start| start.contains(&b'\n'))?;
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\xD0\xCF\x11\xE0") {
+        return Err(Problem::Workbook);
+    }
+    let bom = Encoding::of_bom(&start);
+    let encoding = bom
+        .or(given)
+        .or_else(|| Encoding::of_nuls(&start))
+        .unwrap_or_default();
+    let mut text = encoding.decode(Box::new(Cursor::new(start).chain(bytes)));
+    let start = peek(&mut text, FIRST_RECORD, |start| {
+        start.contains(&0) || dialect::first_record(start).is_some()
+    })?;
+    Ok(Decoded {
+        text,
+        start,
+        encoding,
+        has_bom: bom.is_some(),
+    })
+}

@@ -1,0 +1,133 @@
+//! From a list's raw bytes to unpacked ones: counting, gzip and zstd.
+
+use std::fmt;
+use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::Problem;
+
+/// How a list is packed, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// Not at all.
+    Plain,
+    /// One or many gzip members (RFC 1952).
+    Gzip,
+    /// One or many zstd frames (RFC 8878).
+    Zstd,
+}
+
+impl Packing {
+    fn of(start: &[u8]) -> Self {
+        match start {
+            [0x1F, 0x8B, ..] => Self::Gzip,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+impl fmt::Display for Packing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Unpacks a stream, counting the raw bytes taken from it.
+pub(super) fn unpack(
+    source: Box<dyn Read + Send>,
+    count: Arc<AtomicU64>,
+) -> Result<(Box<dyn Read + Send>, Packing), Problem> {
+    let mut raw: Box<dyn Read + Send> = Box::new(Counted { source, count });
+    let start = peek(&mut raw, 4, |_| false)?;
+    let packing = Packing::of(&start);
+    let raw = Cursor::new(start).chain(raw);
+    let unpacked: Box<dyn Read + Send> = match packing {
+        Packing::Plain => return Ok((Box::new(raw), packing)),
+        Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
+        Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(raw)?),
+    };
+    let inner = unpacked;
+    Ok((Box::new(Unpacked { inner, packing }), packing))
+}
+
+/// How much is read at once, in bytes.
+pub(super) const CHUNK: usize = 64 * 1024;
+
+/// Reads the start of a stream, at most `limit` bytes, until `enough` of it is there or it ends.
+pub(super) fn peek(
+    stream: &mut dyn Read,
+    limit: usize,
+    enough: impl Fn(&[u8]) -> bool,
+) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let mut filled = 0;
+    while filled < limit && !enough(&start[..filled]) {
+        start.resize(limit.min(filled + CHUNK), 0);
+        match stream.read(&mut start[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    start.truncate(filled);
+    Ok(start)
+}
+
+/// Counts what is read, and marks the source's errors as its own, not the unpacker's.
+struct Counted {
+    source: Box<dyn Read + Send>,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.source.read(buffer) {
+            Ok(read) => {
+                self.count.fetch_add(read as u64, Ordering::Relaxed);
+                Ok(read)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(Problem::Io(error).into()),
+        }
+    }
+}
+
+/// Tells truncated from damaged data.
+struct Unpacked {
+    inner: Box<dyn Read + Send>,
+    packing: Packing,
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let format = self.packing.name();
+        self.inner.read(buffer).map_err(|error| {
+            let kind = error.kind();
+            match Problem::from(error) {
+                Problem::Io(error) if kind == io::ErrorKind::Interrupted => error,
+                Problem::Io(_) if kind == io::ErrorKind::UnexpectedEof => {
+                    Problem::CutShort(format).into()
+                }
+                Problem::Io(error) => Problem::Damaged {
+                    format,
+                    reason: error.to_string(),
+                }
+                .into(),
+                other => other.into(),
+            }
+        })
+    }
+}
