@@ -13,4 +13,5 @@ pub mod gate;
 pub mod ledger;
 pub mod model;
 pub mod roster;
+pub mod sandbox;
 pub mod schedule;
