@@ -10,16 +10,14 @@ use aws_sdk_chime::config::interceptors::BeforeSerializationInterceptorContextRe
 use aws_sdk_chime::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_chime::error::BoxError;
 use aws_sdk_chime::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
-use aws_sdk_chime::types::ChannelMembershipType;
+use aws_sdk_chime::types::{ChannelMembershipType, ErrorCode};
 use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::endpoint_config::EndpointUrl;
 
-use super::refusal::{NO_ERROR_CODE, refusal};
+use super::refusal::{code, member_error, refusal};
 use super::{Api, Chime, Pending, Unsupported};
-use crate::model::{
-    AddMembers, MemberArn, MemberError, MembershipType, Refusal, RefusalKind, Reply,
-};
+use crate::model::{AddMembers, MemberArn, MembershipType, Refusal, RefusalKind, Reply};
 
 /// The service under its first namespace.
 pub(super) struct Legacy {
@@ -64,7 +62,7 @@ impl Chime for Legacy {
 fn unsupported(lack: Unsupported) -> Refusal {
     Refusal {
         kind: RefusalKind::BadRequest,
-        code: "Unsupported".to_owned(),
+        code: code::UNSUPPORTED.to_owned(),
         message: lack.to_string(),
     }
 }
@@ -101,17 +99,14 @@ fn reply(output: Output) -> Reply {
     let errors = output.errors.unwrap_or_default().into_iter();
     Reply {
         added: members
-            .unwrap_or_default()
             .into_iter()
+            .flatten()
             .filter_map(|member| member.arn)
             .collect(),
         errors: errors
-            .map(|error| MemberError {
-                member: error.member_arn.unwrap_or_default(),
-                code: error
-                    .error_code
-                    .map_or(NO_ERROR_CODE.to_owned(), |code| code.as_str().to_owned()),
-                message: error.error_message.unwrap_or_default(),
+            .filter_map(|error| {
+                let code = error.error_code.as_ref().map(ErrorCode::as_str);
+                member_error(error.member_arn, code, error.error_message)
             })
             .collect(),
     }

@@ -4,12 +4,12 @@
 
 use aws_sdk_chimesdkmessaging::Client;
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
-use aws_sdk_chimesdkmessaging::types::ChannelMembershipType;
+use aws_sdk_chimesdkmessaging::types::{ChannelMembershipType, ErrorCode};
 use aws_types::SdkConfig;
 
-use super::refusal::{NO_ERROR_CODE, refusal};
+use super::refusal::{member_error, refusal};
 use super::{Chime, Pending};
-use crate::model::{AddMembers, MemberArn, MemberError, MembershipType, Reply};
+use crate::model::{AddMembers, MemberArn, MembershipType, Reply};
 
 /// The service under its present namespace.
 pub(super) struct Messaging {
@@ -50,17 +50,14 @@ fn reply(output: Output) -> Reply {
     let errors = output.errors.unwrap_or_default().into_iter();
     Reply {
         added: members
-            .unwrap_or_default()
             .into_iter()
+            .flatten()
             .filter_map(|member| member.arn)
             .collect(),
         errors: errors
-            .map(|error| MemberError {
-                member: error.member_arn.unwrap_or_default(),
-                code: error
-                    .error_code
-                    .map_or(NO_ERROR_CODE.to_owned(), |code| code.as_str().to_owned()),
-                message: error.error_message.unwrap_or_default(),
+            .filter_map(|error| {
+                let code = error.error_code.as_ref().map(ErrorCode::as_str);
+                member_error(error.member_arn, code, error.error_message)
             })
             .collect(),
     }

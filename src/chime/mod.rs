@@ -19,5 +19,6 @@ mod settings;
 
 pub use api::{Api, Unsupported};
 pub use connect::{ConnectError, connect};
+pub use refusal::code;
 pub use service::{Chime, Pending};
 pub use settings::{FixedCredentials, Settings};

@@ -1,4 +1,4 @@
-//! What a call that brought no reply means: the SDK's error into the domain's.
+//! What the service refuses, a call or a member of it: the SDK's errors into the domain's.
 //!
 //! Promises: what was surely not sent is told from what may have been applied, and in doubt the
 //! latter is said; the service's own words are kept, within bounds. Must not: name an operation.
@@ -10,14 +10,28 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::model::{Refusal, RefusalKind};
+use crate::model::{MemberError, Refusal, RefusalKind};
 
 /// Longest message kept, in characters: a ledger row, not a web page.
 const MAX_MESSAGE: usize = 500;
 /// Longest exception name kept, in characters.
 const MAX_CODE: usize = 100;
-/// Said where an entry of the answer's `Errors` has no `ErrorCode`, which the model allows.
-pub(super) const NO_ERROR_CODE: &str = "NoErrorCode";
+
+/// What a refusal's code says where no exception of the service's can.
+pub mod code {
+    /// The answer did not come in time.
+    pub const TIMEOUT: &str = "Timeout";
+    /// The connection was closed or broke before the answer was there.
+    pub const CONNECTION_LOST: &str = "ConnectionLost";
+    /// An answer of success came that is not the service's JSON.
+    pub const UNREADABLE_REPLY: &str = "UnreadableReply";
+    /// No connection could be made.
+    pub const UNREACHABLE: &str = "Unreachable";
+    /// The credential chain gave none.
+    pub const NO_CREDENTIALS: &str = "NoCredentials";
+    /// The API does not have what the call asks for.
+    pub const UNSUPPORTED: &str = "Unsupported";
+}
 
 /// Why the call brought no reply.
 pub(super) fn refusal<E>(error: &SdkError<E, HttpResponse>) -> Refusal
@@ -32,11 +46,26 @@ where
         SdkError::ResponseError(answer) => answered(answer.raw(), None, None, error),
         SdkError::DispatchFailure(failure) => failure
             .as_connector_error()
-            .map_or_else(|| lost("Lost", error), dispatch),
-        SdkError::TimeoutError(_) => lost("Timeout", error),
-        SdkError::ConstructionFailure(_) => ours(RefusalKind::NoCredentials, "NotBuilt", error),
-        _ => lost("Lost", error),
+            .map_or_else(|| lost(code::CONNECTION_LOST, error), dispatch),
+        SdkError::TimeoutError(_) => lost(code::TIMEOUT, error),
+        SdkError::ConstructionFailure(_) => {
+            ours(RefusalKind::NoCredentials, code::NO_CREDENTIALS, error)
+        }
+        _ => lost(code::CONNECTION_LOST, error),
     }
+}
+
+/// One entry of a reply's `Errors`. Every field may be missing; without an ARN it says nothing.
+pub(super) fn member_error(
+    member: Option<String>,
+    code: Option<&str>,
+    message: Option<String>,
+) -> Option<MemberError> {
+    Some(MemberError {
+        member: member?,
+        code: bounded(code.unwrap_or_default(), MAX_CODE),
+        message: bounded(&message.unwrap_or_default(), MAX_MESSAGE),
+    })
 }
 
 /// An HTTP answer came, but no reply could be read from it.
@@ -48,7 +77,7 @@ fn answered(
 ) -> Refusal {
     let status = answer.status().as_u16();
     if answer.status().is_success() {
-        return lost("UnreadableReply", error);
+        return lost(code::UNREADABLE_REPLY, error);
     }
     // A body that is not JSON hides even the header from the SDK.
     let header = || answer.headers().get("x-amzn-errortype");
@@ -79,13 +108,13 @@ fn dispatch(failure: &ConnectorError) -> Refusal {
     let connecting = source::<hyper_util::client::legacy::Error>(failure)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     if source::<CredentialsError>(failure).is_some() {
-        ours(RefusalKind::NoCredentials, "NoCredentials", failure)
+        ours(RefusalKind::NoCredentials, code::NO_CREDENTIALS, failure)
     } else if connecting {
-        ours(RefusalKind::Unreachable, "Unreachable", failure)
+        ours(RefusalKind::Unreachable, code::UNREACHABLE, failure)
     } else if failure.is_timeout() {
-        lost("Timeout", failure)
+        lost(code::TIMEOUT, failure)
     } else {
-        lost("ConnectionLost", failure)
+        lost(code::CONNECTION_LOST, failure)
     }
 }
 
