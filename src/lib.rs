@@ -9,3 +9,4 @@
 
 pub mod chime;
 pub mod model;
+pub mod sandbox;

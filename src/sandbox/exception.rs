@@ -1,0 +1,53 @@
+//! How the service refuses a call as a whole.
+//!
+//! Status and name of each: AWS, Amazon Chime SDK API reference, "Errors" of each operation. The
+//! messages are our own words, save where quoted.
+
+use std::borrow::Cow;
+
+use crate::model::{Refusal, RefusalKind};
+
+/// A refusal as it stands on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exception {
+    /// HTTP status.
+    pub(super) status: u16,
+    /// The exception's name, as in `x-amzn-errortype`.
+    pub(super) name: Cow<'static, str>,
+    /// The body's `Message`.
+    pub(super) message: Cow<'static, str>,
+}
+
+macro_rules! exceptions {
+    ($($make:ident: $status:literal $name:literal,)*) => {
+        impl Exception {
+            $(
+                #[doc = concat!(stringify!($status), " `", $name, "`.")]
+                pub(super) fn $make(message: impl Into<Cow<'static, str>>) -> Self {
+                    Self { status: $status, name: Cow::Borrowed($name), message: message.into() }
+                }
+            )*
+        }
+    };
+}
+
+exceptions! {
+    bad_request: 400 "BadRequestException",
+    limit_exceeded: 400 "ResourceLimitExceededException",
+    forbidden: 403 "ForbiddenException",
+    not_found: 404 "NotFoundException",
+    conflict: 409 "ConflictException",
+    throttled: 429 "ThrottledClientException",
+    unavailable: 503 "ServiceUnavailableException",
+}
+
+impl Exception {
+    /// The refusal a client makes of it.
+    pub(super) fn into_refusal(self) -> Refusal {
+        Refusal {
+            kind: RefusalKind::from_exception(self.status, &self.name),
+            code: self.name.into_owned(),
+            message: self.message.into_owned(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A simulated Amazon Chime SDK messaging: the service's quotas, errors and wire format, on state
+//! in memory.
+//!
+//! From the ground up: `world` is the state, pure and told the time; `fault` and `script` say what
+//! goes wrong; [`Service`] puts them together on tokio's clock; [`serve`] is its HTTP face,
+//! [`Simulated`] its face within the process.
+//!
+//! Promises: quotas are judged exactly as documented, a refused call changes nothing, and the same
+//! settings and order of calls give the same answers. Must not: print, or know who calls it.
+
+mod allowance;
+mod channel;
+mod exception;
+mod fault;
+mod http;
+mod operation;
+mod script;
+mod service;
+mod settings;
+mod simulated;
+mod stats;
+mod table;
+mod window;
+mod wire;
+mod world;
+
+pub use fault::{Fault, FaultError, FaultShare, MemberAnswer};
+pub use http::serve;
+pub use script::Scripted;
+pub use service::Service;
+pub use settings::{OverCapacity, ReAdd, Settings};
+pub use simulated::Simulated;
+pub use stats::Stats;

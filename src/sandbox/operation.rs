@@ -1,0 +1,32 @@
+//! The operations that the simulated service knows.
+
+/// An operation of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// `BatchCreateChannelMembership`
+    BatchCreate,
+    /// `CreateChannelMembership`
+    Create,
+    /// `DeleteChannelMembership`
+    Delete,
+    /// `DescribeChannelMembership`
+    Describe,
+    /// `ListChannelMemberships`
+    List,
+    /// `DescribeChannel`
+    DescribeChannel,
+}
+
+impl Operation {
+    /// The name in the service model.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::BatchCreate => "BatchCreateChannelMembership",
+            Self::Create => "CreateChannelMembership",
+            Self::Delete => "DeleteChannelMembership",
+            Self::Describe => "DescribeChannelMembership",
+            Self::List => "ListChannelMemberships",
+            Self::DescribeChannel => "DescribeChannel",
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the simulated service is like.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::fault::{FaultShare, MemberAnswer};
+use crate::model::quota;
+
+/// What becomes of adding somebody who is a member already (undocumented).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReAdd {
+    /// The member-level error `Conflict`.
+    #[default]
+    Conflict,
+    /// Listed as added, and nothing changes.
+    Silent,
+}
+
+/// How a full channel refuses (undocumented: the operation has both errors).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OverCapacity {
+    /// Filled to the last place; each member beyond it is answered `ResourceLimitExceeded`.
+    #[default]
+    RefuseMembers,
+    /// A call that does not fit is refused as a whole with `ResourceLimitExceededException`.
+    RefuseCall,
+}
+
+/// Settings of a [`super::Service`]. The default is a service as documented, without faults or
+/// latency.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Memberships that one channel holds.
+    pub capacity: u64,
+    /// How a full channel refuses.
+    pub over_capacity: OverCapacity,
+    /// What becomes of adding a member again.
+    pub re_add: ReAdd,
+    /// Channels whose id begins so do not exist; all others spring into being when first named.
+    pub missing_channels: Vec<String>,
+    /// Users and bots whose id begins so do not exist; all others do.
+    pub missing_users: Vec<String>,
+    /// ARNs of the bearers who may call; `None`: everybody may.
+    pub admins: Option<Vec<String>>,
+    /// Lifts the quotas of calls per second.
+    pub unlimited: bool,
+    /// When every call is answered 503, since the service's start.
+    pub outage: Option<Range<Duration>>,
+    /// Seed of faults and jitter.
+    pub seed: u64,
+    /// Faults by chance.
+    pub faults: Vec<FaultShare>,
+    /// Members answered by rule; the first that fits.
+    pub answers: Vec<MemberAnswer>,
+    /// From the request's departure to its answer's arrival, half each way.
+    pub latency: Duration,
+    /// Share of the latency by which it varies both ways, 0 to 1.
+    pub jitter: f64,
+    /// How much later a slow answer comes.
+    pub slow_by: Duration,
+    /// When a caller within the process gives up an answer; over HTTP the client has its own.
+    pub attempt_timeout: Duration,
+    /// The access key id that requests over HTTP are signed with.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            capacity: quota::MEMBERS_PER_CHANNEL,
+            over_capacity: OverCapacity::default(),
+            re_add: ReAdd::default(),
+            missing_channels: Vec::new(),
+            missing_users: Vec::new(),
+            admins: None,
+            unlimited: false,
+            outage: None,
+            seed: 0,
+            faults: Vec::new(),
+            answers: Vec::new(),
+            latency: Duration::ZERO,
+            jitter: 0.0,
+            slow_by: Duration::from_secs(3),
+            attempt_timeout: Duration::from_secs(10),
+            access_key: "sandbox".to_owned(),
+            secret_key: "sandbox".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the service has seen.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::operation::Operation;
+use super::table::Table;
+use super::window::Window;
+use super::world::Address;
+
+/// What the service has seen: the body of `GET /_sandbox/stats`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Calls by operation, whatever became of them; one refused before its channel was known
+    /// (bad signature or path) is not among them.
+    pub calls: BTreeMap<String, u64>,
+    /// `BatchCreateChannelMembership` calls among them.
+    pub batch_calls: u64,
+    /// Calls answered 429.
+    pub throttled_calls: u64,
+    /// Calls answered with any other error.
+    pub refused_calls: u64,
+    /// Calls that got no answer, applied or not.
+    pub unanswered_calls: u64,
+    /// Members added, not counting those added again.
+    pub members_added: u64,
+    /// Members by channel, now.
+    pub members: BTreeMap<String, u64>,
+    /// Most batch calls in any one second, all together.
+    pub busiest_second: u64,
+    /// Most batch calls in any one second on one channel.
+    pub busiest_channel_second: u64,
+    /// Most batch calls in any one second by one bearer.
+    pub busiest_bearer_second: u64,
+    /// Most batch calls in any one second, by channel.
+    pub busiest_seconds_of_channels: BTreeMap<String, u64>,
+    /// Most batch calls in any one second, by bearer.
+    pub busiest_seconds_of_bearers: BTreeMap<String, u64>,
+}
+
+/// How a call ended, for the count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// With a success.
+    Answered,
+    /// With an error of this status.
+    Refused(u16),
+    /// Without an answer.
+    Unanswered,
+}
+
+/// Counts while the service runs.
+#[derive(Debug)]
+pub(super) struct Tally {
+    totals: Stats,
+    all: Window,
+    channels: Table<Window>,
+    bearers: Table<Window>,
+}
+
+impl Tally {
+    /// Nothing seen yet.
+    pub(super) fn new() -> Self {
+        Self {
+            totals: Stats::default(),
+            all: Window::default(),
+            channels: Table::new(),
+            bearers: Table::new(),
+        }
+    }
+
+    /// A call has come in.
+    pub(super) fn arrived(&mut self, operation: Operation, at: Address<'_>, now: Duration) {
+        match self.totals.calls.get_mut(operation.as_str()) {
+            Some(calls) => *calls += 1,
+            None => drop(self.totals.calls.insert(operation.as_str().to_owned(), 1)),
+        }
+        if operation == Operation::BatchCreate {
+            self.totals.batch_calls += 1;
+            self.all.count(now);
+            let channel = self.channels.place(at.channel.as_str());
+            self.channels[channel].count(now);
+            let bearer = self.bearers.place(at.bearer.as_str());
+            self.bearers[bearer].count(now);
+        }
+    }
+
+    /// So many members were added.
+    pub(super) fn added(&mut self, members: u64) {
+        self.totals.members_added += members;
+    }
+
+    /// A call has ended.
+    pub(super) fn ended(&mut self, ending: Ending) {
+        match ending {
+            Ending::Answered => {}
+            Ending::Refused(429) => self.totals.throttled_calls += 1,
+            Ending::Refused(_) => self.totals.refused_calls += 1,
+            Ending::Unanswered => self.totals.unanswered_calls += 1,
+        }
+    }
+
+    /// All counts, with the members of each channel.
+    pub(super) fn stats(&self, members: BTreeMap<String, u64>) -> Stats {
+        let peaks = |table: &Table<Window>| -> BTreeMap<String, u64> {
+            let one = |(key, window): (&str, &Window)| (key.to_owned(), window.peak());
+            table.iter().map(one).collect()
+        };
+        let (channels, bearers) = (peaks(&self.channels), peaks(&self.bearers));
+        Stats {
+            members,
+            busiest_second: self.all.peak(),
+            busiest_channel_second: channels.values().copied().max().unwrap_or_default(),
+            busiest_bearer_second: bearers.values().copied().max().unwrap_or_default(),
+            busiest_seconds_of_channels: channels,
+            busiest_seconds_of_bearers: bearers,
+            ..self.totals.clone()
+        }
+    }
+}

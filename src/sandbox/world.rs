@@ -1,0 +1,319 @@
+//! The service's state and rules, pure: told the time, no clock, no I/O, no chance.
+//!
+//! Promises: a call that is refused as a whole changes nothing but, where it was within the
+//! quotas, what is left of them. Must not: know of faults; whoever calls has decided those.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use string_interner::StringInterner;
+use string_interner::backend::StringBackend;
+
+use super::allowance::{Allowance, Rate};
+use super::channel::{Channel, Member, Name};
+use super::exception::Exception;
+use super::operation::Operation;
+use super::settings::{OverCapacity, ReAdd, Settings};
+use super::table::{Place, Table};
+use crate::model::{ChannelArn, MemberArn, Membership, quota};
+
+/// Whom and in whose name a call addresses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Address<'a> {
+    /// The channel.
+    pub(super) channel: &'a ChannelArn,
+    /// The bearer.
+    pub(super) bearer: &'a MemberArn,
+}
+
+/// What became of one member of a batch call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Listed as a member.
+    Added,
+    /// Listed as an error.
+    Refused {
+        /// The code.
+        code: Cow<'static, str>,
+        /// The words with it.
+        message: &'static str,
+    },
+    /// Not listed at all.
+    LeftOut,
+}
+
+impl Verdict {
+    fn refused(code: &'static str, message: &'static str) -> Self {
+        Self::Refused {
+            code: Cow::Borrowed(code),
+            message,
+        }
+    }
+}
+
+/// The rates in force.
+#[derive(Debug, Clone, Copy)]
+struct Rates {
+    batch: Rate,
+    single: Rate,
+    list: Rate,
+    describe: Rate,
+    bearer: Rate,
+    bearer_eu: Rate,
+}
+
+/// All channels and what may be done with them.
+pub(super) struct World {
+    settings: Arc<Settings>,
+    rates: Rates,
+    pub(super) names: StringInterner<StringBackend>,
+    pub(super) channels: Table<Channel>,
+    bearers: Table<Allowance>,
+}
+
+impl World {
+    /// An empty world.
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            rates: Rates {
+                batch: Rate::per_second(quota::CHANNEL_RATE),
+                single: Rate::per_second(quota::SINGLE_RATE),
+                list: Rate::per_second(quota::LIST_RATE),
+                describe: Rate::per_second(quota::DESCRIBE_RATE),
+                bearer: Rate::per_second(quota::BEARER_RATE),
+                bearer_eu: Rate::per_second(quota::BEARER_RATE_EU),
+            },
+            names: StringInterner::new(),
+            channels: Table::new(),
+            bearers: Table::new(),
+        }
+    }
+
+    /// Takes a call out of its quotas, or refuses it; gives its channel.
+    ///
+    /// Both quotas are asked before either is paid: whether the real service charges a bearer for
+    /// a call that its channel throttles is undocumented.
+    pub(super) fn admit(
+        &mut self,
+        operation: Operation,
+        at: Address<'_>,
+        now: Duration,
+    ) -> Result<Place, Exception> {
+        let Address { channel, bearer } = at;
+        let exists = self.exists(channel);
+        if !self.settings.unlimited {
+            self.pay(operation, at, exists, now)?;
+        }
+        if bearer.app_instance() != channel.app_instance() {
+            return Err(Exception::forbidden(
+                "the bearer is of another app instance than the channel",
+            ));
+        }
+        let admin = |admins: &Vec<String>| admins.iter().any(|admin| admin == bearer.as_str());
+        if !self.settings.admins.as_ref().is_none_or(admin) {
+            return Err(Exception::forbidden(
+                "the bearer may not manage this channel's memberships",
+            ));
+        }
+        if !exists {
+            // Only some operations model a NotFound; of the others a missing resource has been
+            // reported to give Forbidden.
+            return Err(match operation {
+                Operation::BatchCreate | Operation::Create | Operation::Describe => {
+                    Exception::not_found("the channel does not exist")
+                }
+                Operation::Delete | Operation::List | Operation::DescribeChannel => {
+                    Exception::forbidden("the channel does not exist, or is not yours")
+                }
+            });
+        }
+        Ok(self.channels.place(channel.as_str()))
+    }
+
+    fn pay(
+        &mut self,
+        operation: Operation,
+        at: Address<'_>,
+        exists: bool,
+        now: Duration,
+    ) -> Result<(), Exception> {
+        let rates = &self.rates;
+        let bearer_rate = if at.bearer.region() == "eu-central-1" {
+            rates.bearer_eu
+        } else {
+            rates.bearer
+        };
+        let bearer = self.bearers.place(at.bearer.as_str());
+        if !self.bearers[bearer].has_room(bearer_rate, now) {
+            return Err(Exception::throttled("the bearer's rate is exceeded"));
+        }
+        if exists {
+            let channel = self.channels.place(at.channel.as_str());
+            let channel = &mut self.channels[channel];
+            let (allowance, rate) = match operation {
+                Operation::BatchCreate => (&mut channel.batch, rates.batch),
+                Operation::Create | Operation::Delete => (&mut channel.single, rates.single),
+                Operation::List => (&mut channel.list, rates.list),
+                Operation::Describe | Operation::DescribeChannel => {
+                    (&mut channel.describe, rates.describe)
+                }
+            };
+            if !allowance.has_room(rate, now) {
+                return Err(Exception::throttled("the channel's rate is exceeded"));
+            }
+            allowance.take(rate, now);
+        }
+        self.bearers[bearer].take(bearer_rate, now);
+        Ok(())
+    }
+
+    fn exists(&self, channel: &ChannelArn) -> bool {
+        let id = last_segment(channel.as_str());
+        !begins_with_any(id, &self.settings.missing_channels)
+    }
+
+    /// Adds members; a verdict for each, in their order. `overrule` decides a member beforehand,
+    /// by ARN and id.
+    pub(super) fn batch_create(
+        &mut self,
+        at: Address<'_>,
+        membership: &Membership,
+        members: &[&str],
+        mut overrule: impl FnMut(&str, &str) -> Option<Verdict>,
+        now: Duration,
+    ) -> Result<Vec<Verdict>, Exception> {
+        let place = self.admit(Operation::BatchCreate, at, now)?;
+        check_members(at.channel, members)?;
+        if self.settings.over_capacity == OverCapacity::RefuseCall
+            && !self.all_fit(place, at.channel, members)
+        {
+            return Err(Exception::limit_exceeded("the channel has no room for all"));
+        }
+        let one = |member: &&str| {
+            overrule(member, last_segment(member))
+                .unwrap_or_else(|| self.add(place, at, membership, member, now))
+        };
+        Ok(members.iter().map(one).collect())
+    }
+
+    fn all_fit(&self, place: Place, arn: &ChannelArn, members: &[&str]) -> bool {
+        let present = &self.channels[place].members;
+        let is_new = |member: &&&str| {
+            let name = self.names.get(within(arn.app_instance(), member));
+            name.is_none_or(|name| !present.contains_key(&name))
+        };
+        let new = members.iter().filter(is_new).count() + present.len();
+        new as u64 <= self.settings.capacity
+    }
+
+    /// Adds one member, whose ARN has been checked.
+    pub(super) fn add(
+        &mut self,
+        place: Place,
+        at: Address<'_>,
+        membership: &Membership,
+        member: &str,
+        now: Duration,
+    ) -> Verdict {
+        if begins_with_any(last_segment(member), &self.settings.missing_users) {
+            return Verdict::refused("NotFound", "the user does not exist");
+        }
+        let instance = at.channel.app_instance();
+        let name = self.names.get_or_intern(within(instance, member));
+        let channel = &mut self.channels[place];
+        if channel.banned.contains(&name) {
+            return Verdict::refused("Forbidden", "the user is banned from the channel");
+        }
+        if channel.members.contains_key(&name) {
+            return match self.settings.re_add {
+                ReAdd::Conflict => Verdict::refused("Conflict", "already a member"),
+                ReAdd::Silent => Verdict::Added,
+            };
+        }
+        if channel.members.len() as u64 >= self.settings.capacity {
+            return Verdict::refused("ResourceLimitExceeded", "the channel is full");
+        }
+        let sub_channel = membership.sub_channel.as_ref();
+        let added = Member {
+            invited_by: self
+                .names
+                .get_or_intern(within(instance, at.bearer.as_str())),
+            sub_channel: sub_channel.map(|id| self.names.get_or_intern(id.as_str())),
+            created: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
+            membership_type: membership.membership_type,
+        };
+        channel.members.insert(name, added);
+        Verdict::Added
+    }
+
+    /// Bans somebody, who leaves the channel by it.
+    pub(super) fn ban(&mut self, channel: &ChannelArn, member: &MemberArn) {
+        let name = self
+            .names
+            .get_or_intern(within(channel.app_instance(), member.as_str()));
+        let place = self.channels.place(channel.as_str());
+        let channel = &mut self.channels[place];
+        channel.members.remove(&name);
+        channel.banned.insert(name);
+    }
+
+    /// The membership of somebody in a channel.
+    pub(super) fn find(&self, channel: &ChannelArn, member: &str) -> Option<(Name, Member)> {
+        let name = self.names.get(within(channel.app_instance(), member))?;
+        let members = &self.channels.get(channel.as_str())?.members;
+        members.get(&name).map(|member| (name, *member))
+    }
+
+    /// Members of a channel.
+    pub(super) fn population(&self, channel: &ChannelArn) -> u64 {
+        let channel = self.channels.get(channel.as_str());
+        channel.map_or(0, |channel| channel.members.len() as u64)
+    }
+
+    /// The text of a name.
+    pub(super) fn text(&self, name: Name) -> &str {
+        self.names.resolve(name).unwrap_or_default()
+    }
+}
+
+/// What a list of members must be (AWS, `BatchCreateChannelMembership`, "`MemberArns`").
+pub(super) fn check_members(channel: &ChannelArn, members: &[&str]) -> Result<(), Exception> {
+    if members.is_empty() || members.len() > quota::MEMBERS_PER_CALL {
+        return Err(Exception::bad_request("MemberArns takes 1 to 100 ARNs"));
+    }
+    let instance = channel.app_instance();
+    let mut foreign = false;
+    for member in members {
+        match MemberArn::check(member) {
+            Ok(theirs) => foreign |= theirs != instance,
+            Err(why) => return Err(Exception::bad_request(format!("in MemberArns: {why}"))),
+        }
+    }
+    let mut seen = HashSet::with_capacity(members.len());
+    if !members.iter().all(|member| seen.insert(member)) {
+        return Err(Exception::bad_request("MemberArns names somebody twice"));
+    }
+    if foreign {
+        // These words were reported from the real service.
+        return Err(Exception::forbidden(
+            "An invalid app instance user ARN was supplied for the input parameter",
+        ));
+    }
+    Ok(())
+}
+
+/// The part of an ARN after its app instance and a slash.
+fn within<'a>(instance: &str, arn: &'a str) -> &'a str {
+    arn.get(instance.len() + 1..).unwrap_or(arn)
+}
+
+fn last_segment(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn begins_with_any(id: &str, prefixes: &[String]) -> bool {
+    prefixes.iter().any(|prefix| id.starts_with(&**prefix))
+}
