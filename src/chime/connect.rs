@@ -16,7 +16,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::credentials::{CREDENTIALS_TIMEOUT, Timely, fixed};
+use super::credentials::{CREDENTIALS_TIMEOUT, Timely, fixed, of_profile};
 #[cfg(feature = "legacy-chime")]
 use super::legacy::Legacy;
 use super::messaging::Messaging;
@@ -107,14 +107,17 @@ async fn configure(settings: Settings) -> SdkConfig {
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .pool_idle_timeout(IDLE)
         .build_https();
+    let region = Region::new(settings.region);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(settings.region))
-        .http_client(http);
+        .region(region.clone())
+        .http_client(http.clone());
     if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
         loader = loader.app_name(name);
     }
     if let Some(profile) = settings.profile {
-        loader = loader.profile_name(profile);
+        loader = loader
+            .credentials_provider(of_profile(profile.clone(), region, http))
+            .profile_name(profile);
     }
     if let Some(url) = settings.endpoint_url {
         loader = loader.endpoint_url(url);

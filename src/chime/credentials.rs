@@ -5,9 +5,14 @@
 
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::FixedCredentials;
 
@@ -36,6 +41,25 @@ impl ProvideCredentials for Timely {
     fn fallback_on_interrupt(&self) -> Option<Credentials> {
         self.0.fallback_on_interrupt()
     }
+}
+
+/// A provider of a profile's credentials alone.
+///
+/// AWS's chain asks the environment first. Who names a profile means that one, as with the AWS
+/// CLI: keys left in the environment must not send a list to another account.
+pub(super) fn of_profile(
+    profile: String,
+    region: Region,
+    http: SharedHttpClient,
+) -> SharedCredentialsProvider {
+    let config = ProviderConfig::default()
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_region(Some(region))
+        .with_http_client(http);
+    let provider = ProfileFileCredentialsProvider::builder()
+        .configure(&config)
+        .profile_name(profile);
+    SharedCredentialsProvider::new(provider.build())
 }
 
 /// A provider of these credentials alone.

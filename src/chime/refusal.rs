@@ -124,7 +124,8 @@ fn lost(code: &str, error: &(dyn Error + 'static)) -> Refusal {
 
 /// A refusal in our own words: the chain of causes, as no answer gives any.
 fn ours(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal {
-    let causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+    let mut causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+    causes.dedup();
     let message = if causes.is_empty() {
         error.to_string()
     } else {

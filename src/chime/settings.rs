@@ -14,13 +14,14 @@ pub struct Settings {
     pub api: Api,
     /// The AWS region: as a rule the one named in the channel's ARN.
     pub region: String,
-    /// The profile of the AWS configuration files; `None` takes `AWS_PROFILE`, else `default`.
+    /// The profile of the AWS configuration files, whose credentials are taken and no others;
+    /// `None` takes AWS's chain: environment, the profile `AWS_PROFILE` or `default`, SSO, process,
+    /// web identity, ECS, EC2.
     pub profile: Option<String>,
     /// Where the service is, if not at AWS: `http://HOST:PORT`; `None` takes `AWS_ENDPOINT_URL` and
     /// its kin, else AWS.
     pub endpoint_url: Option<String>,
-    /// Credentials in place of AWS's chain (environment, profile, SSO, process, web identity, ECS,
-    /// EC2): for a sandbox of one's own.
+    /// Credentials in place of profile and chain: for a sandbox of one's own.
     pub credentials: Option<FixedCredentials>,
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
