@@ -1,23 +1,221 @@
-//! The HTTP face of the simulated service.
+//! The HTTP face of the simulated service: the real wire format, so that the real clients work.
+//!
+//! Promises: every request is signed as AWS demands it or refused; `GET /_sandbox/stats` alone is
+//! open. Must not: decide anything of the service.
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, pending};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use super::service::Service;
+use super::exception::Exception;
+use super::operation::Operation;
+use super::request::{Action, Request};
+use super::service::{Answer, Service};
+use super::sigv4::Verifier;
+use super::wire;
+use super::world::Address;
 
-/// Serves HTTP/1.1 on this listener until `shutdown` completes.
+/// Longest body taken, in bytes: a hundred ARNs of the greatest length are a sixth of it.
+const MAX_BODY: usize = 1 << 20;
+/// How long to wait when no connection can be accepted (too many open files, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Where the service tells what it has seen.
+const STATS_PATH: &str = "/_sandbox/stats";
+
+/// The connection is closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+struct Closed;
+
+/// Serves HTTP/1.1 on this listener until `shutdown` completes; what is then under way gets no
+/// answer. Whoever drops the future stops it as well.
 ///
 /// # Errors
-/// If the listener fails for good.
+/// If the listener has no local address, which is to say it is none.
 pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    drop((listener, service));
-    shutdown.await;
-    Ok(())
+    listener.local_addr()?;
+    let settings = service.settings();
+    let verifier = Arc::new(Verifier {
+        access_key: settings.access_key.clone(),
+        secret_key: settings.secret_key.clone(),
+        service: "chime",
+    });
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => return Ok(()),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&service), Arc::clone(&verifier)));
+                }
+                // One connection's misfortune is not the listener's: it goes on.
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, service: Arc<Service>, verifier: Arc<Verifier>) {
+    // Answers are small and awaited: held back by Nagle's algorithm they would come 40 ms late.
+    // A socket that cannot be told so works all the same.
+    let _ = stream.set_nodelay(true);
+    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        let (service, verifier) = (Arc::clone(&service), Arc::clone(&verifier));
+        async move { answer(&service, &verifier, request).await }
+    });
+    // A client that goes away, or an answer withheld on purpose, ends the connection: no error.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
+}
+
+async fn answer(
+    service: &Service,
+    verifier: &Verifier,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Closed> {
+    let (parts, body) = request.into_parts();
+    if parts.method == Method::GET && parts.uri.path() == STATS_PATH {
+        return Ok(response(200, wire::to_json(&service.stats())));
+    }
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(why) if why.is::<http_body_util::LengthLimitError>() => {
+            return Ok(refusal(&too_large()));
+        }
+        Err(_) => return Err(Closed),
+    };
+    let travel = service.travel();
+    sleep(travel.out).await;
+    let answer = match read(verifier, &parts, &body) {
+        Ok(request) => perform(service, &request),
+        Err(exception) => Answer::Refused(exception),
+    };
+    sleep(travel.back).await;
+    match answer {
+        Answer::Given((status, body)) => Ok(response(status, body)),
+        Answer::Body(body) => Ok(response(200, body.into_bytes())),
+        Answer::Refused(exception) => Ok(refusal(&exception)),
+        Answer::Cut | Answer::Lost => Err(Closed),
+        Answer::Silence => {
+            let never: Infallible = pending().await;
+            match never {}
+        }
+    }
+}
+
+fn read(verifier: &Verifier, parts: &Parts, body: &[u8]) -> Result<Request, Exception> {
+    verifier.verify(parts, body, SystemTime::now())?;
+    Request::read(parts, body)
+}
+
+/// Performs a request; gives status and body.
+fn perform(service: &Service, request: &Request) -> Answer<(u16, Vec<u8>)> {
+    let (channel, bearer) = (&request.channel, &request.bearer);
+    let at = Address { channel, bearer };
+    match &request.action {
+        Action::BatchCreate {
+            membership,
+            members,
+        } => {
+            let arns: Vec<&str> = members.iter().map(String::as_str).collect();
+            let answer = service.batch_create(at, membership, &arns);
+            answer.map(|verdicts| {
+                let body = wire::batch_created(channel, bearer, membership, members, &verdicts);
+                (200, body)
+            })
+        }
+        Action::Create { membership, member } => service
+            .perform(Operation::Create, at, |world, now| {
+                world.create(at, membership, member, now)
+            })
+            .map(|()| (201, wire::created(channel, membership, member))),
+        Action::Delete {
+            member,
+            sub_channel,
+        } => service
+            .perform(Operation::Delete, at, |world, now| {
+                world.delete(at, member, sub_channel.as_deref(), now)
+            })
+            .map(|()| (204, Vec::new())),
+        Action::Describe {
+            member,
+            sub_channel,
+        } => service
+            .perform(Operation::Describe, at, |world, now| {
+                world.describe(at, member, sub_channel.as_deref(), now)
+            })
+            .map(|record| {
+                let created = service.wall_clock(record.created);
+                (200, wire::described(channel, member, &record, created))
+            }),
+        Action::List(filter) => service
+            .perform(Operation::List, at, |world, now| {
+                world.list(at, filter, now)
+            })
+            .map(|page| (200, wire::listed(channel, &page))),
+        Action::DescribeChannel => service
+            .perform(Operation::DescribeChannel, at, |world, now| {
+                world.describe_channel(at, now)
+            })
+            .map(|()| {
+                let created = service.wall_clock(Duration::ZERO);
+                (200, wire::channel_described(channel, created))
+            }),
+    }
+}
+
+fn refusal(exception: &Exception) -> Response<Full<Bytes>> {
+    let mut response = response(exception.status, wire::refused(exception));
+    if let Ok(name) = HeaderValue::from_str(&exception.name)
+        && !name.is_empty()
+    {
+        response.headers_mut().insert("x-amzn-errortype", name);
+    }
+    response
+}
+
+fn response(status: u16, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if status != 204 {
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+    }
+    let id = format!("{:032x}", rand::random::<u128>());
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+fn too_large() -> Exception {
+    Exception {
+        status: 413,
+        name: "RequestEntityTooLargeException".into(),
+        message: "the body is longer than 1 MiB".into(),
+    }
 }

@@ -51,6 +51,20 @@ pub(super) enum Answer<T> {
     Silence,
 }
 
+impl<T> Answer<T> {
+    /// The same answer, with what a success gives put into another form.
+    pub(super) fn map<U>(self, form: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Given(given) => Answer::Given(form(given)),
+            Self::Refused(exception) => Answer::Refused(exception),
+            Self::Body(body) => Answer::Body(body),
+            Self::Cut => Answer::Cut,
+            Self::Lost => Answer::Lost,
+            Self::Silence => Answer::Silence,
+        }
+    }
+}
+
 /// How long a call is on its way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Travel {
@@ -90,16 +104,15 @@ impl Service {
         self.state().script.extend(calls);
     }
 
-    /// Makes somebody a member, beside all quotas and rules but the channel's capacity and bans.
+    /// Makes somebody a member (by its own doing), beside all quotas and rules.
     pub fn add_existing(&self, channel: &ChannelArn, member: &MemberArn) {
+        let mut state = self.state();
         let now = self.now();
-        let world = &mut self.state().world;
-        let place = world.channels.place(channel.as_str());
         let at = Address {
             channel,
             bearer: member,
         };
-        world.add(place, at, &Membership::default(), member.as_str(), now);
+        state.world.put(at, member.as_str(), now);
     }
 
     /// Bans somebody from a channel; a member leaves it by that.
@@ -110,7 +123,7 @@ impl Service {
     /// Whether somebody is a member, of whichever type.
     #[must_use]
     pub fn is_member(&self, channel: &ChannelArn, member: &MemberArn) -> bool {
-        let found = self.state().world.find(channel, member.as_str());
+        let found = self.state().world.membership(channel, member.as_str());
         found.is_some()
     }
 
@@ -118,12 +131,12 @@ impl Service {
     #[must_use]
     pub fn members(&self, channel: &ChannelArn) -> Vec<String> {
         let state = self.state();
-        let instance = channel.app_instance();
-        let arn = |name| format!("{instance}/{}", state.world.text(name));
+        let arn = |name| state.world.arn(channel, name);
         let found = state.world.channels.get(channel.as_str());
         let mut members: Vec<String> = found
             .into_iter()
-            .flat_map(|channel| channel.members.keys().copied().map(arn))
+            .flat_map(|channel| channel.members.keys().copied())
+            .map(arn)
             .collect();
         members.sort_unstable();
         members

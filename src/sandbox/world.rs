@@ -44,11 +44,37 @@ pub(super) enum Verdict {
     LeftOut,
 }
 
-impl Verdict {
-    fn refused(code: &'static str, message: &'static str) -> Self {
-        Self::Refused {
+/// Why a member cannot be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hindrance {
+    NoUser,
+    Banned,
+    AlreadyMember,
+    Full,
+}
+
+impl Hindrance {
+    /// The error of a batch call's member.
+    fn verdict(self) -> Verdict {
+        let (code, message) = match self {
+            Self::NoUser => ("NotFound", "the user does not exist"),
+            Self::Banned => ("Forbidden", "the user is banned from the channel"),
+            Self::AlreadyMember => ("Conflict", "already a member"),
+            Self::Full => ("ResourceLimitExceeded", "the channel is full"),
+        };
+        Verdict::Refused {
             code: Cow::Borrowed(code),
             message,
+        }
+    }
+
+    /// The error of a call that adds a single member.
+    pub(super) fn exception(self) -> Exception {
+        match self {
+            Self::NoUser => Exception::not_found("the user does not exist"),
+            Self::Banned => Exception::forbidden("the user is banned from the channel"),
+            Self::AlreadyMember => Exception::conflict("already a member"),
+            Self::Full => Exception::limit_exceeded("the channel is full"),
         }
     }
 }
@@ -193,8 +219,10 @@ impl World {
             return Err(Exception::limit_exceeded("the channel has no room for all"));
         }
         let one = |member: &&str| {
-            overrule(member, last_segment(member))
-                .unwrap_or_else(|| self.add(place, at, membership, member, now))
+            overrule(member, last_segment(member)).unwrap_or_else(|| {
+                let added = self.add(place, at, membership, member, now);
+                added.map_or_else(Hindrance::verdict, |()| Verdict::Added)
+            })
         };
         Ok(members.iter().map(one).collect())
     }
@@ -217,36 +245,57 @@ impl World {
         membership: &Membership,
         member: &str,
         now: Duration,
-    ) -> Verdict {
+    ) -> Result<(), Hindrance> {
         if begins_with_any(last_segment(member), &self.settings.missing_users) {
-            return Verdict::refused("NotFound", "the user does not exist");
+            return Err(Hindrance::NoUser);
         }
         let instance = at.channel.app_instance();
         let name = self.names.get_or_intern(within(instance, member));
         let channel = &mut self.channels[place];
         if channel.banned.contains(&name) {
-            return Verdict::refused("Forbidden", "the user is banned from the channel");
+            return Err(Hindrance::Banned);
         }
         if channel.members.contains_key(&name) {
             return match self.settings.re_add {
-                ReAdd::Conflict => Verdict::refused("Conflict", "already a member"),
-                ReAdd::Silent => Verdict::Added,
+                ReAdd::Conflict => Err(Hindrance::AlreadyMember),
+                ReAdd::Silent => Ok(()),
             };
         }
         if channel.members.len() as u64 >= self.settings.capacity {
-            return Verdict::refused("ResourceLimitExceeded", "the channel is full");
+            return Err(Hindrance::Full);
         }
+        self.insert(place, at, membership, name, now);
+        Ok(())
+    }
+
+    /// Makes somebody a member whatever the rules say, if not one already.
+    pub(super) fn put(&mut self, at: Address<'_>, member: &str, now: Duration) {
+        let place = self.channels.place(at.channel.as_str());
+        let name = self
+            .names
+            .get_or_intern(within(at.channel.app_instance(), member));
+        if !self.channels[place].members.contains_key(&name) {
+            self.insert(place, at, &Membership::default(), name, now);
+        }
+    }
+
+    fn insert(
+        &mut self,
+        place: Place,
+        at: Address<'_>,
+        membership: &Membership,
+        name: Name,
+        now: Duration,
+    ) {
+        let bearer = within(at.channel.app_instance(), at.bearer.as_str());
         let sub_channel = membership.sub_channel.as_ref();
         let added = Member {
-            invited_by: self
-                .names
-                .get_or_intern(within(instance, at.bearer.as_str())),
+            invited_by: self.names.get_or_intern(bearer),
             sub_channel: sub_channel.map(|id| self.names.get_or_intern(id.as_str())),
             created: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
             membership_type: membership.membership_type,
         };
-        channel.members.insert(name, added);
-        Verdict::Added
+        self.channels[place].members.insert(name, added);
     }
 
     /// Bans somebody, who leaves the channel by it.
@@ -261,7 +310,7 @@ impl World {
     }
 
     /// The membership of somebody in a channel.
-    pub(super) fn find(&self, channel: &ChannelArn, member: &str) -> Option<(Name, Member)> {
+    pub(super) fn membership(&self, channel: &ChannelArn, member: &str) -> Option<(Name, Member)> {
         let name = self.names.get(within(channel.app_instance(), member))?;
         let members = &self.channels.get(channel.as_str())?.members;
         members.get(&name).map(|member| (name, *member))
@@ -271,6 +320,11 @@ impl World {
     pub(super) fn population(&self, channel: &ChannelArn) -> u64 {
         let channel = self.channels.get(channel.as_str());
         channel.map_or(0, |channel| channel.members.len() as u64)
+    }
+
+    /// The ARN of a name in a channel.
+    pub(super) fn arn(&self, channel: &ChannelArn, name: Name) -> String {
+        format!("{}/{}", channel.app_instance(), self.text(name))
     }
 
     /// The text of a name.
