@@ -276,6 +276,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_that_never_comes_leaves_doubt() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let client = connect(Settings {
+            attempt_timeout: Duration::from_millis(20),
+            ..settings(&url)
+        });
+        let refusal = client.await.unwrap().add_members(call()).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
+        assert_eq!(refusal.code, "Timeout");
+    }
+
+    #[tokio::test]
     async fn a_connection_closed_without_an_answer_leaves_doubt() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

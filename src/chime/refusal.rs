@@ -8,7 +8,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use crate::model::{MemberError, Refusal, RefusalKind};
 
@@ -40,10 +40,14 @@ where
 {
     match error {
         SdkError::ServiceError(answer) => {
-            let (exception, words) = (answer.err().code(), answer.err().message());
-            answered(answer.raw(), exception, words, error)
+            let said = answer.err().meta();
+            // Of an answer that names no exception, the SDK keeps what it says as the error's cause.
+            let said = source::<ErrorMetadata>(answer.err()).unwrap_or(said);
+            answered(answer.raw(), said, error)
         }
-        SdkError::ResponseError(answer) => answered(answer.raw(), None, None, error),
+        SdkError::ResponseError(answer) => {
+            answered(answer.raw(), &ErrorMetadata::builder().build(), error)
+        }
         SdkError::DispatchFailure(failure) => failure
             .as_connector_error()
             .map_or_else(|| lost(code::CONNECTION_LOST, error), dispatch),
@@ -69,19 +73,14 @@ pub(super) fn member_error(
 }
 
 /// An HTTP answer came, but no reply could be read from it.
-fn answered(
-    answer: &HttpResponse,
-    exception: Option<&str>,
-    words: Option<&str>,
-    error: &(dyn Error + 'static),
-) -> Refusal {
+fn answered(answer: &HttpResponse, said: &ErrorMetadata, error: &(dyn Error + 'static)) -> Refusal {
     let status = answer.status().as_u16();
     if answer.status().is_success() {
         return lost(code::UNREADABLE_REPLY, error);
     }
     // A body that is not JSON hides even the header from the SDK.
     let header = || answer.headers().get("x-amzn-errortype");
-    let exception = exception.or_else(header).map(exception_name);
+    let exception = said.code().or_else(header).map(exception_name);
     let exception = exception.unwrap_or_default();
     Refusal {
         kind: RefusalKind::from_exception(status, exception),
@@ -90,7 +89,7 @@ fn answered(
         } else {
             bounded(exception, MAX_CODE)
         },
-        message: words.map_or_else(
+        message: said.message().map_or_else(
             || format!("HTTP status {status}, without a message"),
             |words| bounded(words, MAX_MESSAGE),
         ),
@@ -161,7 +160,6 @@ mod tests {
     use super::*;
     use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::body::SdkBody;
-    use aws_smithy_types::error::ErrorMetadata;
 
     type Failure = SdkError<ErrorMetadata, HttpResponse>;
 

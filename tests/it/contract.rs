@@ -1,15 +1,13 @@
 //! What every implementor of `Chime` does, as one suite run over all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chime_bulk::chime::Api;
-#[cfg(feature = "legacy-chime")]
-use chime_bulk::chime::code;
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
-use chime_bulk::sandbox::{Scripted, serve};
+use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
 use tokio::net::TcpListener;
 
-use crate::face::{self, Face, arns, call, channel, user};
+use crate::face::{APIS, Face, arns, call, channel, client, user};
 
 /// Runs each case with each implementor; the simulated one on a paused clock.
 macro_rules! suite {
@@ -248,7 +246,7 @@ async fn a_channel_that_is_missing_is_not_found(face: Face) {
 }
 
 async fn silence_is_lost_and_may_be_applied(face: Face) {
-    let stand = face.stand_with(|s| s.attempt_timeout = Duration::from_millis(300));
+    let stand = face.stand_with(|s| s.attempt_timeout = Duration::from_secs(1));
     let stand = stand.await;
     stand.script(vec![Scripted::Silence]);
     let refusal = stand.add(&["ann"]).await.unwrap_err();
@@ -317,20 +315,13 @@ async fn calls_under_way_together_keep_their_answers(face: Face) {
 
 #[tokio::test]
 async fn a_wrong_secret_is_unauthorized() {
-    let apis = [
-        Api::Messaging,
-        #[cfg(feature = "legacy-chime")]
-        Api::Legacy,
-    ];
-    for api in apis {
-        let service = std::sync::Arc::new(chime_bulk::sandbox::Service::new(
-            chime_bulk::sandbox::Settings::default(),
-        ));
+    for api in APIS {
+        let service = Arc::new(Service::new(Settings::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = serve(listener, service.clone(), std::future::pending());
         let server = tokio::spawn(server);
-        let client = face::client(api, &url, "not the secret").await;
+        let client = client(*api, &url, "not the secret").await;
         let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Unauthorized, "{api}: {refusal}");
         assert!(!format!("{refusal:?}").contains("not the secret"));
@@ -346,10 +337,10 @@ async fn the_legacy_client_refuses_what_its_api_lacks_before_any_request() {
     let mut sub_channel = call(&["ann"]);
     sub_channel.membership.sub_channel = Some("s".parse().unwrap());
     let mut bot = call(&["ann"]);
-    bot.bearer = format!("{}/bot/b", face::INSTANCE).parse().unwrap();
+    bot.bearer = format!("{}/bot/b", crate::face::INSTANCE).parse().unwrap();
     for call in [sub_channel, bot] {
         let refusal = stand.client.add_members(call).await.unwrap_err();
-        assert_eq!(refusal.code, code::UNSUPPORTED);
+        assert_eq!(refusal.code, chime_bulk::chime::code::UNSUPPORTED);
     }
     assert_eq!(stand.calls(), 0);
 }

@@ -11,6 +11,13 @@ use tokio::sync::oneshot;
 
 pub(crate) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
+/// The APIs in this build.
+pub(crate) const APIS: &[Api] = &[
+    Api::Messaging,
+    #[cfg(feature = "legacy-chime")]
+    Api::Legacy,
+];
+
 /// An implementor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {

@@ -1,12 +1,12 @@
-//! The very bytes that the clients send.
+//! The very bytes that the clients send, and what they make of bytes no sandbox would answer.
 
-use chime_bulk::chime::Api;
-use chime_bulk::model::{MembershipType, Reply};
+use chime_bulk::chime::{Api, code};
+use chime_bulk::model::{MembershipType, RefusalKind, Reply};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::face::{INSTANCE, call, client};
+use crate::face::{APIS, INSTANCE, call, client};
 
 /// A request as it came.
 struct Request {
@@ -24,8 +24,8 @@ impl Request {
     }
 }
 
-/// Takes one request and answers it with an empty success.
-async fn take(listener: TcpListener) -> Request {
+/// Takes one request and answers it with these bytes, which end the connection.
+async fn take(listener: TcpListener, answer: &str) -> Request {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut text = String::new();
     let (head, length) = loop {
@@ -48,8 +48,7 @@ async fn take(listener: TcpListener) -> Request {
             break ((line, headers), length);
         }
     };
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-    stream.write_all(answer).await.unwrap();
+    stream.write_all(answer.as_bytes()).await.unwrap();
     Request {
         line: head.0,
         headers: head.1,
@@ -65,7 +64,8 @@ async fn sent(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     let mut call = call(&["ann@example.com", "bob"]);
     call.membership.membership_type = MembershipType::Hidden;
     call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
-    let (reply, request) = tokio::join!(client.add_members(call), take(listener));
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let (reply, request) = tokio::join!(client.add_members(call), take(listener, answer));
     assert_eq!(reply, Ok(Reply::default()));
     (request, host)
 }
@@ -114,4 +114,53 @@ async fn the_legacy_client_sends_the_same_to_the_same_host() {
         request.body,
         json!({"Type": "HIDDEN", "MemberArns": members})
     );
+}
+
+#[tokio::test]
+async fn answers_that_are_not_the_services_are_told_apart() {
+    let cases = [
+        (
+            "503 Busy\r\ncontent-length: 6\r\n\r\n<html>",
+            RefusalKind::ServiceUnavailable,
+            "Http503",
+        ),
+        (
+            "400 Odd\r\nx-amzn-errortype: a.b#ThrottledClientException:http://c/\r\ncontent-length: 6\r\n\r\n<html>",
+            RefusalKind::Throttled,
+            "ThrottledClientException",
+        ),
+        (
+            "429 Slow\r\nx-amzn-errortype: ThrottledClientException\r\ncontent-length: 900\r\n\r\n{",
+            RefusalKind::Throttled,
+            "ThrottledClientException",
+        ),
+        (
+            "302 Elsewhere\r\nlocation: http://login/\r\ncontent-length: 0\r\n\r\n",
+            RefusalKind::Lost,
+            "Http302",
+        ),
+        (
+            "200 OK\r\ncontent-length: 900\r\n\r\n{\"Errors\":[",
+            RefusalKind::Lost,
+            code::UNREADABLE_REPLY,
+        ),
+        (
+            "200 OK\r\ncontent-length: 6\r\n\r\n<html>",
+            RefusalKind::Lost,
+            code::UNREADABLE_REPLY,
+        ),
+    ];
+    for api in APIS {
+        for (answer, kind, code) in cases {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let client = client(*api, &url, "secret").await;
+            let answer = format!("HTTP/1.1 {answer}");
+            let (reply, _) =
+                tokio::join!(client.add_members(call(&["ann"])), take(listener, &answer));
+            let refusal = reply.unwrap_err();
+            assert_eq!(refusal.kind, kind, "{api}, {answer}: {refusal}");
+            assert_eq!(refusal.code, code, "{api}, {answer}");
+        }
+    }
 }
