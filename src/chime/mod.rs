@@ -1,8 +1,24 @@
 //! The service: one trait, and the clients that speak to it.
 //!
 //! Promises: one call to the trait is one request on the wire, never retried behind the caller's
-//! back. Must not: decide what follows from an answer.
+//! back; a refusal of [`RefusalKind::Unreachable`] or [`RefusalKind::NoCredentials`] was never sent.
+//! Must not: decide what follows from an answer.
+//!
+//! [`RefusalKind::Unreachable`]: crate::model::RefusalKind::Unreachable
+//! [`RefusalKind::NoCredentials`]: crate::model::RefusalKind::NoCredentials
 
+mod api;
+mod connect;
+mod credentials;
+#[cfg(feature = "legacy-chime")]
+mod legacy;
+mod messaging;
+mod refusal;
 mod service;
+mod settings;
 
+pub use api::{Api, Unsupported};
+pub use connect::{ConnectError, connect};
+pub use refusal::code;
 pub use service::{Chime, Pending};
+pub use settings::{FixedCredentials, Settings};

@@ -1,0 +1,160 @@
+//! The two APIs that have the batch operation, and what one of them cannot do.
+//!
+//! Promises: what an API lacks is known before any request. Must not: know how it is called.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn, Membership};
+
+/// The only region of the legacy API (its endpoint rules know no other).
+const LEGACY_REGION: &str = "us-east-1";
+
+/// Which of the service's APIs is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Api {
+    /// `ChimeSDKMessaging`, 2021-05-15.
+    #[default]
+    Messaging,
+    /// `Chime`, 2018-05-01: the operation under its first namespace. Knows neither sub-channels nor
+    /// bots.
+    Legacy,
+}
+
+/// What is asked for and the legacy API does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// A sub-channel id: the legacy request has no field for it.
+    #[error("the legacy API knows no sub-channels")]
+    SubChannel,
+    /// A bot, as member or bearer.
+    #[error("the legacy API knows no bots, neither as members nor as bearer")]
+    Bot,
+}
+
+impl Unsupported {
+    /// How to mend it.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        "leave --api at messaging"
+    }
+}
+
+impl Api {
+    /// The name by which it is chosen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Messaging => "messaging",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// The regions where AWS runs it.
+    #[must_use]
+    pub fn regions(self) -> &'static [&'static str] {
+        match self {
+            Self::Messaging => &MESSAGING_REGIONS,
+            Self::Legacy => &[LEGACY_REGION],
+        }
+    }
+
+    /// Whether members can be added in this way.
+    ///
+    /// # Errors
+    /// If it names a sub-channel and the API has none.
+    pub fn supports_membership(self, membership: &Membership) -> Result<(), Unsupported> {
+        match self {
+            Self::Legacy if membership.sub_channel.is_some() => Err(Unsupported::SubChannel),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this can be a member or bearer.
+    ///
+    /// # Errors
+    /// If it is a bot and the API knows none.
+    pub fn supports_identity(self, identity: &MemberArn) -> Result<(), Unsupported> {
+        match self {
+            Self::Legacy if identity.is_bot() => Err(Unsupported::Bot),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the call can be made: all of the above.
+    ///
+    /// # Errors
+    /// Names the first thing the API does not have.
+    pub fn supports(self, call: &AddMembers) -> Result<(), Unsupported> {
+        self.supports_membership(&call.membership)?;
+        self.supports_identity(&call.bearer)?;
+        let mut members = call.members.members().iter();
+        members.try_for_each(|member| self.supports_identity(member))
+    }
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Api {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "messaging" => Ok(Self::Messaging),
+            "legacy" => Ok(Self::Legacy),
+            _ => Err("the API is messaging or legacy".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Batch, ChannelArn};
+
+    const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
+
+    fn call(bearer: &str, sub_channel: Option<&str>, members: &[&str]) -> AddMembers {
+        let identity = |name: &&str| MemberArn::parse(&format!("{INSTANCE}/{name}")).unwrap();
+        AddMembers {
+            channel: ChannelArn::parse(&format!("{INSTANCE}/channel/c")).unwrap(),
+            bearer: identity(&bearer),
+            membership: Membership {
+                sub_channel: sub_channel.map(|id| id.parse().unwrap()),
+                ..Membership::default()
+            },
+            members: Batch::new(members.iter().map(identity).collect()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn only_the_legacy_api_lacks_bots_and_sub_channels() {
+        let cases = [
+            (call("user/admin", None, &["user/a", "user/b"]), Ok(())),
+            (
+                call("user/admin", None, &["user/a", "bot/b"]),
+                Err(Unsupported::Bot),
+            ),
+            (call("bot/b", None, &["user/a"]), Err(Unsupported::Bot)),
+            (
+                call("user/admin", Some("s"), &["user/a"]),
+                Err(Unsupported::SubChannel),
+            ),
+        ];
+        for (call, legacy) in cases {
+            assert_eq!(Api::Messaging.supports(&call), Ok(()));
+            assert_eq!(Api::Legacy.supports(&call), legacy);
+        }
+    }
+
+    #[test]
+    fn an_api_is_chosen_by_its_name() {
+        for api in [Api::Messaging, Api::Legacy] {
+            assert_eq!(api.as_str().parse(), Ok(api));
+        }
+        assert!("Messaging".parse::<Api>().is_err());
+    }
+}

@@ -1,0 +1,98 @@
+//! Where a client's credentials come from, and how long it waits for them.
+//!
+//! Promises: credentials that do not come are told apart from a service that does not answer.
+//! Must not: keep, log or show a credential.
+
+use std::time::Duration;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use super::FixedCredentials;
+
+/// How long the credential chain may take: many times what a refresh through SSO or STS does.
+pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A provider that answers in bounded time.
+///
+/// The SDK asks for credentials within the attempt's own time. Without this bound a chain that
+/// hangs would look like a lost response, and rows never sent would be in doubt.
+#[derive(Debug)]
+pub(super) struct Timely(pub(super) SharedCredentialsProvider);
+
+impl ProvideCredentials for Timely {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let answer = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.0.provide_credentials());
+            let late = |_| CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT);
+            answer.await.map_err(late)?
+        })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.0.fallback_on_interrupt()
+    }
+}
+
+/// A provider of a profile's credentials alone.
+///
+/// AWS's chain asks the environment first. Who names a profile means that one, as with the AWS
+/// CLI: keys left in the environment must not send a list to another account.
+pub(super) fn of_profile(
+    profile: String,
+    region: Region,
+    http: SharedHttpClient,
+) -> SharedCredentialsProvider {
+    let config = ProviderConfig::default()
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_region(Some(region))
+        .with_http_client(http);
+    let provider = ProfileFileCredentialsProvider::builder()
+        .configure(&config)
+        .profile_name(profile);
+    SharedCredentialsProvider::new(provider.build())
+}
+
+/// A provider of these credentials alone.
+pub(super) fn fixed(credentials: FixedCredentials) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new(
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        None,
+        None,
+        "fixed",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl ProvideCredentials for Silent {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_never_come_are_an_error() {
+        let provider = Timely(SharedCredentialsProvider::new(Silent));
+        let error = provider.provide_credentials().await.unwrap_err();
+        assert!(matches!(error, CredentialsError::ProviderTimedOut(_)));
+    }
+}

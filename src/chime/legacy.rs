@@ -1,0 +1,113 @@
+//! The client of `Chime`, the operation's first namespace.
+//!
+//! Promises: what [`Chime`] promises; what this API does not have ([`Api::supports`]) is refused
+//! before any request. Must not: know how it was configured.
+
+use std::future::ready;
+
+use aws_sdk_chime::Client;
+use aws_sdk_chime::config::interceptors::BeforeSerializationInterceptorContextRef;
+use aws_sdk_chime::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_chime::error::BoxError;
+use aws_sdk_chime::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
+use aws_sdk_chime::types::{ChannelMembershipType, ErrorCode};
+use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
+use aws_types::SdkConfig;
+use aws_types::endpoint_config::EndpointUrl;
+
+use super::refusal::{code, member_error, refusal};
+use super::{Api, Chime, Pending, Unsupported};
+use crate::model::{AddMembers, MemberArn, MembershipType, Refusal, RefusalKind, Reply};
+
+/// The service under its first namespace.
+pub(super) struct Legacy {
+    client: Client,
+}
+
+impl Legacy {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        let config = Builder::from(config).interceptor(PlainHost).build();
+        Self {
+            client: Client::from_conf(config),
+        }
+    }
+}
+
+impl Chime for Legacy {
+    #[expect(
+        deprecated,
+        reason = "in favour of the messaging API; this client is the old one"
+    )]
+    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
+        if let Err(lack) = Api::Legacy.supports(&call) {
+            return Box::pin(ready(Err(unsupported(lack))));
+        }
+        let membership_type = match call.membership.membership_type {
+            MembershipType::Default => ChannelMembershipType::Default,
+            MembershipType::Hidden => ChannelMembershipType::Hidden,
+        };
+        let members = call.members.members().iter();
+        let request = self
+            .client
+            .batch_create_channel_membership()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .r#type(membership_type)
+            .set_member_arns(Some(members.map(MemberArn::to_string).collect()));
+        Box::pin(async move { request.send().await.map(reply).map_err(|e| refusal(&e)) })
+    }
+}
+
+/// The last defence: whoever plans a run asks [`Api::supports`] first.
+fn unsupported(lack: Unsupported) -> Refusal {
+    Refusal {
+        kind: RefusalKind::BadRequest,
+        code: code::UNSUPPORTED.to_owned(),
+        message: lack.to_string(),
+    }
+}
+
+/// Leaves the host of an endpoint URL as it was given.
+///
+/// The model wants `messaging-` before the host, which is right for `chime.us-east-1.amazonaws.com`
+/// and makes `messaging-127.0.0.1` of a local endpoint. Taken away before the request is made, so
+/// that the host signed, the host called and the `Host` header are one.
+#[derive(Debug)]
+struct PlainHost;
+
+impl Intercept for PlainHost {
+    fn name(&self) -> &'static str {
+        "PlainHost"
+    }
+
+    fn read_before_serialization(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if config.load::<EndpointUrl>().is_some() {
+            config.interceptor_state().unset::<EndpointPrefix>();
+        }
+        Ok(())
+    }
+}
+
+fn reply(output: Output) -> Reply {
+    let memberships = output.batch_channel_memberships;
+    let members = memberships.and_then(|memberships| memberships.members);
+    let errors = output.errors.unwrap_or_default().into_iter();
+    Reply {
+        added: members
+            .into_iter()
+            .flatten()
+            .filter_map(|member| member.arn)
+            .collect(),
+        errors: errors
+            .filter_map(|error| {
+                let code = error.error_code.as_ref().map(ErrorCode::as_str);
+                member_error(error.member_arn, code, error.error_message)
+            })
+            .collect(),
+    }
+}

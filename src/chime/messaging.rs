@@ -1,0 +1,64 @@
+//! The client of `ChimeSDKMessaging`.
+//!
+//! Promises: what [`Chime`] promises. Must not: know how it was configured.
+
+use aws_sdk_chimesdkmessaging::Client;
+use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
+use aws_sdk_chimesdkmessaging::types::{ChannelMembershipType, ErrorCode};
+use aws_types::SdkConfig;
+
+use super::refusal::{member_error, refusal};
+use super::{Chime, Pending};
+use crate::model::{AddMembers, MemberArn, MembershipType, Reply};
+
+/// The service under its present namespace.
+pub(super) struct Messaging {
+    client: Client,
+}
+
+impl Messaging {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        Self {
+            client: Client::new(config),
+        }
+    }
+}
+
+impl Chime for Messaging {
+    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
+        let membership_type = match call.membership.membership_type {
+            MembershipType::Default => ChannelMembershipType::Default,
+            MembershipType::Hidden => ChannelMembershipType::Hidden,
+        };
+        let sub_channel = call.membership.sub_channel.as_ref();
+        let members = call.members.members().iter();
+        let request = self
+            .client
+            .batch_create_channel_membership()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .r#type(membership_type)
+            .set_sub_channel_id(sub_channel.map(|id| id.as_str().to_owned()))
+            .set_member_arns(Some(members.map(MemberArn::to_string).collect()));
+        Box::pin(async move { request.send().await.map(reply).map_err(|e| refusal(&e)) })
+    }
+}
+
+fn reply(output: Output) -> Reply {
+    let memberships = output.batch_channel_memberships;
+    let members = memberships.and_then(|memberships| memberships.members);
+    let errors = output.errors.unwrap_or_default().into_iter();
+    Reply {
+        added: members
+            .into_iter()
+            .flatten()
+            .filter_map(|member| member.arn)
+            .collect(),
+        errors: errors
+            .filter_map(|error| {
+                let code = error.error_code.as_ref().map(ErrorCode::as_str);
+                member_error(error.member_arn, code, error.error_message)
+            })
+            .collect(),
+    }
+}

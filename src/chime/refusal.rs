@@ -1,0 +1,255 @@
+//! What the service refuses, a call or a member of it: the SDK's errors into the domain's.
+//!
+//! Promises: what was surely not sent is told from what may have been applied, and in doubt the
+//! latter is said; the service's own words are kept, within bounds. Must not: name an operation.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+
+use crate::model::{MemberError, Refusal, RefusalKind};
+
+/// Longest message kept, in characters: a ledger row, not a web page.
+const MAX_MESSAGE: usize = 500;
+/// Longest exception name kept, in characters.
+const MAX_CODE: usize = 100;
+
+/// What a refusal's code says where no exception of the service's can.
+pub mod code {
+    /// The answer did not come in time.
+    pub const TIMEOUT: &str = "Timeout";
+    /// The connection was closed or broke before the answer was there.
+    pub const CONNECTION_LOST: &str = "ConnectionLost";
+    /// An answer of success came that is not the service's JSON.
+    pub const UNREADABLE_REPLY: &str = "UnreadableReply";
+    /// No connection could be made.
+    pub const UNREACHABLE: &str = "Unreachable";
+    /// The credential chain gave none.
+    pub const NO_CREDENTIALS: &str = "NoCredentials";
+    /// The API does not have what the call asks for.
+    pub const UNSUPPORTED: &str = "Unsupported";
+}
+
+/// Why the call brought no reply.
+pub(super) fn refusal<E>(error: &SdkError<E, HttpResponse>) -> Refusal
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(answer) => {
+            let said = answer.err().meta();
+            // Of an answer that names no exception, the SDK keeps what it says as the error's cause.
+            let said = source::<ErrorMetadata>(answer.err()).unwrap_or(said);
+            answered(answer.raw(), said, error)
+        }
+        SdkError::ResponseError(answer) => {
+            answered(answer.raw(), &ErrorMetadata::builder().build(), error)
+        }
+        SdkError::DispatchFailure(failure) => failure
+            .as_connector_error()
+            .map_or_else(|| lost(code::CONNECTION_LOST, error), dispatch),
+        SdkError::TimeoutError(_) => lost(code::TIMEOUT, error),
+        SdkError::ConstructionFailure(_) => {
+            ours(RefusalKind::NoCredentials, code::NO_CREDENTIALS, error)
+        }
+        _ => lost(code::CONNECTION_LOST, error),
+    }
+}
+
+/// One entry of a reply's `Errors`. Every field may be missing; without an ARN it says nothing.
+pub(super) fn member_error(
+    member: Option<String>,
+    code: Option<&str>,
+    message: Option<String>,
+) -> Option<MemberError> {
+    Some(MemberError {
+        member: member?,
+        code: bounded(code.unwrap_or_default(), MAX_CODE),
+        message: bounded(&message.unwrap_or_default(), MAX_MESSAGE),
+    })
+}
+
+/// An HTTP answer came, but no reply could be read from it.
+fn answered(answer: &HttpResponse, said: &ErrorMetadata, error: &(dyn Error + 'static)) -> Refusal {
+    let status = answer.status().as_u16();
+    if answer.status().is_success() {
+        return lost(code::UNREADABLE_REPLY, error);
+    }
+    // A body that is not JSON hides even the header from the SDK.
+    let header = || answer.headers().get("x-amzn-errortype");
+    let exception = said.code().or_else(header).map(exception_name);
+    let exception = exception.unwrap_or_default();
+    Refusal {
+        kind: RefusalKind::from_exception(status, exception),
+        code: if exception.is_empty() {
+            format!("Http{status}")
+        } else {
+            bounded(exception, MAX_CODE)
+        },
+        message: said.message().map_or_else(
+            || format!("HTTP status {status}, without a message"),
+            |words| bounded(words, MAX_MESSAGE),
+        ),
+    }
+}
+
+/// `namespace#Exception:http://…` is how some AWS services write `Exception`.
+fn exception_name(text: &str) -> &str {
+    let name = text.split(':').next().unwrap_or(text);
+    name.rsplit('#').next().unwrap_or(name).trim()
+}
+
+/// No HTTP answer came.
+fn dispatch(failure: &ConnectorError) -> Refusal {
+    let connecting = source::<hyper_util::client::legacy::Error>(failure)
+        .is_some_and(hyper_util::client::legacy::Error::is_connect);
+    if source::<CredentialsError>(failure).is_some() {
+        ours(RefusalKind::NoCredentials, code::NO_CREDENTIALS, failure)
+    } else if connecting {
+        ours(RefusalKind::Unreachable, code::UNREACHABLE, failure)
+    } else if failure.is_timeout() {
+        lost(code::TIMEOUT, failure)
+    } else {
+        lost(code::CONNECTION_LOST, failure)
+    }
+}
+
+fn lost(code: &str, error: &(dyn Error + 'static)) -> Refusal {
+    ours(RefusalKind::Lost, code, error)
+}
+
+/// A refusal in our own words: the chain of causes, as no answer gives any.
+fn ours(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal {
+    let mut causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+    causes.dedup();
+    let message = if causes.is_empty() {
+        error.to_string()
+    } else {
+        causes.join(": ")
+    };
+    Refusal {
+        kind,
+        code: code.to_owned(),
+        message: bounded(&message, MAX_MESSAGE),
+    }
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// At most `limit` characters on one line: what a stranger sent must not steer a terminal.
+fn bounded(text: &str, limit: usize) -> String {
+    let line = |c: char| if c.is_control() { ' ' } else { c };
+    let mut kept: String = text.chars().take(limit).map(line).collect();
+    if text.chars().nth(limit).is_some() {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    type Failure = SdkError<ErrorMetadata, HttpResponse>;
+
+    fn answer(status: u16, errortype: Option<&'static str>) -> HttpResponse {
+        let status = StatusCode::try_from(status).unwrap();
+        let mut answer = HttpResponse::new(status, SdkBody::empty());
+        if let Some(errortype) = errortype {
+            answer.headers_mut().insert("x-amzn-errortype", errortype);
+        }
+        answer
+    }
+
+    fn said(code: Option<&str>, message: Option<&str>) -> ErrorMetadata {
+        let mut error = ErrorMetadata::builder();
+        if let Some(code) = code {
+            error = error.code(code);
+        }
+        if let Some(message) = message {
+            error = error.message(message);
+        }
+        error.build()
+    }
+
+    #[test]
+    fn the_exception_is_taken_from_the_body_or_the_header_without_its_trimmings() {
+        let throttled = "ThrottledClientException";
+        let trimmed = "com.amazonaws.chime#ThrottledClientException:http://internal/";
+        let cases = [
+            (answer(429, None), said(Some(throttled), Some("slow down"))),
+            (answer(400, Some(throttled)), said(None, Some("slow down"))),
+            (answer(400, Some(trimmed)), said(None, Some("slow down"))),
+        ];
+        for (answer, error) in cases {
+            let refusal = refusal(&Failure::service_error(error, answer));
+            assert_eq!(refusal.kind, RefusalKind::Throttled);
+            assert_eq!(refusal.code, throttled);
+            assert_eq!(refusal.message, "slow down");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_names_no_exception_goes_by_its_status() {
+        let error = Failure::service_error(said(None, None), answer(503, None));
+        let refusal = refusal(&error);
+        assert_eq!(refusal.kind, RefusalKind::ServiceUnavailable);
+        assert_eq!(refusal.code, "Http503");
+        assert_eq!(refusal.message, "HTTP status 503, without a message");
+    }
+
+    #[test]
+    fn a_success_that_cannot_be_read_is_lost_and_an_error_that_cannot_is_not() {
+        let cut = |answer| refusal(&Failure::response_error("cut off", answer));
+        let success = cut(answer(200, None));
+        assert_eq!(success.kind, RefusalKind::Lost);
+        assert_eq!(success.code, "UnreadableReply");
+        let throttled = cut(answer(429, Some("ThrottledClientException")));
+        assert_eq!(throttled.kind, RefusalKind::Throttled);
+    }
+
+    #[test]
+    fn only_a_failure_before_the_request_was_sent_is_free_of_doubt() {
+        let credentials = CredentialsError::not_loaded("no provider had any");
+        let before = ConnectorError::other(Box::new(credentials), None);
+        let refused = refusal(&Failure::dispatch_failure(before));
+        assert_eq!(refused.kind, RefusalKind::NoCredentials);
+        assert!(refused.message.contains("no provider had any"));
+        let io = ConnectorError::io("connection reset by peer".into());
+        let timeout = ConnectorError::timeout("HTTP read timeout".into());
+        let odd = ConnectorError::other("a header that is no text".into(), None);
+        for (failure, code) in [
+            (io, "ConnectionLost"),
+            (timeout, "Timeout"),
+            (odd, "ConnectionLost"),
+        ] {
+            let refused = refusal(&Failure::dispatch_failure(failure));
+            assert_eq!((refused.kind, &*refused.code), (RefusalKind::Lost, code));
+        }
+        let timeout = refusal(&Failure::timeout_error("elapsed"));
+        assert_eq!(
+            (timeout.kind, &*timeout.code),
+            (RefusalKind::Lost, "Timeout")
+        );
+    }
+
+    #[test]
+    fn long_and_unruly_words_are_tamed() {
+        let words = format!("\u{1b}[2J{}", "é".repeat(2000));
+        let error = said(Some("BadRequestException"), Some(&words));
+        let refusal = refusal(&Failure::service_error(error, answer(400, None)));
+        assert_eq!(refusal.message.chars().count(), MAX_MESSAGE + 1);
+        assert!(refusal.message.starts_with(" [2Jé") && refusal.message.ends_with('…'));
+    }
+}

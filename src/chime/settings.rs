@@ -1,0 +1,80 @@
+//! What a client needs to know: which API, where, as whom, and how long it waits.
+//!
+//! Promises: `Debug` shows no secret. Must not: read the environment.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Api;
+
+/// How to reach the service.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which API.
+    pub api: Api,
+    /// The AWS region: as a rule the one named in the channel's ARN.
+    pub region: String,
+    /// The profile of the AWS configuration files, whose credentials are taken and no others;
+    /// `None` takes AWS's chain: environment, the profile `AWS_PROFILE` or `default`, SSO, process,
+    /// web identity, ECS, EC2.
+    pub profile: Option<String>,
+    /// Where the service is, if not at AWS: `http://HOST:PORT`; `None` takes `AWS_ENDPOINT_URL` and
+    /// its kin, else AWS.
+    pub endpoint_url: Option<String>,
+    /// Credentials in place of profile and chain: for a sandbox of one's own.
+    pub credentials: Option<FixedCredentials>,
+    /// How long a connection may take to be made, TLS included.
+    pub connect_timeout: Duration,
+    /// How long a request may take, from asking for a connection to the answer's head.
+    pub attempt_timeout: Duration,
+}
+
+impl Settings {
+    /// The usual: AWS itself, its credential chain, 3 s for a connection and 15 s for an answer.
+    #[must_use]
+    pub fn new(api: Api, region: impl Into<String>) -> Self {
+        Self {
+            api,
+            region: region.into(),
+            profile: None,
+            endpoint_url: None,
+            credentials: None,
+            connect_timeout: Duration::from_secs(3),
+            attempt_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// An access key that does not expire.
+#[derive(Clone)]
+pub struct FixedCredentials {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: String,
+}
+
+impl fmt::Debug for FixedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FixedCredentials(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        let settings = Settings {
+            credentials: Some(FixedCredentials {
+                access_key_id: "AKIDEXAMPLE".to_owned(),
+                secret_access_key: "wJalrXUtnFEMI".to_owned(),
+            }),
+            ..Settings::new(Api::Messaging, "us-east-1")
+        };
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("us-east-1"));
+        assert!(!shown.contains("AKIDEXAMPLE") && !shown.contains("wJalrXUtnFEMI"));
+    }
+}

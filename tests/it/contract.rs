@@ -1,0 +1,346 @@
+//! What every implementor of `Chime` does, as one suite run over all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chime_bulk::model::{MemberError, RefusalKind, Reply};
+use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
+use tokio::net::TcpListener;
+
+use crate::face::{APIS, Face, arns, call, channel, client, user};
+
+/// Runs each case with each implementor; the simulated one on a paused clock.
+macro_rules! suite {
+    ($($case:ident,)*) => {
+        mod simulated {
+            $(#[tokio::test(start_paused = true)]
+            async fn $case() {
+                super::$case(super::Face::Simulated).await;
+            })*
+        }
+
+        mod messaging {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(super::Face::Messaging).await;
+            })*
+        }
+
+        #[cfg(feature = "legacy-chime")]
+        mod legacy {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(super::Face::Legacy).await;
+            })*
+        }
+    };
+}
+
+suite! {
+    added_members_are_listed_and_in_the_channel,
+    a_member_refused_keeps_its_code_and_harms_no_other,
+    somebody_already_there_is_a_conflict,
+    a_member_in_neither_list_is_in_neither,
+    what_nobody_asked_for_is_passed_on,
+    each_exception_has_its_kind_and_is_called_once,
+    an_unnamed_error_goes_by_its_status_and_is_called_once,
+    credentials_refused_are_no_fault_of_the_members,
+    a_channel_that_is_missing_is_not_found,
+    silence_is_lost_and_may_be_applied,
+    a_closed_connection_is_lost_and_may_be_applied,
+    garbage_is_lost_and_may_be_applied,
+    an_empty_reply_names_nobody,
+    calls_under_way_together_keep_their_answers,
+}
+
+async fn added_members_are_listed_and_in_the_channel(face: Face) {
+    let stand = face.stand().await;
+    let ids: Vec<String> = (100..200)
+        .map(|i| format!("user-{i}@example.com"))
+        .collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let reply = stand.add(&ids).await.unwrap();
+    assert_eq!(reply.added, arns(&ids));
+    assert_eq!(reply.errors, []);
+    assert_eq!(stand.members(), arns(&ids));
+    assert_eq!(stand.calls(), 1);
+}
+
+async fn a_member_refused_keeps_its_code_and_harms_no_other(face: Face) {
+    // All that the model names, and one it does not.
+    let codes = [
+        "BadRequest",
+        "Conflict",
+        "Forbidden",
+        "NotFound",
+        "PreconditionFailed",
+        "ResourceLimitExceeded",
+        "ServiceFailure",
+        "AccessDenied",
+        "ServiceUnavailable",
+        "Throttled",
+        "Throttling",
+        "Unauthorized",
+        "Unprocessable",
+        "VoiceConnectorGroupAssociationsExist",
+        "PhoneNumberAssociationsExist",
+        "NobodyHasSeenThis",
+    ];
+    let stand = face.stand().await;
+    let refused = |code: &&str| Scripted::MemberError {
+        member: user(code).to_string(),
+        code: (*code).to_owned(),
+    };
+    stand.script(codes.iter().map(refused).collect());
+    let reply = stand.add(&[&["ann"], &codes[..], &["bob"]].concat()).await;
+    let reply = reply.unwrap();
+    assert_eq!(reply.added, arns(&["ann", "bob"]));
+    let found = reply.errors.iter().map(|e| (&*e.member, &*e.code));
+    let told = arns(&codes);
+    let told = told.iter().map(String::as_str).zip(codes);
+    assert_eq!(found.collect::<Vec<_>>(), told.collect::<Vec<_>>());
+    assert_eq!(stand.members(), arns(&["ann", "bob"]));
+    assert_eq!(stand.calls(), 1);
+}
+
+async fn somebody_already_there_is_a_conflict(face: Face) {
+    let stand = face.stand().await;
+    stand.service.add_existing(&channel(), &user("ann"));
+    let reply = stand.add(&["ann", "bob"]).await.unwrap();
+    assert_eq!(reply.added, arns(&["bob"]));
+    let codes: Vec<&str> = reply.errors.iter().map(|e| &*e.code).collect();
+    assert_eq!(codes, ["Conflict"]);
+}
+
+async fn a_member_in_neither_list_is_in_neither(face: Face) {
+    let stand = face.stand().await;
+    let member = user("ann").to_string();
+    stand.script(vec![Scripted::LeaveOut { member }]);
+    let reply = stand.add(&["ann", "bob"]).await.unwrap();
+    assert_eq!(reply.added, arns(&["bob"]));
+    assert_eq!(reply.errors, []);
+}
+
+async fn what_nobody_asked_for_is_passed_on(face: Face) {
+    let stand = face.stand().await;
+    let body = r#"{
+        "BatchChannelMemberships": {
+            "InvitedBy": {"Arn": "x", "Name": "Admin"},
+            "Members": [{"Arn": "stranger", "Name": ""}, {"Name": "no ARN"}, {"Arn": "stranger"}],
+            "SomethingNew": [1, {"a": null}]
+        },
+        "Errors": [
+            {"MemberArn": "stranger", "ErrorCode": "Throttled", "ErrorMessage": "slow down"},
+            {"ErrorCode": "NotFound"},
+            {"MemberArn": "bare"}
+        ]
+    }"#;
+    stand.script(vec![Scripted::Garbage(body.to_owned())]);
+    let error = |member: &str, code: &str, message: &str| MemberError {
+        member: member.to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+    };
+    let wanted = Reply {
+        added: vec!["stranger".to_owned(), "stranger".to_owned()],
+        errors: vec![
+            error("stranger", "Throttled", "slow down"),
+            error("bare", "", ""),
+        ],
+    };
+    assert_eq!(stand.add(&["ann"]).await, Ok(wanted));
+}
+
+async fn each_exception_has_its_kind_and_is_called_once(face: Face) {
+    let stand = face.stand().await;
+    let exceptions = [
+        (400, "BadRequestException", RefusalKind::BadRequest),
+        (
+            400,
+            "ResourceLimitExceededException",
+            RefusalKind::LimitExceeded,
+        ),
+        (
+            401,
+            "UnauthorizedClientException",
+            RefusalKind::Unauthorized,
+        ),
+        (403, "ForbiddenException", RefusalKind::Forbidden),
+        (404, "NotFoundException", RefusalKind::NotFound),
+        (429, "ThrottledClientException", RefusalKind::Throttled),
+        (500, "ServiceFailureException", RefusalKind::ServiceFailure),
+        (
+            503,
+            "ServiceUnavailableException",
+            RefusalKind::ServiceUnavailable,
+        ),
+        // Not in the model.
+        (403, "AccessDeniedException", RefusalKind::Forbidden),
+        (409, "ConflictException", RefusalKind::BadRequest),
+        (418, "TeapotException", RefusalKind::BadRequest),
+        (507, "FullException", RefusalKind::ServiceFailure),
+    ];
+    for (before, (status, exception, kind)) in (0..).zip(exceptions) {
+        stand.script(vec![Scripted::Refuse {
+            status,
+            exception: exception.to_owned(),
+            message: format!("words of {exception}"),
+        }]);
+        let refusal = stand.add(&["ann"]).await.unwrap_err();
+        assert_eq!(refusal.kind, kind, "{exception}");
+        assert_eq!(refusal.code, exception);
+        assert_eq!(refusal.message, format!("words of {exception}"));
+        assert_eq!(stand.calls(), before + 1, "{exception}");
+    }
+    assert_eq!(stand.members(), arns(&[]));
+}
+
+async fn an_unnamed_error_goes_by_its_status_and_is_called_once(face: Face) {
+    let stand = face.stand().await;
+    let answers = [
+        (400, RefusalKind::BadRequest),
+        (413, RefusalKind::BadRequest),
+        (429, RefusalKind::Throttled),
+        (500, RefusalKind::ServiceFailure),
+        (502, RefusalKind::ServiceFailure),
+        (503, RefusalKind::ServiceUnavailable),
+        (504, RefusalKind::ServiceFailure),
+    ];
+    for (before, (status, kind)) in (0..).zip(answers) {
+        stand.script(vec![Scripted::Refuse {
+            status,
+            exception: String::new(),
+            message: "from a proxy".to_owned(),
+        }]);
+        let refusal = stand.add(&["ann"]).await.unwrap_err();
+        assert_eq!(refusal.kind, kind, "{status}");
+        assert_eq!(refusal.message, "from a proxy");
+        assert_eq!(stand.calls(), before + 1, "{status}");
+    }
+}
+
+async fn credentials_refused_are_no_fault_of_the_members(face: Face) {
+    let stand = face.stand().await;
+    for exception in [
+        "ExpiredTokenException",
+        "ExpiredToken",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+    ] {
+        stand.script(vec![Scripted::Refuse {
+            status: 403,
+            exception: exception.to_owned(),
+            message: "the security token included in the request is expired".to_owned(),
+        }]);
+        let refusal = stand.add(&["ann"]).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unauthorized, "{exception}");
+        assert_eq!(refusal.code, exception);
+    }
+}
+
+async fn a_channel_that_is_missing_is_not_found(face: Face) {
+    let stand = face.stand_with(|s| s.missing_channels = vec!["c".to_owned()]);
+    let refusal = stand.await.add(&["ann"]).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::NotFound);
+    assert_eq!(refusal.code, "NotFoundException");
+}
+
+async fn silence_is_lost_and_may_be_applied(face: Face) {
+    let stand = face.stand_with(|s| s.attempt_timeout = Duration::from_secs(1));
+    let stand = stand.await;
+    stand.script(vec![Scripted::Silence]);
+    let refusal = stand.add(&["ann"]).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal}");
+    assert!(refusal.kind.leaves_doubt());
+    assert_eq!(stand.members(), arns(&["ann"]));
+    assert_eq!(stand.calls(), 1);
+}
+
+async fn a_closed_connection_is_lost_and_may_be_applied(face: Face) {
+    let stand = face.stand().await;
+    // On a fresh connection, and on one that has served before.
+    for (before, id) in (0..).zip(["ann", "bob", "cy"]) {
+        stand.script(vec![Scripted::Reset]);
+        let refusal = stand.add(&[id]).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal}");
+        stand.add(&[&*format!("{id}-after")]).await.unwrap();
+        assert_eq!(stand.calls(), 2 * before + 2);
+    }
+    let present = ["ann", "ann-after", "bob", "bob-after", "cy", "cy-after"];
+    assert_eq!(stand.members(), arns(&present));
+}
+
+async fn garbage_is_lost_and_may_be_applied(face: Face) {
+    let stand = face.stand().await;
+    let bodies = [
+        "<html><body>Sign in to this network</body></html>",
+        "{\"BatchChannelMemberships\":",
+        "{\"Errors\":{}}",
+    ];
+    for (before, body) in (0..).zip(bodies) {
+        stand.script(vec![Scripted::Garbage(body.to_owned())]);
+        let refusal = stand.add(&["ann"]).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Lost, "{body}: {refusal}");
+        assert_eq!(stand.calls(), before + 1);
+    }
+    assert_eq!(stand.members(), arns(&["ann"]));
+}
+
+async fn an_empty_reply_names_nobody(face: Face) {
+    let stand = face.stand().await;
+    for body in [
+        "{}",
+        "",
+        r#"{"BatchChannelMemberships":null,"Errors":null}"#,
+    ] {
+        stand.script(vec![Scripted::Garbage(body.to_owned())]);
+        assert_eq!(stand.add(&["ann"]).await, Ok(Reply::default()), "{body}");
+    }
+}
+
+async fn calls_under_way_together_keep_their_answers(face: Face) {
+    let stand = face.stand().await;
+    let calls = (0..50).map(|i| {
+        let id = format!("user-{i}");
+        let answer = stand.client.add_members(call(&[&id]));
+        tokio::spawn(async move { (id, answer.await) })
+    });
+    for answer in calls.collect::<Vec<_>>() {
+        let (id, reply) = answer.await.unwrap();
+        assert_eq!(reply.unwrap().added, arns(&[&id]));
+    }
+    assert_eq!(stand.members().len(), 50);
+    assert_eq!(stand.calls(), 50);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_unauthorized() {
+    for api in APIS {
+        let service = Arc::new(Service::new(Settings::default()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = serve(listener, service.clone(), std::future::pending());
+        let server = tokio::spawn(server);
+        let client = client(*api, &url, "not the secret").await;
+        let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unauthorized, "{api}: {refusal}");
+        assert!(!format!("{refusal:?}").contains("not the secret"));
+        assert_eq!(service.members(&channel()), arns(&[]));
+        server.abort();
+    }
+}
+
+#[cfg(feature = "legacy-chime")]
+#[tokio::test]
+async fn the_legacy_client_refuses_what_its_api_lacks_before_any_request() {
+    let stand = Face::Legacy.stand().await;
+    let mut sub_channel = call(&["ann"]);
+    sub_channel.membership.sub_channel = Some("s".parse().unwrap());
+    let mut bot = call(&["ann"]);
+    bot.bearer = format!("{}/bot/b", crate::face::INSTANCE).parse().unwrap();
+    for call in [sub_channel, bot] {
+        let refusal = stand.client.add_members(call).await.unwrap_err();
+        assert_eq!(refusal.code, chime_bulk::chime::code::UNSUPPORTED);
+    }
+    assert_eq!(stand.calls(), 0);
+}

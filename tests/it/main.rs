@@ -1,0 +1,5 @@
+//! The integration tests: one binary, a module per subject.
+
+mod contract;
+mod face;
+mod wire;
