@@ -28,9 +28,25 @@ const CHANNELS: [&str; 3] = ["channelarn", "channelid", "channel"];
 const TYPES: [&str; 2] = ["membershiptype", "channelmembershiptype"];
 /// Names of the column of sub-channels, normal.
 const SUB_CHANNELS: [&str; 2] = ["subchannelid", "subchannel"];
-/// What else the one column of a list may be headed with.
-const HEADINGS: [&str; 8] = [
-    "id", "ids", "arn", "arns", "email", "members", "users", "name",
+/// What other columns are often called: these tell a header from a row, but hold no member.
+const OTHERS: [&str; 17] = [
+    "account",
+    "arn",
+    "displayname",
+    "email",
+    "emailaddress",
+    "firstname",
+    "fullname",
+    "id",
+    "ids",
+    "lastname",
+    "login",
+    "members",
+    "name",
+    "role",
+    "status",
+    "type",
+    "users",
 ];
 
 /// A name in the form in which names are compared: case, spaces, `-` and `_` do not matter.
@@ -44,8 +60,9 @@ fn normal(name: &str) -> String {
 /// Whether a field can only be the name of a column: a usual one, or one the options name.
 pub(super) fn is_known(cell: &str, options: &Options) -> bool {
     let cell = normal(cell);
-    let usual = [&MEMBERS[..], &CHANNELS, &TYPES, &SUB_CHANNELS];
-    usual.concat().contains(&&*cell)
+    [&MEMBERS[..], &CHANNELS, &TYPES, &SUB_CHANNELS, &OTHERS]
+        .into_iter()
+        .any(|names| names.contains(&&*cell))
         || named(options).any(|name| !cell.is_empty() && normal(name) == cell)
 }
 
@@ -60,6 +77,14 @@ fn named(options: &Options) -> impl Iterator<Item = &str> {
     .into_iter()
     .filter_map(Option::as_deref)
     .chain(options.filters.iter().map(|filter| &*filter.column))
+}
+
+/// The column of a header that looks like the channels' column.
+pub(super) fn usual_channel(header: &[String]) -> Option<&str> {
+    header
+        .iter()
+        .find(|name| CHANNELS.contains(&&*normal(name)))
+        .map(String::as_str)
 }
 
 /// Works out the layout from the first record and what the user said.
@@ -89,6 +114,9 @@ pub(super) fn lay_out(
     };
     let type_column = one(&options.type_column, &TYPES)?;
     let sub_channel_column = one(&options.sub_channel_column, &SUB_CHANNELS)?;
+    if columns.is_bare_ids() {
+        member = member.or(Some(0));
+    }
     if !columns.has_header {
         member = member.or_else(|| columns.of_shape(|text| MemberArn::check(text).is_ok()));
         if all.is_none() {
@@ -96,7 +124,6 @@ pub(super) fn lay_out(
         }
         let other = |known: Option<usize>| known.filter(|at| first.len() == 2 && *at < 2);
         match (member, channel) {
-            (None, _) if first.len() == 1 => member = Some(0),
             (None, Some(_)) => member = other(channel).map(|at| 1 - at),
             (Some(_), None) if all.is_none() => channel = other(member).map(|at| 1 - at),
             _ => {}
@@ -149,13 +176,13 @@ fn has_header(first: &StringRecord, options: &Options) -> bool {
     if first.iter().any(|cell| is_known(cell, options)) {
         return true;
     }
-    if let (1, Some(cell)) = (first.len(), first.get(0)) {
-        return HEADINGS.contains(&&*normal(cell));
-    }
     // Told only positions, nothing must be lost: a header taken for a row is reported, a row
-    // taken for a header is not.
-    let by_position = |name: &String| name.trim().parse::<usize>().is_ok();
-    !options.member_column.as_ref().is_some_and(by_position)
+    // taken for a header is not. A column named by more than its position needs a header.
+    let by_position = |name: &str| name.trim().parse::<usize>().is_ok();
+    if named(options).any(|name| !by_position(name)) {
+        return true;
+    }
+    first.len() > 1 && options.member_column.is_none()
 }
 
 /// The app instance all rows must be of.
@@ -271,6 +298,16 @@ impl Columns<'_> {
         names
             .iter()
             .find_map(|name| cells.iter().position(|cell| cell == name))
+    }
+
+    /// Whether the list is one column of nothing known, so of members.
+    fn is_bare_ids(&self) -> bool {
+        match self.first.get(0) {
+            Some(cell) if self.first.len() == 1 => {
+                !self.has_header || OTHERS.contains(&&*normal(cell))
+            }
+            _ => false,
+        }
     }
 
     /// The position of the first field of a shape.

@@ -37,3 +37,6 @@ pub use record::Record;
 pub use roster::Roster;
 pub use row::{Row, Verdict};
 pub use source::Source;
+
+#[cfg(test)]
+mod tests;
