@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::StringRecord;
 
-use super::columns::{is_known, lay_out, usual_channel};
+use super::detection::lay_out;
 use super::dialect;
 use super::error::Problem;
+use super::names::{is_known, usual_channel};
 use super::records::Records;
 use super::text::Text;
 use super::unpack::{CHUNK, Packing, peek, unpack};
