@@ -1,7 +1,7 @@
 //! How a list's bytes are characters.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::str::FromStr;
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
@@ -66,11 +66,19 @@ impl Encoding {
         }
     }
 
-    /// Turns a stream into UTF-8, without its byte order mark; UTF-8 is passed on as it is, valid
-    /// or not.
-    pub(super) fn decode(self, bytes: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    /// Turns a stream, its start already taken off, into UTF-8 without byte order mark; UTF-8 is
+    /// passed on as it is, valid or not.
+    pub(super) fn decode(
+        self,
+        mut start: Vec<u8>,
+        rest: Box<dyn Read + Send>,
+    ) -> Box<dyn Read + Send> {
         let named = match self {
-            Self::Utf8 => encoding_rs::UTF_8,
+            Self::Utf8 => {
+                let mark = usize::from(Self::of_bom(&start).is_some()) * 3;
+                start.drain(..mark);
+                return Box::new(Cursor::new(start).chain(rest));
+            }
             Self::Utf16Le => encoding_rs::UTF_16LE,
             Self::Utf16Be => encoding_rs::UTF_16BE,
             Self::Windows1252 => encoding_rs::WINDOWS_1252,
@@ -78,10 +86,8 @@ impl Encoding {
         Box::new(
             DecodeReaderBytesBuilder::new()
                 .encoding(Some(named))
-                .utf8_passthru(true)
                 .strip_bom(true)
-                .bom_override(true)
-                .build(bytes),
+                .build(Cursor::new(start).chain(rest)),
         )
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The way of a list: a [`Source`] is opened, unpacked (`unpack`) and decoded (`encoding`) into
 //! bounded text (`text`); its first record decides the delimiter (`dialect`) and the [`Layout`]
-//! (`columns`); then every [`Row`] is either an [`Entry`] to add, a [`Defect`] or left out.
+//! (`detection`); then every [`Row`] is either an [`Entry`] to add, a [`Defect`] or left out.
 //!
 //! Promises: one pass over the list, in memory that does not grow with it; no allocation for a
 //! good row; a list that cannot be read at all is one [`RosterError`] with its place and a hint.
@@ -10,18 +10,21 @@
 
 mod columns;
 mod defect;
+mod detection;
 mod dialect;
 mod encoding;
 mod entry;
 mod error;
 mod filter;
 mod layout;
+mod names;
 mod options;
 mod record;
 mod records;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod roster;
 mod row;
+mod settings;
 mod source;
 mod text;
 mod unpack;
@@ -37,3 +40,6 @@ pub use record::Record;
 pub use roster::Roster;
 pub use row::{Row, Verdict};
 pub use source::Source;
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ impl Records {
         let more = self
             .reader
             .read_byte_record(&mut bytes)
-            .map_err(|error| (self.place(before, &[]), problem_of(error)))?;
+            .map_err(|error| (before, problem_of(error)))?;
         if !more {
             return Ok(None);
         }
@@ -89,11 +89,12 @@ impl Records {
     /// counted back from where the record ended.
     fn place(&self, before: u64, record: &[u8]) -> u64 {
         let after = self.reader.position().line();
-        if after == before + u64::from(!self.crlf) && !self.crlf {
-            return before;
+        let line_feed = u64::from(!self.crlf);
+        if after == before + line_feed {
+            return after - line_feed;
         }
         let inside = record.split(|byte| *byte == b'\n').count() as u64 - 1;
-        after.saturating_sub(inside + u64::from(!self.crlf)).max(1)
+        after.saturating_sub(inside + line_feed).max(1)
     }
 }
 

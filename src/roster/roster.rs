@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::StringRecord;
 
-use super::columns::{is_known, lay_out};
+use super::detection::lay_out;
 use super::dialect;
 use super::error::Problem;
+use super::names::{is_known, usual_channel};
 use super::records::Records;
 use super::text::Text;
 use super::unpack::{CHUNK, Packing, peek, unpack};
@@ -112,7 +113,13 @@ impl Roster {
         if self.packing != Packing::Plain {
             text = format!("{}, {text}", self.packing);
         }
-        format!("{text}, {}", self.layout)
+        let unused = self
+            .layout
+            .constant_channel()
+            .and_then(|_| usual_channel(self.layout.header()))
+            .map(|column| format!(" (column `{column}` is not used)"))
+            .unwrap_or_default();
+        format!("{text}, {}{unused}", self.layout)
     }
 
     /// Raw bytes taken from the source so far, read ahead included.
@@ -130,7 +137,7 @@ impl Roster {
     /// Reads the next row; `false` at the end of the list.
     ///
     /// # Errors
-    /// The rest of the list cannot be read.
+    /// The rest of the list cannot be read; there is no reading on.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, RosterError> {
         let line = match self.first.take() {
             Some((line, mut first)) => {
@@ -175,7 +182,7 @@ fn decode(mut bytes: Box<dyn Read + Send>, given: Option<Encoding>) -> Result<De
         .or(given)
         .or_else(|| Encoding::of_nuls(&start))
         .unwrap_or_default();
-    let mut text = encoding.decode(Box::new(Cursor::new(start).chain(bytes)));
+    let mut text = encoding.decode(start, bytes);
     let start = peek(&mut text, FIRST_RECORD, |start| {
         start.contains(&0) || dialect::first_record(start).is_some()
     })?;
