@@ -12,6 +12,7 @@ pub mod engine;
 pub mod gate;
 pub mod ledger;
 pub mod model;
+pub mod report;
 pub mod roster;
 pub mod sandbox;
 pub mod schedule;

@@ -4,12 +4,13 @@
 //! far as the disk keeps its word; every report is a projection of it; memory does not grow with
 //! the list. Must not: call the service, or hold a secret.
 //!
-//! The list is staged in pages of [`PAGE_ROWS`](schema::PAGE_ROWS) records, the work queue in runs
+//! The list is staged in pages of 64 records, the work queue in runs
 //! of rows of one lane, and verdicts per call, not per row: so a row costs its own text and little
 //! more, and a call of a hundred members costs two inserts. The views `member`, `sent`, `ruling`
 //! and `result` unfold this for any SQLite client; see `schema`.
 
 mod calls;
+mod counts;
 mod error;
 mod facts;
 mod ledger;
@@ -24,6 +25,7 @@ mod stager;
 mod suspects;
 
 pub use calls::{Departure, Unsettled};
+pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use facts::{Staged, fact};
 pub use ledger::{Durability, Ledger};

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
 /// `PRAGMA user_version` of the ledgers this program writes.
 pub(super) const VERSION: i32 = 1;
 /// Records in one page: row `n` is entry `(n - 1) % 64` of page `(n - 1) / 64`.
-pub const PAGE_ROWS: u64 = 64;
+pub(super) const PAGE_ROWS: u64 = 64;
 
 /// Version 1.
 ///

@@ -129,6 +129,16 @@ impl Layout {
             })
     }
 
+    /// What a record says of its channel and member, unchecked: for reports of defective rows.
+    #[must_use]
+    pub fn texts<'r, R: Record + ?Sized>(&'r self, record: &'r R) -> (&'r str, &'r str) {
+        let channel = match &self.channel {
+            Channel::All(arn) => arn,
+            Channel::Column(index) => record.field(*index).unwrap_or_default(),
+        };
+        (channel, record.field(self.member).unwrap_or_default())
+    }
+
     /// Makes an entry of a record, filters aside.
     ///
     /// # Errors

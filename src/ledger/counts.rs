@@ -1,0 +1,65 @@
+//! Questions about the run as a whole.
+
+use super::{Ledger, LedgerError};
+use crate::schedule::LowerBound;
+
+/// Calls made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// All.
+    pub calls: u64,
+    /// Those answered 429.
+    pub throttled: u64,
+}
+
+impl Ledger {
+    /// Counts the calls made.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn call_counts(&self) -> Result<CallCounts, LedgerError> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT count(*), count(*) FILTER (WHERE refusal = 'throttled') FROM call",
+                [],
+                |row| {
+                    Ok(CallCounts {
+                        calls: row.get(0)?,
+                        throttled: row.get(1)?,
+                    })
+                },
+            )
+        })
+    }
+
+    /// Counts the channels named by good rows.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn channels(&self) -> Result<u64, LedgerError> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) FROM channel", [], |row| row.get(0))
+        })
+    }
+
+    /// The least calls for the rows queued so far.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn lower_bound(&self) -> Result<LowerBound, LedgerError> {
+        // Lanes of one channel share its limit but not their calls.
+        self.read(|connection| {
+            let mut bound = LowerBound::default();
+            let mut statement = connection.prepare(
+                "SELECT sum((members + 99) / 100) FROM
+                    (SELECT lane, sum(count) AS members FROM queue GROUP BY lane)
+                 JOIN lane ON lane.id = lane GROUP BY lane.channel",
+            )?;
+            let mut channels = statement.query([])?;
+            while let Some(channel) = channels.next()? {
+                bound.add_calls(channel.get(0)?);
+            }
+            Ok(bound)
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! Reports: projections of the ledger.
+//!
+//! Promises: a report is there whole or as it was before; the same ledger gives the same reports.
+//! Must not: change the ledger, or know how a run is made.
+
+mod files;
+mod results;
+mod summary;
+
+pub use results::{Reports, write};
+pub use summary::{ReportError, Summary};
+
+/// The results of every row.
+pub const RESULTS: &str = "results.csv";
+/// The rows that did not get in, as they stood in the list.
+pub const FAILED: &str = "failed.csv";
+/// The counts.
+pub const SUMMARY: &str = "summary.json";

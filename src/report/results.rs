@@ -1,0 +1,196 @@
+//! All reports in one pass over the ledger: `results.csv`, `failed.csv` and the counts.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use super::files::Replacement;
+use super::{FAILED, RESULTS, ReportError, SUMMARY, Summary};
+use crate::ledger::{Census, Ledger, ResultRow, fact};
+use crate::model::{Limits, Outcome, RunState};
+use crate::roster::{Encoding, Entry, Layout};
+
+/// Columns of `results.csv`: a contract.
+const COLUMNS: [&str; 8] = [
+    "row",
+    "channel_arn",
+    "member_arn",
+    "type",
+    "outcome",
+    "error_code",
+    "error_message",
+    "attempts",
+];
+
+/// What reports are to be written, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Reports<'a> {
+    /// The run directory.
+    pub dir: &'a Path,
+    /// How the run stands.
+    pub state: RunState,
+    /// The limits in force, for the lower bound.
+    pub limits: &'a Limits,
+}
+
+/// Writes `results.csv`, `failed.csv` and `summary.json`, and gives the summary.
+///
+/// # Errors
+/// If the ledger cannot be read or a report not be written; then the earlier reports stand.
+pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportError> {
+    let mut results = CsvReport::begin(reports.dir, RESULTS, b',', b"")?;
+    results.record(COLUMNS)?;
+    let layout = ledger.layout();
+    // The mark says UTF-8 to whoever reads it, also where a flag asks for another encoding.
+    let mark = if layout.encoding() == Encoding::Utf8 {
+        ""
+    } else {
+        "\u{feff}"
+    };
+    let mut failed = CsvReport::begin(reports.dir, FAILED, layout.delimiter(), mark.as_bytes())?;
+    if layout.has_header() {
+        failed.record(layout.header())?;
+    }
+    let mut errors_by_code = BTreeMap::<String, u64>::new();
+    let mut entry = Entry::default();
+    let census = ledger.project(|row| {
+        if let (Some(code), false) = (&row.code, row.outcome.is_in()) {
+            *errors_by_code.entry(code.clone()).or_default() += 1;
+        }
+        results.record(
+            result_fields(row, layout, &mut entry)
+                .iter()
+                .map(|field| field.as_bytes()),
+        )?;
+        if !row.outcome.is_in() && row.outcome != Outcome::Duplicate {
+            failed.record(row.record.iter().map(|field| field.as_bytes()))?;
+        }
+        Ok::<(), ReportError>(())
+    })?;
+    let summary = summarize(ledger, reports, census, errors_by_code)?;
+    results.finish()?;
+    failed.finish()?;
+    let mut file = Replacement::begin(reports.dir.join(SUMMARY))?;
+    let written = serde_json::to_writer_pretty(&mut file, &summary).map_err(std::io::Error::from);
+    written
+        .and_then(|()| file.write_all(b"\n"))
+        .map_err(|source| ReportError::Io {
+            path: reports.dir.join(SUMMARY),
+            source,
+        })?;
+    file.finish()?;
+    Ok(summary)
+}
+
+/// A row of `results.csv`. A defective row shows what its fields say.
+fn result_fields(row: &ResultRow<'_>, layout: &Layout, entry: &mut Entry) -> [String; 8] {
+    let resolved = layout.resolve(row.record, entry).is_ok();
+    let (channel, member, kind) = if resolved {
+        (
+            entry.channel_arn(),
+            entry.member_arn(),
+            entry.membership_type().as_str(),
+        )
+    } else {
+        let (channel, member) = layout.texts(row.record);
+        (channel, member, "")
+    };
+    [
+        row.row.to_string(),
+        channel.to_owned(),
+        member.to_owned(),
+        kind.to_owned(),
+        row.outcome.as_str().to_owned(),
+        row.code.clone().unwrap_or_default(),
+        row.message.clone().unwrap_or_default(),
+        row.attempts.to_string(),
+    ]
+}
+
+fn summarize(
+    ledger: &Ledger,
+    reports: Reports<'_>,
+    census: Census,
+    errors_by_code: BTreeMap<String, u64>,
+) -> Result<Summary, ReportError> {
+    let staged = ledger.staged();
+    let tally = census.tally;
+    let calls = ledger.call_counts()?;
+    let bearers: u64 = ledger.fact(fact::BEARERS)?.unwrap_or(1);
+    let bound = ledger.lower_bound()?;
+    let (least, _) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
+    Ok(Summary {
+        run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
+        state: reports.state,
+        list: ledger.fact(fact::LIST)?.unwrap_or_default(),
+        rows_read: staged.rows_read,
+        rows_left_out: staged.rows_left_out,
+        added: tally.of(Outcome::Added),
+        already_member: tally.of(Outcome::AlreadyMember),
+        failed: tally.of(Outcome::Failed),
+        invalid: tally.of(Outcome::Invalid),
+        duplicate: tally.of(Outcome::Duplicate),
+        unconfirmed: tally.of(Outcome::Unconfirmed),
+        not_attempted: tally.of(Outcome::NotAttempted),
+        calls: calls.calls,
+        throttled_calls: calls.throttled,
+        retried_members: census.retried,
+        channels: ledger.channels()?,
+        bearers,
+        started_at: ledger.fact(fact::STARTED_AT)?.unwrap_or_default(),
+        finished_at: ledger.fact(fact::FINISHED_AT)?.unwrap_or_default(),
+        elapsed_seconds: ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default(),
+        lower_bound_calls: bound.calls(),
+        lower_bound_seconds: least.as_secs_f64(),
+        errors_by_code,
+        accounts: tally.accounts_for(staged.rows_read),
+    })
+}
+
+/// A CSV file on its way to its place.
+struct CsvReport {
+    path: std::path::PathBuf,
+    writer: csv::Writer<Replacement>,
+}
+
+impl CsvReport {
+    fn begin(dir: &Path, name: &str, delimiter: u8, mark: &[u8]) -> Result<Self, ReportError> {
+        let path = dir.join(name);
+        let mut file = Replacement::begin(path.clone())?;
+        file.write_all(mark).map_err(|source| ReportError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        // Defective rows may have any number of fields.
+        let writer = csv::WriterBuilder::new()
+            .delimiter(delimiter)
+            .flexible(true)
+            .from_writer(file);
+        Ok(Self { path, writer })
+    }
+
+    fn record<F: AsRef<[u8]>>(
+        &mut self,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Result<(), ReportError> {
+        self.writer
+            .write_record(fields)
+            .map_err(|error| self.error(error.into()))
+    }
+
+    fn error(&self, source: std::io::Error) -> ReportError {
+        ReportError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn finish(self) -> Result<(), ReportError> {
+        let Self { path, writer } = self;
+        let file = writer.into_inner().map_err(|error| ReportError::Io {
+            path,
+            source: std::io::Error::new(error.error().kind(), error.error().to_string()),
+        })?;
+        file.finish()
+    }
+}
