@@ -10,6 +10,7 @@
 pub mod chime;
 pub mod engine;
 pub mod gate;
+pub mod job;
 pub mod ledger;
 pub mod model;
 pub mod report;

@@ -53,7 +53,18 @@ pub enum Ending {
     /// Stopped for a reason of the service's.
     Stopped(Stop),
     /// The list could not be read to its end.
-    ListBroken(RosterError),
+    ListFault(ListFault),
+}
+
+/// What kept the list from being read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ListFault {
+    /// It cannot be read on.
+    #[error(transparent)]
+    Unreadable(RosterError),
+    /// It is not the list that an earlier session began to read.
+    #[error("the list is not the one that this run began with")]
+    Changed,
 }
 
 /// What ends a run at once: without its ledger it must not go on.
@@ -98,7 +109,7 @@ pub struct Engine<'w> {
     flights: HashMap<i64, Flight>,
     /// To be told once it is committed.
     events: Vec<Event>,
-    list_broken: Option<RosterError>,
+    list_fault: Option<ListFault>,
     interrupted: bool,
 }
 
@@ -112,7 +123,7 @@ impl<'w> Engine<'w> {
             calls: JoinSet::new(),
             flights: HashMap::new(),
             events: Vec::new(),
-            list_broken: None,
+            list_fault: None,
             interrupted: false,
         }
     }
@@ -150,9 +161,9 @@ impl<'w> Engine<'w> {
             let Step::Wait(until) = step else { continue };
             news.push(self.wait(until).await?);
         }
-        let ending = match (self.list_broken, self.setup.scheduler.stopped()) {
+        let ending = match (self.list_fault, self.setup.scheduler.stopped()) {
             (_, Some(stop)) => Ending::Stopped(stop.clone()),
-            (Some(error), _) => Ending::ListBroken(error),
+            (Some(fault), _) => Ending::ListFault(fault),
             _ if self.interrupted => Ending::Interrupted,
             _ => Ending::Finished,
         };
@@ -205,9 +216,7 @@ impl<'w> Engine<'w> {
             News::Landed(landed) => self.land(landed)?,
             News::Parcel(Ok(parcel)) => self.stage(&parcel)?,
             News::Parcel(Err(error)) => {
-                self.list_broken = Some(error);
-                self.setup.feed = Feed::Ended;
-                self.setup.scheduler.drain();
+                self.stop_reading(ListFault::Unreadable(error));
             }
             News::ListEnd => {
                 self.setup.feed = Feed::Ended;
@@ -228,11 +237,21 @@ impl<'w> Engine<'w> {
         Ok(false)
     }
 
+    fn stop_reading(&mut self, fault: ListFault) {
+        self.list_fault = Some(fault);
+        self.setup.feed = Feed::Ended;
+        self.setup.scheduler.drain();
+    }
+
     fn stage(&mut self, parcel: &Parcel) -> Result<(), EngineError> {
-        for lane in &parcel.lanes {
+        let known = self.setup.scheduler.lanes();
+        for (_, lane) in parcel.lanes.iter().filter(|(id, _)| id.index() >= known) {
             self.setup.scheduler.open_lane(lane.channel);
         }
-        self.setup.ledger.stage(parcel)?;
+        if !self.setup.ledger.stage(parcel)? {
+            self.stop_reading(ListFault::Changed);
+            return Ok(());
+        }
         if self.setup.ledger.should_queue() {
             self.queue()?;
         }

@@ -28,11 +28,16 @@ pub enum Feed {
 }
 
 impl Feed {
-    /// Reads the list on a thread of its own, a few parcels ahead.
+    /// Reads the list on a thread of its own, a few parcels ahead; `first` was read already.
     #[must_use]
-    pub fn spawn(mut stager: Stager) -> Self {
+    pub fn spawn(first: Option<Parcel>, mut stager: Stager) -> Self {
         let (send, receive) = mpsc::channel(AHEAD);
         std::thread::spawn(move || {
+            if let Some(first) = first
+                && send.blocking_send(Ok(first)).is_err()
+            {
+                return;
+            }
             loop {
                 let parcel = stager.parcel().transpose();
                 let Some(parcel) = parcel else { return };

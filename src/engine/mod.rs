@@ -9,6 +9,6 @@ mod event;
 mod feed;
 mod reconcile;
 
-pub use engine::{Ending, Engine, EngineError, Setup};
+pub use engine::{Ending, Engine, EngineError, ListFault, Setup};
 pub use event::{Event, Watch};
 pub use feed::{Command, Feed};

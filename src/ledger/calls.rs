@@ -2,7 +2,7 @@
 
 use super::{Ledger, LedgerError, rows};
 use crate::model::{LaneId, Outcome, Refusal, RefusalKind};
-use crate::schedule::{Ruling, Ticket};
+use crate::schedule::Ruling;
 
 /// How a row to be tried again is marked.
 pub(super) const AGAIN: &str = "again";
@@ -37,15 +37,6 @@ fn word(kind: RefusalKind) -> &'static str {
         RefusalKind::Unreachable => "unreachable",
         RefusalKind::NoCredentials => "no_credentials",
     }
-}
-
-/// A row that an earlier session left unsettled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsettled {
-    /// Its lane.
-    pub lane: LaneId,
-    /// The row as it stands.
-    pub ticket: Ticket,
 }
 
 impl Ledger {

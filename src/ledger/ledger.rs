@@ -37,7 +37,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Makes a new ledger for a list of this layout, readable by its owner alone.
+    /// Makes a new ledger for a list of this layout, with a key for its fingerprints, readable by its owner alone.
     ///
     /// # Errors
     /// If there is a file already, or it cannot be made.
@@ -45,6 +45,7 @@ impl Ledger {
         path: &Path,
         durability: Durability,
         layout: &Layout,
+        key: [u8; 16],
     ) -> Result<Self, LedgerError> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -58,7 +59,7 @@ impl Ledger {
         schema::create(&connection).map_err(|source| sqlite(path, source))?;
         let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
         ledger.set_fact(fact::LAYOUT, layout)?;
-        ledger.set_fact(fact::KEY, &rand::random::<[u8; 16]>())?;
+        ledger.set_fact(fact::KEY, &key)?;
         ledger.set_fact(fact::STAGED, &Staged::default())?;
         ledger.commit()?;
         Ok(ledger)

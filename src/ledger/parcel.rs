@@ -18,10 +18,10 @@ pub struct NewLane {
 pub struct Parcel {
     /// Number and records of each page.
     pub pages: Vec<(u64, String)>,
-    /// Channels met for the first time, numbered on from those before.
-    pub channels: Vec<String>,
-    /// Lanes met for the first time, numbered on from those before.
-    pub lanes: Vec<NewLane>,
+    /// Channels met for the first time.
+    pub channels: Vec<(ChannelId, String)>,
+    /// Lanes met for the first time.
+    pub lanes: Vec<(LaneId, NewLane)>,
     /// Rows to send.
     pub rows: Vec<(LaneId, u64)>,
     /// Rows that may repeat an earlier one.

@@ -8,8 +8,9 @@ use rusqlite::OptionalExtension;
 use super::calls::AGAIN;
 use super::page::{self, Fields};
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, rows};
-use crate::model::{Outcome, Tally};
+use super::{Ledger, LedgerError, Unsettled, rows};
+use crate::model::{LaneId, Outcome, Tally};
+use crate::schedule::Ticket;
 
 /// Pages in one window: about a million rows, some 12 MB.
 const WINDOW_PAGES: u64 = 1 << 14;
@@ -57,6 +58,9 @@ struct State {
     outcome: Option<Outcome>,
     source: Source,
     attempts: u16,
+    /// Sent, and to be tried again.
+    pending: bool,
+    in_doubt: bool,
 }
 
 /// The rows from one page to another, and what is known of them.
@@ -94,15 +98,60 @@ impl Ledger {
             ledger: self,
             last: None,
         };
+        for first_page in self.window_starts()? {
+            let window = self.window(first_page, WINDOW_PAGES)?;
+            self.project_window(&window, &mut words, &mut census, &mut each)?;
+        }
+        Ok(census)
+    }
+
+    /// Gives every row that was sent and is to be tried again.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn unsettled(&self, mut each: impl FnMut(Unsettled)) -> Result<(), LedgerError> {
+        let mut lane_of: Option<(u32, LaneId)> = None;
+        for first_page in self.window_starts()? {
+            let window = self.window(first_page, WINDOW_PAGES)?;
+            for (row, state) in (window.first_row..).zip(&window.states) {
+                let (true, Source::Verdict(verdict)) = (state.pending, state.source) else {
+                    continue;
+                };
+                let lane = match lane_of {
+                    Some((known, lane)) if known == verdict => lane,
+                    _ => self.lane_of_verdict(verdict)?,
+                };
+                lane_of = Some((verdict, lane));
+                let attempts = u32::from(state.attempts);
+                let ticket = Ticket {
+                    row,
+                    attempts,
+                    tries: attempts,
+                    in_doubt: state.in_doubt,
+                };
+                each(Unsettled { lane, ticket });
+            }
+        }
+        Ok(())
+    }
+
+    fn lane_of_verdict(&self, verdict: u32) -> Result<LaneId, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT call.lane FROM verdict JOIN call ON call.id = verdict.call WHERE verdict.id = ?1",
+                )?
+                .query_row([verdict], |row| row.get(0).map(LaneId))
+        })
+    }
+
+    /// The first page of each window.
+    fn window_starts(&self) -> Result<impl Iterator<Item = u64>, LedgerError> {
         let last_page: Option<u64> = self.read(|connection| {
             connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0))
         })?;
         let pages = last_page.map_or(0, |last| last + 1);
-        for first_page in (0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX)) {
-            let window = self.window(first_page, (pages - first_page).min(WINDOW_PAGES))?;
-            self.project_window(&window, &mut words, &mut census, &mut each)?;
-        }
-        Ok(census)
+        Ok((0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX)))
     }
 
     fn project_window<E: From<LedgerError>>(
@@ -180,7 +229,7 @@ impl Ledger {
                         *state = State {
                             outcome: Some(outcome),
                             source,
-                            attempts: 0,
+                            ..State::default()
                         };
                     });
                 }
@@ -207,7 +256,7 @@ impl Ledger {
                     *state = State {
                         outcome: Some(Outcome::Failed),
                         source: Source::ClosedLane(lane),
-                        attempts: 0,
+                        ..State::default()
                     };
                 });
             }
@@ -244,7 +293,8 @@ impl Ledger {
                 ))
             };
             let (id, word, charged, in_doubt, refused, text) = read().map_err(sqlite)?;
-            let outcome = if word == AGAIN {
+            let pending = word == AGAIN;
+            let outcome = if pending {
                 unsettled(in_doubt, refused)
             } else {
                 Outcome::ALL
@@ -256,6 +306,8 @@ impl Ledger {
                 window.update(row, |state| {
                     state.outcome = Some(outcome);
                     state.source = Source::Verdict(id);
+                    state.pending = pending;
+                    state.in_doubt = in_doubt;
                     state.attempts = state.attempts.saturating_add(u16::from(charged));
                 });
             }

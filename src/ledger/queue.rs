@@ -23,6 +23,8 @@ pub(super) struct Queue {
     /// Rows queued so far.
     queued: usize,
     next_seq: i64,
+    /// Pages staged so far.
+    staged_pages: u64,
     /// Per lane: where its next row stands.
     cursors: Vec<Cursor>,
 }
@@ -34,28 +36,36 @@ struct Cursor {
 }
 
 impl Ledger {
-    /// Takes in a stretch of the list. Its rows can be drawn after [`queue`](Self::queue).
+    /// Takes in a stretch of the list. Its rows can be drawn after [`queue`](Self::queue), and
+    /// count from then on: a list cut off before is read again from there.
+    ///
+    /// A list that is read again after an interruption brings pages that are here already: they
+    /// must be the same, and are passed over. False if they differ: it is another list.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn stage(&mut self, parcel: &Parcel) -> Result<(), LedgerError> {
+    pub fn stage(&mut self, parcel: &Parcel) -> Result<bool, LedgerError> {
+        if let Some((first, _)) = parcel.pages.first()
+            && *first < self.staged.queued_pages
+        {
+            return self.recognise(parcel);
+        }
         self.write(|connection| {
             let mut page = connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
             for (id, records) in &parcel.pages {
                 page.execute((id, records))?;
             }
-            let mut channel = connection.prepare_cached(
-                "INSERT INTO channel (id, arn) VALUES ((SELECT coalesce(max(id) + 1, 0) FROM channel), ?1)",
-            )?;
-            for arn in &parcel.channels {
-                channel.execute([arn])?;
+            // A list read again brings channels and lanes that are known.
+            let mut channel =
+                connection.prepare_cached("INSERT OR IGNORE INTO channel (id, arn) VALUES (?1, ?2)")?;
+            for (id, arn) in &parcel.channels {
+                channel.execute((id.0, arn))?;
             }
             let mut lane = connection.prepare_cached(
-                "INSERT INTO lane (id, channel, type, sub_channel)
-                 VALUES ((SELECT coalesce(max(id) + 1, 0) FROM lane), ?1, ?2, ?3)",
+                "INSERT OR IGNORE INTO lane (id, channel, type, sub_channel) VALUES (?1, ?2, ?3, ?4)",
             )?;
-            for new in &parcel.lanes {
-                lane.execute((new.channel.0, new.membership_type.as_str(), &new.sub_channel))?;
+            for (id, new) in &parcel.lanes {
+                lane.execute((id.0, new.channel.0, new.membership_type.as_str(), &new.sub_channel))?;
             }
             let mut suspect = connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
             for (lane, row) in &parcel.suspects {
@@ -72,7 +82,24 @@ impl Ledger {
         self.staged.rows_left_out += parcel.left_out;
         self.staged.invalid += parcel.defects.len() as u64;
         self.queue.gathered.extend_from_slice(&parcel.rows);
-        self.write_staged()
+        self.queue.staged_pages += parcel.pages.len() as u64;
+        Ok(true)
+    }
+
+    /// Whether pages are the same as those that are here.
+    fn recognise(&self, parcel: &Parcel) -> Result<bool, LedgerError> {
+        for (id, records) in &parcel.pages {
+            let known: Option<String> = self.read(|connection| {
+                connection
+                    .prepare_cached("SELECT records FROM page WHERE id = ?1")?
+                    .query_row([id], |row| row.get(0))
+                    .optional()
+            })?;
+            if known.as_ref() != Some(records) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn write_staged(&mut self) -> Result<(), LedgerError> {
@@ -121,7 +148,7 @@ impl Ledger {
         self.queue.next_seq = seq;
         gathered.clear();
         self.queue.gathered = gathered;
-        self.staged.queued_pages = self.staged.rows_read.max(1).div_ceil(PAGE_ROWS);
+        self.staged.queued_pages = self.queue.staged_pages;
         self.write_staged()?;
         Ok(counts)
     }
@@ -202,8 +229,10 @@ impl Ledger {
         Ok(members)
     }
 
-    /// Finds the cursors again from what was drawn before.
+    /// Goes on where an earlier session left off: forgets what it staged and did not queue, and
+    /// finds the cursors again from what was drawn.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
+        self.queue.staged_pages = self.staged.queued_pages;
         let (last, queued): (Option<i64>, usize) = self.read(|connection| {
             connection.query_row(
                 "SELECT max(seq), coalesce(sum(count), 0) FROM queue",
@@ -219,26 +248,8 @@ impl Ledger {
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;
-        for (lane, mut taken) in drawn {
-            let mut cursor = Cursor::default();
-            self.read(|connection| {
-                let mut entries = connection
-                    .prepare_cached("SELECT seq, count FROM queue WHERE lane = ?1 ORDER BY seq")?;
-                let mut entries = entries.query([lane])?;
-                while let Some(entry) = entries.next()? {
-                    let (seq, count): (i64, usize) = (entry.get(0)?, entry.get(1)?);
-                    if taken < count {
-                        cursor = Cursor { seq, taken };
-                        break;
-                    }
-                    taken -= count;
-                    cursor = Cursor {
-                        seq: seq + 1,
-                        taken: 0,
-                    };
-                }
-                Ok(())
-            })?;
+        for (lane, taken) in drawn {
+            let cursor = self.cursor_after(lane, taken)?;
             let lane = LaneId(lane).index();
             if self.queue.cursors.len() <= lane {
                 self.queue.cursors.resize(lane + 1, Cursor::default());
@@ -246,5 +257,27 @@ impl Ledger {
             self.queue.cursors[lane] = cursor;
         }
         Ok(())
+    }
+
+    /// Where a lane's next row stands after so many were drawn.
+    fn cursor_after(&self, lane: u32, mut taken: usize) -> Result<Cursor, LedgerError> {
+        self.read(|connection| {
+            let mut entries = connection
+                .prepare_cached("SELECT seq, count FROM queue WHERE lane = ?1 ORDER BY seq")?;
+            let mut entries = entries.query([lane])?;
+            let mut cursor = Cursor::default();
+            while let Some(entry) = entries.next()? {
+                let (seq, count): (i64, usize) = (entry.get(0)?, entry.get(1)?);
+                if taken < count {
+                    return Ok(Cursor { seq, taken });
+                }
+                taken -= count;
+                cursor = Cursor {
+                    seq: seq + 1,
+                    taken: 0,
+                };
+            }
+            Ok(cursor)
+        })
     }
 }

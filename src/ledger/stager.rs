@@ -170,15 +170,18 @@ impl Lanes {
                 .channels
                 .entry(prints.of(&[channel_arn]))
                 .or_insert_with(|| {
-                    parcel.channels.push(channel_arn.to_owned());
+                    parcel.channels.push((next, channel_arn.to_owned()));
                     next
                 });
             let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
-            parcel.lanes.push(NewLane {
-                channel,
-                membership_type,
-                sub_channel: sub_channel.map(str::to_owned),
-            });
+            parcel.lanes.push((
+                lane,
+                NewLane {
+                    channel,
+                    membership_type,
+                    sub_channel: sub_channel.map(str::to_owned),
+                },
+            ));
             self.lanes.insert(print, lane);
             lane
         });

@@ -137,6 +137,17 @@ impl Scheduler {
         lane
     }
 
+    /// How many lanes are open.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Closes a lane that an earlier session found closed.
+    pub fn close_lane(&mut self, lane: LaneId) {
+        self.lanes[lane.index()].close();
+    }
+
     /// So many more rows of the lane wait to be drawn. Gives how many of them failed at once,
     /// because the lane is closed.
     pub fn stage(&mut self, lane: LaneId, rows: u64) -> u64 {

@@ -1,0 +1,72 @@
+//! The run directory: its name, and who may read it.
+
+use std::fs::DirBuilder;
+use std::path::{Path, PathBuf};
+
+use super::JobError;
+
+/// The ledger's file in the run directory.
+pub const LEDGER: &str = "ledger.db";
+/// Longest part of a list's name that is taken into a directory's.
+const LONGEST_NAME: usize = 40;
+
+/// A run's name: the UTC time and the list's name, reduced to what is safe in a path.
+pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
+    let stem = Path::new(list)
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("list");
+    let stem = stem.split('.').next().unwrap_or(stem);
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = stem.chars().take(LONGEST_NAME).map(safe).collect();
+    let name = name.trim_matches('-');
+    let name = if name.is_empty() { "stdin" } else { name };
+    format!("{}-{name}", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// Makes the directory, for its owner alone. One that exists may not hold a ledger.
+pub(super) fn make(dir: &Path) -> Result<(), JobError> {
+    if dir.join(LEDGER).exists() {
+        return Err(JobError::RunExists(dir.to_owned()));
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|source| JobError::Directory {
+        dir: dir.to_owned(),
+        source,
+    })
+}
+
+/// A directory for a run that was given none: numbered if the second has seen a run already.
+pub(super) fn unused(run_id: &str) -> PathBuf {
+    let first = Path::new("runs").join(run_id);
+    let mut numbered = (2..).map(|n| Path::new("runs").join(format!("{run_id}-{n}")));
+    if first.exists() {
+        numbered.find(|dir| !dir.exists()).unwrap_or(first)
+    } else {
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_outside_never_becomes_a_path() {
+        let now = "2024-05-06T07:08:09Z".parse().unwrap();
+        let id = |list| run_id(list, now);
+        assert_eq!(id("lists/May members.csv"), "20240506T070809Z-May-members");
+        assert_eq!(id("standard input"), "20240506T070809Z-standard-input");
+        assert_eq!(id("../.."), "20240506T070809Z-list");
+        assert_eq!(id("a/..hidden"), "20240506T070809Z-stdin");
+    }
+}

@@ -1,0 +1,123 @@
+//! What keeps a job from being done, with its cure.
+
+use std::path::PathBuf;
+
+use crate::chime::{ConnectError, Unsupported};
+use crate::engine::EngineError;
+use crate::ledger::LedgerError;
+use crate::model::{ArnError, LimitsError};
+use crate::report::ReportError;
+use crate::roster::RosterError;
+use crate::schedule::ThresholdError;
+
+/// Why a job was not begun, or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The list cannot be read.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// A limit cannot be kept.
+    #[error("--{0}")]
+    Limits(#[from] LimitsError),
+    /// `--max-failures` makes no sense.
+    #[error("--max-failures: {0}")]
+    Threshold(#[from] ThresholdError),
+    /// A bearer's ARN is none.
+    #[error("--bearer `{bearer}`: {source}")]
+    Bearer {
+        /// As given.
+        bearer: String,
+        /// What is wrong with it.
+        source: ArnError,
+    },
+    /// Nobody to call as.
+    #[error("no bearer: who adds the members?")]
+    NoBearer,
+    /// Two bearers of different app instances.
+    #[error("the bearers are of different app instances")]
+    BearersDisagree,
+    /// The API cannot do what is asked.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// The service cannot be called.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The run directory cannot be made.
+    #[error("the run directory {}: {source}", dir.display())]
+    Directory {
+        /// Which.
+        dir: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The run directory holds a run.
+    #[error("{} holds a run already", .0.display())]
+    RunExists(PathBuf),
+    /// There is no run there.
+    #[error("{} holds no run", .0.display())]
+    NoRun(PathBuf),
+    /// Another process works on the run.
+    #[error("{} is at work: {owner}", dir.display())]
+    Owned {
+        /// The run directory.
+        dir: PathBuf,
+        /// Who has it.
+        owner: String,
+    },
+    /// The run broke off.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A report cannot be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl JobError {
+    /// How to mend it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Roster(error) => return error.hint(),
+            Self::Ledger(error) | Self::Engine(EngineError::Ledger(error)) => return error.hint(),
+            Self::Report(error) => return error.hint(),
+            Self::Connect(error) => error.hint(),
+            Self::Unsupported(error) => error.hint(),
+            Self::Bearer { .. } => {
+                "the bearer is an app instance user or bot: arn:aws:chime:REGION:ACCOUNT:app-instance/ID/user/ID"
+            }
+            Self::NoBearer => {
+                "give --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
+            }
+            Self::BearersDisagree => "a run is for one app instance: make one run for each",
+            Self::Directory { .. } => "choose a directory you may write to with --run-dir",
+            Self::RunExists(dir) => {
+                return Some(format!(
+                    "go on with it: chime-bulk resume {}, or give another --run-dir",
+                    dir.display()
+                ));
+            }
+            Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
+            Self::Owned { .. } => "wait for it to end, or stop it",
+            Self::Limits(_) | Self::Threshold(_) | Self::Engine(EngineError::Broken(_)) => {
+                return None;
+            }
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Whether the request itself is at fault: nothing was begun.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Engine(_)
+                | Self::Ledger(_)
+                | Self::Report(_)
+                | Self::Directory { .. }
+                | Self::Owned { .. }
+        )
+    }
+}

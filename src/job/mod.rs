@@ -1,0 +1,23 @@
+//! The use cases: what a user asks for, from the list to the reports.
+//!
+//! Promises: everything a run needs to go on is in its directory, credentials excepted; a run
+//! that ends early says how to resume it. Must not: print, exit, or know of a terminal.
+
+mod conclusion;
+mod directory;
+mod error;
+mod lock;
+mod resume;
+mod run;
+mod service;
+mod session;
+mod settings;
+
+pub use conclusion::{Conclusion, Verdict};
+pub use directory::LEDGER;
+pub use error::JobError;
+pub use resume::resume;
+pub use run::{Request, run};
+pub use service::Target;
+pub use session::Started;
+pub use settings::{LimitOverrides, Settings};

@@ -1,0 +1,118 @@
+//! `resume`: goes on with a run from its ledger.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+
+use super::conclusion::Conclusion;
+use super::run::parse_bearers;
+use super::session::{self, Session, Started};
+use super::{JobError, LimitOverrides, Settings, Target};
+use crate::engine::{Command, Feed, Watch};
+use crate::ledger::{Ledger, Stager, fact};
+use crate::model::LaneId;
+use crate::roster::{Roster, Source};
+use crate::schedule::Scheduler;
+
+/// Goes on with the run in this directory. `target` says where the service is, if that has
+/// changed; limits given override those of the run.
+///
+/// # Errors
+/// As [`run`](super::run); and if there is no run there, or another process works on it.
+pub async fn resume(
+    dir: &Path,
+    target: impl FnOnce(&Settings) -> Target,
+    limits: LimitOverrides,
+    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Conclusion, JobError> {
+    let (lock, mut ledger) = session::open(dir)?;
+    let mut settings: Settings = ledger
+        .fact(fact::SETTINGS)?
+        .ok_or_else(|| JobError::NoRun(dir.to_owned()))?;
+    let target = target(&settings);
+    if let Target::Aws {
+        region,
+        profile,
+        endpoint_url,
+        ..
+    } = &target
+    {
+        settings.region = region.clone().unwrap_or(settings.region);
+        settings.profile = profile.clone().or(settings.profile);
+        settings.endpoint_url = endpoint_url.clone().or(settings.endpoint_url);
+    }
+    settings.limits = limits.or(settings.limits);
+    let limits = settings.limits.over(&settings.region)?;
+    let bearers = parse_bearers(&settings.bearers)?;
+    let service = target.connect(&settings).await?;
+    ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
+
+    let (feed, detected, list_size) = feed(&ledger, &settings)?;
+    let started = Started {
+        run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
+        dir: dir.to_owned(),
+        detected,
+        list_size,
+        limits,
+        bearers: bearers.len(),
+        service: if settings.sandbox {
+            "the sandbox".to_owned()
+        } else {
+            settings.region.clone()
+        },
+        settled_before: 0,
+    };
+    let session = Session {
+        dir: dir.to_owned(),
+        lock,
+        ledger,
+        settings,
+        limits,
+        bearers,
+        service,
+        feed,
+    };
+    let mut scheduler = session.scheduler()?;
+    restore(&session.ledger, &mut scheduler)?;
+    session
+        .run(scheduler, &mut *watch(&started), commands)
+        .await
+}
+
+/// The rest of the list, if it was not read to its end: it is read again from its beginning, and
+/// what is staged already is recognised and passed over.
+fn feed(ledger: &Ledger, settings: &Settings) -> Result<(Feed, String, Option<u64>), JobError> {
+    if ledger.staged().list_ended {
+        return Ok((Feed::Ended, "the list is read to its end".to_owned(), None));
+    }
+    let source = settings.list.clone().map_or(Source::Stdin, Source::File);
+    let roster = Roster::open(&source, &settings.options)?;
+    let detected = roster.detected();
+    let stager = Stager::new(roster, ledger.key()?);
+    let size = stager.size();
+    Ok((Feed::spawn(None, stager), detected, size))
+}
+
+/// Tells a new scheduler what an earlier one knew.
+fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<(), JobError> {
+    let mut next = 0;
+    ledger.lanes_left(|left| {
+        let lane = LaneId(next);
+        next += 1;
+        scheduler.open_lane(left.channel);
+        if left.closed {
+            scheduler.close_lane(lane);
+        } else {
+            scheduler.stage(lane, left.fresh);
+        }
+    })?;
+    ledger.unsettled(|row| scheduler.take_up(row.lane, row.ticket))?;
+    if ledger.was_accepted()? {
+        scheduler.was_accepted_before();
+    }
+    if ledger.staged().complete {
+        scheduler.end_staging();
+    }
+    Ok(())
+}

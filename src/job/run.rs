@@ -1,0 +1,193 @@
+//! `run`: a new run from a list.
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use super::conclusion::Conclusion;
+use super::lock::RunLock;
+use super::session::{Session, Started, now_text};
+use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory};
+use crate::engine::{Command, Feed, Watch};
+use crate::ledger::{Durability, Ledger, Parcel, Stager, fact};
+use crate::model::{ChannelArn, MemberArn, Membership};
+use crate::roster::{Options, Roster, Source};
+
+/// A run that is asked for.
+pub struct Request {
+    /// The list.
+    pub source: Source,
+    /// How it is to be read.
+    pub options: Options,
+    /// Where the run is kept; by default below `runs/`.
+    pub run_dir: Option<PathBuf>,
+    /// The service.
+    pub target: Target,
+    /// ARNs of the bearers; a sandbox does without.
+    pub bearers: Vec<String>,
+    /// Limits.
+    pub limits: LimitOverrides,
+    /// When failures are too many.
+    pub max_failures: Option<String>,
+}
+
+/// Makes a new run and runs it to its end.
+///
+/// `watch` is told when it begins, and gives the one who is told of everything after.
+///
+/// # Errors
+/// If it cannot be begun, or its ledger or reports fail. A run that is stopped by what it meets is
+/// no error: see [`Conclusion::verdict`].
+pub async fn run(
+    request: Request,
+    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Conclusion, JobError> {
+    let Request {
+        source,
+        mut options,
+        run_dir,
+        target,
+        bearers: names,
+        limits: overrides,
+        max_failures,
+    } = request;
+    let mut bearers = parse_bearers(&names)?;
+    if bearers.is_empty() && !target.is_sandbox() {
+        return Err(JobError::NoBearer);
+    }
+    options.bearer_app_instance = bearers
+        .first()
+        .map(|bearer| bearer.app_instance().to_owned());
+    check_supported(&target, &options, &bearers)?;
+    let roster = Roster::open(&source, &options)?;
+    let (layout, detected) = (roster.layout().clone(), roster.detected());
+    let mut ledger_key = [0; 16];
+    rand::fill(&mut ledger_key);
+    let mut stager = Stager::new(roster, ledger_key);
+    let list_size = stager.size();
+    let first = stager.parcel()?;
+    if bearers.is_empty() {
+        bearers.push(sandbox_bearer(first.as_ref()));
+    }
+    let region = match &target {
+        Target::Aws {
+            region: Some(region),
+            ..
+        } => region.clone(),
+        _ => bearers[0].region().to_owned(),
+    };
+    let limits = overrides.over(&region)?;
+    let settings = Settings {
+        list: match &source {
+            Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            _ => None,
+        },
+        options,
+        bearers: bearers.iter().map(ToString::to_string).collect(),
+        limits: overrides,
+        max_failures,
+        api: target.api().as_str().to_owned(),
+        region: region.clone(),
+        profile: match &target {
+            Target::Aws { profile, .. } => profile.clone(),
+            Target::Sandbox(_) => None,
+        },
+        endpoint_url: match &target {
+            Target::Aws { endpoint_url, .. } => endpoint_url.clone(),
+            Target::Sandbox(_) => None,
+        },
+        sandbox: target.is_sandbox(),
+    };
+    let service = target.connect(&settings).await?;
+
+    let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
+    let dir = run_dir.unwrap_or_else(|| directory::unused(&run_id));
+    directory::make(&dir)?;
+    let lock = RunLock::take(&dir)?;
+    let mut ledger = Ledger::create(&dir.join(LEDGER), Durability::Full, &layout, ledger_key)?;
+    ledger.set_fact(fact::RUN_ID, &run_id)?;
+    ledger.set_fact(fact::LIST, &source.name())?;
+    ledger.set_fact(fact::STARTED_AT, &now_text())?;
+    let started = Started {
+        run_id,
+        dir: dir.clone(),
+        detected,
+        list_size,
+        limits,
+        bearers: bearers.len(),
+        service: if target.is_sandbox() {
+            "the sandbox".to_owned()
+        } else {
+            region
+        },
+        settled_before: 0,
+    };
+    let feed = Feed::spawn(first, stager);
+    let session = Session {
+        dir,
+        lock,
+        ledger,
+        settings,
+        limits,
+        bearers,
+        service,
+        feed,
+    };
+    let scheduler = session.scheduler()?;
+    session
+        .run(scheduler, &mut *watch(&started), commands)
+        .await
+}
+
+/// Reads the bearers' ARNs; they must be of one app instance.
+pub(super) fn parse_bearers(names: &[String]) -> Result<Vec<MemberArn>, JobError> {
+    let parse = |name: &String| {
+        MemberArn::parse(name).map_err(|source| JobError::Bearer {
+            bearer: name.clone(),
+            source,
+        })
+    };
+    let bearers = names.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let agree = bearers
+        .windows(2)
+        .all(|pair| pair[0].app_instance() == pair[1].app_instance());
+    if agree {
+        Ok(bearers)
+    } else {
+        Err(JobError::BearersDisagree)
+    }
+}
+
+/// What the API cannot do is said before anything is begun.
+fn check_supported(
+    target: &Target,
+    options: &Options,
+    bearers: &[MemberArn],
+) -> Result<(), JobError> {
+    let api = target.api();
+    let sub_channel = options
+        .sub_channel
+        .as_deref()
+        .or(options.sub_channel_column.as_deref().map(|_| "column"));
+    let membership = Membership {
+        membership_type: options.membership_type,
+        sub_channel: sub_channel.and_then(|id| id.parse().ok()),
+    };
+    api.supports_membership(&membership)?;
+    for bearer in bearers {
+        api.supports_identity(bearer)?;
+    }
+    Ok(())
+}
+
+/// In a sandbox anybody may add: somebody of the app instance of the first channel.
+fn sandbox_bearer(first: Option<&Parcel>) -> MemberArn {
+    const NOBODY: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/sandbox";
+    let channel = first.and_then(|parcel| parcel.channels.first());
+    let channel = channel.and_then(|(_, arn)| ChannelArn::parse(arn).ok());
+    let instance = channel.as_ref().map_or(NOBODY, ChannelArn::app_instance);
+    crate::model::AppInstanceArn::parse(instance)
+        .and_then(|instance| instance.user("sandbox-admin"))
+        .unwrap_or_else(|_| unreachable!("an app instance and a plain id make a user"))
+}

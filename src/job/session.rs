@@ -1,0 +1,150 @@
+//! One session of a run: from an open ledger to the reports. `run` has one, each `resume` another.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::conclusion::Conclusion;
+use super::lock::RunLock;
+use super::{JobError, Settings};
+use crate::chime::Chime;
+use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
+use crate::gate::Gate;
+use crate::ledger::{Ledger, fact};
+use crate::model::{Limits, MemberArn, RunState};
+use crate::report::{self, Reports};
+use crate::schedule::{Scheduler, Settings as SchedulerSettings};
+
+/// What is known when a session begins: for whoever shows it.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The run's name.
+    pub run_id: String,
+    /// Where it is kept.
+    pub dir: PathBuf,
+    /// How the list is read, in a line.
+    pub detected: String,
+    /// The list's raw size in bytes, if known.
+    pub list_size: Option<u64>,
+    /// The limits in force.
+    pub limits: Limits,
+    /// How many bearers share the work.
+    pub bearers: usize,
+    /// The region called, or the sandbox.
+    pub service: String,
+    /// Rows settled by earlier sessions.
+    pub settled_before: u64,
+}
+
+/// A session about to begin.
+pub(super) struct Session {
+    pub(super) dir: PathBuf,
+    pub(super) lock: RunLock,
+    pub(super) ledger: Ledger,
+    pub(super) settings: Settings,
+    pub(super) limits: Limits,
+    pub(super) bearers: Vec<MemberArn>,
+    pub(super) service: Arc<dyn Chime>,
+    pub(super) feed: Feed,
+}
+
+impl Session {
+    /// A scheduler for these limits, with nothing to do yet.
+    pub(super) fn scheduler(&self) -> Result<Scheduler, JobError> {
+        let threshold = self
+            .settings
+            .max_failures
+            .as_deref()
+            .map(str::parse)
+            .transpose()?;
+        let usual = SchedulerSettings::new(self.limits, self.bearers.len());
+        Ok(Scheduler::new(SchedulerSettings {
+            max_failures: threshold,
+            seed: rand::random(),
+            ..usual
+        }))
+    }
+
+    /// Runs the engine to its end and writes the reports.
+    pub(super) async fn run(
+        self,
+        scheduler: Scheduler,
+        watch: &mut dyn Watch,
+        commands: mpsc::Receiver<Command>,
+    ) -> Result<Conclusion, JobError> {
+        let Self {
+            dir,
+            lock,
+            mut ledger,
+            settings,
+            limits,
+            bearers,
+            service,
+            feed,
+        } = self;
+        let begun = Instant::now();
+        ledger.set_fact(fact::STATE, &RunState::Running)?;
+        ledger.set_fact(fact::SETTINGS, &settings)?;
+        ledger.set_fact(fact::BEARERS, &bearers.len())?;
+        let setup = Setup {
+            ledger,
+            scheduler,
+            gate: Gate::new(&limits),
+            service,
+            bearers: bearers.clone(),
+            feed,
+            commands,
+            epoch_millis: jiff::Timestamp::now().as_millisecond(),
+        };
+        let (mut ledger, ending) = Engine::new(setup, watch).run().await?;
+        let state = match ending {
+            Ending::Finished => RunState::Finished,
+            Ending::Interrupted => RunState::Interrupted,
+            Ending::Stopped(_) | Ending::ListFault(_) => RunState::Aborted,
+        };
+        let before: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
+        ledger.set_fact(
+            fact::ELAPSED_SECONDS,
+            &(before + begun.elapsed().as_secs_f64()),
+        )?;
+        ledger.set_fact(fact::FINISHED_AT, &now_text())?;
+        ledger.set_fact(fact::STATE, &state)?;
+        ledger.commit()?;
+        let summary = report::write(
+            &ledger,
+            Reports {
+                dir: &dir,
+                state,
+                limits: &limits,
+            },
+        )?;
+        drop(lock);
+        let bearer = bearers.first().map(ToString::to_string).unwrap_or_default();
+        Ok(Conclusion {
+            summary,
+            ending,
+            dir,
+            bearer,
+        })
+    }
+}
+
+/// Now, in UTC, to the second.
+pub(super) fn now_text() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+}
+
+/// The lock and the ledger of a run that exists.
+pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
+    let path = dir.join(super::LEDGER);
+    if !path.is_file() {
+        return Err(JobError::NoRun(dir.to_owned()));
+    }
+    let lock = RunLock::take(dir)?;
+    let ledger = Ledger::open(&path, crate::ledger::Durability::Full)?;
+    Ok((lock, ledger))
+}

@@ -1,0 +1,77 @@
+//! What a run was asked to do, as its ledger keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Limits, LimitsError};
+use crate::roster::Options;
+
+/// Limits given by the user; those not given are the region's documented ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct LimitOverrides {
+    /// Calls per second on one channel.
+    pub channel_rate: Option<f64>,
+    /// Calls per second by one bearer.
+    pub bearer_rate: Option<f64>,
+    /// Calls per second, all together.
+    pub max_rate: Option<f64>,
+    /// Calls under way at once.
+    pub max_in_flight: Option<u32>,
+    /// Times one member is tried.
+    pub max_attempts: Option<u32>,
+}
+
+impl LimitOverrides {
+    /// The limits to keep in a region.
+    ///
+    /// # Errors
+    /// If one of them cannot be kept.
+    pub fn over(&self, region: &str) -> Result<Limits, LimitsError> {
+        let usual = Limits::of_region(region);
+        let limits = Limits {
+            channel_rate: self.channel_rate.unwrap_or(usual.channel_rate),
+            bearer_rate: self.bearer_rate.unwrap_or(usual.bearer_rate),
+            max_rate: self.max_rate.or(usual.max_rate),
+            max_in_flight: self.max_in_flight.unwrap_or(usual.max_in_flight),
+            max_attempts: self.max_attempts.unwrap_or(usual.max_attempts),
+        };
+        limits.check()?;
+        Ok(limits)
+    }
+
+    /// These, and where they say nothing, those.
+    #[must_use]
+    pub fn or(self, those: Self) -> Self {
+        Self {
+            channel_rate: self.channel_rate.or(those.channel_rate),
+            bearer_rate: self.bearer_rate.or(those.bearer_rate),
+            max_rate: self.max_rate.or(those.max_rate),
+            max_in_flight: self.max_in_flight.or(those.max_in_flight),
+            max_attempts: self.max_attempts.or(those.max_attempts),
+        }
+    }
+}
+
+/// Everything that `resume` must know and a ledger may keep: no credentials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The list's path, or none: it came from standard input.
+    pub list: Option<std::path::PathBuf>,
+    /// How the list is read.
+    pub options: Options,
+    /// The bearers' ARNs.
+    pub bearers: Vec<String>,
+    /// Limits given.
+    pub limits: LimitOverrides,
+    /// `--max-failures`, as given.
+    pub max_failures: Option<String>,
+    /// Which API: `messaging` or `legacy`.
+    pub api: String,
+    /// The region.
+    pub region: String,
+    /// The AWS profile.
+    pub profile: Option<String>,
+    /// Where the service is, if not at AWS.
+    pub endpoint_url: Option<String>,
+    /// Against the in-process sandbox.
+    pub sandbox: bool,
+}
