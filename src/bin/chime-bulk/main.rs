@@ -1,2 +1,55 @@
-//! x
-fn main() {}
+//! The command line of chime-bulk: arguments, progress, exit codes. Everything else is in the
+//! library.
+
+mod args;
+mod exit;
+mod limits;
+mod output;
+mod progress;
+mod roster;
+mod run;
+mod sandbox;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Subcommand};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too; clap knows which stream is theirs.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::AllIn.into()
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&error, None);
+            return Exit::Fatal.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        match arguments.command {
+            Subcommand::Run(arguments) => run::run(*arguments).await,
+            Subcommand::Resume(arguments) => run::resume(arguments).await,
+            Subcommand::Sandbox(arguments) => sandbox::serve(arguments).await,
+        }
+    });
+    // What is still under way (a list being read from a pipe, say) is not waited for.
+    runtime.shutdown_background();
+    exit.into()
+}

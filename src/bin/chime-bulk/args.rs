@@ -1,0 +1,206 @@
+//! The arguments.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chime_bulk::chime::Api;
+use chime_bulk::model::MembershipType;
+use clap::{Args, Parser};
+
+use crate::limits::LimitArguments;
+use crate::roster::RosterArguments;
+
+/// Adds very many members to Amazon Chime SDK channels.
+///
+/// Streams a member list (CSV), keeps every AWS limit filled and none exceeded, retries what can
+/// still succeed, and ends with a verdict for every row.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chime-bulk",
+    version,
+    max_term_width = 80,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "\
+Rehearse without an AWS account:
+  chime-bulk run members.csv --channel-arn ARN --sandbox
+
+Exit codes: 0 all rows in, 1 finished but some rows not, 2 usage, 3 stopped,
+4 stopped by --max-failures, 130 interrupted. After 3, 4 and 130 the last line
+is the command that resumes.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Subcommand,
+}
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
+    /// Add the members of a list.
+    Run(Box<RunArguments>),
+    /// Go on with an interrupted run.
+    Resume(ResumeArguments),
+    /// Serve a local Chime to rehearse against.
+    Sandbox(SandboxArguments),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The member list: a path, or - for standard input.
+    #[arg(value_name = "ROSTER")]
+    pub(crate) list: PathBuf,
+    #[command(flatten)]
+    pub(crate) roster: RosterArguments,
+    /// In whose name to add: an AppInstanceAdmin's ARN. Repeat for a pool.
+    #[arg(
+        long,
+        value_name = "ARN",
+        env = "CHIME_BULK_BEARER",
+        value_delimiter = ',',
+        help_heading = "What to add"
+    )]
+    pub(crate) bearer: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    /// Stop when more rows than this failed: a number, or a share such as 5%.
+    #[arg(
+        long,
+        value_name = "N|N%",
+        env = "CHIME_BULK_MAX_FAILURES",
+        help_heading = "Limits"
+    )]
+    pub(crate) max_failures: Option<String>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+    /// Rehearse against a sandbox in this process: no AWS account.
+    #[arg(long, env = "CHIME_BULK_SANDBOX", help_heading = "Sandbox",
+        conflicts_with_all = ["region", "profile", "endpoint_url", "api"])]
+    pub(crate) sandbox: bool,
+    #[command(flatten)]
+    pub(crate) shape: SandboxShape,
+    /// Where to keep the run (default: runs/<UTC time>-<list name>).
+    #[arg(long, value_name = "DIR", env = "CHIME_BULK_RUN_DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// Print the closing summary as JSON.
+    #[arg(long, env = "CHIME_BULK_JSON")]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// The run's directory.
+    #[arg(value_name = "RUN_DIR")]
+    pub(crate) run_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+    #[command(flatten)]
+    pub(crate) shape: SandboxShape,
+    /// Print the closing summary as JSON.
+    #[arg(long, env = "CHIME_BULK_JSON")]
+    pub(crate) json: bool,
+}
+
+/// Where the service is, and who calls it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "AWS")]
+pub(crate) struct AwsArguments {
+    /// The AWS region (default: that of the bearer's ARN).
+    #[arg(long, env = "CHIME_BULK_REGION")]
+    pub(crate) region: Option<String>,
+    /// The profile of the AWS configuration.
+    #[arg(long, env = "CHIME_BULK_PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Call this address instead of Amazon's.
+    #[arg(long, value_name = "URL", env = "CHIME_BULK_ENDPOINT_URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Which API: messaging, or legacy (the first namespace; us-east-1 only).
+    #[arg(long, env = "CHIME_BULK_API")]
+    pub(crate) api: Option<Api>,
+}
+
+/// Arguments of `sandbox`.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArguments {
+    /// The address to listen on.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8480",
+        env = "CHIME_BULK_LISTEN"
+    )]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) shape: SandboxShape,
+}
+
+/// How the sandbox behaves.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sandbox")]
+pub(crate) struct SandboxShape {
+    /// Lift the quotas of calls per second.
+    #[arg(long)]
+    pub(crate) unlimited: bool,
+    /// Time from a call to its answer, in milliseconds [default: 0].
+    #[arg(long, value_name = "MS")]
+    pub(crate) latency: Option<u64>,
+    /// Let calls fail by chance: call-throttled, call-unavailable,
+    /// member-throttled, lost, reset or slow, and a share from 0 to 1.
+    #[arg(long, value_name = "NAME=SHARE")]
+    pub(crate) fault: Vec<chime_bulk::sandbox::FaultShare>,
+    /// Where chance begins: the same seed, the same faults [default: 0].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// A list (channel_arn,member_arn) of members who are in already.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) existing: Option<PathBuf>,
+    /// Users whose id begins so do not exist.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) missing_users: Vec<String>,
+    /// Channels whose id begins so do not exist.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) missing_channels: Vec<String>,
+    /// Users whose id begins so are refused with this code.
+    #[arg(long, value_name = "PREFIX=CODE")]
+    pub(crate) answer_member: Vec<chime_bulk::sandbox::MemberAnswer>,
+    /// The only bearer who may call (default: everybody may). Can be repeated.
+    #[arg(long, value_name = "ARN")]
+    pub(crate) admin: Vec<String>,
+    /// Memberships that one channel holds [default: 10000].
+    #[arg(long, value_name = "N")]
+    pub(crate) capacity: Option<u64>,
+    /// Answer every call 503 from second FROM to second TO.
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_outage)]
+    pub(crate) outage: Option<std::ops::Range<u64>>,
+}
+
+fn parse_outage(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let wrong = || format!("`{text}` is not of the form FROM..TO, in seconds");
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    let seconds = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+    Ok(seconds(from)?..if to.is_empty() {
+        u64::from(u32::MAX)
+    } else {
+        seconds(to)?
+    })
+}
+
+/// Reads a membership type for clap.
+pub(crate) fn parse_type(text: &str) -> Result<MembershipType, String> {
+    text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,71 @@
+//! Exit codes: a contract.
+
+use std::process::ExitCode;
+
+use chime_bulk::job::{JobError, Verdict};
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: all rows added or already members.
+    AllIn,
+    /// 1: finished, some rows not.
+    SomeNotIn,
+    /// 2: the request itself is at fault; nothing was begun.
+    Usage,
+    /// 3: stopped by credentials, denial, outage, list, ledger or disk.
+    Fatal,
+    /// 4: stopped by too many failures.
+    TooManyFailures,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::AllIn => 0,
+            Self::SomeNotIn => 1,
+            Self::Usage => 2,
+            Self::Fatal => 3,
+            Self::TooManyFailures => 4,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Whether the run can be resumed from here.
+    pub(crate) fn is_resumable(self) -> bool {
+        matches!(
+            self,
+            Self::Fatal | Self::TooManyFailures | Self::Interrupted
+        )
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::AllIn => Self::AllIn,
+            Verdict::SomeNotIn => Self::SomeNotIn,
+            Verdict::Fatal | Verdict::Miscounted => Self::Fatal,
+            Verdict::TooManyFailures => Self::TooManyFailures,
+            Verdict::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl From<&JobError> for Exit {
+    fn from(error: &JobError) -> Self {
+        if error.is_usage() {
+            Self::Usage
+        } else {
+            Self::Fatal
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

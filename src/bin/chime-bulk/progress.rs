@@ -1,0 +1,186 @@
+//! Progress: bars on a terminal, lines elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use chime_bulk::engine::{Event, Watch};
+use chime_bulk::job::Started;
+use chime_bulk::model::{Limits, Outcome, RefusalKind, Tally};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output;
+
+/// Between two lines where standard error is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Over how long the rate is measured.
+const RATE_OVER: Duration = Duration::from_secs(10);
+
+/// What is shown.
+#[derive(Debug, Default)]
+struct Counts {
+    rows_read: u64,
+    unsent: u64,
+    list_complete: bool,
+    settled: Tally,
+    calls: u64,
+    throttled: u64,
+    in_flight: u32,
+    outage: bool,
+    draining: bool,
+}
+
+/// Shows a run under way.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    counts: Counts,
+    limits: Limits,
+    bearers: usize,
+    began: Instant,
+    /// Recent moments, with the calls made until then.
+    recent: std::collections::VecDeque<(Instant, u64)>,
+    last_line: Instant,
+}
+
+impl Progress {
+    pub(crate) fn begin(started: &Started) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        let now = Instant::now();
+        Self {
+            bar,
+            counts: Counts::default(),
+            limits: started.limits,
+            bearers: started.bearers,
+            began: now,
+            recent: std::collections::VecDeque::from([(now, 0)]),
+            last_line: now,
+        }
+    }
+
+    /// Members whose fate is known, of those that are to be sent.
+    fn done(&self) -> (u64, u64) {
+        let to_send = self.counts.rows_read - self.counts.unsent.min(self.counts.rows_read);
+        (self.counts.settled.total(), to_send)
+    }
+
+    fn rate(&mut self, now: Instant) -> f64 {
+        self.recent.push_back((now, self.counts.calls));
+        while self.recent.len() > 2 && now.duration_since(self.recent[0].0) > RATE_OVER {
+            self.recent.pop_front();
+        }
+        let (since, before) = self.recent[0];
+        let seconds = now.duration_since(since).as_secs_f64().max(0.001);
+        #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+        let rate = (self.counts.calls - before) as f64 / seconds;
+        rate
+    }
+
+    fn message(&mut self, now: Instant) -> String {
+        let (done, to_send) = self.done();
+        #[expect(clippy::cast_precision_loss, reason = "a small number of bearers")]
+        let pool = self.limits.bearer_rate * self.bearers as f64;
+        let limit = self.limits.max_rate.map_or(pool, |rate| rate.min(pool));
+        let rate = self.rate(now);
+        let elapsed = now.duration_since(self.began);
+        let left = match () {
+            () if self.counts.draining => "stopping".to_owned(),
+            () if self.counts.outage => "service down, probing".to_owned(),
+            () if !self.counts.list_complete => "reading the list".to_owned(),
+            () if done == 0 => "starting".to_owned(),
+            () => {
+                let part = u32::try_from(to_send.saturating_sub(done)).unwrap_or(u32::MAX);
+                let whole = u32::try_from(done).unwrap_or(u32::MAX);
+                format!(
+                    "{} left",
+                    HumanDuration(elapsed.mul_f64(f64::from(part) / f64::from(whole)))
+                )
+            }
+        };
+        let failed =
+            self.counts.settled.of(Outcome::Failed) + self.counts.settled.of(Outcome::Unconfirmed);
+        let mut text = format!(
+            "{}/{} members · {} calls, {rate:.1}/s of {limit} · {} throttled",
+            HumanCount(done),
+            HumanCount(to_send),
+            HumanCount(self.counts.calls),
+            HumanCount(self.counts.throttled),
+        );
+        if failed > 0 {
+            text.push_str(&format!(" · {} failed", HumanCount(failed)));
+        }
+        format!("{text} · {left}")
+    }
+
+    fn show(&mut self) {
+        let now = Instant::now();
+        let (done, to_send) = self.done();
+        if self.bar.is_some() {
+            let message = self.message(now);
+            if let Some(bar) = &self.bar {
+                bar.set_length(to_send.max(1));
+                bar.set_position(done);
+                bar.set_message(message);
+            }
+        } else if now.duration_since(self.last_line) >= LINE_EVERY {
+            self.last_line = now;
+            let message = self.message(now);
+            output::note(message);
+        }
+    }
+}
+
+impl Watch for Progress {
+    fn event(&mut self, event: &Event) {
+        let counts = &mut self.counts;
+        match event {
+            Event::Staged {
+                rows_read, invalid, ..
+            } => {
+                counts.rows_read = *rows_read;
+                counts.unsent = *invalid;
+            }
+            Event::ListComplete {
+                rows_read,
+                invalid,
+                duplicate,
+            } => {
+                counts.rows_read = *rows_read;
+                counts.unsent = invalid + duplicate;
+                counts.list_complete = true;
+            }
+            Event::CallSent { in_flight, .. } => {
+                counts.calls += 1;
+                counts.in_flight = *in_flight;
+            }
+            Event::CallSettled {
+                refusal,
+                settled,
+                in_flight,
+                outage,
+                ..
+            } => {
+                for outcome in Outcome::ALL {
+                    counts.settled.add(outcome, settled.of(outcome));
+                }
+                counts.throttled += u64::from(*refusal == Some(RefusalKind::Throttled));
+                counts.in_flight = *in_flight;
+                counts.outage = *outage;
+            }
+            Event::Draining { .. } => counts.draining = true,
+            _ => {}
+        }
+        self.show();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Arguments for what to add, and how the list is read.
+
+use chime_bulk::model::MembershipType;
+use chime_bulk::roster::{Encoding, Filter, Options};
+use clap::Args;
+
+use crate::args::parse_type;
+
+/// What to add, and how the list is read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What to add")]
+pub(crate) struct RosterArguments {
+    /// Add everybody to this channel.
+    #[arg(
+        long,
+        value_name = "ARN",
+        env = "CHIME_BULK_CHANNEL_ARN",
+        conflicts_with = "channel_column"
+    )]
+    channel_arn: Option<String>,
+    /// The column with the channel (ARN or id) [default: found by name].
+    #[arg(long, value_name = "NAME", env = "CHIME_BULK_CHANNEL_COLUMN")]
+    channel_column: Option<String>,
+    /// The column with the member (ARN or user id) [default: found by name].
+    #[arg(long, value_name = "NAME", env = "CHIME_BULK_MEMBER_COLUMN")]
+    member_column: Option<String>,
+    /// The app instance of bare ids [default: the channel's or bearer's].
+    #[arg(long, value_name = "ARN", env = "CHIME_BULK_APP_INSTANCE_ARN")]
+    app_instance_arn: Option<String>,
+    /// DEFAULT, or HIDDEN [default: DEFAULT].
+    #[arg(long = "type", value_name = "TYPE", env = "CHIME_BULK_TYPE", value_parser = parse_type, conflicts_with = "type_column")]
+    membership_type: Option<MembershipType>,
+    /// The column with the type.
+    #[arg(long, value_name = "NAME", env = "CHIME_BULK_TYPE_COLUMN")]
+    type_column: Option<String>,
+    /// Add moderators to this sub-channel of an elastic channel.
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "CHIME_BULK_SUB_CHANNEL_ID",
+        conflicts_with = "sub_channel_column"
+    )]
+    sub_channel_id: Option<String>,
+    /// The column with the sub-channel's id.
+    #[arg(long, value_name = "NAME", env = "CHIME_BULK_SUB_CHANNEL_COLUMN")]
+    sub_channel_column: Option<String>,
+    /// Take only rows where COLUMN=VALUE or COLUMN!=VALUE. All must hold.
+    #[arg(long = "where", value_name = "CONDITION", env = "CHIME_BULK_WHERE")]
+    filters: Vec<Filter>,
+    /// The character between fields, or tab [default: detected].
+    #[arg(long, value_name = "CHAR", env = "CHIME_BULK_DELIMITER", value_parser = parse_delimiter)]
+    delimiter: Option<u8>,
+    /// utf-8, utf-16le, utf-16be or windows-1252 [default: detected].
+    #[arg(long, value_name = "NAME", env = "CHIME_BULK_ENCODING")]
+    encoding: Option<Encoding>,
+    /// The first row is a member already; columns are named by number.
+    #[arg(long, env = "CHIME_BULK_NO_HEADER")]
+    no_header: bool,
+}
+
+impl From<RosterArguments> for Options {
+    fn from(arguments: RosterArguments) -> Self {
+        Self {
+            delimiter: arguments.delimiter,
+            encoding: arguments.encoding,
+            no_header: arguments.no_header,
+            member_column: arguments.member_column,
+            channel_column: arguments.channel_column,
+            channel_arn: arguments.channel_arn,
+            type_column: arguments.type_column,
+            membership_type: arguments.membership_type.unwrap_or_default(),
+            sub_channel_column: arguments.sub_channel_column,
+            sub_channel: arguments.sub_channel_id,
+            app_instance: arguments.app_instance_arn,
+            bearer_app_instance: None,
+            filters: arguments.filters,
+        }
+    }
+}
+
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [b'"' | b'\n' | b'\r'] => Err("a quote or line end cannot be the delimiter".to_owned()),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("the delimiter is one character, or the word tab".to_owned()),
+    }
+}

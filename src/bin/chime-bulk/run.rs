@@ -1,0 +1,156 @@
+//! `run` and `resume`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chime_bulk::chime::Api;
+use chime_bulk::engine::Watch;
+use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
+use chime_bulk::roster::Source;
+
+use crate::args::{AwsArguments, ResumeArguments, RunArguments, SandboxShape};
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::{output, sandbox, signals};
+
+/// Round trip of the in-process sandbox where none is asked for: about that of the real service.
+const USUAL_LATENCY: Duration = Duration::from_millis(60);
+
+pub(crate) async fn run(arguments: RunArguments) -> Exit {
+    let source = if arguments.list == Path::new("-") {
+        Source::Stdin
+    } else {
+        Source::File(arguments.list.clone())
+    };
+    let target = if arguments.sandbox {
+        match in_process(&arguments.shape) {
+            Ok(target) => target,
+            Err(exit) => return exit,
+        }
+    } else {
+        aws(&arguments.aws, Api::Messaging)
+    };
+    let dir = arguments.run_dir.clone();
+    let request = Request {
+        source,
+        options: arguments.roster.into(),
+        run_dir: arguments.run_dir,
+        target,
+        bearers: arguments.bearer,
+        limits: arguments.limits.into(),
+        max_failures: arguments.max_failures,
+    };
+    let ended = job::run(request, watch, signals::commands()).await;
+    conclude(ended, dir.as_deref(), arguments.json)
+}
+
+pub(crate) async fn resume(arguments: ResumeArguments) -> Exit {
+    let shape = match in_process(&arguments.shape) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
+    let target = |settings: &job::Settings| {
+        if settings.sandbox {
+            shape
+        } else {
+            aws(
+                &arguments.aws,
+                settings.api.parse().unwrap_or(Api::Messaging),
+            )
+        }
+    };
+    let dir = &arguments.run_dir;
+    let ended = job::resume(
+        dir,
+        target,
+        arguments.limits.into(),
+        watch,
+        signals::commands(),
+    )
+    .await;
+    conclude(ended, Some(dir), arguments.json)
+}
+
+fn aws(arguments: &AwsArguments, usual: Api) -> Target {
+    Target::Aws {
+        api: arguments.api.unwrap_or(usual),
+        region: arguments.region.clone(),
+        profile: arguments.profile.clone(),
+        endpoint_url: arguments.endpoint_url.clone(),
+    }
+}
+
+fn in_process(shape: &SandboxShape) -> Result<Target, Exit> {
+    let service =
+        sandbox::service(shape, USUAL_LATENCY).map_err(|error| report_error(&error, None))?;
+    Ok(Target::Sandbox(service))
+}
+
+fn watch(started: &Started) -> Box<dyn Watch> {
+    output::note(format_args!("list: {}", started.detected));
+    output::note(format_args!(
+        "run:  {} against {}",
+        started.dir.display(),
+        started.service
+    ));
+    Box::new(Progress::begin(started))
+}
+
+fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool) -> Exit {
+    let conclusion = match ended {
+        Ok(conclusion) => conclusion,
+        Err(error) => return report_error(&error, dir),
+    };
+    let verdict = conclusion.verdict();
+    let exit = Exit::from(verdict);
+    if json {
+        match serde_json::to_string_pretty(&conclusion.summary) {
+            Ok(text) => output::line(text),
+            Err(error) => output::error(&error, None),
+        }
+    } else {
+        output::data(&conclusion.summary);
+    }
+    if let Some(reason) = conclusion.reason() {
+        output::error(&reason, conclusion.hint().as_deref());
+    }
+    if verdict == Verdict::Miscounted {
+        output::error(
+            &"the outcomes do not add up to the rows read: do not rely on these reports",
+            Some("please report this as a fault, with summary.json"),
+        );
+    }
+    output::note(format_args!(
+        "reports: {}",
+        conclusion.dir.join("results.csv").display()
+    ));
+    if exit.is_resumable() {
+        resume_line(&conclusion.dir);
+    }
+    exit
+}
+
+fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
+    output::error(error, error.hint().as_deref());
+    let exit = Exit::from(error);
+    if let Some(dir) = dir.filter(|dir| exit.is_resumable() && dir.join(job::LEDGER).is_file()) {
+        resume_line(dir);
+    }
+    exit
+}
+
+/// The command that resumes: the last line of a run that can be.
+fn resume_line(dir: &Path) {
+    output::note(format_args!("chime-bulk resume {}", quoted(dir)));
+}
+
+/// A path as a shell takes it.
+fn quoted(dir: &Path) -> String {
+    let text = dir.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,101 @@
+//! `sandbox`, and the sandbox of `run --sandbox`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chime_bulk::job::JobError;
+use chime_bulk::model::{ChannelArn, MemberArn};
+use chime_bulk::roster::{Options, Roster, Row, Source, Verdict};
+use chime_bulk::sandbox::{self, Service, Settings};
+
+use crate::args::{SandboxArguments, SandboxShape};
+use crate::exit::Exit;
+use crate::{output, signals};
+
+/// A service of this shape.
+pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Service>, JobError> {
+    let usual = Settings::default();
+    let settings = Settings {
+        unlimited: shape.unlimited,
+        latency: shape.latency.map_or(latency, Duration::from_millis),
+        faults: shape.fault.clone(),
+        seed: shape.seed.unwrap_or(usual.seed),
+        missing_users: shape.missing_users.clone(),
+        missing_channels: shape.missing_channels.clone(),
+        answers: shape.answer_member.clone(),
+        admins: (!shape.admin.is_empty()).then(|| shape.admin.clone()),
+        capacity: shape.capacity.unwrap_or(usual.capacity),
+        outage: shape
+            .outage
+            .as_ref()
+            .map(|seconds| Duration::from_secs(seconds.start)..Duration::from_secs(seconds.end)),
+        ..usual
+    };
+    let service = Arc::new(Service::new(settings));
+    if let Some(list) = &shape.existing {
+        let mut roster = Roster::open(&Source::File(list.clone()), &Options::default())?;
+        let mut row = Row::new();
+        while roster.read(&mut row)? {
+            if let Verdict::Take(entry) = row.verdict()
+                && let Ok(channel) = ChannelArn::parse(entry.channel_arn())
+                && let Ok(member) = MemberArn::parse(entry.member_arn())
+            {
+                service.add_existing(&channel, &member);
+            }
+        }
+    }
+    Ok(service)
+}
+
+pub(crate) async fn serve(arguments: SandboxArguments) -> Exit {
+    let service = match service(&arguments.shape, Duration::ZERO) {
+        Ok(service) => service,
+        Err(error) => {
+            output::error(&error, error.hint().as_deref());
+            return Exit::from(&error);
+        }
+    };
+    let listener = match tokio::net::TcpListener::bind(arguments.listen).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            let place = format!("cannot listen on {}: {error}", arguments.listen);
+            output::error(
+                &place,
+                Some("choose another address with --listen, such as 127.0.0.1:0"),
+            );
+            return Exit::Fatal;
+        }
+    };
+    let address = listener.local_addr().unwrap_or(arguments.listen);
+    let Settings {
+        access_key,
+        secret_key,
+        ..
+    } = service.settings();
+    output::line(format_args!(
+        "listening on http://{address}; stop with Ctrl-C
+
+Point any AWS client at it:
+  export AWS_ENDPOINT_URL=http://{address}
+  export AWS_ACCESS_KEY_ID={access_key}
+  export AWS_SECRET_ACCESS_KEY={secret_key}
+  export AWS_REGION=us-east-1
+
+What it has seen: http://{address}/_sandbox/stats"
+    ));
+    if !address.ip().is_loopback() {
+        output::note(
+            "warning: not a loopback address: everybody who reaches it can use this sandbox",
+        );
+    }
+    let stopped = async {
+        let _ = signals::received().await;
+    };
+    match sandbox::serve(listener, service, stopped).await {
+        Ok(()) => Exit::AllIn,
+        Err(error) => {
+            output::error(&error, None);
+            Exit::Fatal
+        }
+    }
+}
