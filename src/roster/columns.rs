@@ -119,8 +119,9 @@ impl<'a> Columns<'a> {
 
 /// Whether the first record names the columns.
 fn has_header(first: &StringRecord, options: &Options) -> bool {
-    // No column is called by an ARN; a field of a row may well be called as a column.
-    if options.no_header || first.iter().any(|cell| cell.trim().starts_with("arn:")) {
+    // No column is called by an ARN or address; a field of a row may well be called as a column.
+    let is_value = |cell: &str| cell.trim().starts_with("arn:") || cell.contains('@');
+    if options.no_header || first.iter().any(is_value) {
         return false;
     }
     if first.iter().any(|cell| is_known(cell, options)) {

@@ -48,6 +48,7 @@ fn the_header_is_told_from_rows() {
         ("user_id\nann\n".to_owned(), true),
         ("ID\nann\n".to_owned(), true),
         ("ann\nbob\n".to_owned(), false),
+        ("ann@example.com\nbob\n".to_owned(), false),
         (format!("{ann}\n{ann}\n"), false),
         (format!("{ann},user\n{ann},x\n"), false),
         (format!("{chat},ann\n{chat},bob\n"), false),
@@ -132,6 +133,13 @@ fn what_is_not_found_is_said_with_a_hint() {
             "email,login\n",
             one_channel(),
             "list.csv, line 1: no column of members found; the columns are `email`, `login`",
+            "name it with --member-column, or give its position (from 1)",
+        ),
+        (
+            "ann@example.com,Member\n",
+            one_channel(),
+            "list.csv, line 1: no column of members found; \
+             the columns are 1 to 2 (the list has no header)",
             "name it with --member-column, or give its position (from 1)",
         ),
         (
