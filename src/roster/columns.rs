@@ -4,7 +4,7 @@ use csv::StringRecord;
 
 use super::Options;
 use super::error::Problem;
-use super::names::{OTHERS, is_known, named, normal};
+use super::names::{OTHERS, is_known, is_position, named, normal};
 
 /// The columns, as the first record shows them.
 pub(super) struct Columns<'a> {
@@ -129,8 +129,7 @@ fn has_header(first: &StringRecord, options: &Options) -> bool {
     }
     // Told only positions, nothing must be lost: a header taken for a row is reported, a row
     // taken for a header is not. A column named by more than its position needs a header.
-    let by_position = |name: &str| name.trim().parse::<usize>().is_ok();
-    if named(options).any(|name| !by_position(name)) {
+    if named(options).any(|name| !is_position(name)) {
         return true;
     }
     first.len() > 1 && options.member_column.is_none()

@@ -109,7 +109,9 @@ fn columns_are_named_or_numbered() {
         ("Login Name,x\nann,1\n", "login_name"),
         ("x,Login\n1,ann\n", "2"),
         // A column that is called by a number goes before a position.
-        ("2,1\nx,ann\n", "1"),
+        ("2,1,name\nx,ann,A\n", "1"),
+        // The number of a column does not make a header of a row that has it as a value.
+        ("2,ann\n", "2"),
         // Neither name nor position tells: all are rows.
         ("1,ann\n", "2"),
     ];
