@@ -4,7 +4,7 @@ use csv::StringRecord;
 
 use super::Options;
 use super::error::Problem;
-use super::names::{OTHERS, is_known, named, normal};
+use super::names::{OTHERS, is_known, is_position, named, normal};
 
 /// The columns, as the first record shows them.
 pub(super) struct Columns<'a> {
@@ -119,8 +119,9 @@ impl<'a> Columns<'a> {
 
 /// Whether the first record names the columns.
 fn has_header(first: &StringRecord, options: &Options) -> bool {
-    // No column is called by an ARN; a field of a row may well be called as a column.
-    if options.no_header || first.iter().any(|cell| cell.trim().starts_with("arn:")) {
+    // No column is called by an ARN or address; a field of a row may well be called as a column.
+    let is_value = |cell: &str| cell.trim().starts_with("arn:") || cell.contains('@');
+    if options.no_header || first.iter().any(is_value) {
         return false;
     }
     if first.iter().any(|cell| is_known(cell, options)) {
@@ -128,8 +129,7 @@ fn has_header(first: &StringRecord, options: &Options) -> bool {
     }
     // Told only positions, nothing must be lost: a header taken for a row is reported, a row
     // taken for a header is not. A column named by more than its position needs a header.
-    let by_position = |name: &str| name.trim().parse::<usize>().is_ok();
-    if named(options).any(|name| !by_position(name)) {
+    if named(options).any(|name| !is_position(name)) {
         return true;
     }
     first.len() > 1 && options.member_column.is_none()

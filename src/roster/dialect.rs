@@ -1,5 +1,7 @@
 //! Finding the delimiter and the line end from the first record.
 
+use csv::StringRecord;
+
 /// The delimiters that are looked for; the first wins where nothing else decides.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -22,6 +24,16 @@ pub(super) fn first_record(start: &[u8]) -> Option<(&[u8], &[u8])> {
         _ => 1,
     };
     Some((&start[..end], &rest[..length]))
+}
+
+/// Whether a record is the line by which Excel is told the delimiter, `sep=;`.
+pub(super) fn is_separator_line(record: &StringRecord) -> bool {
+    let delimiter = record.get(0).and_then(|first| first.strip_prefix("sep="));
+    match (record.len(), delimiter) {
+        (1, Some(given)) => given.len() == 1,
+        (2, Some("")) => record.get(1) == Some(""),
+        _ => false,
+    }
 }
 
 /// The delimiter of a record: the one that yields known columns, else the one that occurs most

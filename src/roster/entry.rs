@@ -5,6 +5,10 @@ use crate::model::{
     AppInstanceArn, ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id,
 };
 
+/// An ARN put together from valid parts is checked as a whole if it is longer, in bytes: only such
+/// a one can be beyond what the service takes.
+const LONG: usize = 1024;
+
 /// A member to add to a channel: full ARNs of one app instance, valid as the service wants them.
 ///
 /// Made to be reused: the buffers are kept from row to row, and a channel or sub-channel that
@@ -118,6 +122,9 @@ impl Entry {
             self.member_arn.push_str("/user/");
         }
         self.member_arn.push_str(text);
+        if self.member_arn.len() > LONG {
+            MemberArn::check(&self.member_arn).map_err(|error| reason_of(&error))?;
+        }
         Ok(())
     }
 

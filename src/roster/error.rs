@@ -13,7 +13,6 @@ pub struct RosterError {
     /// The line of the unpacked text, from 1, at or after which it went wrong.
     pub line: Option<u64>,
     /// What is wrong.
-    #[source]
     pub problem: Problem,
 }
 
@@ -40,7 +39,7 @@ impl RosterError {
 pub enum Problem {
     /// It cannot be opened or read.
     #[error("cannot be read: {0}")]
-    Io(#[source] io::Error),
+    Io(io::Error),
     /// A directory was given.
     #[error("is a directory, not a list")]
     Directory,

@@ -51,13 +51,18 @@ pub(super) fn normal(name: &str) -> String {
         .collect()
 }
 
+/// Whether what the user said of a column can only be its position.
+pub(super) fn is_position(name: &str) -> bool {
+    name.trim().parse::<usize>().is_ok()
+}
+
 /// Whether a field can only be the name of a column: a usual one, or one the options name.
 pub(super) fn is_known(cell: &str, options: &Options) -> bool {
     let cell = normal(cell);
     [&MEMBERS[..], &CHANNELS, &TYPES, &SUB_CHANNELS, &OTHERS]
         .into_iter()
         .any(|names| names.contains(&&*cell))
-        || named(options).any(|name| !cell.is_empty() && normal(name) == cell)
+        || named(options).any(|name| !is_position(name) && normal(name) == cell)
 }
 
 /// The columns that the options name.

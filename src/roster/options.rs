@@ -19,16 +19,25 @@ pub struct Options {
     /// The first record is a row, not a header.
     pub no_header: bool,
     /// The column of members: ARNs, or ids of app instance users.
+    ///
+    /// Not said, it is the first that is there of `member_arn`, `app_instance_user_arn`,
+    /// `user_arn`, `member`, `member_id`, `app_instance_user_id`, `user_id`, `cognito:username`,
+    /// `sub`, `user`, `username`; else the only column there is. Without a header it is the one
+    /// whose first field is a member's ARN, or the one beside the only other column.
     pub member_column: Option<String>,
     /// The column of channels: ARNs, or ids.
+    ///
+    /// Not said, it is the first that is there of `channel_arn`, `channel_id`, `channel`; without
+    /// a header the one whose first field is a channel's ARN.
     pub channel_column: Option<String>,
     /// The one channel for all rows, an ARN or id; excludes `channel_column`.
     pub channel_arn: Option<String>,
-    /// The column of types, `DEFAULT` or `HIDDEN`.
+    /// The column of types, `DEFAULT` or `HIDDEN`; not said, `membership_type` or
+    /// `channel_membership_type`.
     pub type_column: Option<String>,
     /// The type of rows whose type column is empty or absent.
     pub membership_type: MembershipType,
-    /// The column of sub-channel ids.
+    /// The column of sub-channel ids; not said, `sub_channel_id` or `sub_channel`.
     pub sub_channel_column: Option<String>,
     /// The sub-channel of rows whose sub-channel column is empty or absent.
     pub sub_channel: Option<String>,

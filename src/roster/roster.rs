@@ -78,10 +78,17 @@ impl Roster {
         let text = Text::new(Box::new(Cursor::new(start).chain(text)), crlf);
         let mut records = Records::new(text, delimiter, crlf, options.encoding.is_none());
         let mut first = StringRecord::new();
-        let line = records
-            .read(&mut first)
-            .map_err(|(line, problem)| (Some(line), problem))?
-            .ok_or((None, Problem::Empty))?;
+        let mut next = || {
+            records
+                .read(&mut first)
+                .map_err(|(line, problem)| (Some(line), problem))?
+                .map(|line| (line, dialect::is_separator_line(&first)))
+                .ok_or((None, Problem::Empty))
+        };
+        let line = match next()? {
+            (_, true) => next()?.0,
+            (line, false) => line,
+        };
         let layout = lay_out(&first, options, delimiter, encoding)
             .map_err(|problem| (Some(line), problem))?;
         Ok(Self {

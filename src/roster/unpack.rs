@@ -115,19 +115,63 @@ impl Read for Unpacked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let format = self.packing.name();
         self.inner.read(buffer).map_err(|error| {
-            let kind = error.kind();
-            match Problem::from(error) {
-                Problem::Io(error) if kind == io::ErrorKind::Interrupted => error,
-                Problem::Io(_) if kind == io::ErrorKind::UnexpectedEof => {
-                    Problem::CutShort(format).into()
-                }
-                Problem::Io(error) => Problem::Damaged {
+            let inner = error.get_ref();
+            let is_marked = inner
+                .and_then(|inner| inner.downcast_ref::<Problem>())
+                .is_some();
+            match error.kind() {
+                _ if is_marked => error,
+                io::ErrorKind::Interrupted => error,
+                io::ErrorKind::UnexpectedEof => Problem::CutShort(format).into(),
+                _ => Problem::Damaged {
                     format,
                     reason: error.to_string(),
                 }
                 .into(),
-                other => other.into(),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes, then fails.
+    struct Failing(Cursor<Vec<u8>>);
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the disk is gone",
+                )),
+                read => Ok(read),
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_source_is_not_blamed_on_the_packing() {
+        let packed = zstd::encode_all(&b"user_id\n"[..], 1).unwrap();
+        let gzip_start = vec![0x1F, 0x8B, 8, 0];
+        for start in [b"user_id\n".to_vec(), packed[..9].to_vec(), gzip_start] {
+            let source = Box::new(Failing(Cursor::new(start)));
+            let (mut bytes, packing) = unpack(source, Arc::default()).unwrap();
+            let problem: Problem = bytes.read_to_end(&mut Vec::new()).unwrap_err().into();
+            assert!(matches!(problem, Problem::Io(_)), "{packing}: {problem}");
+            assert_eq!(problem.to_string(), "cannot be read: the disk is gone");
+        }
+    }
+
+    #[test]
+    fn the_start_is_as_long_as_it_need_be() {
+        let text = vec![b'a'; 3 * CHUNK];
+        let start =
+            |enough: fn(&[u8]) -> bool| peek(&mut &text[..], 2 * CHUNK, enough).unwrap().len();
+        assert_eq!(start(|_| true), 0);
+        assert_eq!(start(|start| !start.is_empty()), CHUNK);
+        assert_eq!(start(|_| false), 2 * CHUNK);
     }
 }

@@ -48,6 +48,7 @@ fn the_header_is_told_from_rows() {
         ("user_id\nann\n".to_owned(), true),
         ("ID\nann\n".to_owned(), true),
         ("ann\nbob\n".to_owned(), false),
+        ("ann@example.com\nbob\n".to_owned(), false),
         (format!("{ann}\n{ann}\n"), false),
         (format!("{ann},user\n{ann},x\n"), false),
         (format!("{chat},ann\n{chat},bob\n"), false),
@@ -108,7 +109,9 @@ fn columns_are_named_or_numbered() {
         ("Login Name,x\nann,1\n", "login_name"),
         ("x,Login\n1,ann\n", "2"),
         // A column that is called by a number goes before a position.
-        ("2,1\nx,ann\n", "1"),
+        ("2,1,name\nx,ann,A\n", "1"),
+        // The number of a column does not make a header of a row that has it as a value.
+        ("2,ann\n", "2"),
         // Neither name nor position tells: all are rows.
         ("1,ann\n", "2"),
     ];
@@ -132,6 +135,13 @@ fn what_is_not_found_is_said_with_a_hint() {
             "email,login\n",
             one_channel(),
             "list.csv, line 1: no column of members found; the columns are `email`, `login`",
+            "name it with --member-column, or give its position (from 1)",
+        ),
+        (
+            "ann@example.com,Member\n",
+            one_channel(),
+            "list.csv, line 1: no column of members found; \
+             the columns are 1 to 2 (the list has no header)",
             "name it with --member-column, or give its position (from 1)",
         ),
         (

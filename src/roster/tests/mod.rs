@@ -3,6 +3,7 @@
 mod columns;
 mod reading;
 mod rows;
+mod samples;
 mod unreadable;
 
 use super::*;

@@ -122,6 +122,9 @@ fn the_delimiter_is_found_in_the_header_or_given() {
         ("user_id;last, first, middle\nann;A\n", b';'),
         ("\"last; first; middle\",user_id\nA,ann\n", b','),
         ("user_id\nann\n", b','),
+        // Excel's own line.
+        ("sep=;\r\nuser_id;name\r\nann;A\r\n", b';'),
+        ("sep=\t\nuser_id\tname\nann\tA\n", b'\t'),
     ];
     for (text, delimiter) in cases {
         let roster = open(text, &one_channel()).unwrap();

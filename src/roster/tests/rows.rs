@@ -174,6 +174,18 @@ fn each_other_defect_has_its_column_and_rule() {
 }
 
 #[test]
+fn an_arn_of_valid_parts_can_still_be_too_long() {
+    let home = format!("{HOME}{}", "x".repeat(1500));
+    let options = Options {
+        app_instance: Some(home.clone()),
+        ..Options::default()
+    };
+    assert!(one("c", "ann", "", "", &options).is_ok());
+    let defect = one("c", &"a".repeat(64), "", "", &options).unwrap_err();
+    assert_eq!(defect, "column `user`: longer than 1600 characters");
+}
+
+#[test]
 fn a_defect_tells_no_more_than_one_character_of_the_value() {
     let secret = "Geheim";
     for value in [
