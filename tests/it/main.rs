@@ -2,4 +2,5 @@
 
 mod contract;
 mod face;
+mod sandbox;
 mod wire;
