@@ -25,8 +25,9 @@ use tokio::time::sleep;
 use super::exception::Exception;
 use super::operation::Operation;
 use super::request::{Action, Request};
-use super::service::{Answer, Service};
+use super::service::Service;
 use super::sigv4::Verifier;
+use super::state::Answer;
 use super::wire;
 use super::world::Address;
 

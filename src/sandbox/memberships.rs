@@ -8,7 +8,8 @@ use string_interner::Symbol;
 use super::channel::Name;
 use super::exception::Exception;
 use super::operation::Operation;
-use super::world::{Address, Hindrance, World, check_members};
+use super::verdict::Hindrance;
+use super::world::{Address, World, check_members};
 use crate::model::{Membership, MembershipType};
 
 /// A membership as it is described.
@@ -156,4 +157,106 @@ fn token(name: Name) -> String {
 fn read_token(token: &str) -> Option<Name> {
     let number = usize::from_str_radix(token, 16).ok()?;
     Name::try_from_usize(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::AppInstanceArn;
+    use crate::sandbox::Settings;
+
+    const NOW: Duration = Duration::ZERO;
+
+    fn member(i: usize) -> String {
+        format!("arn:aws:chime:us-east-1:1:app-instance/i/user/u{i}")
+    }
+
+    fn world() -> World {
+        World::new(Arc::new(Settings {
+            unlimited: true,
+            ..Settings::default()
+        }))
+    }
+
+    #[test]
+    fn pages_neither_repeat_nor_skip_whatever_happens_between_them() {
+        let instance = AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap();
+        let (channel, bearer) = (instance.channel("c").unwrap(), instance.user("a").unwrap());
+        let at = Address {
+            channel: &channel,
+            bearer: &bearer,
+        };
+        let mut world = world();
+        for i in 0..120 {
+            let membership = Membership {
+                membership_type: if i % 10 == 9 {
+                    MembershipType::Hidden
+                } else {
+                    MembershipType::Default
+                },
+                sub_channel: None,
+            };
+            world.create(at, &membership, &member(i), NOW).unwrap();
+        }
+        let mut filter = Filter {
+            membership_type: MembershipType::Default,
+            sub_channel: None,
+            max_results: 50,
+            next_token: None,
+        };
+        let first = world.list(at, &filter, NOW).unwrap();
+        assert_eq!(first.members.len(), 50);
+        filter.next_token.clone_from(&first.next_token);
+        // Somebody listed goes, and the very one that the token names.
+        for gone in [&first.members[0], &first.members[49]] {
+            world.delete(at, gone, None, NOW).unwrap();
+        }
+        world
+            .create(at, &Membership::default(), &member(500), NOW)
+            .unwrap();
+        let second = world.list(at, &filter, NOW).unwrap();
+        filter.next_token.clone_from(&second.next_token);
+        let third = world.list(at, &filter, NOW).unwrap();
+        assert_eq!((second.members.len(), third.members.len()), (50, 9));
+        assert_eq!(third.next_token, None);
+        let mut all = [first.members, second.members, third.members].concat();
+        all.sort();
+        let expected = (0..120).filter(|i| i % 10 != 9).chain([500]).map(member);
+        let mut expected: Vec<String> = expected.collect();
+        expected.sort();
+        assert_eq!(all, expected);
+
+        filter.membership_type = MembershipType::Hidden;
+        filter.next_token = None;
+        assert_eq!(world.list(at, &filter, NOW).unwrap().members.len(), 12);
+        filter.next_token = Some("nonsense".into());
+        assert_eq!(world.list(at, &filter, NOW).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn one_membership_is_made_described_and_deleted() {
+        let instance = AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap();
+        let (channel, bearer) = (instance.channel("c").unwrap(), instance.user("a").unwrap());
+        let at = Address {
+            channel: &channel,
+            bearer: &bearer,
+        };
+        let mut world = world();
+        let plain = Membership::default();
+        assert_eq!(world.create(at, &plain, &member(1), NOW), Ok(()));
+        assert_eq!(
+            world
+                .create(at, &plain, &member(1), NOW)
+                .unwrap_err()
+                .status,
+            409
+        );
+        assert!(world.describe(at, &member(1), None, NOW).is_ok());
+        assert_eq!(world.delete(at, &member(1), None, NOW), Ok(()));
+        assert_eq!(world.delete(at, &member(1), None, NOW), Ok(()));
+        let gone = world.describe(at, &member(1), None, NOW).unwrap_err();
+        assert_eq!(&gone.name, "NotFoundException");
+    }
 }

@@ -8,7 +8,9 @@
 //! Promises: quotas are judged exactly as documented, a refused call changes nothing, and the same
 //! settings and order of calls give the same answers. Must not: print, or know who calls it.
 
+mod admission;
 mod allowance;
+mod canonical;
 mod channel;
 mod exception;
 mod fault;
@@ -21,8 +23,10 @@ mod service;
 mod settings;
 mod sigv4;
 mod simulated;
+mod state;
 mod stats;
 mod table;
+mod verdict;
 mod window;
 mod wire;
 mod world;

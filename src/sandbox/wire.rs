@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::exception::Exception;
 use super::memberships::{Page, Record};
-use super::world::Verdict;
-use crate::model::{ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply};
+use super::verdict::Verdict;
+use crate::model::{
+    ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId,
+};
 
 /// Body of `BatchCreateChannelMembership`.
 #[derive(Debug, Deserialize)]
@@ -84,7 +86,7 @@ pub(super) fn batch_created(
             r#type: membership.membership_type,
             members: Vec::with_capacity(members.len()),
             channel_arn: channel.as_str(),
-            sub_channel_id: membership.sub_channel.as_ref().map(|id| id.as_str()),
+            sub_channel_id: membership.sub_channel.as_ref().map(SubChannelId::as_str),
         },
         errors: Vec::new(),
     };
@@ -119,7 +121,7 @@ pub(super) fn created(channel: &ChannelArn, membership: &Membership, member: &st
     to_json(&CreatedOut {
         channel_arn: channel.as_str(),
         member: Identity::of(member),
-        sub_channel_id: membership.sub_channel.as_ref().map(|id| id.as_str()),
+        sub_channel_id: membership.sub_channel.as_ref().map(SubChannelId::as_str),
     })
 }
 

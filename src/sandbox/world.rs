@@ -3,7 +3,6 @@
 //! Promises: a call that is refused as a whole changes nothing but, where it was within the
 //! quotas, what is left of them. Must not: know of faults; whoever calls has decided those.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +10,14 @@ use std::time::Duration;
 use string_interner::StringInterner;
 use string_interner::backend::StringBackend;
 
-use super::allowance::{Allowance, Rate};
+use super::admission::Rates;
+use super::allowance::Allowance;
 use super::channel::{Channel, Member, Name};
 use super::exception::Exception;
 use super::operation::Operation;
 use super::settings::{OverCapacity, ReAdd, Settings};
 use super::table::{Place, Table};
+use super::verdict::{Hindrance, Verdict};
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
 /// Whom and in whose name a call addresses.
@@ -28,75 +29,13 @@ pub(super) struct Address<'a> {
     pub(super) bearer: &'a MemberArn,
 }
 
-/// What became of one member of a batch call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Listed as a member.
-    Added,
-    /// Listed as an error.
-    Refused {
-        /// The code.
-        code: Cow<'static, str>,
-        /// The words with it.
-        message: &'static str,
-    },
-    /// Not listed at all.
-    LeftOut,
-}
-
-/// Why a member cannot be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hindrance {
-    NoUser,
-    Banned,
-    AlreadyMember,
-    Full,
-}
-
-impl Hindrance {
-    /// The error of a batch call's member.
-    fn verdict(self) -> Verdict {
-        let (code, message) = match self {
-            Self::NoUser => ("NotFound", "the user does not exist"),
-            Self::Banned => ("Forbidden", "the user is banned from the channel"),
-            Self::AlreadyMember => ("Conflict", "already a member"),
-            Self::Full => ("ResourceLimitExceeded", "the channel is full"),
-        };
-        Verdict::Refused {
-            code: Cow::Borrowed(code),
-            message,
-        }
-    }
-
-    /// The error of a call that adds a single member.
-    pub(super) fn exception(self) -> Exception {
-        match self {
-            Self::NoUser => Exception::not_found("the user does not exist"),
-            Self::Banned => Exception::forbidden("the user is banned from the channel"),
-            Self::AlreadyMember => Exception::conflict("already a member"),
-            Self::Full => Exception::limit_exceeded("the channel is full"),
-        }
-    }
-}
-
-/// The rates in force.
-#[derive(Debug, Clone, Copy)]
-struct Rates {
-    batch: Rate,
-    single: Rate,
-    list: Rate,
-    describe: Rate,
-    bearer: Rate,
-    bearer_eu: Rate,
-}
-
 /// All channels and what may be done with them.
 pub(super) struct World {
-    settings: Arc<Settings>,
-    rates: Rates,
+    pub(super) settings: Arc<Settings>,
+    pub(super) rates: Rates,
     pub(super) names: StringInterner<StringBackend>,
     pub(super) channels: Table<Channel>,
-    bearers: Table<Allowance>,
+    pub(super) bearers: Table<Allowance>,
 }
 
 impl World {
@@ -104,101 +43,11 @@ impl World {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
             settings,
-            rates: Rates {
-                batch: Rate::per_second(quota::CHANNEL_RATE),
-                single: Rate::per_second(quota::SINGLE_RATE),
-                list: Rate::per_second(quota::LIST_RATE),
-                describe: Rate::per_second(quota::DESCRIBE_RATE),
-                bearer: Rate::per_second(quota::BEARER_RATE),
-                bearer_eu: Rate::per_second(quota::BEARER_RATE_EU),
-            },
+            rates: Rates::documented(),
             names: StringInterner::new(),
             channels: Table::new(),
             bearers: Table::new(),
         }
-    }
-
-    /// Takes a call out of its quotas, or refuses it; gives its channel.
-    ///
-    /// Both quotas are asked before either is paid: whether the real service charges a bearer for
-    /// a call that its channel throttles is undocumented.
-    pub(super) fn admit(
-        &mut self,
-        operation: Operation,
-        at: Address<'_>,
-        now: Duration,
-    ) -> Result<Place, Exception> {
-        let Address { channel, bearer } = at;
-        let exists = self.exists(channel);
-        if !self.settings.unlimited {
-            self.pay(operation, at, exists, now)?;
-        }
-        if bearer.app_instance() != channel.app_instance() {
-            return Err(Exception::forbidden(
-                "the bearer is of another app instance than the channel",
-            ));
-        }
-        let admin = |admins: &Vec<String>| admins.iter().any(|admin| admin == bearer.as_str());
-        if !self.settings.admins.as_ref().is_none_or(admin) {
-            return Err(Exception::forbidden(
-                "the bearer may not manage this channel's memberships",
-            ));
-        }
-        if !exists {
-            // Only some operations model a NotFound; of the others a missing resource has been
-            // reported to give Forbidden.
-            return Err(match operation {
-                Operation::BatchCreate | Operation::Create | Operation::Describe => {
-                    Exception::not_found("the channel does not exist")
-                }
-                Operation::Delete | Operation::List | Operation::DescribeChannel => {
-                    Exception::forbidden("the channel does not exist, or is not yours")
-                }
-            });
-        }
-        Ok(self.channels.place(channel.as_str()))
-    }
-
-    fn pay(
-        &mut self,
-        operation: Operation,
-        at: Address<'_>,
-        exists: bool,
-        now: Duration,
-    ) -> Result<(), Exception> {
-        let rates = &self.rates;
-        let bearer_rate = if at.bearer.region() == "eu-central-1" {
-            rates.bearer_eu
-        } else {
-            rates.bearer
-        };
-        let bearer = self.bearers.place(at.bearer.as_str());
-        if !self.bearers[bearer].has_room(bearer_rate, now) {
-            return Err(Exception::throttled("the bearer's rate is exceeded"));
-        }
-        if exists {
-            let channel = self.channels.place(at.channel.as_str());
-            let channel = &mut self.channels[channel];
-            let (allowance, rate) = match operation {
-                Operation::BatchCreate => (&mut channel.batch, rates.batch),
-                Operation::Create | Operation::Delete => (&mut channel.single, rates.single),
-                Operation::List => (&mut channel.list, rates.list),
-                Operation::Describe | Operation::DescribeChannel => {
-                    (&mut channel.describe, rates.describe)
-                }
-            };
-            if !allowance.has_room(rate, now) {
-                return Err(Exception::throttled("the channel's rate is exceeded"));
-            }
-            allowance.take(rate, now);
-        }
-        self.bearers[bearer].take(bearer_rate, now);
-        Ok(())
-    }
-
-    fn exists(&self, channel: &ChannelArn) -> bool {
-        let id = last_segment(channel.as_str());
-        !begins_with_any(id, &self.settings.missing_channels)
     }
 
     /// Adds members; a verdict for each, in their order. `overrule` decides a member beforehand,
@@ -364,10 +213,232 @@ fn within<'a>(instance: &str, arn: &'a str) -> &'a str {
     arn.get(instance.len() + 1..).unwrap_or(arn)
 }
 
-fn last_segment(arn: &str) -> &str {
+pub(super) fn last_segment(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-fn begins_with_any(id: &str, prefixes: &[String]) -> bool {
+pub(super) fn begins_with_any(id: &str, prefixes: &[String]) -> bool {
     prefixes.iter().any(|prefix| id.starts_with(&**prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{AppInstanceArn, MembershipType};
+
+    const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
+
+    fn instance() -> AppInstanceArn {
+        AppInstanceArn::parse(INSTANCE).unwrap()
+    }
+
+    fn users(range: std::ops::Range<usize>) -> Vec<String> {
+        range.map(|i| format!("{INSTANCE}/user/u{i}")).collect()
+    }
+
+    /// A world with one channel and one bearer, called at will.
+    struct Scene {
+        world: World,
+        channel: ChannelArn,
+        bearer: MemberArn,
+    }
+
+    impl Scene {
+        fn new(settings: Settings) -> Self {
+            Self {
+                world: World::new(Arc::new(settings)),
+                channel: instance().channel("c").unwrap(),
+                bearer: instance().user("admin").unwrap(),
+            }
+        }
+
+        fn add(&mut self, ms: u64, members: &[String]) -> Result<Vec<Verdict>, Exception> {
+            let members: Vec<&str> = members.iter().map(String::as_str).collect();
+            let at = Address {
+                channel: &self.channel,
+                bearer: &self.bearer,
+            };
+            let now = Duration::from_millis(ms);
+            let membership = Membership::default();
+            self.world
+                .batch_create(at, &membership, &members, |_, _| None, now)
+        }
+
+        /// Status and exception of a call that is refused.
+        fn refused(&mut self, ms: u64, members: &[String]) -> (u16, String) {
+            let exception = self.add(ms, members).unwrap_err();
+            (exception.status, exception.name.into_owned())
+        }
+
+        /// The codes of a call's members, `+` for added.
+        fn codes(&mut self, ms: u64, members: &[String]) -> Vec<String> {
+            let code = |verdict| match verdict {
+                Verdict::Added => "+".to_owned(),
+                Verdict::Refused { code, .. } => code.into_owned(),
+                Verdict::LeftOut => "left out".to_owned(),
+            };
+            let verdicts = self.add(ms, members).unwrap();
+            verdicts.into_iter().map(code).collect()
+        }
+
+        fn population(&self) -> u64 {
+            self.world.population(&self.channel)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_channel_takes_one_call_a_second_and_a_refused_one_changes_nothing(
+            gaps in prop::collection::vec(0..1500_u64, 1..60),
+        ) {
+            let mut scene = Scene::new(Settings::default());
+            let (mut now, mut last, mut expected) = (0, None, 0);
+            for (call, gap) in gaps.into_iter().enumerate() {
+                now += gap;
+                let in_time = last.is_none_or(|last| now >= last + 1000);
+                match scene.add(now, &users(call * 3..call * 3 + 3)) {
+                    Ok(verdicts) => {
+                        prop_assert!(in_time);
+                        prop_assert_eq!(verdicts, vec![Verdict::Added; 3]);
+                        last = Some(now);
+                        expected += 3;
+                    }
+                    Err(exception) => {
+                        prop_assert!(!in_time);
+                        prop_assert_eq!(exception.status, 429);
+                    }
+                }
+                prop_assert_eq!(scene.population(), expected);
+            }
+        }
+
+        #[test]
+        fn a_bearer_has_a_bucket_of_one_seconds_worth(
+            europe: bool,
+            gaps in prop::collection::vec(0..220_u64, 1..200),
+        ) {
+            let (region, cost) = if europe { ("eu-central-1", 200) } else { ("us-east-1", 100) };
+            let instance = format!("arn:aws:chime:{region}:1:app-instance/i");
+            let instance = AppInstanceArn::parse(&instance).unwrap();
+            let mut scene = Scene::new(Settings::default());
+            scene.bearer = instance.user("admin").unwrap();
+            let member = vec![instance.user("u").unwrap().to_string()];
+            let (mut now, mut bucket) = (0, 1000);
+            for (call, gap) in gaps.into_iter().enumerate() {
+                now += gap;
+                bucket = 1000.min(bucket + gap);
+                scene.channel = instance.channel(&format!("c{call}")).unwrap();
+                let allowed = scene.add(now, &member).is_ok();
+                prop_assert_eq!(allowed, bucket >= cost, "call {} at {} ms", call, now);
+                if allowed {
+                    bucket -= cost;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_channel_fills_to_the_last_place() {
+        let mut scene = Scene::new(Settings {
+            capacity: 250,
+            ..Settings::default()
+        });
+        scene.add(0, &users(0..100)).unwrap();
+        scene.add(1000, &users(100..200)).unwrap();
+        let codes = scene.codes(2000, &users(199..299));
+        let full = vec!["ResourceLimitExceeded"; 49];
+        assert_eq!(codes, [vec!["Conflict"], vec!["+"; 50], full].concat());
+        assert_eq!(scene.population(), 250);
+        assert_eq!(scene.codes(3000, &users(0..1)), ["Conflict"]);
+    }
+
+    #[test]
+    fn a_call_beyond_the_capacity_can_be_refused_as_a_whole() {
+        let mut scene = Scene::new(Settings {
+            capacity: 100,
+            over_capacity: OverCapacity::RefuseCall,
+            ..Settings::default()
+        });
+        scene.add(0, &users(0..60)).unwrap();
+        let full = (400, "ResourceLimitExceededException".to_owned());
+        assert_eq!(scene.refused(1000, &users(60..101)), full);
+        assert_eq!(scene.population(), 60);
+        // Who is in already takes no place.
+        scene.add(2000, &users(30..100)).unwrap();
+        assert_eq!(scene.population(), 100);
+    }
+
+    #[test]
+    fn a_call_that_is_none_is_refused_by_its_name() {
+        let mut scene = Scene::new(Settings {
+            unlimited: true,
+            ..Settings::default()
+        });
+        let bad = (400, "BadRequestException".to_owned());
+        assert_eq!(scene.refused(0, &[]), bad);
+        assert_eq!(scene.refused(0, &users(0..101)), bad);
+        assert_eq!(scene.refused(0, &[users(0..2), users(1..2)].concat()), bad);
+        assert_eq!(scene.refused(0, &["ann".to_owned()]), bad);
+        let foreign = format!("{INSTANCE}2/user/ann");
+        let forbidden = (403, "ForbiddenException".to_owned());
+        assert_eq!(
+            scene.refused(0, &[users(0..2), vec![foreign]].concat()),
+            forbidden
+        );
+        assert_eq!(scene.population(), 0);
+        scene.bearer = MemberArn::parse(&format!("{INSTANCE}2/user/admin")).unwrap();
+        assert_eq!(scene.refused(0, &users(0..1)), forbidden);
+    }
+
+    #[test]
+    fn settings_decide_who_exists_and_who_may() {
+        let settings = Settings {
+            unlimited: true,
+            missing_users: vec!["u1".into()],
+            missing_channels: vec!["gone".into()],
+            re_add: ReAdd::Silent,
+            admins: Some(vec![format!("{INSTANCE}/user/admin")]),
+            ..Settings::default()
+        };
+        let mut scene = Scene::new(settings);
+        let banned = MemberArn::parse(&users(2..3)[0]).unwrap();
+        scene.world.ban(&scene.channel.clone(), &banned);
+        assert_eq!(scene.codes(0, &users(0..3)), ["+", "NotFound", "Forbidden"]);
+        assert_eq!(scene.codes(0, &users(0..1)), ["+"]);
+        assert_eq!(scene.population(), 1);
+
+        scene.bearer = instance().user("somebody").unwrap();
+        assert_eq!(scene.refused(0, &users(5..6)).0, 403);
+        scene.bearer = instance().user("admin").unwrap();
+        scene.channel = instance().channel("gone-1").unwrap();
+        assert_eq!(scene.refused(0, &users(5..6)).0, 404);
+    }
+
+    #[test]
+    fn a_membership_is_as_it_was_made() {
+        let mut scene = Scene::new(Settings::default());
+        let membership = Membership {
+            membership_type: MembershipType::Hidden,
+            sub_channel: Some("sub-1".parse().unwrap()),
+        };
+        let at = Address {
+            channel: &scene.channel,
+            bearer: &scene.bearer,
+        };
+        let (member, now) = (users(0..1).remove(0), Duration::from_millis(7900));
+        let call = [member.as_str()];
+        let verdicts = scene
+            .world
+            .batch_create(at, &membership, &call, |_, _| None, now);
+        assert_eq!(verdicts, Ok(vec![Verdict::Added]));
+        let record = scene.world.describe(at, &member, None, now).unwrap();
+        assert_eq!(record.membership_type, MembershipType::Hidden);
+        assert_eq!(record.sub_channel.as_deref(), Some("sub-1"));
+        assert_eq!(record.invited_by, scene.bearer.as_str());
+        assert_eq!(record.created, Duration::from_secs(7));
+        let other = scene.world.describe(at, &member, Some("sub-2"), now);
+        assert_eq!(other.unwrap_err().status, 404);
+    }
 }

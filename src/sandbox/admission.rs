@@ -1,0 +1,120 @@
+//! Who may call, and how often.
+
+use std::time::Duration;
+
+use super::allowance::Rate;
+use super::exception::Exception;
+use super::operation::Operation;
+use super::table::Place;
+use super::world::{Address, World, begins_with_any, last_segment};
+use crate::model::{ChannelArn, quota};
+
+/// The rates in force.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    batch: Rate,
+    single: Rate,
+    list: Rate,
+    describe: Rate,
+    bearer: Rate,
+    bearer_eu: Rate,
+}
+
+impl Rates {
+    /// The rates as documented: see [`quota`].
+    pub(super) fn documented() -> Self {
+        Self {
+            batch: Rate::per_second(quota::CHANNEL_RATE),
+            single: Rate::per_second(quota::SINGLE_RATE),
+            list: Rate::per_second(quota::LIST_RATE),
+            describe: Rate::per_second(quota::DESCRIBE_RATE),
+            bearer: Rate::per_second(quota::BEARER_RATE),
+            bearer_eu: Rate::per_second(quota::BEARER_RATE_EU),
+        }
+    }
+}
+
+impl World {
+    /// Takes a call out of its quotas, or refuses it; gives its channel.
+    ///
+    /// Both quotas are asked before either is paid: whether the real service charges a bearer for
+    /// a call that its channel throttles is undocumented.
+    pub(super) fn admit(
+        &mut self,
+        operation: Operation,
+        at: Address<'_>,
+        now: Duration,
+    ) -> Result<Place, Exception> {
+        let Address { channel, bearer } = at;
+        let exists = self.exists(channel);
+        if !self.settings.unlimited {
+            self.pay(operation, at, exists, now)?;
+        }
+        if bearer.app_instance() != channel.app_instance() {
+            return Err(Exception::forbidden(
+                "the bearer is of another app instance than the channel",
+            ));
+        }
+        let admin = |admins: &Vec<String>| admins.iter().any(|admin| admin == bearer.as_str());
+        if !self.settings.admins.as_ref().is_none_or(admin) {
+            return Err(Exception::forbidden(
+                "the bearer may not manage this channel's memberships",
+            ));
+        }
+        if !exists {
+            // Only some operations model a NotFound; of the others a missing resource has been
+            // reported to give Forbidden.
+            return Err(match operation {
+                Operation::BatchCreate | Operation::Create | Operation::Describe => {
+                    Exception::not_found("the channel does not exist")
+                }
+                Operation::Delete | Operation::List | Operation::DescribeChannel => {
+                    Exception::forbidden("the channel does not exist, or is not yours")
+                }
+            });
+        }
+        Ok(self.channels.place(channel.as_str()))
+    }
+
+    fn pay(
+        &mut self,
+        operation: Operation,
+        at: Address<'_>,
+        exists: bool,
+        now: Duration,
+    ) -> Result<(), Exception> {
+        let rates = &self.rates;
+        let bearer_rate = if at.bearer.region() == "eu-central-1" {
+            rates.bearer_eu
+        } else {
+            rates.bearer
+        };
+        let bearer = self.bearers.place(at.bearer.as_str());
+        if !self.bearers[bearer].has_room(bearer_rate, now) {
+            return Err(Exception::throttled("the bearer's rate is exceeded"));
+        }
+        if exists {
+            let channel = self.channels.place(at.channel.as_str());
+            let channel = &mut self.channels[channel];
+            let (allowance, rate) = match operation {
+                Operation::BatchCreate => (&mut channel.batch, rates.batch),
+                Operation::Create | Operation::Delete => (&mut channel.single, rates.single),
+                Operation::List => (&mut channel.list, rates.list),
+                Operation::Describe | Operation::DescribeChannel => {
+                    (&mut channel.describe, rates.describe)
+                }
+            };
+            if !allowance.has_room(rate, now) {
+                return Err(Exception::throttled("the channel's rate is exceeded"));
+            }
+            allowance.take(rate, now);
+        }
+        self.bearers[bearer].take(bearer_rate, now);
+        Ok(())
+    }
+
+    fn exists(&self, channel: &ChannelArn) -> bool {
+        let id = last_segment(channel.as_str());
+        !begins_with_any(id, &self.settings.missing_channels)
+    }
+}
