@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::sleep;
-
-use super::service::Service;
+use super::service::{Service, pass};
 use super::state::Answer;
 use super::verdict::Verdict;
 use super::wire;
@@ -32,16 +30,16 @@ impl Chime for Simulated {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
             let travel = service.travel();
-            sleep(travel.out).await;
+            pass(travel.out).await;
             let answer = make(&service, &call);
             let patience = service.settings().attempt_timeout;
             if matches!(answer, Answer::Lost | Answer::Silence)
                 || travel.out + travel.back >= patience
             {
-                sleep(patience.saturating_sub(travel.out)).await;
+                pass(patience.saturating_sub(travel.out)).await;
                 return Err(lost("timeout", "no answer in time"));
             }
-            sleep(travel.back).await;
+            pass(travel.back).await;
             read(&call, answer)
         })
     }
@@ -104,7 +102,7 @@ fn lost(code: &str, message: &str) -> Refusal {
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
     use super::super::{Fault, FaultShare, Scripted, Settings};
     use super::*;
