@@ -17,7 +17,7 @@ use aws_types::endpoint_config::EndpointUrl;
 
 use super::refusal::{code, member_error, refusal};
 use super::{Api, Chime, Pending, Unsupported};
-use crate::model::{AddMembers, MemberArn, MembershipType, Refusal, RefusalKind, Reply};
+use crate::model::{AddMembers, MembershipType, Refusal, RefusalKind, Reply};
 
 /// The service under its first namespace.
 pub(super) struct Legacy {
@@ -53,7 +53,9 @@ impl Chime for Legacy {
             .channel_arn(call.channel.as_str())
             .chime_bearer(call.bearer.as_str())
             .r#type(membership_type)
-            .set_member_arns(Some(members.map(MemberArn::to_string).collect()));
+            .set_member_arns(Some(
+                members.map(|member| member.as_str().to_owned()).collect(),
+            ));
         Box::pin(async move { request.send().await.map(reply).map_err(|e| refusal(&e)) })
     }
 }

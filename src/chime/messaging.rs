@@ -9,7 +9,7 @@ use aws_types::SdkConfig;
 
 use super::refusal::{member_error, refusal};
 use super::{Chime, Pending};
-use crate::model::{AddMembers, MemberArn, MembershipType, Reply};
+use crate::model::{AddMembers, MembershipType, Reply};
 
 /// The service under its present namespace.
 pub(super) struct Messaging {
@@ -39,7 +39,9 @@ impl Chime for Messaging {
             .chime_bearer(call.bearer.as_str())
             .r#type(membership_type)
             .set_sub_channel_id(sub_channel.map(|id| id.as_str().to_owned()))
-            .set_member_arns(Some(members.map(MemberArn::to_string).collect()));
+            .set_member_arns(Some(
+                members.map(|member| member.as_str().to_owned()).collect(),
+            ));
         Box::pin(async move { request.send().await.map(reply).map_err(|e| refusal(&e)) })
     }
 }

@@ -8,6 +8,7 @@
 //! [`RefusalKind::NoCredentials`]: crate::model::RefusalKind::NoCredentials
 
 mod api;
+mod configuration;
 mod connect;
 mod credentials;
 #[cfg(feature = "legacy-chime")]

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 use super::exception::Exception;
 use super::operation::Operation;
 use super::request::{Action, Request};
-use super::service::Service;
+use super::service::{Service, pass};
 use super::sigv4::Verifier;
 use super::state::Answer;
 use super::wire;
@@ -109,12 +109,12 @@ async fn answer(
         Err(_) => return Err(Closed),
     };
     let travel = service.travel();
-    sleep(travel.out).await;
+    pass(travel.out).await;
     let answer = match read(verifier, &parts, &body) {
         Ok(request) => perform(service, &request),
         Err(exception) => Answer::Refused(exception),
     };
-    sleep(travel.back).await;
+    pass(travel.back).await;
     match answer {
         Answer::Given((status, body)) => Ok(response(status, body)),
         Answer::Body(body) => Ok(response(200, body.into_bytes())),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::exception::Exception;
 use super::fault::{Dice, Fault};
@@ -34,6 +34,14 @@ pub(super) struct Travel {
     pub(super) out: Duration,
     /// Back from it.
     pub(super) back: Duration,
+}
+
+/// Lets a part of the way pass. None takes none: even an empty sleep waits for the next
+/// millisecond of tokio's timer.
+pub(super) async fn pass(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
 }
 
 impl Service {

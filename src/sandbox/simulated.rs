@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::time::sleep;
-
-use super::service::Service;
+use super::service::{Service, pass};
 use super::state::Answer;
 use super::verdict::Verdict;
 use super::wire;
 use super::world::Address;
-use crate::chime::{Chime, Pending};
+use crate::chime::{Chime, Pending, code};
 use crate::model::{AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply};
 
 /// The simulated service as the engine calls it: on tokio's clock, without a network.
@@ -32,16 +30,16 @@ impl Chime for Simulated {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
             let travel = service.travel();
-            sleep(travel.out).await;
+            pass(travel.out).await;
             let answer = make(&service, &call);
             let patience = service.settings().attempt_timeout;
             if matches!(answer, Answer::Lost | Answer::Silence)
                 || travel.out + travel.back >= patience
             {
-                sleep(patience.saturating_sub(travel.out)).await;
-                return Err(lost("timeout", "no answer in time"));
+                pass(patience.saturating_sub(travel.out)).await;
+                return Err(lost(code::TIMEOUT, "no answer in time"));
             }
-            sleep(travel.back).await;
+            pass(travel.back).await;
             read(&call, answer)
         })
     }
@@ -66,11 +64,10 @@ fn read(call: &AddMembers, answer: Answer<Vec<Verdict>>) -> Result<Reply, Refusa
     match answer {
         Answer::Given(verdicts) => Ok(reply(call, verdicts)),
         Answer::Refused(exception) => Err(exception.into_refusal()),
-        Answer::Body(body) => {
-            wire::read_reply(&body).map_err(|_| lost("unreadable", "the answer cannot be read"))
-        }
+        Answer::Body(body) => wire::read_reply(&body)
+            .map_err(|_| lost(code::UNREADABLE_REPLY, "the answer cannot be read")),
         Answer::Cut | Answer::Lost | Answer::Silence => {
-            Err(lost("connection-closed", "the connection was closed"))
+            Err(lost(code::CONNECTION_LOST, "the connection was closed"))
         }
     }
 }
@@ -104,7 +101,7 @@ fn lost(code: &str, message: &str) -> Refusal {
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
     use super::super::{Fault, FaultShare, Scripted, Settings};
     use super::*;

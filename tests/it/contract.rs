@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chime_bulk::chime::{FixedCredentials, connect};
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
 use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
 use tokio::net::TcpListener;
 
-use crate::face::{APIS, Face, arns, call, channel, client, user};
+use crate::face::{APIS, Face, arns, call, channel, settings, user};
 
 /// Runs each case with each implementor; the simulated one on a paused clock.
 macro_rules! suite {
@@ -321,7 +322,12 @@ async fn a_wrong_secret_is_unauthorized() {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = serve(listener, service.clone(), std::future::pending());
         let server = tokio::spawn(server);
-        let client = client(*api, &url, "not the secret").await;
+        let mut settings = settings(*api, &url);
+        settings.credentials = settings.credentials.map(|known| FixedCredentials {
+            secret_access_key: "not the secret".to_owned(),
+            ..known
+        });
+        let client = connect(settings).await.unwrap();
         let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Unauthorized, "{api}: {refusal}");
         assert!(!format!("{refusal:?}").contains("not the secret"));

@@ -52,7 +52,7 @@ impl Face {
             ..Settings::default()
         };
         change(&mut settings);
-        let service = Arc::new(Service::new(settings.clone()));
+        let service = Arc::new(Service::new(settings));
         let api = match self {
             Self::Simulated => {
                 return Stand {
@@ -71,7 +71,11 @@ impl Face {
         tokio::spawn(serve(listener, Arc::clone(&service), async {
             drop(stop.await);
         }));
-        let client = chime::connect(client_settings(api, &url, &settings)).await;
+        let client = chime::connect(chime::Settings {
+            attempt_timeout: service.settings().attempt_timeout,
+            ..self::settings(api, &url)
+        })
+        .await;
         Stand {
             client: client.unwrap(),
             service,
@@ -80,26 +84,17 @@ impl Face {
     }
 }
 
-/// Settings of a client to this service: its credentials, its patience.
-fn client_settings(api: Api, url: &str, service: &Settings) -> chime::Settings {
+/// Settings of a client to a service at this address, with the sandbox's own credentials.
+pub(crate) fn settings(api: Api, url: &str) -> chime::Settings {
+    let sandbox = Settings::default();
     chime::Settings {
         endpoint_url: Some(url.to_owned()),
         credentials: Some(FixedCredentials {
-            access_key_id: service.access_key.clone(),
-            secret_access_key: service.secret_key.clone(),
+            access_key_id: sandbox.access_key,
+            secret_access_key: sandbox.secret_key,
         }),
-        attempt_timeout: service.attempt_timeout,
         ..chime::Settings::new(api, "us-east-1")
     }
-}
-
-/// A client to an address of its own.
-pub(crate) async fn client(api: Api, url: &str, secret: &str) -> Arc<dyn Chime> {
-    let mut settings = client_settings(api, url, &Settings::default());
-    if let Some(credentials) = &mut settings.credentials {
-        secret.clone_into(&mut credentials.secret_access_key);
-    }
-    chime::connect(settings).await.unwrap()
 }
 
 impl Stand {

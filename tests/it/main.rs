@@ -1,6 +1,10 @@
-//! The integration tests: one binary, a module per subject.
+//! Integration tests, one binary.
 
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
 mod face;
+#[cfg(test)]
 mod sandbox;
+#[cfg(test)]
 mod wire;

@@ -29,8 +29,8 @@ impl Running {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let service = Arc::new(Service::new(settings));
         let mut server = tokio::task::JoinSet::new();
-        let served = Arc::clone(&service);
-        server.spawn(async move { serve(listener, served, pending()).await.unwrap() });
+        let behind = Arc::clone(&service);
+        server.spawn(async move { serve(listener, behind, pending()).await.unwrap() });
         Self {
             service,
             endpoint,

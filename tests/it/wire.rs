@@ -1,12 +1,14 @@
 //! The very bytes that the clients send, and what they make of bytes no sandbox would answer.
 
-use chime_bulk::chime::{Api, code};
+use std::time::Duration;
+
+use chime_bulk::chime::{Api, Settings, code, connect};
 use chime_bulk::model::{MembershipType, RefusalKind, Reply};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::face::{APIS, INSTANCE, call, client};
+use crate::face::{APIS, INSTANCE, call, settings};
 
 /// A request as it came.
 struct Request {
@@ -60,7 +62,8 @@ async fn take(listener: TcpListener, answer: &str) -> Request {
 async fn sent(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let client = client(api, &format!("http://{host}"), "secret").await;
+    let settings = settings(api, &format!("http://{host}"));
+    let client = connect(settings).await.unwrap();
     let mut call = call(&["ann@example.com", "bob"]);
     call.membership.membership_type = MembershipType::Hidden;
     call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
@@ -154,7 +157,7 @@ async fn answers_that_are_not_the_services_are_told_apart() {
         for (answer, kind, code) in cases {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
-            let client = client(*api, &url, "secret").await;
+            let client = connect(settings(*api, &url)).await.unwrap();
             let answer = format!("HTTP/1.1 {answer}");
             let (reply, _) =
                 tokio::join!(client.add_members(call(&["ann"])), take(listener, &answer));
@@ -163,4 +166,68 @@ async fn answers_that_are_not_the_services_are_told_apart() {
             assert_eq!(refusal.code, code, "{api}, {answer}");
         }
     }
+}
+
+#[tokio::test]
+async fn where_nobody_listens_nothing_is_in_doubt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for url in [url.as_str(), "http://nowhere.invalid:8480"] {
+        let client = connect(settings(Api::Messaging, url)).await.unwrap();
+        let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unreachable, "{refusal:?}");
+        assert!(!refusal.kind.leaves_doubt());
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_leaves_no_doubt() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let client = connect(Settings {
+        connect_timeout: Duration::from_millis(20),
+        ..settings(Api::Messaging, &url)
+    });
+    let refusal = client
+        .await
+        .unwrap()
+        .add_members(call(&["ann"]))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unreachable, "{refusal:?}");
+    assert!(refusal.message.contains("timeout"), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_leaves_doubt() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let client = connect(Settings {
+        attempt_timeout: Duration::from_millis(20),
+        ..settings(Api::Messaging, &url)
+    });
+    let refusal = client
+        .await
+        .unwrap()
+        .add_members(call(&["ann"]))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
+    assert_eq!(refusal.code, code::TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_an_answer_leaves_doubt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = connect(settings(Api::Messaging, &url)).await.unwrap();
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.readable().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.add_members(call(&["ann"])), server);
+    let refusal = answer.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
+    assert_eq!(refusal.code, code::CONNECTION_LOST);
 }

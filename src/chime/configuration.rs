@@ -1,0 +1,201 @@
+//! The SDK's configuration for our calls.
+//!
+//! Promises: a client made of it never retries and gives up in bounded time, and only a request that
+//! was sent can run out of it. Must not: ask for credentials.
+
+use std::time::Duration;
+
+use aws_config::identity::IdentityCache;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::Settings;
+use super::credentials::{CREDENTIALS_TIMEOUT, Timely, fixed, of_profile};
+
+/// How long an unused connection is kept. Load balancers close theirs after 60 s unless told
+/// otherwise (AWS, "Application Load Balancers"); a request sent into a closing one is lost.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// One configuration, one HTTP client and one pool of connections for whichever API.
+pub(super) async fn configure(settings: Settings) -> SdkConfig {
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .pool_idle_timeout(IDLE)
+        .build_https();
+    let region = Region::new(settings.region);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region.clone())
+        .http_client(http.clone());
+    if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = settings.profile {
+        loader = loader
+            .credentials_provider(of_profile(profile.clone(), region, http))
+            .profile_name(profile);
+    }
+    if let Some(url) = settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(credentials) = settings.credentials {
+        loader = loader.credentials_provider(fixed(credentials));
+    }
+    // What follows is for our calls alone: the credential chain, made by `load`, keeps its own
+    // retries and timeouts.
+    let config = loader.load().await;
+    let credentials = config.credentials_provider();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.connect_timeout)
+        .read_timeout(settings.attempt_timeout)
+        // Spans the wait for credentials too, so only a request that was sent can exhaust it.
+        .operation_attempt_timeout(settings.attempt_timeout + CREDENTIALS_TIMEOUT)
+        .build();
+    let mut config = config
+        .into_builder()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        // Bodies are a few kilobytes: the attempt's timeout says all.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .identity_cache(
+            IdentityCache::lazy()
+                .load_timeout(2 * CREDENTIALS_TIMEOUT)
+                .build(),
+        );
+    config.set_credentials_provider(
+        credentials.map(|chain| SharedCredentialsProvider::new(Timely(chain))),
+    );
+    config.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chime::FixedCredentials;
+    #[cfg(feature = "legacy-chime")]
+    use crate::chime::legacy::Legacy;
+    use crate::chime::messaging::Messaging;
+    use crate::chime::{Api, Chime};
+    use crate::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::{ProvideCredentials, future};
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use std::sync::Arc;
+    use std::sync::Mutex;
+    use tokio::net::TcpListener;
+
+    const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
+
+    fn call() -> AddMembers {
+        let user = |id: &str| MemberArn::parse(&format!("{INSTANCE}/user/{id}")).unwrap();
+        AddMembers {
+            channel: ChannelArn::parse(&format!("{INSTANCE}/channel/c")).unwrap(),
+            bearer: user("admin"),
+            membership: Membership::default(),
+            members: Batch::new(vec![user("ann")]).unwrap(),
+        }
+    }
+
+    fn settings(url: &str) -> Settings {
+        Settings {
+            endpoint_url: Some(url.to_owned()),
+            credentials: Some(FixedCredentials {
+                access_key_id: "AKIDEXAMPLE".to_owned(),
+                secret_access_key: "wJalrXUtnFEMI".to_owned(),
+            }),
+            ..Settings::new(Api::Messaging, "us-east-1")
+        }
+    }
+
+    #[derive(Debug)]
+    struct Broke;
+
+    impl ProvideCredentials for Broke {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let error = CredentialsError::invalid_configuration("profile `nobody` is not there");
+            future::ProvideCredentials::ready(Err(error))
+        }
+    }
+
+    #[tokio::test]
+    async fn without_credentials_nobody_is_called() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = configure(settings(&url)).await.into_builder();
+        let broke = SharedCredentialsProvider::new(Broke);
+        let client = Messaging::new(&config.credentials_provider(broke).build());
+        let refusal = client.add_members(call()).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::NoCredentials);
+        assert!(refusal.message.contains("profile `nobody` is not there"));
+        let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(accepted.is_err(), "somebody was called");
+    }
+
+    /// Writes down where requests would go.
+    #[derive(Debug, Clone, Default)]
+    struct Addressed(Arc<Mutex<Vec<String>>>);
+
+    impl HttpConnector for Addressed {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            self.0.lock().unwrap().push(request.uri().to_owned());
+            HttpConnectorFuture::ready(Err(ConnectorError::io("nowhere".into())))
+        }
+    }
+
+    impl HttpClient for Addressed {
+        fn http_connector(
+            &self,
+            _: &HttpConnectorSettings,
+            _: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn without_an_endpoint_url_aws_is_called() {
+        let addressed = Addressed::default();
+        let to_aws = |api, region: &str| {
+            let settings = Settings {
+                api,
+                region: region.to_owned(),
+                endpoint_url: None,
+                ..settings("")
+            };
+            let addressed = addressed.clone();
+            async move {
+                let config = configure(settings).await.into_builder();
+                config.http_client(addressed).build()
+            }
+        };
+        for region in Api::Messaging.regions() {
+            let config = to_aws(Api::Messaging, region).await;
+            let _ = Messaging::new(&config).add_members(call()).await;
+            let uri = addressed.0.lock().unwrap().pop().unwrap();
+            let host = format!("https://messaging-chime.{region}.amazonaws.com/channels/");
+            assert!(uri.starts_with(&host), "{uri}");
+        }
+        #[cfg(feature = "legacy-chime")]
+        {
+            let config = to_aws(Api::Legacy, "us-east-1").await;
+            let _ = Legacy::new(&config).add_members(call()).await;
+            let uri = addressed.0.lock().unwrap().pop().unwrap();
+            let host = "https://messaging-chime.us-east-1.amazonaws.com/channels/";
+            assert!(uri.starts_with(host), "{uri}");
+        }
+        assert!(addressed.0.lock().unwrap().is_empty(), "called twice");
+    }
+}
