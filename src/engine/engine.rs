@@ -146,7 +146,9 @@ impl<'w> Engine<'w> {
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
             self.setup.ledger.commit()?;
-            ready.into_iter().for_each(|ready| self.send(ready));
+            for call in ready {
+                self.send(call);
+            }
             for event in self.events.drain(..) {
                 self.watch.event(&event);
             }
@@ -299,7 +301,7 @@ impl<'w> Engine<'w> {
             match self.setup.scheduler.next(now) {
                 // The list is slow and there is nothing else to do: what is there of it goes out.
                 Step::Wait(None) | Step::Done if self.setup.ledger.has_gathered() => {
-                    self.queue()?
+                    self.queue()?;
                 }
                 Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
                     Ok(()) => ready.push(self.depart(order, now)?),

@@ -4,6 +4,7 @@
 //! is told; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
 //! anything but the ledger.
 
+#[expect(clippy::module_inception, reason = "named for its main type")]
 mod engine;
 mod event;
 mod feed;

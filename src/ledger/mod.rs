@@ -13,6 +13,7 @@ mod calls;
 mod counts;
 mod error;
 mod facts;
+#[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
 mod page;
 mod parcel;

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-/// `PRAGMA application_id` of a ledger: "ChBk".
+/// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
 /// `PRAGMA user_version` of the ledgers this program writes.
 pub(super) const VERSION: i32 = 1;
