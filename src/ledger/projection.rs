@@ -376,7 +376,8 @@ impl Words<'_> {
             Source::None => (None, None),
             Source::Defect => {
                 return ask(
-                    "SELECT 'Defect', 'column `' || column_name || '`: ' || reason FROM defect WHERE row = ?1",
+                    "SELECT 'Defect', iif(column_name = '', '', 'column `' || column_name || '`: ') || reason
+                     FROM defect WHERE row = ?1",
                     row,
                 );
             }

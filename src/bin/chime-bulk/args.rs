@@ -155,7 +155,7 @@ pub(crate) struct SandboxShape {
     /// Where chance begins: the same seed, the same faults [default: 0].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// A list (channel_arn,member_arn) of members who are in already.
+    /// A list, columns `channel_arn` and `member_arn`, of members who are in already.
     #[arg(long, value_name = "LIST")]
     pub(crate) existing: Option<PathBuf>,
     /// Users whose id begins so do not exist.

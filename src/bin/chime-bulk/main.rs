@@ -44,8 +44,8 @@ fn main() -> ExitCode {
     };
     let exit = runtime.block_on(async {
         match arguments.command {
-            Subcommand::Run(arguments) => run::run(*arguments).await,
-            Subcommand::Resume(arguments) => run::resume(arguments).await,
+            Subcommand::Run(arguments) => Box::pin(run::run(*arguments)).await,
+            Subcommand::Resume(arguments) => Box::pin(run::resume(arguments)).await,
             Subcommand::Sandbox(arguments) => sandbox::serve(arguments).await,
         }
     });

@@ -102,17 +102,18 @@ impl Progress {
         };
         let failed =
             self.counts.settled.of(Outcome::Failed) + self.counts.settled.of(Outcome::Unconfirmed);
-        let mut text = format!(
-            "{}/{} members · {} calls, {rate:.1}/s of {limit} · {} throttled",
+        let failed = if failed > 0 {
+            format!(" · {} failed", HumanCount(failed))
+        } else {
+            String::new()
+        };
+        format!(
+            "{}/{} members · {} calls, {rate:.1}/s of {limit} · {} throttled{failed} · {left}",
             HumanCount(done),
             HumanCount(to_send),
             HumanCount(self.counts.calls),
             HumanCount(self.counts.throttled),
-        );
-        if failed > 0 {
-            text.push_str(&format!(" · {} failed", HumanCount(failed)));
-        }
-        format!("{text} · {left}")
+        )
     }
 
     fn show(&mut self) {

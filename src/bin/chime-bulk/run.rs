@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Exit {
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
-    let ended = job::run(request, watch, signals::commands()).await;
+    let ended = Box::pin(job::run(request, watch, signals::commands())).await;
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
