@@ -49,18 +49,15 @@ pub async fn resume(
     ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
 
     let (feed, detected, list_size) = feed(&ledger, &settings)?;
-    let started = Started {
+    let mut started = Started {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         dir: dir.to_owned(),
         detected,
         list_size,
         limits,
         bearers: bearers.len(),
-        service: if settings.sandbox {
-            "the sandbox".to_owned()
-        } else {
-            settings.region.clone()
-        },
+        service: settings.service(),
+        staged: *ledger.staged(),
         settled_before: 0,
     };
     let session = Session {
@@ -74,7 +71,7 @@ pub async fn resume(
         feed,
     };
     let mut scheduler = session.scheduler()?;
-    restore(&session.ledger, &mut scheduler)?;
+    started.settled_before = restore(&session.ledger, &mut scheduler)?;
     session
         .run(scheduler, &mut *watch(&started), commands)
         .await
@@ -94,25 +91,31 @@ fn feed(ledger: &Ledger, settings: &Settings) -> Result<(Feed, String, Option<u6
     Ok((Feed::spawn(None, stager), detected, size))
 }
 
-/// Tells a new scheduler what an earlier one knew.
-fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<(), JobError> {
+/// Tells a new scheduler what an earlier one knew. Gives how many rows are sent and settled.
+fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> {
+    let mut settled = 0;
     let mut next = 0;
     ledger.lanes_left(|left| {
         let lane = LaneId(next);
         next += 1;
         scheduler.open_lane(left.channel);
+        settled += left.drawn;
         if left.closed {
             scheduler.close_lane(lane);
+            settled += left.fresh;
         } else {
             scheduler.stage(lane, left.fresh);
         }
     })?;
-    ledger.unsettled(|row| scheduler.take_up(row.lane, row.ticket))?;
+    ledger.unsettled(|row| {
+        settled -= 1;
+        scheduler.take_up(row.lane, row.ticket);
+    })?;
     if ledger.was_accepted()? {
         scheduler.was_accepted_before();
     }
     if ledger.staged().complete {
         scheduler.end_staging();
     }
-    Ok(())
+    Ok(settled)
 }

@@ -68,7 +68,7 @@ pub async fn run(
     let list_size = stager.size();
     let first = stager.parcel()?;
     if bearers.is_empty() {
-        bearers.push(sandbox_bearer(first.as_ref()));
+        bearers.push(sandbox_bearer(first.as_ref())?);
     }
     let region = match &target {
         Target::Aws {
@@ -116,11 +116,8 @@ pub async fn run(
         list_size,
         limits,
         bearers: bearers.len(),
-        service: if target.is_sandbox() {
-            "the sandbox".to_owned()
-        } else {
-            region
-        },
+        service: settings.service(),
+        staged: *ledger.staged(),
         settled_before: 0,
     };
     let feed = Feed::spawn(first, stager);
@@ -182,12 +179,11 @@ fn check_supported(
 }
 
 /// In a sandbox anybody may add: somebody of the app instance of the first channel.
-fn sandbox_bearer(first: Option<&Parcel>) -> MemberArn {
+fn sandbox_bearer(first: Option<&Parcel>) -> Result<MemberArn, JobError> {
     const NOBODY: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/sandbox";
     let channel = first.and_then(|parcel| parcel.channels.first());
     let channel = channel.and_then(|(_, arn)| ChannelArn::parse(arn).ok());
     let instance = channel.as_ref().map_or(NOBODY, ChannelArn::app_instance);
-    crate::model::AppInstanceArn::parse(instance)
-        .and_then(|instance| instance.user("sandbox-admin"))
-        .unwrap_or_else(|_| unreachable!("an app instance and a plain id make a user"))
+    let bearer = format!("{instance}/user/sandbox-admin");
+    MemberArn::parse(&bearer).map_err(|source| JobError::Bearer { bearer, source })
 }

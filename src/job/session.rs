@@ -12,7 +12,7 @@ use super::{JobError, Settings};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
 use crate::gate::Gate;
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{Ledger, Staged, fact};
 use crate::model::{Limits, MemberArn, RunState};
 use crate::report::{self, Reports};
 use crate::schedule::{Scheduler, Settings as SchedulerSettings};
@@ -32,9 +32,11 @@ pub struct Started {
     pub limits: Limits,
     /// How many bearers share the work.
     pub bearers: usize,
-    /// The region called, or the sandbox.
+    /// The region or address called, or the sandbox.
     pub service: String,
-    /// Rows settled by earlier sessions.
+    /// What earlier sessions staged.
+    pub staged: Staged,
+    /// Rows sent and settled by earlier sessions.
     pub settled_before: u64,
 }
 

@@ -75,3 +75,15 @@ pub struct Settings {
     /// Against the in-process sandbox.
     pub sandbox: bool,
 }
+
+impl Settings {
+    /// Which service that is, for people.
+    pub(super) fn service(&self) -> String {
+        if self.sandbox {
+            return "the sandbox".to_owned();
+        }
+        self.endpoint_url
+            .clone()
+            .unwrap_or_else(|| format!("{} in {}", self.api, self.region))
+    }
+}

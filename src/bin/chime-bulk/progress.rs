@@ -21,6 +21,7 @@ struct Counts {
     rows_read: u64,
     unsent: u64,
     list_complete: bool,
+    settled_before: u64,
     settled: Tally,
     calls: u64,
     throttled: u64,
@@ -52,7 +53,13 @@ impl Progress {
         let now = Instant::now();
         Self {
             bar,
-            counts: Counts::default(),
+            counts: Counts {
+                rows_read: started.staged.rows_read,
+                unsent: started.staged.invalid + started.staged.duplicate,
+                list_complete: started.staged.complete,
+                settled_before: started.settled_before,
+                ..Counts::default()
+            },
             limits: started.limits,
             bearers: started.bearers,
             began: now,
@@ -64,7 +71,10 @@ impl Progress {
     /// Members whose fate is known, of those that are to be sent.
     fn done(&self) -> (u64, u64) {
         let to_send = self.counts.rows_read - self.counts.unsent.min(self.counts.rows_read);
-        (self.counts.settled.total(), to_send)
+        (
+            self.counts.settled_before + self.counts.settled.total(),
+            to_send,
+        )
     }
 
     fn rate(&mut self, now: Instant) -> f64 {
@@ -93,7 +103,7 @@ impl Progress {
             () if done == 0 => "starting".to_owned(),
             () => {
                 let part = u32::try_from(to_send.saturating_sub(done)).unwrap_or(u32::MAX);
-                let whole = u32::try_from(done).unwrap_or(u32::MAX);
+                let whole = u32::try_from(self.counts.settled.total().max(1)).unwrap_or(u32::MAX);
                 format!(
                     "{} left",
                     HumanDuration(elapsed.mul_f64(f64::from(part) / f64::from(whole)))
