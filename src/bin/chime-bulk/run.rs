@@ -53,10 +53,7 @@ pub(crate) async fn resume(arguments: ResumeArguments) -> Exit {
         if settings.sandbox {
             shape
         } else {
-            aws(
-                &arguments.aws,
-                settings.api.parse().unwrap_or(Api::Messaging),
-            )
+            aws(&arguments.aws, settings.api)
         }
     };
     let dir = &arguments.run_dir;
