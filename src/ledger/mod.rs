@@ -25,6 +25,8 @@ mod schema;
 mod sieve;
 mod stager;
 mod suspects;
+#[cfg(test)]
+mod tests;
 
 pub use calls::Departure;
 pub use counts::CallCounts;
