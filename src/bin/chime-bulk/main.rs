@@ -13,13 +13,11 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use args::{Arguments, Subcommand};
 use exit::Exit;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way too; clap knows which stream is theirs.
