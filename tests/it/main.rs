@@ -5,6 +5,10 @@ mod contract;
 #[cfg(test)]
 mod face;
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod wire;
