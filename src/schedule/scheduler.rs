@@ -155,6 +155,7 @@ impl Scheduler {
         if state.closed {
             self.settled += rows;
             self.failures += rows;
+            self.judge_failures();
             return rows;
         }
         state.fresh += rows;

@@ -40,7 +40,7 @@ impl Scheduler {
         settlement
     }
 
-    fn judge_failures(&mut self) {
+    pub(super) fn judge_failures(&mut self) {
         let (failures, settled) = (self.failures, self.settled);
         if self.stop.is_none()
             && self

@@ -442,6 +442,21 @@ async fn rows_of_a_closed_channel_count_as_failures() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_that_reach_a_closed_channel_late_count_as_failures_at_once() {
+    // The first parcel closes the channel; all that comes after belongs to it.
+    let world = World {
+        missing_channels: vec!["c0".into()],
+        ..World::default()
+    };
+    let mut run = Rehearsal::in_world(one_channel(6_000), world)
+        .pace(Pace::Slow(Duration::from_secs(10)))
+        .scheduling(|settings| settings.max_failures = Some(FailureThreshold::Rows(5_000)));
+    let ended = run.run().await;
+    assert_eq!(run.seen().len(), 1);
+    assert!(matches!(stop(&ended), Stop::TooManyFailures { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_everything_is_refused_only_so_many_rows_wait() {
     let world = World {
         answers: vec!["u=Throttled".parse().unwrap()],
