@@ -14,7 +14,7 @@ use super::reconcile::reconcile;
 use crate::chime::Chime;
 use crate::gate::Gate;
 use crate::ledger::{Departure, Ledger, LedgerError, Parcel};
-use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally};
+use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, Reply, Tally};
 use crate::roster::RosterError;
 use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Stop, Ticket};
 
@@ -141,7 +141,7 @@ impl<'w> Engine<'w> {
                 halted |= self.take(news)?;
             }
             if halted {
-                self.give_up_calls()?;
+                self.give_up_calls();
             }
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
@@ -434,19 +434,13 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// Stops now: calls under way are lost.
-    fn give_up_calls(&mut self) -> Result<(), EngineError> {
+    /// Stops now: calls under way are given up. They stay in the ledger as they are, under way,
+    /// for a later session to ask again: nobody's verdict depends on when the run was stopped.
+    fn give_up_calls(&mut self) {
         self.calls.abort_all();
         self.calls = JoinSet::new();
-        let lost = Refusal {
-            kind: RefusalKind::Lost,
-            code: "Interrupted".to_owned(),
-            message: "the run was stopped while the call was under way".to_owned(),
-        };
-        for (call, flight) in std::mem::take(&mut self.flights) {
-            self.settle(call, flight, Answer::Refused(lost.clone()), Some(&lost))?;
-        }
-        Ok(())
+        self.flights.clear();
+        self.setup.scheduler.give_up_calls();
     }
 }
 

@@ -185,6 +185,12 @@ impl Scheduler {
         self.draining = true;
     }
 
+    /// Take no more work, and expect no answer to the calls under way.
+    pub fn give_up_calls(&mut self) {
+        self.draining = true;
+        self.in_flight = 0;
+    }
+
     /// Why the run is stopped, if it is.
     #[must_use]
     pub fn stopped(&self) -> Option<&Stop> {

@@ -509,6 +509,17 @@ async fn a_halt_stops_at_once_and_what_was_under_way_is_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_halt_in_the_last_attempt_takes_nobodys_verdict() {
+    let mut run = Rehearsal::in_world(one_channel(300), slow_calls(400))
+        .scheduling(|settings| settings.limits.max_attempts = 1);
+    let cut = Cut::Command(Command::Halt);
+    let ended = run.run_until(Duration::from_millis(100), cut).await;
+    assert_eq!(ended.of(Outcome::Unconfirmed), 100);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 300);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_that_dies_again_and_again_still_gets_everybody_in_once() {
     let rows = shuffled(many_channels(12, 700));
     let mut run = Rehearsal::in_world(list(rows), slow_calls(300));
