@@ -51,28 +51,35 @@ impl Ledger {
             return self.recognise(parcel);
         }
         self.write(|connection| {
-            let mut page = connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
+            let mut page =
+                connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
             for (id, records) in &parcel.pages {
                 page.execute((id, records))?;
             }
-            // A list read again brings channels and lanes that are known.
             let mut channel =
-                connection.prepare_cached("INSERT OR IGNORE INTO channel (id, arn) VALUES (?1, ?2)")?;
+                connection.prepare_cached("INSERT INTO channel (id, arn) VALUES (?1, ?2)")?;
             for (id, arn) in &parcel.channels {
                 channel.execute((id.0, arn))?;
             }
             let mut lane = connection.prepare_cached(
-                "INSERT OR IGNORE INTO lane (id, channel, type, sub_channel) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO lane (id, channel, type, sub_channel) VALUES (?1, ?2, ?3, ?4)",
             )?;
             for (id, new) in &parcel.lanes {
-                lane.execute((id.0, new.channel.0, new.membership_type.as_str(), &new.sub_channel))?;
+                lane.execute((
+                    id.0,
+                    new.channel.0,
+                    new.membership_type.as_str(),
+                    &new.sub_channel,
+                ))?;
             }
-            let mut suspect = connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
+            let mut suspect =
+                connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
             for (lane, row) in &parcel.suspects {
                 suspect.execute((row, lane.0))?;
             }
-            let mut defect =
-                connection.prepare_cached("INSERT INTO defect (row, column_name, reason) VALUES (?1, ?2, ?3)")?;
+            let mut defect = connection.prepare_cached(
+                "INSERT INTO defect (row, column_name, reason) VALUES (?1, ?2, ?3)",
+            )?;
             for found in &parcel.defects {
                 defect.execute((found.0, &found.1, &found.2))?;
             }

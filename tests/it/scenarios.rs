@@ -559,6 +559,27 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
+    // A few rows of new channels, staged and not queued when the process dies.
+    let head = many_channels(1, 6_144);
+    let with_tail = |first: usize| {
+        let tail = (0..3_000).map(move |n| (first + n % 2, format!("t{n}")));
+        list(head.iter().cloned().chain(tail))
+    };
+    let mut run = Rehearsal::in_world(with_tail(1), slow_calls(500)).pace(Pace::Slow(SECOND));
+    run.run_until(Duration::from_millis(4_100), Cut::Crash)
+        .await;
+    // What was read and not kept may change: nothing of it was sent.
+    run.list = with_tail(5);
+    run.pace = Pace::Inline;
+    let ended = run.run().await;
+    assert_eq!(ended.tally.is_in(), 9_144, "{:?}", ended.ending);
+    let stats = run.service.stats();
+    assert_eq!(stats.members.get(channel(1).as_str()), None);
+    assert_eq!(stats.members[channel(5).as_str()], 1_500);
+}
+
+#[tokio::test(start_paused = true)]
 async fn duplicates_are_found_across_the_whole_list() {
     // More rows than the first layer of the sieve holds, the first ones repeated at the end.
     let rows = many_channels(10, 7_000).into_iter();
