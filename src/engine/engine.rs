@@ -218,6 +218,9 @@ impl<'w> Engine<'w> {
             News::Parcel(Err(error)) => {
                 self.stop_reading(ListFault::Unreadable(error));
             }
+            News::ListEnd if self.setup.ledger.is_list_short() => {
+                self.stop_reading(ListFault::Changed);
+            }
             News::ListEnd => {
                 self.setup.feed = Feed::Ended;
                 self.queue()?;

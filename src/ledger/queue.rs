@@ -25,6 +25,8 @@ pub(super) struct Queue {
     next_seq: i64,
     /// Pages staged so far.
     staged_pages: u64,
+    /// Pages of an earlier session that the list, read again, has not come to yet.
+    unseen_pages: u64,
     /// Per lane: where its next row stands.
     cursors: Vec<Cursor>,
 }
@@ -48,7 +50,9 @@ impl Ledger {
         if let Some((first, _)) = parcel.pages.first()
             && *first < self.staged.queued_pages
         {
-            return self.recognise(parcel);
+            let is_known = self.recognise(parcel)?;
+            self.queue.unseen_pages -= (parcel.pages.len() as u64).min(self.queue.unseen_pages);
+            return Ok(is_known);
         }
         self.write(|connection| {
             let mut page =
@@ -107,6 +111,12 @@ impl Ledger {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.
+    #[must_use]
+    pub fn is_list_short(&self) -> bool {
+        self.queue.unseen_pages > 0
     }
 
     pub(super) fn write_staged(&mut self) -> Result<(), LedgerError> {
@@ -240,6 +250,7 @@ impl Ledger {
     /// finds the cursors again from what was drawn.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged.queued_pages;
+        self.queue.unseen_pages = self.staged.queued_pages;
         let (last, queued): (Option<i64>, usize) = self.read(|connection| {
             connection.query_row(
                 "SELECT max(seq), coalesce(sum(count), 0) FROM queue",

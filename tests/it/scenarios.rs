@@ -559,6 +559,19 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_lost_its_end_is_refused() {
+    let mut run = Rehearsal::new(one_channel(9_000)).pace(Pace::Slow(SECOND));
+    let cut = Cut::Command(Command::Drain);
+    run.run_until(Duration::from_millis(3_500), cut).await;
+    run.list = one_channel(2_048);
+    let ended = run.run().await;
+    assert!(matches!(
+        ended.ending,
+        Some(Ending::ListFault(ListFault::Changed))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
 async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
     // A few rows of new channels, staged and not queued when the process dies.
     let head = many_channels(1, 6_144);
