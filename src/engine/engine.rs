@@ -214,6 +214,8 @@ impl<'w> Engine<'w> {
     fn take(&mut self, news: News) -> Result<bool, EngineError> {
         match news {
             News::Landed(landed) => self.land(landed)?,
+            // Behind a fault nothing of the list counts, even if it is here already.
+            News::Parcel(_) if self.list_fault.is_some() => {}
             News::Parcel(Ok(parcel)) => self.stage(&parcel)?,
             News::Parcel(Err(error)) => {
                 self.stop_reading(ListFault::Unreadable(error));

@@ -559,6 +559,34 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
+    for pace in [Pace::Inline, Pace::Slow(SECOND), Pace::Ahead] {
+        let right = one_channel(9_000);
+        let mut run = Rehearsal::new(right.clone()).pace(Pace::Slow(SECOND));
+        let cut = Cut::Command(Command::Drain);
+        run.run_until(Duration::from_millis(2_500), cut).await;
+        let sent = run.seen().len();
+        run.pace = pace;
+        run.list = right
+            .replace(",u100\n", ",v100\n")
+            .replace(",u5000\n", ",v5000\n");
+        let ended = run
+            .run_until(Duration::from_secs(1), Cut::Command(Command::Drain))
+            .await;
+        if let Some(Ending::ListFault(fault)) = &ended.ending {
+            assert!(matches!(fault, ListFault::Changed));
+        } else {
+            assert!(matches!(pace, Pace::Slow(_)), "{:?}", ended.ending);
+        }
+        assert!(run.seen().len() <= sent + 2);
+        run.list = right;
+        let ended = run.run().await;
+        assert!(ended.is_finished(), "{pace:?}: {:?}", ended.ending);
+        assert_eq!(ended.of(Outcome::Added), 9_000);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_lost_its_end_is_refused() {
     let mut run = Rehearsal::new(one_channel(9_000)).pace(Pace::Slow(SECOND));
     let cut = Cut::Command(Command::Drain);
