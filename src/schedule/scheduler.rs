@@ -291,9 +291,7 @@ impl Scheduler {
             .unwrap_or(state.lanes[0]);
         let part = !lanes[lane.index()].parts.is_empty();
         let (again, fresh) = lanes[lane.index()].take(now, with_fresh);
-        if !part {
-            self.waiting -= again.len();
-        }
+        self.waiting -= again.len();
         state.next = now + self.guard;
         self.bearers.spend(bearer, now);
         self.in_flight += 1;
@@ -313,6 +311,7 @@ impl Scheduler {
         self.in_flight -= 1;
         let lane = &mut self.lanes[order.lane.index()];
         if order.part {
+            self.waiting += order.again.len();
             lane.parts.push_front(order.again);
         } else {
             lane.fresh += order.fresh as u64;

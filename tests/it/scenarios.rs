@@ -473,6 +473,31 @@ async fn while_everything_is_refused_only_so_many_rows_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_every_call_is_taken_apart_only_so_many_rows_wait() {
+    let mut run = Rehearsal::new(list(many_channels(60, 300)))
+        .intercept(|_| Some(refusal(RefusalKind::BadRequest, "BadRequestException")))
+        .bearers(6)
+        .scheduling(|settings| settings.max_waiting = 1_000);
+    run.run_until(Duration::from_secs(100), Cut::Command(Command::Drain))
+        .await;
+    let mut drawn = BTreeSet::new();
+    let mut failed = BTreeSet::new();
+    for call in run.seen() {
+        if let [alone] = call.members.as_slice() {
+            failed.insert((call.channel.clone(), alone.clone()));
+        }
+        drawn.extend(
+            call.members
+                .into_iter()
+                .map(|member| (call.channel.clone(), member)),
+        );
+        // As many as may wait, and what was under way when they began to be too many.
+        let waiting = drawn.len() - failed.len();
+        assert!(waiting < 2_000, "{waiting} wait");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_awaits_what_is_under_way_and_leaves_the_rest() {
     let mut run = Rehearsal::in_world(list(many_channels(10, 1_000)), slow_calls(400));
     let cut = Cut::Command(Command::Drain);
@@ -679,6 +704,30 @@ async fn a_finished_run_taken_up_again_does_nothing() {
     assert!(again.is_finished());
     assert_eq!(again.rows, first.rows);
     assert_eq!(run.seen().len(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_in_doubt_when_their_channel_ends_are_unconfirmed_not_failed() {
+    let world = World {
+        unlimited: true,
+        ..World::default()
+    };
+    let mut run = Rehearsal::in_world(one_channel(300), world).scheduling(|settings| {
+        settings.limits.channel_rate = 1_000.0;
+        settings.limits.bearer_rate = 1_000.0;
+    });
+    let gone = Scripted::Refuse {
+        status: 404,
+        exception: "NotFoundException".into(),
+        message: "gone".into(),
+    };
+    // The first call is applied and its answer lost; before it is asked again the channel ends.
+    run.service.script([vec![Scripted::Reset], vec![gone]]);
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(run.service.stats().members[channel(0).as_str()], 100);
+    assert_eq!(ended.of(Outcome::Unconfirmed), 100);
+    assert_eq!(ended.of(Outcome::Failed), 200);
 }
 
 #[tokio::test(start_paused = true)]
