@@ -164,8 +164,12 @@ impl Scheduler {
         0
     }
 
-    /// A row that an earlier session tried is to be tried again, at once.
+    /// A row that an earlier session tried is to be tried again, at once; not if its lane is
+    /// closed: then it stays as it is, in doubt.
     pub fn take_up(&mut self, lane: LaneId, ticket: Ticket) {
+        if self.lanes[lane.index()].closed {
+            return;
+        }
         self.wait(lane, Duration::ZERO, ticket);
         self.place(self.lanes[lane.index()].channel);
     }
