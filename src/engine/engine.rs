@@ -23,6 +23,10 @@ const ORDERS_PER_TURN: usize = 64;
 /// Parcels and answers taken in one turn: the same.
 const NEWS_PER_TURN: usize = 64;
 
+/// Silence of the list after which it counts as slow: rows wait no longer for others to share
+/// their call with.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// What a run needs.
 pub struct Setup {
     /// Where everything is written.
@@ -110,6 +114,8 @@ pub struct Engine<'w> {
     /// To be told once it is committed.
     events: Vec<Event>,
     list_fault: Option<ListFault>,
+    /// When the list, if it stays silent, counts as slow; none if it does already.
+    slow_at: Option<Duration>,
     interrupted: bool,
 }
 
@@ -124,6 +130,7 @@ impl<'w> Engine<'w> {
             flights: HashMap::new(),
             events: Vec::new(),
             list_fault: None,
+            slow_at: Some(SILENCE),
             interrupted: false,
         }
     }
@@ -143,6 +150,7 @@ impl<'w> Engine<'w> {
             if halted {
                 self.give_up_calls();
             }
+            self.release_rests()?;
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
             self.setup.ledger.commit()?;
@@ -196,8 +204,10 @@ impl<'w> Engine<'w> {
     }
 
     async fn wait(&mut self, until: Option<Duration>) -> Result<News, EngineError> {
-        let due = self.start + until.unwrap_or(Duration::ZERO);
         let list_open = !matches!(self.setup.feed, Feed::Ended);
+        let slow_at = self.slow_at.filter(|_| list_open);
+        let until = until.into_iter().chain(slow_at).min();
+        let due = self.start + until.unwrap_or(Duration::ZERO);
         tokio::select! {
             biased;
             Some(landed) = self.calls.join_next() => Ok(News::Landed(landed.map_err(broken)?)),
@@ -257,6 +267,7 @@ impl<'w> Engine<'w> {
             self.stop_reading(ListFault::Changed);
             return Ok(());
         }
+        self.slow_at = Some(self.now() + SILENCE);
         if self.setup.ledger.should_queue() {
             self.queue()?;
         }
@@ -266,6 +277,16 @@ impl<'w> Engine<'w> {
             bytes_read: parcel.bytes_read,
             invalid: staged.invalid,
         });
+        Ok(())
+    }
+
+    /// If the list is slow, what is there of it goes out.
+    fn release_rests(&mut self) -> Result<(), EngineError> {
+        if self.slow_at.is_some_and(|at| at <= self.now()) {
+            self.slow_at = None;
+            self.queue()?;
+            self.setup.scheduler.release_rests();
+        }
         Ok(())
     }
 
@@ -302,10 +323,8 @@ impl<'w> Engine<'w> {
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
-                // The list is slow and there is nothing else to do: what is there of it goes out.
-                Step::Wait(None) | Step::Done if self.setup.ledger.has_gathered() => {
-                    self.queue()?
-                }
+                // What was read counts, also if it is not sent now.
+                Step::Done if self.setup.ledger.has_gathered() => self.queue()?,
                 Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
                     Ok(()) => ready.push(self.depart(order, now)?),
                     Err(until) => self

@@ -94,6 +94,17 @@ async fn a_list_sorted_by_channel_takes_little_more_than_the_lower_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_thousand_channels_shuffled_take_the_fewest_calls() {
+    let rows = shuffled(many_channels(1_000, 30));
+    let mut run = Rehearsal::in_world(list(rows), slow_calls(100)).bearers(10);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 30_000);
+    let stats = run.service.stats();
+    assert_eq!((stats.batch_calls, stats.throttled_calls), (1_000, 0));
+    assert!(ended.took < Duration::from_secs(12), "{:?}", ended.took);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_list_is_sent_while_it_comes() {
     let mut run = Rehearsal::new(one_channel(10_000)).pace(Pace::Slow(Duration::from_secs(60)));
     let ended = run.run().await;
