@@ -5,6 +5,8 @@ mod contract;
 #[cfg(test)]
 mod face;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
 mod sandbox;
