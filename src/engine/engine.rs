@@ -15,7 +15,7 @@ use super::reconcile::reconcile;
 use crate::chime::Chime;
 use crate::gate::Gate;
 use crate::ledger::{Departure, Ledger, Parcel};
-use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally};
+use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, Reply, Tally};
 use crate::roster::RosterError;
 use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Ticket};
 
@@ -23,6 +23,10 @@ use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Ticket};
 const ORDERS_PER_TURN: usize = 64;
 /// Parcels and answers taken in one turn: the same.
 const NEWS_PER_TURN: usize = 64;
+
+/// Silence of the list after which it counts as slow: rows wait no longer for others to share
+/// their call with.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a run needs.
 pub struct Setup {
@@ -76,6 +80,8 @@ pub struct Engine<'w> {
     /// To be told once it is committed.
     events: Vec<Event>,
     list_fault: Option<ListFault>,
+    /// When the list, if it stays silent, counts as slow; none if it does already.
+    slow_at: Option<Duration>,
     interrupted: bool,
 }
 
@@ -90,6 +96,7 @@ impl<'w> Engine<'w> {
             flights: HashMap::new(),
             events: Vec::new(),
             list_fault: None,
+            slow_at: Some(SILENCE),
             interrupted: false,
         }
     }
@@ -107,8 +114,9 @@ impl<'w> Engine<'w> {
                 halted |= self.take(news)?;
             }
             if halted {
-                self.give_up_calls()?;
+                self.give_up_calls();
             }
+            self.release_rests()?;
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
             self.setup.ledger.commit()?;
@@ -164,8 +172,10 @@ impl<'w> Engine<'w> {
     }
 
     async fn wait(&mut self, until: Option<Duration>) -> Result<News, EngineError> {
-        let due = self.start + until.unwrap_or(Duration::ZERO);
         let list_open = !matches!(self.setup.feed, Feed::Ended);
+        let slow_at = self.slow_at.filter(|_| list_open);
+        let until = until.into_iter().chain(slow_at).min();
+        let due = self.start + until.unwrap_or(Duration::ZERO);
         tokio::select! {
             biased;
             Some(landed) = self.calls.join_next() => Ok(News::Landed(landed.map_err(broken)?)),
@@ -182,9 +192,14 @@ impl<'w> Engine<'w> {
     fn take(&mut self, news: News) -> Result<bool, EngineError> {
         match news {
             News::Landed(landed) => self.land(landed)?,
+            // Behind a fault nothing of the list counts, even if it is here already.
+            News::Parcel(_) if self.list_fault.is_some() => {}
             News::Parcel(Ok(parcel)) => self.stage(&parcel)?,
             News::Parcel(Err(error)) => {
                 self.stop_reading(ListFault::Unreadable(error));
+            }
+            News::ListEnd if self.setup.ledger.is_list_short() => {
+                self.stop_reading(ListFault::Changed);
             }
             News::ListEnd => {
                 self.setup.feed = Feed::Ended;
@@ -220,6 +235,7 @@ impl<'w> Engine<'w> {
             self.stop_reading(ListFault::Changed);
             return Ok(());
         }
+        self.slow_at = Some(self.now() + SILENCE);
         if self.setup.ledger.should_queue() {
             self.queue()?;
         }
@@ -229,6 +245,16 @@ impl<'w> Engine<'w> {
             bytes_read: parcel.bytes_read,
             invalid: staged.invalid,
         });
+        Ok(())
+    }
+
+    /// If the list is slow, what is there of it goes out.
+    fn release_rests(&mut self) -> Result<(), EngineError> {
+        if self.slow_at.is_some_and(|at| at <= self.now()) {
+            self.slow_at = None;
+            self.queue()?;
+            self.setup.scheduler.release_rests();
+        }
         Ok(())
     }
 
@@ -265,8 +291,8 @@ impl<'w> Engine<'w> {
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
-                // The list is slow and there is nothing else to do: what is there of it goes out.
-                Step::Wait(None) | Step::Done if self.setup.ledger.has_gathered() => {
+                // What was read counts, also if it is not sent now.
+                Step::Done if self.setup.ledger.has_gathered() => {
                     self.queue()?;
                 }
                 Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
@@ -402,19 +428,13 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// Stops now: calls under way are lost.
-    fn give_up_calls(&mut self) -> Result<(), EngineError> {
+    /// Stops now: calls under way are given up. They stay in the ledger as they are, under way,
+    /// for a later session to ask again: nobody's verdict depends on when the run was stopped.
+    fn give_up_calls(&mut self) {
         self.calls.abort_all();
         self.calls = JoinSet::new();
-        let lost = Refusal {
-            kind: RefusalKind::Lost,
-            code: "Interrupted".to_owned(),
-            message: "the run was stopped while the call was under way".to_owned(),
-        };
-        for (call, flight) in std::mem::take(&mut self.flights) {
-            self.settle(call, flight, Answer::Refused(lost.clone()), Some(&lost))?;
-        }
-        Ok(())
+        self.flights.clear();
+        self.setup.scheduler.give_up_calls();
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Queue {
     next_seq: i64,
     /// Pages staged so far.
     staged_pages: u64,
+    /// Pages of an earlier session that the list, read again, has not come to yet.
+    unseen_pages: u64,
     /// Per lane: where its next row stands.
     cursors: Vec<Cursor>,
 }
@@ -48,31 +50,40 @@ impl Ledger {
         if let Some((first, _)) = parcel.pages.first()
             && *first < self.staged.queued_pages
         {
-            return self.recognise(parcel);
+            let is_known = self.recognise(parcel)?;
+            self.queue.unseen_pages -= (parcel.pages.len() as u64).min(self.queue.unseen_pages);
+            return Ok(is_known);
         }
         self.write(|connection| {
-            let mut page = connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
+            let mut page =
+                connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
             for (id, records) in &parcel.pages {
                 page.execute((id, records))?;
             }
-            // A list read again brings channels and lanes that are known.
             let mut channel =
-                connection.prepare_cached("INSERT OR IGNORE INTO channel (id, arn) VALUES (?1, ?2)")?;
+                connection.prepare_cached("INSERT INTO channel (id, arn) VALUES (?1, ?2)")?;
             for (id, arn) in &parcel.channels {
                 channel.execute((id.0, arn))?;
             }
             let mut lane = connection.prepare_cached(
-                "INSERT OR IGNORE INTO lane (id, channel, type, sub_channel) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO lane (id, channel, type, sub_channel) VALUES (?1, ?2, ?3, ?4)",
             )?;
             for (id, new) in &parcel.lanes {
-                lane.execute((id.0, new.channel.0, new.membership_type.as_str(), &new.sub_channel))?;
+                lane.execute((
+                    id.0,
+                    new.channel.0,
+                    new.membership_type.as_str(),
+                    &new.sub_channel,
+                ))?;
             }
-            let mut suspect = connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
+            let mut suspect =
+                connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
             for (lane, row) in &parcel.suspects {
                 suspect.execute((row, lane.0))?;
             }
-            let mut defect =
-                connection.prepare_cached("INSERT INTO defect (row, column_name, reason) VALUES (?1, ?2, ?3)")?;
+            let mut defect = connection.prepare_cached(
+                "INSERT INTO defect (row, column_name, reason) VALUES (?1, ?2, ?3)",
+            )?;
             for found in &parcel.defects {
                 defect.execute((found.0, &found.1, &found.2))?;
             }
@@ -100,6 +111,12 @@ impl Ledger {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.
+    #[must_use]
+    pub fn is_list_short(&self) -> bool {
+        self.queue.unseen_pages > 0
     }
 
     pub(super) fn write_staged(&mut self) -> Result<(), LedgerError> {
@@ -233,6 +250,7 @@ impl Ledger {
     /// finds the cursors again from what was drawn.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged.queued_pages;
+        self.queue.unseen_pages = self.staged.queued_pages;
         let (last, queued): (Option<i64>, usize) = self.read(|connection| {
             connection.query_row(
                 "SELECT max(seq), coalesce(sum(count), 0) FROM queue",

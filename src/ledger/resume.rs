@@ -42,6 +42,17 @@ impl Ledger {
                 connection.execute("DELETE FROM page WHERE id >= ?1", [pages])?;
                 connection.execute("DELETE FROM defect WHERE row > ?1", [pages * PAGE_ROWS])?;
                 connection.execute("DELETE FROM suspect WHERE row > ?1", [pages * PAGE_ROWS])?;
+                // Numbers are given in the order of the list: those beyond the last that is in
+                // use are free again, and the list may by now name others there.
+                connection.execute(
+                    "DELETE FROM lane WHERE id > (SELECT max(lane) FROM
+                        (SELECT -1 AS lane UNION ALL SELECT lane FROM queue UNION ALL SELECT lane FROM suspect))",
+                    [],
+                )?;
+                connection.execute(
+                    "DELETE FROM channel WHERE id > (SELECT coalesce(max(channel), -1) FROM lane)",
+                    [],
+                )?;
             }
             connection.execute(
                 "INSERT INTO verdict (call, outcome, charged, in_doubt, code, message, first_row, last_row)

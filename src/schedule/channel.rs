@@ -38,9 +38,15 @@ impl Lane {
         self.parts.len() as u64 + members.div_ceil(quota::MEMBERS_PER_CALL as u64)
     }
 
-    /// From when on it has something to send, if it has.
-    pub(super) fn due(&self) -> Option<Duration> {
-        if self.fresh > 0 || !self.parts.is_empty() {
+    /// From when on it has something to send, if it has. Fresh rows that are no full call are
+    /// nothing to send while rests are held back.
+    pub(super) fn due(&self, holds_rests: bool) -> Option<Duration> {
+        let fewest = if holds_rests {
+            quota::MEMBERS_PER_CALL as u64
+        } else {
+            1
+        };
+        if self.fresh >= fewest || !self.parts.is_empty() {
             return Some(Duration::ZERO);
         }
         self.earliest_again()

@@ -82,6 +82,8 @@ pub struct Scheduler {
     pub(super) settled: u64,
     guard: Duration,
     staging: bool,
+    /// Whether fresh rows go out in full calls only: the list may bring more of their channel.
+    holds_rests: bool,
     draining: bool,
 }
 
@@ -120,6 +122,7 @@ impl Scheduler {
             failures: 0,
             settled: 0,
             staging: true,
+            holds_rests: true,
             draining: false,
         }
     }
@@ -148,23 +151,30 @@ impl Scheduler {
         self.lanes[lane.index()].close();
     }
 
-    /// So many more rows of the lane wait to be drawn. Gives how many of them failed at once,
+    /// So many more rows of the lane wait to be drawn: in full calls, until
+    /// [`release_rests`](Self::release_rests) or [`end_staging`](Self::end_staging). Gives how many of them failed at once,
     /// because the lane is closed.
     pub fn stage(&mut self, lane: LaneId, rows: u64) -> u64 {
         let state = &mut self.lanes[lane.index()];
         if state.closed {
             self.settled += rows;
             self.failures += rows;
+            self.judge_failures();
             return rows;
         }
         state.fresh += rows;
         let channel = state.channel;
+        self.holds_rests = self.staging;
         self.place(channel);
         0
     }
 
-    /// A row that an earlier session tried is to be tried again, at once.
+    /// A row that an earlier session tried is to be tried again, at once; not if its lane is
+    /// closed: then it stays as it is, in doubt.
     pub fn take_up(&mut self, lane: LaneId, ticket: Ticket) {
+        if self.lanes[lane.index()].closed {
+            return;
+        }
         self.wait(lane, Duration::ZERO, ticket);
         self.place(self.lanes[lane.index()].channel);
     }
@@ -177,11 +187,27 @@ impl Scheduler {
     /// The list is read: no more rows will be staged.
     pub fn end_staging(&mut self) {
         self.staging = false;
+        self.release_rests();
+    }
+
+    /// The list is slow: what is there of it goes out, be it less than a full call.
+    pub fn release_rests(&mut self) {
+        if std::mem::take(&mut self.holds_rests) {
+            (0..)
+                .zip(0..self.channels.len())
+                .for_each(|(channel, _)| self.place(ChannelId(channel)));
+        }
     }
 
     /// Take no more work; what is under way is awaited.
     pub fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Take no more work, and expect no answer to the calls under way.
+    pub fn give_up_calls(&mut self) {
+        self.draining = true;
+        self.in_flight = 0;
     }
 
     /// Why the run is stopped, if it is.
@@ -267,26 +293,29 @@ impl Scheduler {
         with_fresh: bool,
     ) -> Order {
         let state = &mut self.channels[channel.index()];
-        let lanes = &mut self.lanes;
-        let due = |lane: &Lane| {
-            if with_fresh {
-                lane.due()
+        let (lanes, holds_rests) = (&mut self.lanes, self.holds_rests);
+        let is_due = |lane: &Lane, holds_rests| {
+            let due = if with_fresh {
+                lane.due(holds_rests)
             } else {
                 lane.earliest_again()
-            }
+            };
+            due.is_some_and(|due| due <= now)
         };
+        // The channel may be due from before rests were held back again.
         let lane = state
             .lanes
             .iter()
             .copied()
-            .filter(|lane| due(&lanes[lane.index()]).is_some_and(|due| due <= now))
-            .max_by_key(|lane| lanes[lane.index()].calls_left())
+            .filter(|lane| is_due(&lanes[lane.index()], false))
+            .max_by_key(|lane| {
+                let lane = &lanes[lane.index()];
+                (is_due(lane, holds_rests), lane.calls_left())
+            })
             .unwrap_or(state.lanes[0]);
         let part = !lanes[lane.index()].parts.is_empty();
         let (again, fresh) = lanes[lane.index()].take(now, with_fresh);
-        if !part {
-            self.waiting -= again.len();
-        }
+        self.waiting -= again.len();
         state.next = now + self.guard;
         self.bearers.spend(bearer, now);
         self.in_flight += 1;
@@ -306,6 +335,7 @@ impl Scheduler {
         self.in_flight -= 1;
         let lane = &mut self.lanes[order.lane.index()];
         if order.part {
+            self.waiting += order.again.len();
             lane.parts.push_front(order.again);
         } else {
             lane.fresh += order.fresh as u64;
@@ -335,7 +365,8 @@ impl Scheduler {
                 .map(|lane| &self.lanes[lane.index()])
                 .filter(|lane| !lane.closed)
         };
-        let work = lanes().filter_map(Lane::due).min().map(|due| Work {
+        let due = lanes().filter_map(|lane| lane.due(self.holds_rests)).min();
+        let work = due.map(|due| Work {
             at: due.max(state.next),
             again_at: lanes()
                 .filter_map(Lane::earliest_again)

@@ -40,7 +40,7 @@ impl Scheduler {
         settlement
     }
 
-    fn judge_failures(&mut self) {
+    pub(super) fn judge_failures(&mut self) {
         let (failures, settled) = (self.failures, self.settled);
         if self.stop.is_none()
             && self
@@ -114,12 +114,7 @@ impl Scheduler {
         message: String,
     ) -> Ruling {
         if self.lanes[lane.index()].closed || ticket.tries >= self.settings.limits.max_attempts {
-            let outcome = if ticket.in_doubt {
-                Outcome::Unconfirmed
-            } else {
-                Outcome::Failed
-            };
-            return Ruling::last(ticket, outcome, Some((code, message)));
+            return Ruling::last(ticket, at_end(&ticket), Some((code, message)));
         }
         let delay = self.delays.after(ticket.tries);
         self.wait(lane, now + delay, ticket);
@@ -197,7 +192,7 @@ impl Scheduler {
         let mut settlement = self.give_back_nothing(flight, refusal);
         if closed {
             for ruling in &mut settlement.rulings {
-                ruling.outcome = Some(Outcome::Failed);
+                ruling.outcome = Some(at_end(&ruling.ticket));
             }
         }
         settlement
@@ -284,12 +279,13 @@ impl Scheduler {
             settlement
                 .rulings
                 .iter_mut()
-                .for_each(|ruling| ruling.outcome = Some(Outcome::Failed));
+                .for_each(|ruling| ruling.outcome = Some(at_end(&ruling.ticket)));
             return settlement;
         }
         let (first, second) = flight.tickets.split_at(flight.tickets.len() / 2);
         lane.parts.push_front(second.to_vec());
         lane.parts.push_front(first.to_vec());
+        self.waiting += flight.tickets.len();
         self.give_back_nothing(flight, refusal)
     }
 
@@ -309,13 +305,7 @@ impl Scheduler {
 
     /// The channel cannot be had: nothing more is sent to it.
     fn end_channel(&mut self, flight: &Flight, refusal: &Refusal) -> Settlement {
-        let failed = |ticket: Ticket| {
-            Ruling::last(
-                ticket,
-                Outcome::Failed,
-                Some((refusal.code.clone(), refusal.message.clone())),
-            )
-        };
+        let said = || Some((refusal.code.clone(), refusal.message.clone()));
         let mut settlement = Settlement::default();
         for ticket in &flight.tickets {
             let ticket = Ticket {
@@ -323,17 +313,18 @@ impl Scheduler {
                 tries: ticket.tries + 1,
                 ..*ticket
             };
-            settlement.rulings.push(failed(ticket));
+            settlement
+                .rulings
+                .push(Ruling::last(ticket, Outcome::Failed, said()));
         }
         for lane in self.channels[flight.channel.index()].lanes.clone() {
             let state = &mut self.lanes[lane.index()];
             if !state.closed {
-                self.waiting -= state.waiting.len();
                 settlement.unsent += state.fresh;
                 let rest = state.close();
-                settlement
-                    .others
-                    .extend(rest.into_iter().map(|ticket| uncharged(failed(ticket))));
+                self.waiting -= rest.len();
+                let abandoned = |ticket| uncharged(Ruling::last(ticket, at_end(&ticket), said()));
+                settlement.others.extend(rest.into_iter().map(abandoned));
                 settlement.closed.push((lane, refusal.clone()));
             }
         }
@@ -353,6 +344,15 @@ impl Scheduler {
             settlement.unsent += found.unsent;
             self.place(flight.channel);
         }
+    }
+}
+
+/// The outcome of a row that is not tried again, of which the service said nothing definite.
+fn at_end(ticket: &Ticket) -> Outcome {
+    if ticket.in_doubt {
+        Outcome::Unconfirmed
+    } else {
+        Outcome::Failed
     }
 }
 

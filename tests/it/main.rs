@@ -5,6 +5,12 @@ mod contract;
 #[cfg(test)]
 mod face;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod wire;

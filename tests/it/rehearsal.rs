@@ -1,0 +1,512 @@
+//! A rehearsal: the whole core, from a list in memory to the verdicts in the ledger, against the
+//! simulated service on tokio's paused clock. Every call is witnessed and, at the end of every
+//! session, judged by the rules that hold whatever happens.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chime_bulk::chime::{Chime, Pending};
+use chime_bulk::engine::{Command, Ending, Engine, EngineError, Event, Feed, Setup};
+use chime_bulk::gate::Gate;
+use chime_bulk::ledger::{Durability, Ledger, LedgerError, Parcel, Stager};
+use chime_bulk::model::{
+    AddMembers, AppInstanceArn, ChannelArn, LaneId, Limits, MemberArn, Outcome, Refusal,
+    RefusalKind, Reply, Tally,
+};
+use chime_bulk::roster::{Options, Roster, RosterError, Source};
+use chime_bulk::sandbox::{Service, Settings as World, Simulated};
+use chime_bulk::schedule::{
+    MemberVerdict, Scheduler, Settings as SchedulerSettings, member_verdict,
+};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
+const KEY: [u8; 16] = [7; 16];
+/// Longer than any run can take: a run that is not over by then does not end.
+const FOREVER: Duration = Duration::from_hours(240);
+
+pub(crate) fn instance() -> AppInstanceArn {
+    AppInstanceArn::parse(INSTANCE).unwrap()
+}
+
+pub(crate) fn channel(id: impl std::fmt::Display) -> ChannelArn {
+    instance().channel(&format!("c{id}")).unwrap()
+}
+
+pub(crate) fn user(id: &str) -> MemberArn {
+    instance().user(id).unwrap()
+}
+
+/// A list with the columns channel, member and type; ids stand for ARNs.
+pub(crate) fn list<C: std::fmt::Display, M: std::fmt::Display>(
+    rows: impl IntoIterator<Item = (C, M)>,
+) -> String {
+    let mut text = "channel_id,user_id\n".to_owned();
+    for (channel, member) in rows {
+        text.push_str(&format!("c{channel},{member}\n"));
+    }
+    text
+}
+
+/// Members `u0`, `u1`, … of channel 0.
+pub(crate) fn one_channel(members: usize) -> String {
+    list((0..members).map(|n| (0, format!("u{n}"))))
+}
+
+/// Answers a call instead of the simulated service.
+type Intercept = Box<dyn Fn(&AddMembers) -> Option<Refusal> + Send + Sync>;
+
+pub(crate) fn refusal(kind: RefusalKind, code: &str) -> Refusal {
+    Refusal {
+        kind,
+        code: code.to_owned(),
+        message: "as rehearsed".to_owned(),
+    }
+}
+
+/// A call as it was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) at: Duration,
+    pub(crate) channel: ChannelArn,
+    pub(crate) members: Vec<MemberArn>,
+    /// When the answer came, and what it was; none if it was given up.
+    pub(crate) answer: Option<(Duration, Result<Reply, Refusal>)>,
+}
+
+/// What the witness saw, in its order.
+#[derive(Debug, Default)]
+struct Testimony {
+    calls: Vec<Seen>,
+    /// Numbers of calls, as they left and as they were answered.
+    story: Vec<Scene>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Scene {
+    Left(usize),
+    Answered(usize),
+}
+
+/// The service, with a witness at the door.
+pub(crate) struct Witness {
+    inner: Simulated,
+    intercept: Option<Intercept>,
+    start: Instant,
+    testimony: Arc<Mutex<Testimony>>,
+    under_way: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
+}
+
+/// Members under way; no longer when it is dropped.
+struct UnderWay {
+    all: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
+    these: Vec<(ChannelArn, MemberArn)>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap();
+        for one in &self.these {
+            all.remove(one);
+        }
+    }
+}
+
+impl Chime for Witness {
+    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
+        let members = call.members.members().to_vec();
+        assert!(
+            (1..=100).contains(&members.len()),
+            "{} members",
+            members.len()
+        );
+        let these: Vec<_> = members
+            .iter()
+            .map(|member| (call.channel.clone(), member.clone()))
+            .collect();
+        for one in &these {
+            let is_new = self.under_way.lock().unwrap().insert(one.clone());
+            assert!(is_new, "{one:?} is in two calls at a time");
+        }
+        let under_way = UnderWay {
+            all: Arc::clone(&self.under_way),
+            these,
+        };
+        let mut testimony = self.testimony.lock().unwrap();
+        let number = testimony.calls.len();
+        testimony.story.push(Scene::Left(number));
+        testimony.calls.push(Seen {
+            at: self.start.elapsed(),
+            channel: call.channel.clone(),
+            members,
+            answer: None,
+        });
+        drop(testimony);
+        let intercepted = self
+            .intercept
+            .as_ref()
+            .and_then(|intercept| intercept(&call));
+        let answer = self.inner.add_members(call);
+        let (testimony, start) = (Arc::clone(&self.testimony), self.start);
+        Box::pin(async move {
+            let answer = match intercepted {
+                Some(refusal) => Err(refusal),
+                None => answer.await,
+            };
+            let mut testimony = testimony.lock().unwrap();
+            testimony.calls[number].answer = Some((start.elapsed(), answer.clone()));
+            testimony.story.push(Scene::Answered(number));
+            drop(testimony);
+            drop(under_way);
+            answer
+        })
+    }
+}
+
+/// How a session is cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Stopped by a command.
+    Command(Command),
+    /// The process dies.
+    Crash,
+}
+
+/// How the list comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As fast as it is taken.
+    Inline,
+    /// A parcel each time this has passed.
+    Slow(Duration),
+    /// All there, as from a thread far ahead.
+    Ahead,
+}
+
+/// One row's verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowVerdict {
+    pub(crate) outcome: Outcome,
+    pub(crate) code: String,
+    pub(crate) attempts: u16,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// None after a crash.
+    pub(crate) ending: Option<Ending>,
+    pub(crate) tally: Tally,
+    /// By row, from 1.
+    pub(crate) rows: BTreeMap<u64, RowVerdict>,
+    pub(crate) took: Duration,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Ended {
+    pub(crate) fn of(&self, outcome: Outcome) -> u64 {
+        self.tally.of(outcome)
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.ending, Some(Ending::Finished))
+    }
+
+    /// Rows of this outcome and code.
+    pub(crate) fn with_code(&self, outcome: Outcome, code: &str) -> usize {
+        let fits = |row: &&RowVerdict| row.outcome == outcome && row.code == code;
+        self.rows.values().filter(fits).count()
+    }
+}
+
+/// A run in rehearsal: its list, its service, its ledger.
+pub(crate) struct Rehearsal {
+    dir: TempDir,
+    pub(crate) list: String,
+    pub(crate) scheduling: SchedulerSettings,
+    pub(crate) bearers: Vec<MemberArn>,
+    pub(crate) pace: Pace,
+    pub(crate) service: Arc<Service>,
+    witness: Arc<Witness>,
+    /// Answers that came in the very instant of a crash: nobody may have read them.
+    crashes: BTreeSet<Duration>,
+}
+
+impl Rehearsal {
+    pub(crate) fn new(list: String) -> Self {
+        Self::in_world(list, World::default())
+    }
+
+    pub(crate) fn in_world(list: String, world: World) -> Self {
+        let service = Arc::new(Service::new(world));
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            list,
+            scheduling: SchedulerSettings::new(Limits::of_region("us-east-1"), 1),
+            bearers: vec![user("admin")],
+            pace: Pace::Inline,
+            witness: Arc::new(Witness {
+                inner: Simulated::new(Arc::clone(&service)),
+                intercept: None,
+                start: Instant::now(),
+                testimony: Arc::default(),
+                under_way: Arc::default(),
+            }),
+            service,
+            crashes: BTreeSet::new(),
+        }
+    }
+
+    /// Answers some calls in the service's stead.
+    pub(crate) fn intercept(
+        mut self,
+        answer: impl Fn(&AddMembers) -> Option<Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        let witness = Arc::get_mut(&mut self.witness).expect("no session is under way");
+        witness.intercept = Some(Box::new(answer));
+        self
+    }
+
+    pub(crate) fn bearers(mut self, count: usize) -> Self {
+        self.bearers = (0..count).map(|n| user(&format!("admin{n}"))).collect();
+        self.scheduling.bearers = count;
+        self
+    }
+
+    pub(crate) fn scheduling(mut self, change: impl FnOnce(&mut SchedulerSettings)) -> Self {
+        change(&mut self.scheduling);
+        self
+    }
+
+    pub(crate) fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Every call so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.witness.testimony.lock().unwrap().calls.clone()
+    }
+
+    /// Calls so far on a channel.
+    pub(crate) fn calls_on(&self, channel: &ChannelArn) -> usize {
+        self.seen()
+            .iter()
+            .filter(|call| call.channel == *channel)
+            .count()
+    }
+
+    /// A first or further session, to its end.
+    pub(crate) async fn run(&mut self) -> Ended {
+        self.session(None).await
+    }
+
+    /// A session that is cut short after some time, if it lasts so long.
+    pub(crate) async fn run_until(&mut self, after: Duration, cut: Cut) -> Ended {
+        self.session(Some((after, cut))).await
+    }
+
+    async fn session(&mut self, cut: Option<(Duration, Cut)>) -> Ended {
+        let start = Instant::now();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let path = self.dir.path().join("ledger.db");
+        let ending = {
+            let (scheduler, ledger, feed) = self.open();
+            let (send, commands) = mpsc::channel(2);
+            let setup = Setup {
+                ledger,
+                scheduler,
+                gate: Gate::new(&self.scheduling.limits),
+                service: Arc::clone(&self.witness) as Arc<dyn Chime>,
+                bearers: self.bearers.clone(),
+                feed,
+                commands,
+                epoch_millis: 0,
+            };
+            let told = Arc::clone(&events);
+            let mut watch = move |event: &Event| told.lock().unwrap().push(event.clone());
+            let running = Engine::new(setup, &mut watch).run();
+            tokio::pin!(running);
+            let done: Option<Result<(Ledger, Ending), EngineError>> = match cut {
+                None => Some(
+                    tokio::time::timeout(FOREVER, &mut running)
+                        .await
+                        .expect("the run does not end"),
+                ),
+                Some((after, how)) => match tokio::time::timeout(after, &mut running).await {
+                    Ok(done) => Some(done),
+                    Err(_) => match how {
+                        Cut::Crash => {
+                            self.crashes.insert(self.witness.start.elapsed());
+                            None
+                        }
+                        Cut::Command(command) => {
+                            send.try_send(command).unwrap();
+                            Some(
+                                tokio::time::timeout(FOREVER, &mut running)
+                                    .await
+                                    .expect("the run does not stop"),
+                            )
+                        }
+                    },
+                },
+            };
+            done.map(|done| {
+                let (mut ledger, ending) = done.unwrap();
+                let counted = ledger.staged().rows_read;
+                ledger.commit().unwrap();
+                let tally = ledger.project(|_| Ok::<_, LedgerError>(())).unwrap().tally;
+                assert!(tally.accounts_for(counted), "{tally:?} of {counted} rows");
+                ending
+            })
+        };
+        // Calls given up are dropped by their tasks' next turn.
+        tokio::task::yield_now().await;
+        let ledger = Ledger::open(&path, Durability::None).unwrap();
+        let (tally, rows) = verdicts(&ledger);
+        self.audit();
+        let events = events.lock().unwrap().clone();
+        Ended {
+            ending,
+            tally,
+            rows,
+            took: start.elapsed(),
+            events,
+        }
+    }
+
+    /// What a session begins with: new, or as the one before left it.
+    fn open(&self) -> (Scheduler, Ledger, Feed) {
+        let path = self.dir.path().join("ledger.db");
+        let bytes = self.list.clone().into_bytes();
+        let name = "list".to_owned();
+        let options = Options {
+            app_instance: Some(INSTANCE.to_owned()),
+            ..Options::default()
+        };
+        let roster = Roster::open(&Source::Bytes { name, bytes }, &options).unwrap();
+        let mut scheduler = Scheduler::new(self.scheduling.clone());
+        if !path.exists() {
+            let ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
+            let feed = self.feed(Stager::new(roster, KEY));
+            return (scheduler, ledger, feed);
+        }
+        let mut ledger = Ledger::open(&path, Durability::None).unwrap();
+        ledger.take_up(0).unwrap();
+        let mut next = 0;
+        ledger
+            .lanes_left(|left| {
+                scheduler.open_lane(left.channel);
+                if left.closed {
+                    scheduler.close_lane(LaneId(next));
+                } else {
+                    scheduler.stage(LaneId(next), left.fresh);
+                }
+                next += 1;
+            })
+            .unwrap();
+        ledger
+            .unsettled(|row| scheduler.take_up(row.lane, row.ticket))
+            .unwrap();
+        if ledger.was_accepted().unwrap() {
+            scheduler.was_accepted_before();
+        }
+        if ledger.staged().complete {
+            scheduler.end_staging();
+        }
+        let feed = if ledger.staged().list_ended {
+            Feed::Ended
+        } else {
+            self.feed(Stager::new(roster, ledger.key().unwrap()))
+        };
+        (scheduler, ledger, feed)
+    }
+
+    fn feed(&self, mut stager: Stager) -> Feed {
+        let pause = match self.pace {
+            Pace::Inline => return Feed::Inline(Box::new(stager)),
+            Pace::Slow(pause) => pause,
+            Pace::Ahead => Duration::ZERO,
+        };
+        let mut parcels: Vec<Result<Parcel, RosterError>> = Vec::new();
+        while let Some(parcel) = stager.parcel().transpose() {
+            let is_last = parcel.is_err();
+            parcels.push(parcel);
+            if is_last {
+                break;
+            }
+        }
+        let (send, receive) = mpsc::channel(parcels.len().max(1));
+        if pause.is_zero() {
+            parcels
+                .into_iter()
+                .for_each(|parcel| send.try_send(parcel).unwrap());
+        } else {
+            tokio::spawn(async move {
+                for parcel in parcels {
+                    tokio::time::sleep(pause).await;
+                    if send.send(parcel).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Feed::Thread(receive)
+    }
+
+    /// What holds of all calls whatever happens.
+    fn audit(&self) {
+        let mut settled: HashMap<(&ChannelArn, &str), &str> = HashMap::new();
+        let testimony = self.witness.testimony.lock().unwrap();
+        for scene in &testimony.story {
+            match *scene {
+                Scene::Left(number) => {
+                    let call = &testimony.calls[number];
+                    for member in &call.members {
+                        let before = settled.get(&(&call.channel, member.as_str()));
+                        assert!(before.is_none(), "{member} is sent again after {before:?}");
+                    }
+                }
+                Scene::Answered(number) => {
+                    let call = &testimony.calls[number];
+                    let Some((at, Ok(reply))) = &call.answer else {
+                        continue;
+                    };
+                    if self.crashes.contains(at) {
+                        continue;
+                    }
+                    for member in &reply.added {
+                        settled.insert((&call.channel, member), "added");
+                    }
+                    for error in &reply.errors {
+                        if member_verdict(&error.code) != MemberVerdict::Retry {
+                            settled.insert((&call.channel, &error.member), &error.code);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn verdicts(ledger: &Ledger) -> (Tally, BTreeMap<u64, RowVerdict>) {
+    let mut rows = BTreeMap::new();
+    let mut counted = Tally::default();
+    let census = ledger
+        .project(|row| {
+            counted.add(row.outcome, 1);
+            let verdict = RowVerdict {
+                outcome: row.outcome,
+                code: row.code.clone().unwrap_or_default(),
+                attempts: row.attempts,
+            };
+            assert!(rows.insert(row.row, verdict).is_none(), "a row twice");
+            Ok::<_, LedgerError>(())
+        })
+        .unwrap();
+    assert_eq!(census.tally, counted);
+    (counted, rows)
+}
