@@ -102,6 +102,8 @@ pub(super) struct Channel {
     pub(super) lanes: Vec<LaneId>,
     /// Not to be called before.
     pub(super) next: Duration,
+    /// When it was called last.
+    pub(super) called_at: Duration,
     /// Cool-downs in a row.
     pub(super) level: u32,
     /// When the last cool-down began: refusals of calls sent before belong to it.

@@ -12,6 +12,7 @@ mod bound;
 mod channel;
 mod delay;
 mod flight;
+mod jitter;
 mod scheduler;
 mod settle;
 mod stop;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::agenda::{Agenda, Work};
 use super::bearers::Bearers;
 use super::channel::{Channel, Lane};
+use super::jitter::Jitter;
 use super::{FailureThreshold, Flight, Order, RetryDelays, Stop, Ticket};
 use crate::model::{ChannelId, LaneId, Limits, Refusal};
 
@@ -55,9 +56,6 @@ pub enum Step {
     Done,
 }
 
-/// Share of a channel's interval added to it, so that jitter on the way does not bring two calls
-/// closer than the limit.
-const GUARD: f64 = 0.03;
 /// Failed calls in a row, with none accepted between, from which on the service counts as down.
 pub(super) const OUTAGE_AFTER: u32 = 3;
 /// Fewest refused calls before patience can end.
@@ -80,7 +78,7 @@ pub struct Scheduler {
     pub(super) stop: Option<Stop>,
     pub(super) failures: u64,
     pub(super) settled: u64,
-    guard: Duration,
+    pub(super) jitter: Jitter,
     staging: bool,
     /// Whether fresh rows go out in full calls only: the list may bring more of their channel.
     holds_rests: bool,
@@ -109,7 +107,7 @@ impl Scheduler {
         Self {
             bearers: Bearers::new(&settings.limits, settings.bearers),
             delays: RetryDelays::new(settings.seed),
-            guard: Duration::from_secs_f64((1.0 + GUARD) / settings.limits.channel_rate),
+            jitter: Jitter::new(Duration::from_secs_f64(1.0 / settings.limits.channel_rate)),
             settings,
             channels: Vec::new(),
             lanes: Vec::new(),
@@ -316,7 +314,8 @@ impl Scheduler {
         let part = !lanes[lane.index()].parts.is_empty();
         let (again, fresh) = lanes[lane.index()].take(now, with_fresh);
         self.waiting -= again.len();
-        state.next = now + self.guard;
+        state.called_at = now;
+        state.next = self.jitter.next(now, None);
         self.bearers.spend(bearer, now);
         self.in_flight += 1;
         self.place(channel);

@@ -58,7 +58,7 @@ impl Scheduler {
         flight: &Flight,
         answers: Vec<MemberAnswer>,
     ) -> Settlement {
-        self.accepted(flight);
+        self.accepted(now, flight);
         let mut settlement = Settlement::default();
         for (ticket, answer) in flight.tickets.iter().zip(answers) {
             let ticket = Ticket {
@@ -93,7 +93,7 @@ impl Scheduler {
     }
 
     /// Notes that the service accepted a call.
-    fn accepted(&mut self, flight: &Flight) {
+    fn accepted(&mut self, now: Duration, flight: &Flight) {
         self.health.accepted = true;
         self.health.failed_in_row = 0;
         self.health.refused_in_row = 0;
@@ -102,6 +102,14 @@ impl Scheduler {
         let channel = &mut self.channels[flight.channel.index()];
         channel.accepted = true;
         channel.level = 0;
+        let round_trip = now.saturating_sub(flight.sent_at);
+        self.jitter.accepted(round_trip);
+        let is_last = channel.called_at == flight.sent_at;
+        if is_last && channel.cooled_at.is_none_or(|began| began < flight.sent_at) {
+            channel.next = channel
+                .next
+                .min(self.jitter.next(flight.sent_at, Some(round_trip)));
+        }
     }
 
     /// A member to be tried again, or at the end of its attempts.
@@ -168,6 +176,9 @@ impl Scheduler {
             .cooled_at
             .is_none_or(|began| flight.sent_at >= began)
         {
+            if channel.level == 0 {
+                self.jitter.refused();
+            }
             channel.level += 1;
             channel.cooled_at = Some(now);
             channel.next = channel.next.max(now + self.delays.after(channel.level));
