@@ -5,13 +5,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn, Membership};
 
 /// The only region of the legacy API (its endpoint rules know no other).
 const LEGACY_REGION: &str = "us-east-1";
 
 /// Which of the service's APIs is called.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Api {
     /// `ChimeSDKMessaging`, 2021-05-15.
     #[default]

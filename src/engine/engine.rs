@@ -8,15 +8,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::ending::{Ending, EngineError, ListFault};
 use super::event::{Event, Watch};
 use super::feed::{Command, Feed};
 use super::reconcile::reconcile;
 use crate::chime::Chime;
 use crate::gate::Gate;
-use crate::ledger::{Departure, Ledger, LedgerError, Parcel};
+use crate::ledger::{Departure, Ledger, Parcel};
 use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, Reply, Tally};
 use crate::roster::RosterError;
-use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Stop, Ticket};
+use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Ticket};
 
 /// Calls ordered in one turn: bounds what one commit holds.
 const ORDERS_PER_TURN: usize = 64;
@@ -45,41 +46,6 @@ pub struct Setup {
     pub commands: mpsc::Receiver<Command>,
     /// The wall clock at the start, in milliseconds since 1970.
     pub epoch_millis: i64,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub enum Ending {
-    /// Nothing is left to do.
-    Finished,
-    /// Told to stop from outside.
-    Interrupted,
-    /// Stopped for a reason of the service's.
-    Stopped(Stop),
-    /// The list could not be read to its end.
-    ListFault(ListFault),
-}
-
-/// What kept the list from being read to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum ListFault {
-    /// It cannot be read on.
-    #[error(transparent)]
-    Unreadable(RosterError),
-    /// It is not the list that an earlier session began to read.
-    #[error("the list is not the one that this run began with")]
-    Changed,
-}
-
-/// What ends a run at once: without its ledger it must not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// A call's work panicked.
-    #[error("a call broke off: {0}")]
-    Broken(String),
 }
 
 /// A call's answer, when it is back.
@@ -154,7 +120,9 @@ impl<'w> Engine<'w> {
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
             self.setup.ledger.commit()?;
-            ready.into_iter().for_each(|ready| self.send(ready));
+            for call in ready {
+                self.send(call);
+            }
             for event in self.events.drain(..) {
                 self.watch.event(&event);
             }

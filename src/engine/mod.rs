@@ -4,11 +4,14 @@
 //! is told; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
 //! anything but the ledger.
 
+mod ending;
+#[expect(clippy::module_inception, reason = "named for its main type")]
 mod engine;
 mod event;
 mod feed;
 mod reconcile;
 
-pub use engine::{Ending, Engine, EngineError, ListFault, Setup};
+pub use ending::{Ending, EngineError, ListFault};
+pub use engine::{Engine, Setup};
 pub use event::{Event, Watch};
 pub use feed::{Command, Feed};

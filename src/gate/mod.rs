@@ -87,7 +87,9 @@ impl Gate {
         for (limit, key) in dues {
             let Some(limit) = limit else { continue };
             if let Err(refused) = limit.limiter.check_key(&key) {
-                paid.into_iter().for_each(|limit| limit.purse.give_back());
+                for limit in paid {
+                    limit.purse.give_back();
+                }
                 return Err(self.clock.instant(refused.earliest_possible()));
             }
             paid.push(limit);

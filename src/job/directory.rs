@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
 use super::JobError;
+use crate::ledger::Ledger;
 
 /// The ledger's file in the run directory.
 pub const LEDGER: &str = "ledger.db";
@@ -30,11 +31,8 @@ pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
     format!("{}-{name}", now.strftime("%Y%m%dT%H%M%SZ"))
 }
 
-/// Makes the directory, for its owner alone. One that exists may not hold a ledger.
+/// Makes the directory, for its owner alone, if it is not there.
 pub(super) fn make(dir: &Path) -> Result<(), JobError> {
-    if dir.join(LEDGER).exists() {
-        return Err(JobError::RunExists(dir.to_owned()));
-    }
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -43,6 +41,21 @@ pub(super) fn make(dir: &Path) -> Result<(), JobError> {
         dir: dir.to_owned(),
         source,
     })
+}
+
+/// Sees that the directory holds no run. One that was killed before it had begun is none.
+pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
+    let path = dir.join(LEDGER);
+    if path.exists() {
+        if !Ledger::is_blank(&path)? {
+            return Err(JobError::RunExists(dir.to_owned()));
+        }
+        std::fs::remove_file(&path).map_err(|source| JobError::Directory {
+            dir: dir.to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
 }
 
 /// A directory for a run that was given none: numbered if the second has seen a run already.

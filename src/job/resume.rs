@@ -18,7 +18,7 @@ use crate::schedule::Scheduler;
 /// changed; limits given override those of the run.
 ///
 /// # Errors
-/// As [`run`](super::run); and if there is no run there, or another process works on it.
+/// As [`run`](super::run()); and if there is no run there, or another process works on it.
 pub async fn resume(
     dir: &Path,
     target: impl FnOnce(&Settings) -> Target,
@@ -32,12 +32,13 @@ pub async fn resume(
         .ok_or_else(|| JobError::NoRun(dir.to_owned()))?;
     let target = target(&settings);
     if let Target::Aws {
+        api,
         region,
         profile,
         endpoint_url,
-        ..
     } = &target
     {
+        settings.api = *api;
         settings.region = region.clone().unwrap_or(settings.region);
         settings.profile = profile.clone().or(settings.profile);
         settings.endpoint_url = endpoint_url.clone().or(settings.endpoint_url);
@@ -49,22 +50,9 @@ pub async fn resume(
     ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
 
     let (feed, detected, list_size) = feed(&ledger, &settings)?;
-    let started = Started {
-        run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
-        dir: dir.to_owned(),
-        detected,
-        list_size,
-        limits,
-        bearers: bearers.len(),
-        service: if settings.sandbox {
-            "the sandbox".to_owned()
-        } else {
-            settings.region.clone()
-        },
-        settled_before: 0,
-    };
+    let dir = dir.to_owned();
     let session = Session {
-        dir: dir.to_owned(),
+        dir,
         lock,
         ledger,
         settings,
@@ -74,7 +62,8 @@ pub async fn resume(
         feed,
     };
     let mut scheduler = session.scheduler()?;
-    restore(&session.ledger, &mut scheduler)?;
+    let settled_before = restore(&session.ledger, &mut scheduler)?;
+    let started = session.started(detected, list_size, settled_before)?;
     session
         .run(scheduler, &mut *watch(&started), commands)
         .await
@@ -94,25 +83,31 @@ fn feed(ledger: &Ledger, settings: &Settings) -> Result<(Feed, String, Option<u6
     Ok((Feed::spawn(None, stager), detected, size))
 }
 
-/// Tells a new scheduler what an earlier one knew.
-fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<(), JobError> {
+/// Tells a new scheduler what an earlier one knew. Gives how many rows are sent and settled.
+fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> {
+    let mut settled = 0;
     let mut next = 0;
     ledger.lanes_left(|left| {
         let lane = LaneId(next);
         next += 1;
         scheduler.open_lane(left.channel);
+        settled += left.drawn;
         if left.closed {
             scheduler.close_lane(lane);
+            settled += left.fresh;
         } else {
             scheduler.stage(lane, left.fresh);
         }
     })?;
-    ledger.unsettled(|row| scheduler.take_up(row.lane, row.ticket))?;
+    ledger.unsettled(|row| {
+        settled -= 1;
+        scheduler.take_up(row.lane, row.ticket);
+    })?;
     if ledger.was_accepted()? {
         scheduler.was_accepted_before();
     }
     if ledger.staged().complete {
         scheduler.end_staging();
     }
-    Ok(())
+    Ok(settled)
 }

@@ -68,61 +68,32 @@ pub async fn run(
     let list_size = stager.size();
     let first = stager.parcel()?;
     if bearers.is_empty() {
-        bearers.push(sandbox_bearer(first.as_ref()));
+        bearers.push(sandbox_bearer(first.as_ref())?);
     }
-    let region = match &target {
-        Target::Aws {
-            region: Some(region),
-            ..
-        } => region.clone(),
-        _ => bearers[0].region().to_owned(),
+    let list = match &source {
+        Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        _ => None,
     };
-    let limits = overrides.over(&region)?;
     let settings = Settings {
-        list: match &source {
-            Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-            _ => None,
-        },
+        list,
         options,
         bearers: bearers.iter().map(ToString::to_string).collect(),
         limits: overrides,
         max_failures,
-        api: target.api().as_str().to_owned(),
-        region: region.clone(),
-        profile: match &target {
-            Target::Aws { profile, .. } => profile.clone(),
-            Target::Sandbox(_) => None,
-        },
-        endpoint_url: match &target {
-            Target::Aws { endpoint_url, .. } => endpoint_url.clone(),
-            Target::Sandbox(_) => None,
-        },
-        sandbox: target.is_sandbox(),
+        ..target.settings(bearers[0].region())
     };
+    let limits = overrides.over(&settings.region)?;
     let service = target.connect(&settings).await?;
 
     let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
     let dir = run_dir.unwrap_or_else(|| directory::unused(&run_id));
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
+    directory::check_vacant(&dir)?;
     let mut ledger = Ledger::create(&dir.join(LEDGER), Durability::Full, &layout, ledger_key)?;
     ledger.set_fact(fact::RUN_ID, &run_id)?;
     ledger.set_fact(fact::LIST, &source.name())?;
     ledger.set_fact(fact::STARTED_AT, &now_text())?;
-    let started = Started {
-        run_id,
-        dir: dir.clone(),
-        detected,
-        list_size,
-        limits,
-        bearers: bearers.len(),
-        service: if target.is_sandbox() {
-            "the sandbox".to_owned()
-        } else {
-            region
-        },
-        settled_before: 0,
-    };
     let feed = Feed::spawn(first, stager);
     let session = Session {
         dir,
@@ -134,6 +105,7 @@ pub async fn run(
         service,
         feed,
     };
+    let started = session.started(detected, list_size, 0)?;
     let scheduler = session.scheduler()?;
     session
         .run(scheduler, &mut *watch(&started), commands)
@@ -182,12 +154,11 @@ fn check_supported(
 }
 
 /// In a sandbox anybody may add: somebody of the app instance of the first channel.
-fn sandbox_bearer(first: Option<&Parcel>) -> MemberArn {
+fn sandbox_bearer(first: Option<&Parcel>) -> Result<MemberArn, JobError> {
     const NOBODY: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/sandbox";
     let channel = first.and_then(|parcel| parcel.channels.first());
     let channel = channel.and_then(|(_, arn)| ChannelArn::parse(arn).ok());
     let instance = channel.as_ref().map_or(NOBODY, ChannelArn::app_instance);
-    crate::model::AppInstanceArn::parse(instance)
-        .and_then(|instance| instance.user("sandbox-admin"))
-        .unwrap_or_else(|_| unreachable!("an app instance and a plain id make a user"))
+    let bearer = format!("{instance}/user/sandbox-admin");
+    MemberArn::parse(&bearer).map_err(|source| JobError::Bearer { bearer, source })
 }

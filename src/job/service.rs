@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{JobError, Settings};
+use super::{JobError, LimitOverrides, Settings};
 use crate::chime::{self, Api, Chime};
+use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
 
 /// The service, real or simulated.
@@ -40,6 +41,32 @@ impl Target {
 
     pub(super) fn is_sandbox(&self) -> bool {
         matches!(self, Self::Sandbox(_))
+    }
+
+    /// Settings that name this service and nothing else; `region` is used where none is given.
+    pub(super) fn settings(&self, region: &str) -> Settings {
+        let (api, sandbox) = (self.api(), self.is_sandbox());
+        let (given, profile, endpoint_url) = match self {
+            Self::Aws {
+                region,
+                profile,
+                endpoint_url,
+                ..
+            } => (region.clone(), profile.clone(), endpoint_url.clone()),
+            Self::Sandbox(_) => (None, None, None),
+        };
+        Settings {
+            list: None,
+            options: Options::default(),
+            bearers: Vec::new(),
+            limits: LimitOverrides::default(),
+            max_failures: None,
+            api,
+            region: given.unwrap_or_else(|| region.to_owned()),
+            profile,
+            endpoint_url,
+            sandbox,
+        }
     }
 
     /// The service for a run with these settings.

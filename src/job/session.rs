@@ -12,7 +12,7 @@ use super::{JobError, Settings};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
 use crate::gate::Gate;
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{Ledger, Staged, fact};
 use crate::model::{Limits, MemberArn, RunState};
 use crate::report::{self, Reports};
 use crate::schedule::{Scheduler, Settings as SchedulerSettings};
@@ -32,9 +32,11 @@ pub struct Started {
     pub limits: Limits,
     /// How many bearers share the work.
     pub bearers: usize,
-    /// The region called, or the sandbox.
+    /// The region or address called, or the sandbox.
     pub service: String,
-    /// Rows settled by earlier sessions.
+    /// What earlier sessions staged.
+    pub staged: Staged,
+    /// Rows sent and settled by earlier sessions.
     pub settled_before: u64,
 }
 
@@ -67,6 +69,26 @@ impl Session {
         }))
     }
 
+    /// What is known now, for whoever shows it.
+    pub(super) fn started(
+        &self,
+        detected: String,
+        list_size: Option<u64>,
+        settled_before: u64,
+    ) -> Result<Started, JobError> {
+        Ok(Started {
+            run_id: self.ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
+            dir: self.dir.clone(),
+            detected,
+            list_size,
+            limits: self.limits,
+            bearers: self.bearers.len(),
+            service: self.settings.service(),
+            staged: *self.ledger.staged(),
+            settled_before,
+        })
+    }
+
     /// Runs the engine to its end and writes the reports.
     pub(super) async fn run(
         self,
@@ -88,6 +110,7 @@ impl Session {
         ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &bearers.len())?;
+        ledger.commit()?;
         let setup = Setup {
             ledger,
             scheduler,
@@ -141,7 +164,7 @@ pub(super) fn now_text() -> String {
 /// The lock and the ledger of a run that exists.
 pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(super::LEDGER);
-    if !path.is_file() {
+    if !path.is_file() || Ledger::is_blank(&path)? {
         return Err(JobError::NoRun(dir.to_owned()));
     }
     let lock = RunLock::take(dir)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chime::Api;
 use crate::model::{Limits, LimitsError};
 use crate::roster::Options;
 
@@ -64,8 +65,8 @@ pub struct Settings {
     pub limits: LimitOverrides,
     /// `--max-failures`, as given.
     pub max_failures: Option<String>,
-    /// Which API: `messaging` or `legacy`.
-    pub api: String,
+    /// Which API.
+    pub api: Api,
     /// The region.
     pub region: String,
     /// The AWS profile.
@@ -74,4 +75,16 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// Against the in-process sandbox.
     pub sandbox: bool,
+}
+
+impl Settings {
+    /// Which service that is, for people.
+    pub(super) fn service(&self) -> String {
+        if self.sandbox {
+            return "the sandbox".to_owned();
+        }
+        self.endpoint_url
+            .clone()
+            .unwrap_or_else(|| format!("{} in {}", self.api.as_str(), self.region))
+    }
 }

@@ -30,8 +30,6 @@ pub mod fact {
     pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
     /// How many bearers share the work.
     pub const BEARERS: &str = "bearers";
-    /// Fewest calls and least seconds, as they stood when the list was read.
-    pub const LOWER_BOUND: &str = "lower_bound";
 }
 
 /// Counts of staging.

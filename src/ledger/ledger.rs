@@ -37,7 +37,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Makes a new ledger for a list of this layout, with a key for its fingerprints, readable by its owner alone.
+    /// Makes a new ledger for a list of this layout, with a key for its fingerprints, readable by
+    /// its owner alone. It is one from the first [`commit`](Self::commit) on.
     ///
     /// # Errors
     /// If there is a file already, or it cannot be made.
@@ -58,11 +59,20 @@ impl Ledger {
         let connection = connect(path, durability)?;
         schema::create(&connection).map_err(|source| sqlite(path, source))?;
         let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
+        ledger.in_transaction = true;
         ledger.set_fact(fact::LAYOUT, layout)?;
         ledger.set_fact(fact::KEY, &key)?;
         ledger.set_fact(fact::STAGED, &Staged::default())?;
-        ledger.commit()?;
         Ok(ledger)
+    }
+
+    /// Whether the file is a ledger that was never begun: nothing was committed to it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn is_blank(path: &Path) -> Result<bool, LedgerError> {
+        let connection = connect(path, Durability::None)?;
+        schema::is_blank(&connection).map_err(|source| sqlite(path, source))
     }
 
     /// Opens a ledger that exists.

@@ -13,6 +13,7 @@ mod calls;
 mod counts;
 mod error;
 mod facts;
+#[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
 mod page;
 mod parcel;
@@ -24,6 +25,8 @@ mod schema;
 mod sieve;
 mod stager;
 mod suspects;
+#[cfg(test)]
+mod tests;
 
 pub use calls::Departure;
 pub use counts::CallCounts;

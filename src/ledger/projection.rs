@@ -241,24 +241,35 @@ impl Ledger {
 
     /// Rows of closed lanes failed, unless a verdict says otherwise.
     fn lay_closed_lanes(&self, window: &mut Window) -> Result<(), LedgerError> {
-        let entries: Vec<(u32, String)> = self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT queue.lane, queue.rows FROM lane JOIN queue ON queue.lane = lane.id
-                     WHERE lane.closed_code IS NOT NULL",
-                )?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        for (lane, text) in entries {
+        let query = "SELECT queue.rows, queue.lane FROM lane JOIN queue ON queue.lane = lane.id
+                     WHERE lane.closed_code IS NOT NULL";
+        self.lay_rows(query, window, |state, lane| {
+            *state = State {
+                outcome: Some(Outcome::Failed),
+                source: Source::ClosedLane(lane),
+                ..State::default()
+            };
+        })
+    }
+
+    /// Lays a state over all rows that a query gives, as lists and a number for each.
+    fn lay_rows(
+        &self,
+        query: &str,
+        window: &mut Window,
+        change: impl Fn(&mut State, u32),
+    ) -> Result<(), LedgerError> {
+        let sqlite = |source| LedgerError::Sqlite {
+            path: self.path.clone(),
+            source,
+        };
+        let mut statement = self.connection().prepare_cached(query).map_err(sqlite)?;
+        let mut found = statement.query([]).map_err(sqlite)?;
+        while let Some(found) = found.next().map_err(sqlite)? {
+            let text: String = found.get(0).map_err(sqlite)?;
+            let number: u32 = found.get(1).map_err(sqlite)?;
             for row in self.decode(&text)? {
-                window.update(row, |state| {
-                    *state = State {
-                        outcome: Some(Outcome::Failed),
-                        source: Source::ClosedLane(lane),
-                        ..State::default()
-                    };
-                });
+                window.update(row, |state| change(state, number));
             }
         }
         Ok(())
@@ -317,21 +328,11 @@ impl Ledger {
 
     /// Calls that were under way when the process died: their rows are in doubt.
     fn lay_cut_calls(&self, window: &mut Window) -> Result<(), LedgerError> {
-        let calls: Vec<String> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT rows FROM call WHERE settled_at IS NULL")?
-                .query_map([], |row| row.get(0))?
-                .collect()
-        })?;
-        for text in calls {
-            for row in self.decode(&text)? {
-                window.update(row, |state| {
-                    state.outcome = Some(Outcome::Unconfirmed);
-                    state.source = Source::Cut;
-                });
-            }
-        }
-        Ok(())
+        let query = "SELECT rows, id FROM call WHERE settled_at IS NULL";
+        self.lay_rows(query, window, |state, _| {
+            state.outcome = Some(Outcome::Unconfirmed);
+            state.source = Source::Cut;
+        })
     }
 
     fn decode(&self, text: &str) -> Result<Vec<u64>, LedgerError> {
@@ -376,7 +377,8 @@ impl Words<'_> {
             Source::None => (None, None),
             Source::Defect => {
                 return ask(
-                    "SELECT 'Defect', 'column `' || column_name || '`: ' || reason FROM defect WHERE row = ?1",
+                    "SELECT 'Defect', iif(column_name = '', '', 'column `' || column_name || '`: ') || reason
+                     FROM defect WHERE row = ?1",
                     row,
                 );
             }

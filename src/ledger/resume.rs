@@ -22,6 +22,8 @@ pub struct LaneLeft {
     pub channel: ChannelId,
     /// Rows queued and not drawn.
     pub fresh: u64,
+    /// Rows drawn.
+    pub drawn: u64,
     /// Whether nothing more is sent to it.
     pub closed: bool,
 }
@@ -75,7 +77,7 @@ impl Ledger {
     pub fn lanes_left(&self, mut each: impl FnMut(LaneLeft)) -> Result<(), LedgerError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT channel, closed_code IS NOT NULL, coalesce(queued.rows, 0) - coalesce(drawn.rows, 0)
+                "SELECT channel, closed_code IS NOT NULL, coalesce(queued.rows, 0), coalesce(drawn.rows, 0)
                  FROM lane
                  LEFT JOIN (SELECT lane, sum(count) AS rows FROM queue GROUP BY lane) AS queued
                     ON queued.lane = lane.id
@@ -85,10 +87,12 @@ impl Ledger {
             )?;
             let mut lanes = statement.query([])?;
             while let Some(lane) = lanes.next()? {
+                let (queued, drawn): (u64, u64) = (lane.get(2)?, lane.get(3)?);
                 each(LaneLeft {
                     channel: ChannelId(lane.get(0)?),
+                    fresh: queued.saturating_sub(drawn),
+                    drawn,
                     closed: lane.get(1)?,
-                    fresh: lane.get(2)?,
                 });
             }
             Ok(())

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-/// `PRAGMA application_id` of a ledger: "ChBk".
+/// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
 /// `PRAGMA user_version` of the ledgers this program writes.
 pub(super) const VERSION: i32 = 1;
@@ -64,12 +64,22 @@ CREATE VIEW result AS
     FROM ruling GROUP BY row;
 ";
 
-/// Makes an empty file a ledger.
+/// Makes an empty file a ledger, in a transaction that is left open: what belongs to a ledger
+/// from its beginning is written before it ends.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
     connection.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     ))
+}
+
+/// Whether nothing was ever committed to the file.
+pub(super) fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// What keeps the file from being a ledger this program can use, if anything does.

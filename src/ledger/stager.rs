@@ -147,7 +147,7 @@ pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
 #[derive(Debug, Default)]
 struct Lanes {
     channels: HashMap<Fingerprint, ChannelId>,
-    lanes: HashMap<Fingerprint, LaneId>,
+    numbers: HashMap<Fingerprint, LaneId>,
     last: Option<(Fingerprint, LaneId)>,
 }
 
@@ -164,7 +164,7 @@ impl Lanes {
         if let Some((_, lane)) = self.last.filter(|(last, _)| *last == print) {
             return lane;
         }
-        let lane = self.lanes.get(&print).copied().unwrap_or_else(|| {
+        let lane = self.numbers.get(&print).copied().unwrap_or_else(|| {
             let next = ChannelId(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
             let channel = *self
                 .channels
@@ -173,7 +173,7 @@ impl Lanes {
                     parcel.channels.push((next, channel_arn.to_owned()));
                     next
                 });
-            let lane = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
+            let lane = LaneId(u32::try_from(self.numbers.len()).unwrap_or(u32::MAX));
             parcel.lanes.push((
                 lane,
                 NewLane {
@@ -182,7 +182,7 @@ impl Lanes {
                     sub_channel: sub_channel.map(str::to_owned),
                 },
             ));
-            self.lanes.insert(print, lane);
+            self.numbers.insert(print, lane);
             lane
         });
         self.last = Some((print, lane));

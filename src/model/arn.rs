@@ -48,7 +48,7 @@ pub fn check_user_id(id: &str) -> Result<(), ArnError> {
         .chars()
         .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, ':' | '-' | '_' | '.' | '@'))
     {
-        let shown: String = bad.escape_default().collect();
+        let shown: String = bad.escape_debug().collect();
         return reason(format!(
             "`{shown}` cannot stand in a user id (letters, digits and : - _ . @ can)"
         ));

@@ -54,16 +54,13 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut entry = Entry::default();
     let census = ledger.project(|row| {
-        if let (Some(code), false) = (&row.code, row.outcome.is_in()) {
-            *errors_by_code.entry(code.clone()).or_default() += 1;
-        }
-        results.record(
-            result_fields(row, layout, &mut entry)
-                .iter()
-                .map(|field| field.as_bytes()),
-        )?;
+        let fields = result_fields(row, layout, &mut entry);
+        results.record(fields.iter().map(String::as_bytes))?;
         if !row.outcome.is_in() && row.outcome != Outcome::Duplicate {
             failed.record(row.record.iter().map(|field| field.as_bytes()))?;
+            if let Some(code) = &row.code {
+                *errors_by_code.entry(code.clone()).or_default() += 1;
+            }
         }
         Ok::<(), ReportError>(())
     })?;

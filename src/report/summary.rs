@@ -128,14 +128,14 @@ impl fmt::Display for Summary {
         if self.rows_left_out > 0 {
             writeln!(
                 f,
-                "  {:<16}{:>12}   (by --where, not counted above)",
+                "  {:<16}{:>12}   (by --where)",
                 "left out", self.rows_left_out
             )?;
         }
         writeln!(
             f,
-            "  {:<16}{:>12}   on {} channels; {} throttled; the fewest possible: {}",
-            "calls", self.calls, self.channels, self.throttled_calls, self.lower_bound_calls
+            "  {:<16}{:>12}   (at least {}), {} throttled, on {} channels",
+            "calls", self.calls, self.lower_bound_calls, self.throttled_calls, self.channels
         )?;
         for (code, count) in &self.errors_by_code {
             writeln!(f, "  {:<16}{count:>12}", format!("· {code}"))?;

@@ -38,7 +38,7 @@ impl Settings {
             bearers,
             max_failures: None,
             seed: 0,
-            patience: Duration::from_secs(300),
+            patience: Duration::from_mins(5),
             max_waiting: 50_000,
         }
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use chime_bulk::chime::Api;
 use chime_bulk::model::MembershipType;
-use clap::{Args, Parser};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::limits::LimitArguments;
 use crate::roster::RosterArguments;
@@ -28,10 +29,45 @@ Rehearse without an AWS account:
 
 Exit codes: 0 all rows in, 1 finished but some rows not, 2 usage, 3 stopped,
 4 stopped by --max-failures, 130 interrupted. After 3, 4 and 130 the last line
-is the command that resumes.")]
+is the command that resumes.
+
+Each flag can also be an environment variable: CHIME_BULK_BEARER for --bearer.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Subcommand,
+}
+
+impl Arguments {
+    /// Reads the command line and, where it is silent, the environment.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&with_environment(Self::command()).try_get_matches()?)
+    }
+}
+
+/// Each flag can also be an environment variable, whose value help never shows.
+fn with_environment(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let Some(flag) = arg
+            .get_long()
+            .filter(|flag| !["help", "version"].contains(flag))
+        else {
+            return arg;
+        };
+        let variable = format!("CHIME_BULK_{}", flag.to_uppercase().replace('-', "_"));
+        let arg = arg.env(variable).hide_env(true);
+        if matches!(arg.get_action(), ArgAction::SetTrue) {
+            arg.value_parser(BoolishValueParser::new())
+        } else {
+            arg
+        }
+    });
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, with_environment)
+    })
 }
 
 /// What to do.
@@ -57,7 +93,6 @@ pub(crate) struct RunArguments {
     #[arg(
         long,
         value_name = "ARN",
-        env = "CHIME_BULK_BEARER",
         value_delimiter = ',',
         help_heading = "What to add"
     )]
@@ -65,26 +100,21 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
     /// Stop when more rows than this failed: a number, or a share such as 5%.
-    #[arg(
-        long,
-        value_name = "N|N%",
-        env = "CHIME_BULK_MAX_FAILURES",
-        help_heading = "Limits"
-    )]
+    #[arg(long, value_name = "N|N%", help_heading = "Limits")]
     pub(crate) max_failures: Option<String>,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
     /// Rehearse against a sandbox in this process: no AWS account.
-    #[arg(long, env = "CHIME_BULK_SANDBOX", help_heading = "Sandbox",
+    #[arg(long, help_heading = "Sandbox",
         conflicts_with_all = ["region", "profile", "endpoint_url", "api"])]
     pub(crate) sandbox: bool,
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
-    /// Where to keep the run (default: runs/<UTC time>-<list name>).
-    #[arg(long, value_name = "DIR", env = "CHIME_BULK_RUN_DIR")]
+    /// Where to keep the run [default: runs/<UTC time>-<list name>].
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) run_dir: Option<PathBuf>,
     /// Print the closing summary as JSON.
-    #[arg(long, env = "CHIME_BULK_JSON")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -101,7 +131,7 @@ pub(crate) struct ResumeArguments {
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
     /// Print the closing summary as JSON.
-    #[arg(long, env = "CHIME_BULK_JSON")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -109,17 +139,17 @@ pub(crate) struct ResumeArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsArguments {
-    /// The AWS region (default: that of the bearer's ARN).
-    #[arg(long, env = "CHIME_BULK_REGION")]
+    /// The AWS region [default: that of the bearer's ARN].
+    #[arg(long)]
     pub(crate) region: Option<String>,
     /// The profile of the AWS configuration.
-    #[arg(long, env = "CHIME_BULK_PROFILE")]
+    #[arg(long)]
     pub(crate) profile: Option<String>,
     /// Call this address instead of Amazon's.
-    #[arg(long, value_name = "URL", env = "CHIME_BULK_ENDPOINT_URL")]
+    #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// Which API: messaging, or legacy (the first namespace; us-east-1 only).
-    #[arg(long, env = "CHIME_BULK_API")]
+    #[arg(long)]
     pub(crate) api: Option<Api>,
 }
 
@@ -127,12 +157,7 @@ pub(crate) struct AwsArguments {
 #[derive(Debug, Args)]
 pub(crate) struct SandboxArguments {
     /// The address to listen on.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8480",
-        env = "CHIME_BULK_LISTEN"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
@@ -145,7 +170,7 @@ pub(crate) struct SandboxShape {
     /// Lift the quotas of calls per second.
     #[arg(long)]
     pub(crate) unlimited: bool,
-    /// Time from a call to its answer, in milliseconds [default: 0].
+    /// Time from a call to its answer, in milliseconds [default: 0; with run: 60].
     #[arg(long, value_name = "MS")]
     pub(crate) latency: Option<u64>,
     /// Let calls fail by chance: call-throttled, call-unavailable,
@@ -155,7 +180,7 @@ pub(crate) struct SandboxShape {
     /// Where chance begins: the same seed, the same faults [default: 0].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// A list (channel_arn,member_arn) of members who are in already.
+    /// A list, columns `channel_arn` and `member_arn`, of members who are in already.
     #[arg(long, value_name = "LIST")]
     pub(crate) existing: Option<PathBuf>,
     /// Users whose id begins so do not exist.
@@ -167,7 +192,7 @@ pub(crate) struct SandboxShape {
     /// Users whose id begins so are refused with this code.
     #[arg(long, value_name = "PREFIX=CODE")]
     pub(crate) answer_member: Vec<chime_bulk::sandbox::MemberAnswer>,
-    /// The only bearer who may call (default: everybody may). Can be repeated.
+    /// The only bearer who may call [default: everybody may]. Can be repeated.
     #[arg(long, value_name = "ARN")]
     pub(crate) admin: Vec<String>,
     /// Memberships that one channel holds [default: 10000].
@@ -200,7 +225,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_sound() {
-        use clap::CommandFactory;
-        Arguments::command().debug_assert();
+        with_environment(Arguments::command()).debug_assert();
     }
 }

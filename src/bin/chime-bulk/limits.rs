@@ -8,19 +8,19 @@ use clap::Args;
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArguments {
     /// Calls per second on one channel [default: 1].
-    #[arg(long, value_name = "N", env = "CHIME_BULK_CHANNEL_RATE")]
+    #[arg(long, value_name = "N")]
     channel_rate: Option<f64>,
     /// Calls per second by one bearer [default: 10; eu-central-1: 5].
-    #[arg(long, value_name = "N", env = "CHIME_BULK_BEARER_RATE")]
+    #[arg(long, value_name = "N")]
     bearer_rate: Option<f64>,
     /// Calls per second, all channels together [default: no limit].
-    #[arg(long, value_name = "N", env = "CHIME_BULK_MAX_RATE")]
+    #[arg(long, value_name = "N")]
     max_rate: Option<f64>,
     /// Calls under way at once [default: 64].
-    #[arg(long, value_name = "N", env = "CHIME_BULK_MAX_IN_FLIGHT")]
+    #[arg(long, value_name = "N")]
     max_in_flight: Option<u32>,
     /// Times one member is tried [default: 8].
-    #[arg(long, value_name = "N", env = "CHIME_BULK_MAX_ATTEMPTS")]
+    #[arg(long, value_name = "N")]
     max_attempts: Option<u32>,
 }
 

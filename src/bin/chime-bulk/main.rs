@@ -13,13 +13,11 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use args::{Arguments, Subcommand};
 use exit::Exit;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way too; clap knows which stream is theirs.
@@ -44,8 +42,8 @@ fn main() -> ExitCode {
     };
     let exit = runtime.block_on(async {
         match arguments.command {
-            Subcommand::Run(arguments) => run::run(*arguments).await,
-            Subcommand::Resume(arguments) => run::resume(arguments).await,
+            Subcommand::Run(arguments) => Box::pin(run::run(*arguments)).await,
+            Subcommand::Resume(arguments) => Box::pin(run::resume(arguments)).await,
             Subcommand::Sandbox(arguments) => sandbox::serve(arguments).await,
         }
     });

@@ -21,6 +21,7 @@ struct Counts {
     rows_read: u64,
     unsent: u64,
     list_complete: bool,
+    settled_before: u64,
     settled: Tally,
     calls: u64,
     throttled: u64,
@@ -45,14 +46,21 @@ impl Progress {
     pub(crate) fn begin(started: &Started) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {wide_msg}");
+            let style =
+                ProgressStyle::with_template("{bar:30} {percent:>3}%  {prefix}\n  {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
         let now = Instant::now();
         Self {
             bar,
-            counts: Counts::default(),
+            counts: Counts {
+                rows_read: started.staged.rows_read,
+                unsent: started.staged.invalid + started.staged.duplicate,
+                list_complete: started.staged.complete,
+                settled_before: started.settled_before,
+                ..Counts::default()
+            },
             limits: started.limits,
             bearers: started.bearers,
             began: now,
@@ -64,7 +72,10 @@ impl Progress {
     /// Members whose fate is known, of those that are to be sent.
     fn done(&self) -> (u64, u64) {
         let to_send = self.counts.rows_read - self.counts.unsent.min(self.counts.rows_read);
-        (self.counts.settled.total(), to_send)
+        (
+            self.counts.settled_before + self.counts.settled.total(),
+            to_send,
+        )
     }
 
     fn rate(&mut self, now: Instant) -> f64 {
@@ -79,56 +90,65 @@ impl Progress {
         rate
     }
 
-    fn message(&mut self, now: Instant) -> String {
+    /// How far it is, and how long it takes.
+    fn place(&self, now: Instant) -> String {
         let (done, to_send) = self.done();
-        #[expect(clippy::cast_precision_loss, reason = "a small number of bearers")]
-        let pool = self.limits.bearer_rate * self.bearers as f64;
-        let limit = self.limits.max_rate.map_or(pool, |rate| rate.min(pool));
-        let rate = self.rate(now);
-        let elapsed = now.duration_since(self.began);
+        let settled = self.counts.settled.total();
         let left = match () {
             () if self.counts.draining => "stopping".to_owned(),
             () if self.counts.outage => "service down, probing".to_owned(),
             () if !self.counts.list_complete => "reading the list".to_owned(),
-            () if done == 0 => "starting".to_owned(),
+            () if settled == 0 => "starting".to_owned(),
             () => {
                 let part = u32::try_from(to_send.saturating_sub(done)).unwrap_or(u32::MAX);
-                let whole = u32::try_from(done).unwrap_or(u32::MAX);
-                format!(
-                    "{} left",
-                    HumanDuration(elapsed.mul_f64(f64::from(part) / f64::from(whole)))
-                )
+                let whole = u32::try_from(settled).unwrap_or(u32::MAX);
+                let elapsed = now.duration_since(self.began);
+                let left = elapsed.mul_f64(f64::from(part) / f64::from(whole));
+                format!("{} left", HumanDuration(left))
             }
         };
-        let failed =
-            self.counts.settled.of(Outcome::Failed) + self.counts.settled.of(Outcome::Unconfirmed);
-        let mut text = format!(
-            "{}/{} members · {} calls, {rate:.1}/s of {limit} · {} throttled",
+        format!(
+            "{}/{} members · {left}",
             HumanCount(done),
-            HumanCount(to_send),
-            HumanCount(self.counts.calls),
-            HumanCount(self.counts.throttled),
-        );
-        if failed > 0 {
-            text.push_str(&format!(" · {} failed", HumanCount(failed)));
-        }
-        format!("{text} · {left}")
+            HumanCount(to_send)
+        )
+    }
+
+    /// The calls, against the limit.
+    fn calls(&mut self, now: Instant) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "a small number of bearers")]
+        let pool = self.limits.bearer_rate * self.bearers as f64;
+        let limit = self.limits.max_rate.map_or(pool, |rate| rate.min(pool));
+        let rate = self.rate(now);
+        let counts = &self.counts;
+        let failed = counts.settled.of(Outcome::Failed) + counts.settled.of(Outcome::Unconfirmed);
+        let failed = if failed > 0 {
+            format!(" · {} failed", HumanCount(failed))
+        } else {
+            String::new()
+        };
+        format!(
+            "{} calls, {rate:.1}/s of {limit} · {} throttled{failed}",
+            HumanCount(counts.calls),
+            HumanCount(counts.throttled),
+        )
     }
 
     fn show(&mut self) {
         let now = Instant::now();
-        let (done, to_send) = self.done();
-        if self.bar.is_some() {
-            let message = self.message(now);
-            if let Some(bar) = &self.bar {
-                bar.set_length(to_send.max(1));
-                bar.set_position(done);
-                bar.set_message(message);
-            }
-        } else if now.duration_since(self.last_line) >= LINE_EVERY {
+        if self.bar.is_none() && now.duration_since(self.last_line) < LINE_EVERY {
+            return;
+        }
+        let (place, calls) = (self.place(now), self.calls(now));
+        if let Some(bar) = &self.bar {
+            let (done, to_send) = self.done();
+            bar.set_length(to_send.max(1));
+            bar.set_position(done);
+            bar.set_prefix(place);
+            bar.set_message(calls);
+        } else {
             self.last_line = now;
-            let message = self.message(now);
-            output::note(message);
+            output::note(format_args!("{place} · {calls}"));
         }
     }
 }

@@ -11,50 +11,40 @@ use crate::args::parse_type;
 #[command(next_help_heading = "What to add")]
 pub(crate) struct RosterArguments {
     /// Add everybody to this channel.
-    #[arg(
-        long,
-        value_name = "ARN",
-        env = "CHIME_BULK_CHANNEL_ARN",
-        conflicts_with = "channel_column"
-    )]
+    #[arg(long, value_name = "ARN", conflicts_with = "channel_column")]
     channel_arn: Option<String>,
     /// The column with the channel (ARN or id) [default: found by name].
-    #[arg(long, value_name = "NAME", env = "CHIME_BULK_CHANNEL_COLUMN")]
+    #[arg(long, value_name = "NAME")]
     channel_column: Option<String>,
     /// The column with the member (ARN or user id) [default: found by name].
-    #[arg(long, value_name = "NAME", env = "CHIME_BULK_MEMBER_COLUMN")]
+    #[arg(long, value_name = "NAME")]
     member_column: Option<String>,
     /// The app instance of bare ids [default: the channel's or bearer's].
-    #[arg(long, value_name = "ARN", env = "CHIME_BULK_APP_INSTANCE_ARN")]
+    #[arg(long, value_name = "ARN")]
     app_instance_arn: Option<String>,
     /// DEFAULT, or HIDDEN [default: DEFAULT].
-    #[arg(long = "type", value_name = "TYPE", env = "CHIME_BULK_TYPE", value_parser = parse_type, conflicts_with = "type_column")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_type, conflicts_with = "type_column")]
     membership_type: Option<MembershipType>,
     /// The column with the type.
-    #[arg(long, value_name = "NAME", env = "CHIME_BULK_TYPE_COLUMN")]
+    #[arg(long, value_name = "NAME")]
     type_column: Option<String>,
     /// Add moderators to this sub-channel of an elastic channel.
-    #[arg(
-        long,
-        value_name = "ID",
-        env = "CHIME_BULK_SUB_CHANNEL_ID",
-        conflicts_with = "sub_channel_column"
-    )]
+    #[arg(long, value_name = "ID", conflicts_with = "sub_channel_column")]
     sub_channel_id: Option<String>,
     /// The column with the sub-channel's id.
-    #[arg(long, value_name = "NAME", env = "CHIME_BULK_SUB_CHANNEL_COLUMN")]
+    #[arg(long, value_name = "NAME")]
     sub_channel_column: Option<String>,
     /// Take only rows where COLUMN=VALUE or COLUMN!=VALUE. All must hold.
-    #[arg(long = "where", value_name = "CONDITION", env = "CHIME_BULK_WHERE")]
+    #[arg(long = "where", value_name = "CONDITION")]
     filters: Vec<Filter>,
     /// The character between fields, or tab [default: detected].
-    #[arg(long, value_name = "CHAR", env = "CHIME_BULK_DELIMITER", value_parser = parse_delimiter)]
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
     delimiter: Option<u8>,
     /// utf-8, utf-16le, utf-16be or windows-1252 [default: detected].
-    #[arg(long, value_name = "NAME", env = "CHIME_BULK_ENCODING")]
+    #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
     /// The first row is a member already; columns are named by number.
-    #[arg(long, env = "CHIME_BULK_NO_HEADER")]
+    #[arg(long)]
     no_header: bool,
 }
 

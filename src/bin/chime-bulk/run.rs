@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Exit {
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
-    let ended = job::run(request, watch, signals::commands()).await;
+    let ended = Box::pin(job::run(request, watch, signals::commands())).await;
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
@@ -53,10 +53,7 @@ pub(crate) async fn resume(arguments: ResumeArguments) -> Exit {
         if settings.sandbox {
             shape
         } else {
-            aws(
-                &arguments.aws,
-                settings.api.parse().unwrap_or(Api::Messaging),
-            )
+            aws(&arguments.aws, settings.api)
         }
     };
     let dir = &arguments.run_dir;
