@@ -15,6 +15,8 @@ mod flight;
 mod scheduler;
 mod settle;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod threshold;
 mod verdict;
 
