@@ -16,6 +16,8 @@ mod jitter;
 mod scheduler;
 mod settle;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod threshold;
 mod verdict;
 

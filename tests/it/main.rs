@@ -14,3 +14,5 @@ mod sandbox;
 mod scenarios;
 #[cfg(test)]
 mod wire;
+#[cfg(test)]
+mod witness;

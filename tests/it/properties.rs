@@ -9,7 +9,7 @@ use chime_bulk::sandbox::{Fault, FaultShare, OverCapacity, ReAdd, Settings as Wo
 use chime_bulk::schedule::Stop;
 use proptest::prelude::*;
 
-use crate::rehearsal::{Cut, Ended, Pace, Rehearsal, channel, instance, refusal, user};
+use crate::rehearsal::{Cut, Ended, Pace, Rehearsal, channel, refusal, user};
 
 /// One row of a random list.
 #[derive(Debug, Clone)]
@@ -311,7 +311,6 @@ fn judge(case: &Case, run: &Rehearsal, ended: &Ended) {
             ));
         }
     }
-    assert_eq!(instance().as_str(), user("u").app_instance());
 }
 
 /// Whether some answer may never come.
@@ -346,7 +345,7 @@ fn cases(count: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn every_run_ends_with_a_true_verdict_for_every_row(case in case()) {

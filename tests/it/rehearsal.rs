@@ -2,33 +2,34 @@
 //! simulated service on tokio's paused clock. Every call is witnessed and, at the end of every
 //! session, judged by the rules that hold whatever happens.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chime_bulk::chime::{Chime, Pending};
+use chime_bulk::chime::Chime;
 use chime_bulk::engine::{Command, Ending, Engine, EngineError, Event, Feed, Setup};
 use chime_bulk::gate::Gate;
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Parcel, Stager};
 use chime_bulk::model::{
-    AddMembers, AppInstanceArn, ChannelArn, LaneId, Limits, MemberArn, Outcome, Refusal,
-    RefusalKind, Reply, Tally,
+    AddMembers, AppInstanceArn, ChannelArn, LaneId, Limits, MemberArn, Outcome, Refusal, Tally,
 };
 use chime_bulk::roster::{Options, Roster, RosterError, Source};
-use chime_bulk::sandbox::{Service, Settings as World, Simulated};
-use chime_bulk::schedule::{
-    MemberVerdict, Scheduler, Settings as SchedulerSettings, member_verdict,
-};
+use chime_bulk::sandbox::{Service, Settings as World};
+use chime_bulk::schedule::{Scheduler, Settings as SchedulerSettings};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+
+pub(crate) use crate::witness::refusal;
+use crate::witness::{Seen, Witness};
 
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 const KEY: [u8; 16] = [7; 16];
 /// Longer than any run can take: a run that is not over by then does not end.
 const FOREVER: Duration = Duration::from_hours(240);
 
-pub(crate) fn instance() -> AppInstanceArn {
+fn instance() -> AppInstanceArn {
     AppInstanceArn::parse(INSTANCE).unwrap()
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn list<C: std::fmt::Display, M: std::fmt::Display>(
 ) -> String {
     let mut text = "channel_id,user_id\n".to_owned();
     for (channel, member) in rows {
-        text.push_str(&format!("c{channel},{member}\n"));
+        let _ = writeln!(text, "c{channel},{member}");
     }
     text
 }
@@ -54,116 +55,6 @@ pub(crate) fn list<C: std::fmt::Display, M: std::fmt::Display>(
 /// Members `u0`, `u1`, … of channel 0.
 pub(crate) fn one_channel(members: usize) -> String {
     list((0..members).map(|n| (0, format!("u{n}"))))
-}
-
-/// Answers a call instead of the simulated service.
-type Intercept = Box<dyn Fn(&AddMembers) -> Option<Refusal> + Send + Sync>;
-
-pub(crate) fn refusal(kind: RefusalKind, code: &str) -> Refusal {
-    Refusal {
-        kind,
-        code: code.to_owned(),
-        message: "as rehearsed".to_owned(),
-    }
-}
-
-/// A call as it was seen.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) at: Duration,
-    pub(crate) channel: ChannelArn,
-    pub(crate) members: Vec<MemberArn>,
-    /// When the answer came, and what it was; none if it was given up.
-    pub(crate) answer: Option<(Duration, Result<Reply, Refusal>)>,
-}
-
-/// What the witness saw, in its order.
-#[derive(Debug, Default)]
-struct Testimony {
-    calls: Vec<Seen>,
-    /// Numbers of calls, as they left and as they were answered.
-    story: Vec<Scene>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Scene {
-    Left(usize),
-    Answered(usize),
-}
-
-/// The service, with a witness at the door.
-pub(crate) struct Witness {
-    inner: Simulated,
-    intercept: Option<Intercept>,
-    start: Instant,
-    testimony: Arc<Mutex<Testimony>>,
-    under_way: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
-}
-
-/// Members under way; no longer when it is dropped.
-struct UnderWay {
-    all: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
-    these: Vec<(ChannelArn, MemberArn)>,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut all = self.all.lock().unwrap();
-        for one in &self.these {
-            all.remove(one);
-        }
-    }
-}
-
-impl Chime for Witness {
-    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
-        let members = call.members.members().to_vec();
-        assert!(
-            (1..=100).contains(&members.len()),
-            "{} members",
-            members.len()
-        );
-        let these: Vec<_> = members
-            .iter()
-            .map(|member| (call.channel.clone(), member.clone()))
-            .collect();
-        for one in &these {
-            let is_new = self.under_way.lock().unwrap().insert(one.clone());
-            assert!(is_new, "{one:?} is in two calls at a time");
-        }
-        let under_way = UnderWay {
-            all: Arc::clone(&self.under_way),
-            these,
-        };
-        let mut testimony = self.testimony.lock().unwrap();
-        let number = testimony.calls.len();
-        testimony.story.push(Scene::Left(number));
-        testimony.calls.push(Seen {
-            at: self.start.elapsed(),
-            channel: call.channel.clone(),
-            members,
-            answer: None,
-        });
-        drop(testimony);
-        let intercepted = self
-            .intercept
-            .as_ref()
-            .and_then(|intercept| intercept(&call));
-        let answer = self.inner.add_members(call);
-        let (testimony, start) = (Arc::clone(&self.testimony), self.start);
-        Box::pin(async move {
-            let answer = match intercepted {
-                Some(refusal) => Err(refusal),
-                None => answer.await,
-            };
-            let mut testimony = testimony.lock().unwrap();
-            testimony.calls[number].answer = Some((start.elapsed(), answer.clone()));
-            testimony.story.push(Scene::Answered(number));
-            drop(testimony);
-            drop(under_way);
-            answer
-        })
-    }
 }
 
 /// How a session is cut short.
@@ -248,13 +139,7 @@ impl Rehearsal {
             scheduling: SchedulerSettings::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
             pace: Pace::Inline,
-            witness: Arc::new(Witness {
-                inner: Simulated::new(Arc::clone(&service)),
-                intercept: None,
-                start: Instant::now(),
-                testimony: Arc::default(),
-                under_way: Arc::default(),
-            }),
+            witness: Arc::new(Witness::new(&service)),
             service,
             crashes: BTreeSet::new(),
         }
@@ -288,7 +173,7 @@ impl Rehearsal {
 
     /// Every call so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.witness.testimony.lock().unwrap().calls.clone()
+        self.witness.seen()
     }
 
     /// Calls so far on a channel.
@@ -340,7 +225,7 @@ impl Rehearsal {
                     Ok(done) => Some(done),
                     Err(_) => match how {
                         Cut::Crash => {
-                            self.crashes.insert(self.witness.start.elapsed());
+                            self.crashes.insert(self.witness.now());
                             None
                         }
                         Cut::Command(command) => {
@@ -367,7 +252,7 @@ impl Rehearsal {
         tokio::task::yield_now().await;
         let ledger = Ledger::open(&path, Durability::None).unwrap();
         let (tally, rows) = verdicts(&ledger);
-        self.audit();
+        self.witness.audit(&self.crashes);
         let events = events.lock().unwrap().clone();
         Ended {
             ending,
@@ -441,9 +326,9 @@ impl Rehearsal {
         }
         let (send, receive) = mpsc::channel(parcels.len().max(1));
         if pause.is_zero() {
-            parcels
-                .into_iter()
-                .for_each(|parcel| send.try_send(parcel).unwrap());
+            for parcel in parcels {
+                send.try_send(parcel).unwrap();
+            }
         } else {
             tokio::spawn(async move {
                 for parcel in parcels {
@@ -455,40 +340,6 @@ impl Rehearsal {
             });
         }
         Feed::Thread(receive)
-    }
-
-    /// What holds of all calls whatever happens.
-    fn audit(&self) {
-        let mut settled: HashMap<(&ChannelArn, &str), &str> = HashMap::new();
-        let testimony = self.witness.testimony.lock().unwrap();
-        for scene in &testimony.story {
-            match *scene {
-                Scene::Left(number) => {
-                    let call = &testimony.calls[number];
-                    for member in &call.members {
-                        let before = settled.get(&(&call.channel, member.as_str()));
-                        assert!(before.is_none(), "{member} is sent again after {before:?}");
-                    }
-                }
-                Scene::Answered(number) => {
-                    let call = &testimony.calls[number];
-                    let Some((at, Ok(reply))) = &call.answer else {
-                        continue;
-                    };
-                    if self.crashes.contains(at) {
-                        continue;
-                    }
-                    for member in &reply.added {
-                        settled.insert((&call.channel, member), "added");
-                    }
-                    for error in &reply.errors {
-                        if member_verdict(&error.code) != MemberVerdict::Retry {
-                            settled.insert((&call.channel, &error.member), &error.code);
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -1,0 +1,145 @@
+//! The scheduler as a whole, told what happens call by call.
+
+use std::time::Duration;
+
+mod health;
+mod refusals;
+mod turns;
+
+use super::*;
+use crate::model::{ChannelId, LaneId, Limits, Outcome, Refusal, RefusalKind};
+
+const ZERO: Duration = Duration::ZERO;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A scheduler and the time, rows numbered as they are drawn.
+struct Desk {
+    scheduler: Scheduler,
+    now: Duration,
+    drawn: u64,
+}
+
+impl Desk {
+    /// So many rows on each of some channels, a lane each.
+    fn new(rows: &[u64], change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(Limits::of_region("us-east-1"), 1);
+        settings.limits.bearer_rate = 1e6;
+        change(&mut settings);
+        let mut scheduler = Scheduler::new(settings);
+        for (channel, rows) in (0..).zip(rows) {
+            let lane = scheduler.open_lane(ChannelId(channel));
+            scheduler.stage(lane, *rows);
+        }
+        scheduler.end_staging();
+        Self {
+            scheduler,
+            now: ZERO,
+            drawn: 0,
+        }
+    }
+
+    fn usual(rows: &[u64]) -> Self {
+        Self::new(rows, |_| {})
+    }
+
+    /// The order given now, as a call.
+    fn call(&mut self) -> Option<Flight> {
+        let Step::Call(order) = self.scheduler.next(self.now) else {
+            return None;
+        };
+        let fresh = u64::try_from(order.fresh).unwrap();
+        let mut tickets = order.again;
+        tickets.extend((self.drawn + 1..=self.drawn + fresh).map(Ticket::fresh));
+        self.drawn += fresh;
+        assert!((1..=100).contains(&tickets.len()));
+        Some(Flight {
+            lane: order.lane,
+            channel: order.channel,
+            bearer: order.bearer,
+            sent_at: self.now,
+            tickets,
+        })
+    }
+
+    /// The order given now, but for the bearer's pace.
+    fn at_once(&mut self) -> Flight {
+        let before = self.now;
+        let flight = self.next_call();
+        assert!(
+            self.now < before + Duration::from_micros(5),
+            "only at {:?}",
+            self.now
+        );
+        flight
+    }
+
+    /// Waits for the next call.
+    fn next_call(&mut self) -> Flight {
+        for _ in 0..1_000 {
+            if let Some(flight) = self.call() {
+                return flight;
+            }
+            match self.scheduler.next(self.now) {
+                Step::Wait(Some(until)) => self.now = until,
+                other => panic!("no call, but {other:?}"),
+            }
+        }
+        panic!("never a call");
+    }
+
+    fn refuse(&mut self, flight: Flight, kind: RefusalKind) -> Settlement {
+        self.scheduler
+            .settle(self.now, flight, Answer::Refused(refusal(kind)))
+    }
+
+    fn accept(&mut self, flight: Flight) -> Settlement {
+        self.answer(flight, |_| MemberAnswer::Added)
+    }
+
+    fn answer(&mut self, flight: Flight, of: impl Fn(u64) -> MemberAnswer) -> Settlement {
+        let answers = flight.tickets.iter().map(|ticket| of(ticket.row)).collect();
+        self.scheduler
+            .settle(self.now, flight, Answer::Members(answers))
+    }
+
+    /// Answers everything from now on; gives calls made and rows by outcome.
+    fn play(&mut self, of: impl Fn(&Flight) -> Answer) -> (usize, Vec<(u64, Outcome)>) {
+        let (mut calls, mut ended) = (0, Vec::new());
+        for _ in 0..10_000 {
+            match self.call() {
+                Some(flight) => {
+                    calls += 1;
+                    let answer = of(&flight);
+                    let settlement = self.scheduler.settle(self.now, flight, answer);
+                    let rulings = settlement.rulings.iter().chain(&settlement.others);
+                    ended.extend(rulings.filter_map(|r| Some((r.ticket.row, r.outcome?))));
+                }
+                None => match self.scheduler.next(self.now) {
+                    Step::Wait(Some(until)) => self.now = until,
+                    Step::Done => return (calls, ended),
+                    other => panic!("stuck: {other:?}"),
+                },
+            }
+        }
+        panic!("it does not end");
+    }
+}
+
+fn refusal(kind: RefusalKind) -> Refusal {
+    Refusal {
+        kind,
+        code: format!("{kind:?}"),
+        message: String::new(),
+    }
+}
+
+fn added(flight: &Flight) -> Answer {
+    Answer::Members(vec![MemberAnswer::Added; flight.tickets.len()])
+}
+
+fn error(code: &str) -> MemberAnswer {
+    MemberAnswer::Error {
+        code: code.to_owned(),
+        message: String::new(),
+    }
+}

@@ -1,0 +1,211 @@
+//! What answers and refusals mean for rows, channels and the run.
+
+use super::*;
+
+#[test]
+fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
+    for culprits in [vec![1], vec![37], vec![100], vec![5, 6, 77]] {
+        let mut desk = Desk::usual(&[100]);
+        let poisoned = culprits.clone();
+        let (calls, mut ended) = desk.play(|flight| {
+            if flight.tickets.iter().any(|t| poisoned.contains(&t.row)) {
+                Answer::Refused(refusal(RefusalKind::BadRequest))
+            } else {
+                added(flight)
+            }
+        });
+        ended.sort_unstable();
+        assert_eq!(ended.len(), 100);
+        for (row, outcome) in ended {
+            let expected = if culprits.contains(&row) {
+                Outcome::Failed
+            } else {
+                Outcome::Added
+            };
+            assert_eq!(outcome, expected, "row {row} of {culprits:?}");
+        }
+        assert!(
+            calls <= 1 + 14 * culprits.len(),
+            "{calls} calls for {culprits:?}"
+        );
+    }
+}
+
+#[test]
+fn a_member_over_the_limit_alone_ends_its_channel() {
+    let mut desk = Desk::usual(&[1_000, 100]);
+    let taken = std::cell::Cell::new(0);
+    let (calls, ended) = desk.play(|flight| {
+        let members = flight.tickets.len();
+        if flight.channel == ChannelId(0) && taken.get() + members > 359 {
+            return Answer::Refused(refusal(RefusalKind::LimitExceeded));
+        }
+        if flight.channel == ChannelId(0) {
+            taken.set(taken.get() + members);
+        }
+        added(flight)
+    });
+    let is_in = ended.iter().filter(|(_, outcome)| outcome.is_in()).count();
+    assert_eq!((taken.get(), is_in), (359, 359 + 100));
+    assert!(calls < 20, "{calls}");
+    assert_eq!(desk.scheduler.failures, 641);
+}
+
+#[test]
+fn a_missing_channel_takes_all_its_lanes_and_nothing_else() {
+    let mut desk = Desk::usual(&[250, 100]);
+    let hidden = desk.scheduler.open_lane(ChannelId(0));
+    desk.scheduler.stage(hidden, 30);
+    let flight = desk.at_once();
+    assert_eq!(flight.channel, ChannelId(0));
+    let settlement = desk.refuse(flight, RefusalKind::NotFound);
+    let closed: Vec<LaneId> = settlement.closed.iter().map(|(lane, _)| *lane).collect();
+    assert_eq!(closed, [LaneId(0), hidden]);
+    assert_eq!(settlement.unsent, 180);
+    assert!(
+        settlement
+            .rulings
+            .iter()
+            .all(|r| r.outcome == Some(Outcome::Failed))
+    );
+    let flight = desk.next_call();
+    assert_eq!(flight.channel, ChannelId(1));
+    desk.accept(flight);
+    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+    assert_eq!(desk.scheduler.stage(hidden, 5), 5);
+}
+
+#[test]
+fn forbidden_before_anything_is_accepted_stops_the_run_once_all_is_back() {
+    let mut desk = Desk::usual(&[100, 100]);
+    let (first, second) = (desk.at_once(), desk.at_once());
+    let settlement = desk.refuse(first, RefusalKind::Forbidden);
+    assert!(
+        settlement
+            .rulings
+            .iter()
+            .all(|r| r.outcome.is_none() && !r.charged)
+    );
+    assert_eq!(desk.scheduler.next(desk.now), Step::Wait(None));
+    desk.refuse(second, RefusalKind::Forbidden);
+    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+    assert!(matches!(desk.scheduler.stopped(), Some(Stop::Denied(_))));
+}
+
+#[test]
+fn forbidden_is_poison_once_something_is_accepted() {
+    let mut desk = Desk::usual(&[100, 100]);
+    let (first, second) = (desk.at_once(), desk.at_once());
+    let poisoned = first.tickets[40].row;
+    let place = first.channel;
+    desk.refuse(first, RefusalKind::Forbidden);
+    desk.accept(second);
+    assert_eq!(desk.scheduler.stopped(), None);
+    let flight = desk.next_call();
+    assert_eq!((flight.channel, flight.tickets.len()), (place, 50));
+    desk.accept(flight);
+    let (_, ended) = desk.play(|flight| {
+        if flight.tickets.iter().any(|t| t.row == poisoned) {
+            Answer::Refused(refusal(RefusalKind::Forbidden))
+        } else {
+            added(flight)
+        }
+    });
+    let failed = ended.iter().filter(|(_, outcome)| !outcome.is_in());
+    assert!(failed.count() <= 1);
+}
+
+#[test]
+fn a_single_member_forbidden_too_soon_is_settled_when_the_bearer_proves_allowed() {
+    let mut desk = Desk::usual(&[1, 1]);
+    let (first, second) = (desk.at_once(), desk.at_once());
+    let row = first.tickets[0].row;
+    desk.refuse(first, RefusalKind::Forbidden);
+    let settlement = desk.accept(second);
+    assert_eq!(settlement.others.len(), 1);
+    assert_eq!(settlement.others[0].ticket.row, row);
+    assert_eq!(settlement.others[0].outcome, Some(Outcome::Failed));
+    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+}
+
+#[test]
+fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
+    let mut desk = Desk::usual(&[10_000, 100]);
+    desk.scheduler.was_accepted_before();
+    let (calls, ended) = desk.play(|flight| {
+        if flight.channel == ChannelId(1) {
+            added(flight)
+        } else {
+            Answer::Refused(refusal(RefusalKind::Forbidden))
+        }
+    });
+    assert!(calls < 15, "{calls}");
+    assert_eq!(
+        ended.iter().filter(|(_, o)| *o == Outcome::Added).count(),
+        100
+    );
+}
+
+#[test]
+fn unauthorized_stops_with_nobody_failed() {
+    let mut desk = Desk::usual(&[300]);
+    let flight = desk.at_once();
+    let settlement = desk.refuse(flight, RefusalKind::Unauthorized);
+    assert!(
+        settlement
+            .rulings
+            .iter()
+            .all(|r| r.outcome.is_none() && !r.charged)
+    );
+    assert!(matches!(
+        desk.scheduler.stopped(),
+        Some(Stop::Credentials(_))
+    ));
+    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+}
+
+#[test]
+fn a_member_throttled_for_ever_fails_after_its_attempts_and_an_unclear_one_stays_unconfirmed() {
+    for (answer, outcome) in [
+        (error("Throttled"), Outcome::Failed),
+        (MemberAnswer::Unclear, Outcome::Unconfirmed),
+    ] {
+        let mut desk = Desk::new(&[1], |settings| settings.limits.max_attempts = 5);
+        let (calls, ended) = desk.play(|_| Answer::Members(vec![answer.clone()]));
+        assert_eq!((calls, ended), (5, vec![(1, outcome)]));
+    }
+}
+
+#[test]
+fn a_lost_call_leaves_doubt_and_conflict_settles_it() {
+    let mut desk = Desk::usual(&[10]);
+    let flight = desk.at_once();
+    let settlement = desk.refuse(flight, RefusalKind::Lost);
+    assert!(
+        settlement
+            .rulings
+            .iter()
+            .all(|r| r.ticket.in_doubt && r.charged)
+    );
+    desk.now += Duration::from_mins(1);
+    let flight = desk.at_once();
+    assert_eq!(flight.tickets.len(), 10);
+    let settlement = desk.answer(flight, |_| error("Conflict"));
+    let settled = |r: &Ruling| r.outcome == Some(Outcome::AlreadyMember) && r.ticket.in_doubt;
+    assert!(settlement.rulings.iter().all(settled));
+}
+
+#[test]
+fn rows_in_doubt_are_never_said_to_have_failed_for_their_channels_end() {
+    let mut desk = Desk::new(&[200], |settings| settings.limits.channel_rate = 1e6);
+    let (first, second) = (desk.at_once(), {
+        desk.now += Duration::from_millis(1);
+        desk.at_once()
+    });
+    desk.refuse(first, RefusalKind::Lost);
+    let settlement = desk.refuse(second, RefusalKind::NotFound);
+    assert_eq!(settlement.others.len(), 100);
+    let unconfirmed = |r: &Ruling| r.outcome == Some(Outcome::Unconfirmed);
+    assert!(settlement.others.iter().all(unconfirmed));
+    assert_eq!(desk.scheduler.waiting(), 0);
+}

@@ -1,0 +1,118 @@
+//! Whose turn it is: order, full calls, orders taken back, the end.
+
+use super::*;
+
+#[test]
+fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
+    let mut desk = Desk::usual(&[100, 700, 300]);
+    let order: Vec<u32> = (0..3).map(|_| desk.at_once().channel.0).collect();
+    assert_eq!(order, [1, 2, 0]);
+    let Step::Wait(Some(until)) = desk.scheduler.next(desk.now) else {
+        panic!("a channel is called twice at a time")
+    };
+    assert!(until >= SECOND, "{until:?}");
+}
+
+#[test]
+fn a_retry_joins_the_next_full_call() {
+    let mut desk = Desk::usual(&[250]);
+    let flight = desk.at_once();
+    desk.answer(flight, |row| match row {
+        1..=10 => error("Throttled"),
+        _ => MemberAnswer::Added,
+    });
+    desk.now = Duration::from_secs(5);
+    let flight = desk.at_once();
+    assert_eq!(flight.tickets.len(), 100);
+    assert!((1..=10).all(|row| flight.tickets.iter().any(|t| t.row == row && t.tries == 1)));
+}
+
+#[test]
+fn while_the_list_comes_only_full_calls_leave_until_it_is_slow() {
+    let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+    let lane = scheduler.open_lane(ChannelId(0));
+    scheduler.stage(lane, 150);
+    assert!(matches!(scheduler.next(ZERO), Step::Call(order) if order.fresh == 100));
+    let later = Duration::from_secs(9);
+    assert_eq!(scheduler.next(later), Step::Wait(None));
+    scheduler.release_rests();
+    assert!(matches!(scheduler.next(later), Step::Call(order) if order.fresh == 50));
+}
+
+#[test]
+fn a_channel_due_before_rests_are_held_back_again_makes_no_empty_call() {
+    let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+    let _empty = scheduler.open_lane(ChannelId(0));
+    let second = scheduler.open_lane(ChannelId(0));
+    let other = scheduler.open_lane(ChannelId(1));
+    scheduler.stage(second, 30);
+    scheduler.release_rests();
+    scheduler.stage(other, 1);
+    let Step::Call(order) = scheduler.next(ZERO) else {
+        panic!("no call")
+    };
+    assert_eq!((order.lane, order.fresh), (second, 30));
+}
+
+#[test]
+fn an_order_the_gate_refuses_comes_again_as_it_was() {
+    let mut desk = Desk::usual(&[250]);
+    let flight = desk.at_once();
+    desk.answer(flight, |row| {
+        if row <= 30 {
+            error("Throttled")
+        } else {
+            MemberAnswer::Added
+        }
+    });
+    desk.now = Duration::from_secs(10);
+    let Step::Call(order) = desk.scheduler.next(desk.now) else {
+        panic!("no call")
+    };
+    let until = desk.now + SECOND * 7;
+    desk.scheduler.postpone(order.clone(), until);
+    assert_eq!(desk.scheduler.in_flight(), 0);
+    assert_eq!(desk.scheduler.waiting(), 30);
+    assert_eq!(desk.scheduler.next(desk.now), Step::Wait(Some(until)));
+    let Step::Call(again) = desk.scheduler.next(until) else {
+        panic!("no call")
+    };
+    assert_eq!((again.again.len(), again.fresh), (30, 70));
+
+    // A part stays a part.
+    let mut desk = Desk::usual(&[100]);
+    let flight = desk.at_once();
+    desk.refuse(flight, RefusalKind::BadRequest);
+    desk.now = SECOND * 2;
+    let Step::Call(order) = desk.scheduler.next(desk.now) else {
+        panic!("no call")
+    };
+    desk.scheduler.postpone(order.clone(), SECOND * 4);
+    assert_eq!(desk.scheduler.next(SECOND * 4), Step::Call(order));
+    assert_eq!(desk.scheduler.waiting(), 50);
+}
+
+#[test]
+fn a_drained_scheduler_awaits_what_is_under_way() {
+    let mut desk = Desk::usual(&[300, 300]);
+    let flight = desk.at_once();
+    desk.scheduler.drain();
+    assert_eq!(desk.scheduler.next(desk.now), Step::Wait(None));
+    desk.accept(flight);
+    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+
+    let mut desk = Desk::usual(&[300]);
+    desk.at_once();
+    desk.scheduler.give_up_calls();
+    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+}
+
+#[test]
+fn rows_of_a_closed_lane_are_not_taken_up_again() {
+    let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+    let lane = scheduler.open_lane(ChannelId(0));
+    scheduler.close_lane(lane);
+    scheduler.take_up(lane, Ticket::fresh(1));
+    scheduler.end_staging();
+    assert_eq!((scheduler.waiting(), scheduler.next(ZERO)), (0, Step::Done));
+}
