@@ -3,8 +3,18 @@
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod exit_codes;
+#[cfg(test)]
 mod face;
 #[cfg(test)]
+mod failed_csv;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod walls;
 #[cfg(test)]
 mod wire;
