@@ -46,7 +46,8 @@ impl Progress {
     pub(crate) fn begin(started: &Started) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {wide_msg}");
+            // Two lines: of one, 80 columns would cut off the end.
+            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}\n{prefix}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
@@ -89,7 +90,8 @@ impl Progress {
         rate
     }
 
-    fn message(&mut self, now: Instant) -> String {
+    /// How far it is, and at what pace.
+    fn message(&mut self, now: Instant) -> (String, String) {
         let (done, to_send) = self.done();
         #[expect(clippy::cast_precision_loss, reason = "a small number of bearers")]
         let pool = self.limits.bearer_rate * self.bearers as f64;
@@ -112,34 +114,39 @@ impl Progress {
         };
         let failed =
             self.counts.settled.of(Outcome::Failed) + self.counts.settled.of(Outcome::Unconfirmed);
+        let far = format!(
+            "{}/{} members · {left}",
+            HumanCount(done),
+            HumanCount(to_send)
+        );
         let failed = if failed > 0 {
             format!(" · {} failed", HumanCount(failed))
         } else {
             String::new()
         };
-        format!(
-            "{}/{} members · {} calls, {rate:.1}/s of {limit} · {} throttled{failed} · {left}",
-            HumanCount(done),
-            HumanCount(to_send),
+        let pace = format!(
+            "{} calls, {rate:.1}/s of {limit} · {} throttled{failed}",
             HumanCount(self.counts.calls),
             HumanCount(self.counts.throttled),
-        )
+        );
+        (far, pace)
     }
 
     fn show(&mut self) {
         let now = Instant::now();
         let (done, to_send) = self.done();
         if self.bar.is_some() {
-            let message = self.message(now);
+            let (far, pace) = self.message(now);
             if let Some(bar) = &self.bar {
                 bar.set_length(to_send.max(1));
                 bar.set_position(done);
-                bar.set_message(message);
+                bar.set_message(far);
+                bar.set_prefix(pace);
             }
         } else if now.duration_since(self.last_line) >= LINE_EVERY {
             self.last_line = now;
-            let message = self.message(now);
-            output::note(message);
+            let (far, pace) = self.message(now);
+            output::note(format_args!("{far} · {pace}"));
         }
     }
 }
