@@ -81,10 +81,15 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
     /// Where to keep the run (default: runs/<UTC time>-<list name>).
-    #[arg(long, value_name = "DIR", env = "CHIME_BULK_RUN_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CHIME_BULK_RUN_DIR",
+        help_heading = "Output"
+    )]
     pub(crate) run_dir: Option<PathBuf>,
     /// Print the closing summary as JSON.
-    #[arg(long, env = "CHIME_BULK_JSON")]
+    #[arg(long, env = "CHIME_BULK_JSON", help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -101,7 +106,7 @@ pub(crate) struct ResumeArguments {
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
     /// Print the closing summary as JSON.
-    #[arg(long, env = "CHIME_BULK_JSON")]
+    #[arg(long, env = "CHIME_BULK_JSON", help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -145,7 +150,7 @@ pub(crate) struct SandboxShape {
     /// Lift the quotas of calls per second.
     #[arg(long)]
     pub(crate) unlimited: bool,
-    /// Time from a call to its answer, in milliseconds [default: 0].
+    /// Milliseconds from a call to its answer [default: 0; within `run`: 60].
     #[arg(long, value_name = "MS")]
     pub(crate) latency: Option<u64>,
     /// Let calls fail by chance: call-throttled, call-unavailable,
