@@ -9,6 +9,8 @@ mod face;
 #[cfg(test)]
 mod failed_csv;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod samples;
