@@ -1,17 +1,29 @@
-//! Integration tests, one binary.
+//! The integration tests: one binary, a module per subject.
 
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod exit_codes;
+#[cfg(test)]
 mod face;
+#[cfg(test)]
+mod failed_csv;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod program;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod walls;
 #[cfg(test)]
 mod wire;
 #[cfg(test)]
