@@ -15,6 +15,7 @@ mod error;
 mod facts;
 mod ledger;
 mod page;
+mod pages;
 mod parcel;
 mod projection;
 mod queue;
