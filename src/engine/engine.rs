@@ -51,7 +51,7 @@ pub struct Setup {
 /// A call's answer, when it is back.
 struct Landed {
     call: i64,
-    members: Vec<MemberArn>,
+    members: Batch,
     answer: Result<Reply, Refusal>,
 }
 
@@ -359,9 +359,9 @@ impl<'w> Engine<'w> {
 
     fn send(&mut self, ready: Ready) {
         let Ready { call, request } = ready;
-        let members = request.members.members().to_vec();
+        let members = request.members.clone();
         self.events.push(Event::CallSent {
-            members: members.len(),
+            members: members.members().len(),
             in_flight: self.setup.scheduler.in_flight(),
         });
         let answer = self.setup.service.add_members(request);
@@ -380,7 +380,7 @@ impl<'w> Engine<'w> {
         };
         match landed.answer {
             Ok(reply) => {
-                let answers = reconcile(&landed.members, reply);
+                let answers = reconcile(landed.members.members(), reply);
                 self.settle(landed.call, flight, Answer::Members(answers), None)
             }
             Err(refusal) => self.settle(

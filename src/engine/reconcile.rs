@@ -8,6 +8,16 @@ use crate::schedule::MemberAnswer;
 /// For each member asked for, in order, what the answer says of it. Members never asked for are
 /// passed over; one in neither list, or in both, is unclear.
 pub(super) fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
+    // As a rule all are added, and listed as they were asked for.
+    let is_plain = reply.errors.is_empty()
+        && asked
+            .iter()
+            .map(MemberArn::as_str)
+            .eq(reply.added.iter().map(String::as_str));
+    if is_plain {
+        return vec![MemberAnswer::Added; asked.len()];
+    }
+    let mut answers: Vec<Option<MemberAnswer>> = vec![None; asked.len()];
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(asked.len());
     places.extend(
         asked
@@ -15,7 +25,6 @@ pub(super) fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> 
             .enumerate()
             .map(|(place, member)| (member.as_str(), place)),
     );
-    let mut answers: Vec<Option<MemberAnswer>> = vec![None; asked.len()];
     for member in &reply.added {
         if let Some(place) = places.get(member.as_str()) {
             answers[*place] = Some(MemberAnswer::Added);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
 
+use super::pages::Pages;
 use super::queue::Queue;
 use super::suspects::Search;
 use super::{LedgerError, Staged, fact, facts, schema};
@@ -32,6 +33,7 @@ pub struct Ledger {
     in_transaction: bool,
     pub(super) staged: Staged,
     pub(super) layout: Layout,
+    pub(super) pages: Pages,
     pub(super) queue: Queue,
     pub(super) search: Option<Search>,
 }
@@ -103,13 +105,14 @@ impl Ledger {
     }
 
     fn over(path: &Path, connection: Connection, layout: Layout, staged: Staged) -> Self {
-        let (queue, search) = (Queue::default(), None);
+        let (pages, queue, search) = (Pages::default(), Queue::default(), None);
         Self {
             path: path.to_owned(),
             connection,
             in_transaction: false,
             staged,
             layout,
+            pages,
             queue,
             search,
         }

@@ -16,6 +16,7 @@ mod facts;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
 mod page;
+mod pages;
 mod parcel;
 mod projection;
 mod queue;

@@ -11,28 +11,86 @@ pub(super) type Fields<'a> = Vec<Cow<'a, str>>;
 #[derive(serde::Deserialize)]
 struct Field<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn fields(record: &RawValue) -> Option<Fields<'_>> {
-    let fields: Option<Vec<Field<'_>>> = serde_json::from_str(record.get()).ok()?;
-    Some(fields?.into_iter().map(|field| field.0).collect())
-}
+type Record<'a> = Option<Vec<Field<'a>>>;
 
-/// One record of a page; none if it was left out or the page is damaged.
-pub(super) fn record(page: &str, index: u64) -> Option<Fields<'_>> {
-    let records: Vec<&RawValue> = serde_json::from_str(page).ok()?;
-    fields(records.get(usize::try_from(index).ok()?)?)
+fn fields(record: Vec<Field<'_>>) -> Fields<'_> {
+    record.into_iter().map(|field| field.0).collect()
 }
 
 /// All records of a page, those left out as none; none at all if the page is damaged.
 pub(super) fn records(page: &str) -> Option<Vec<Option<Fields<'_>>>> {
-    let records: Vec<&RawValue> = serde_json::from_str(page).ok()?;
-    records
-        .into_iter()
-        .map(|record| {
-            if record.get() == "null" {
-                Some(None)
-            } else {
-                fields(record).map(Some)
-            }
-        })
-        .collect()
+    let records: Vec<Record<'_>> = serde_json::from_str(page).ok()?;
+    Some(
+        records
+            .into_iter()
+            .map(|record| record.map(fields))
+            .collect(),
+    )
+}
+
+/// A page whose records are found already: they can be read one by one.
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    /// Where each record ends; the next begins one comma later.
+    ends: Vec<u32>,
+}
+
+impl Page {
+    /// Finds the records; none if the page is damaged.
+    pub(super) fn new(text: String) -> Option<Self> {
+        // Written by the stager without spaces: nothing but brackets and commas between records.
+        let mut end = 0;
+        let records: Vec<&RawValue> = serde_json::from_str(&text).ok()?;
+        let ends = records
+            .into_iter()
+            .map(|record| {
+                end += 1 + record.get().len();
+                u32::try_from(end).ok()
+            })
+            .collect::<Option<_>>()?;
+        Some(Self { text, ends })
+    }
+
+    /// A record; none if it was left out or is not there.
+    pub(super) fn record(&self, index: u64) -> Option<Fields<'_>> {
+        let index = usize::try_from(index).ok()?;
+        let end = usize::try_from(*self.ends.get(index)?).ok()?;
+        let before = index
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
+        let start = usize::try_from(before.copied().unwrap_or_default()).ok()? + 1;
+        let record: Record<'_> = serde_json::from_str(self.text.get(start..end)?).ok()?;
+        record.map(fields)
+    }
+
+    /// Bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        self.text.capacity() + size_of::<u32>() * self.ends.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_is_among_all() {
+        let text = r#"[["a","b,]"],null,["c\"","ä"],[]]"#;
+        let page = Page::new(text.to_owned()).unwrap();
+        let all = records(text).unwrap();
+        assert_eq!(all.len(), 4);
+        for (index, record) in (0..).zip(all) {
+            assert_eq!(page.record(index), record, "record {index}");
+        }
+        assert_eq!(page.record(4), None);
+    }
+
+    #[test]
+    fn a_damaged_page_has_no_records() {
+        for damaged in ["", "[", r#"[["a"]"#, r#"{"a":1}"#] {
+            assert!(Page::new(damaged.to_owned()).is_none(), "{damaged}");
+            assert!(records(damaged).is_none(), "{damaged}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension;
 
 use super::schema::PAGE_ROWS;
 use super::{Ledger, LedgerError, Parcel, fact, rows};
-use crate::model::LaneId;
+use crate::model::{LaneId, MemberArn};
 use crate::roster::Entry;
 
 /// Rows in one entry of the queue: a channel's next ten calls.
@@ -220,29 +220,19 @@ impl Ledger {
     ///
     /// # Errors
     /// If a row is not there or does not resolve as it did when it was staged.
-    pub fn members(&self, rows: &[u64]) -> Result<Vec<crate::model::MemberArn>, LedgerError> {
+    pub fn members(&mut self, rows: &[u64]) -> Result<Vec<MemberArn>, LedgerError> {
         let mut members = Vec::with_capacity(rows.len());
         let mut entry = Entry::default();
-        let mut page: Option<(u64, String)> = None;
+        // Lost on an error, after which nothing goes on.
+        let mut pages = std::mem::take(&mut self.pages);
         for row in rows {
-            let id = (row - 1) / PAGE_ROWS;
-            if page.as_ref().is_none_or(|(open, _)| *open != id) {
-                let records = self.read(|connection| {
-                    connection
-                        .prepare_cached("SELECT records FROM page WHERE id = ?1")?
-                        .query_row([id], |row| row.get(0))
-                })?;
-                page = Some((id, records));
-            }
-            let damaged = || self.damaged(format!("row {row}"));
-            let records = page.as_ref().map_or("", |(_, records)| records);
-            let record = super::page::record(records, (row - 1) % PAGE_ROWS).ok_or_else(damaged)?;
-            self.layout
-                .resolve(&record, &mut entry)
-                .map_err(|_| damaged())?;
-            members
-                .push(crate::model::MemberArn::parse(entry.member_arn()).map_err(|_| damaged())?);
+            let page = pages.open(self, (row - 1) / PAGE_ROWS)?;
+            page.record((row - 1) % PAGE_ROWS)
+                .filter(|record| self.layout.resolve(record, &mut entry).is_ok())
+                .ok_or_else(|| self.damaged(format!("row {row}")))?;
+            members.push(entry.member());
         }
+        self.pages = pages;
         Ok(members)
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::parcel::{NewLane, Parcel};
 use super::schema::PAGE_ROWS;
 use super::sieve::{Fingerprint, Fingerprints, Sieve};
-use crate::model::{ChannelId, LaneId};
+use crate::model::{ChannelId, LaneId, MembershipType};
 use crate::roster::{Entry, Roster, RosterError, Row, Verdict};
 
 /// Pages in one parcel: some thousand rows, enough to make handing over cheap.
@@ -125,8 +125,11 @@ impl Stager {
             return;
         }
         self.page.push(b']');
-        let records = String::from_utf8_lossy(&self.page).into_owned();
-        self.page.clear();
+        // As long as this page and a little more: so will be most.
+        let next = Vec::with_capacity(self.page.len() + self.page.len() / 8);
+        let page = std::mem::replace(&mut self.page, next);
+        let records = String::from_utf8(page)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         self.parcel
             .pages
             .push(((self.row.number() - 1) / PAGE_ROWS, records));
@@ -136,10 +139,11 @@ impl Stager {
 /// What makes two rows the same membership: channel, sub-channel and member. The type does not: a
 /// member cannot be in a channel in two ways.
 pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
+    // Of one app instance with the channel: what follows its ARN tells members apart.
     prints.of(&[
         entry.channel_arn(),
         entry.sub_channel().unwrap_or_default(),
-        entry.member_arn(),
+        &entry.member_arn()[entry.app_instance().len()..],
     ])
 }
 
@@ -148,7 +152,8 @@ pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
 struct Lanes {
     channels: HashMap<Fingerprint, ChannelId>,
     numbers: HashMap<Fingerprint, LaneId>,
-    last: Option<(Fingerprint, LaneId)>,
+    /// The lane of the row before: channel, type, sub-channel (empty for none), number.
+    last: Option<(String, MembershipType, String, LaneId)>,
 }
 
 impl Lanes {
@@ -156,14 +161,18 @@ impl Lanes {
     fn number(&mut self, prints: &Fingerprints, entry: &Entry, parcel: &mut Parcel) -> LaneId {
         let (channel_arn, membership_type) = (entry.channel_arn(), entry.membership_type());
         let sub_channel = entry.sub_channel();
+        if let Some((last_channel, last_type, last_sub, lane)) = &self.last
+            && last_channel == channel_arn
+            && *last_type == membership_type
+            && last_sub == sub_channel.unwrap_or_default()
+        {
+            return *lane;
+        }
         let print = prints.of(&[
             channel_arn,
             membership_type.as_str(),
             sub_channel.unwrap_or_default(),
         ]);
-        if let Some((_, lane)) = self.last.filter(|(last, _)| *last == print) {
-            return lane;
-        }
         let lane = self.numbers.get(&print).copied().unwrap_or_else(|| {
             let next = ChannelId(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
             let channel = *self
@@ -185,7 +194,15 @@ impl Lanes {
             self.numbers.insert(print, lane);
             lane
         });
-        self.last = Some((print, lane));
+        let (last_channel, last_type, last_sub, last_lane) = self
+            .last
+            .get_or_insert_with(|| (String::new(), membership_type, String::new(), lane));
+        last_channel.clear();
+        last_channel.push_str(channel_arn);
+        *last_type = membership_type;
+        last_sub.clear();
+        last_sub.push_str(sub_channel.unwrap_or_default());
+        *last_lane = lane;
         lane
     }
 }

@@ -102,7 +102,7 @@ impl Ledger {
         }))
     }
 
-    fn page(&self, id: u64) -> Result<String, LedgerError> {
+    pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
         self.read(|connection| {
             connection
                 .prepare_cached("SELECT records FROM page WHERE id = ?1")?

@@ -1,15 +1,16 @@
 //! The members of one call.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::{MemberArn, quota};
 
 /// 1 to 100 distinct members: what one `BatchCreateChannelMembership` call may carry.
 ///
 /// The SDK sends empty and oversized lists without complaint, and what the service makes of the
-/// same member twice is undocumented; so neither can be built.
+/// same member twice is undocumented; so neither can be built. Clones share the members.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch(Vec<MemberArn>);
+pub struct Batch(Arc<[MemberArn]>);
 
 /// Why members are not a batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +42,7 @@ impl Batch {
         if !members.iter().all(|member| seen.insert(member)) {
             return Err(BatchError::Repeated);
         }
-        Ok(Self(members))
+        Ok(Self(members.into()))
     }
 
     /// The members, in the order they are sent.

@@ -12,6 +12,7 @@ mod membership;
 mod outcome;
 mod tally;
 
+pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};
 pub use call::{AddMembers, MemberError, Refusal, RefusalKind, Reply};

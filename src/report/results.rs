@@ -54,8 +54,18 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut entry = Entry::default();
     let census = ledger.project(|row| {
-        let fields = result_fields(row, layout, &mut entry);
-        results.record(fields.iter().map(String::as_bytes))?;
+        let (number, attempts) = (row.row.to_string(), row.attempts.to_string());
+        let [channel, member, kind] = membership_fields(row, layout, &mut entry);
+        results.record([
+            &number,
+            channel,
+            member,
+            kind,
+            row.outcome.as_str(),
+            row.code.as_deref().unwrap_or_default(),
+            row.message.as_deref().unwrap_or_default(),
+            &attempts,
+        ])?;
         if !row.outcome.is_in() && row.outcome != Outcome::Duplicate {
             failed.record(row.record.iter().map(|field| field.as_bytes()))?;
             if let Some(code) = &row.code {
@@ -79,29 +89,19 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
     Ok(summary)
 }
 
-/// A row of `results.csv`. A defective row shows what its fields say.
-fn result_fields(row: &ResultRow<'_>, layout: &Layout, entry: &mut Entry) -> [String; 8] {
-    let resolved = layout.resolve(row.record, entry).is_ok();
-    let (channel, member, kind) = if resolved {
-        (
-            entry.channel_arn(),
-            entry.member_arn(),
-            entry.membership_type().as_str(),
-        )
+/// Channel, member and type of a row. A defective row shows what its fields say.
+fn membership_fields<'a>(
+    row: &'a ResultRow<'_>,
+    layout: &'a Layout,
+    entry: &'a mut Entry,
+) -> [&'a str; 3] {
+    if layout.resolve(row.record, entry).is_ok() {
+        let kind = entry.membership_type().as_str();
+        [entry.channel_arn(), entry.member_arn(), kind]
     } else {
         let (channel, member) = layout.texts(row.record);
-        (channel, member, "")
-    };
-    [
-        row.row.to_string(),
-        channel.to_owned(),
-        member.to_owned(),
-        kind.to_owned(),
-        row.outcome.as_str().to_owned(),
-        row.code.clone().unwrap_or_default(),
-        row.message.clone().unwrap_or_default(),
-        row.attempts.to_string(),
-    ]
+        [channel, member, ""]
+    }
 }
 
 fn summarize(

@@ -3,6 +3,7 @@
 use super::defect::reason_of;
 use crate::model::{
     AppInstanceArn, ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id,
+    is_resource_id,
 };
 
 /// An ARN put together from valid parts is checked as a whole if it is longer, in bytes: only such
@@ -37,6 +38,11 @@ impl Entry {
         &self.member_arn
     }
 
+    /// The member, its text checked when it was set.
+    pub(crate) fn member(&self) -> MemberArn {
+        MemberArn::checked(&self.member_arn)
+    }
+
     /// How the member is added.
     #[must_use]
     pub fn membership_type(&self) -> MembershipType {
@@ -63,8 +69,18 @@ impl Entry {
     ) -> Result<(), String> {
         if text.starts_with("arn:") {
             if self.channel_arn != text {
-                let instance = ChannelArn::check(text).map_err(|error| reason_of(&error))?;
-                self.instance = instance.len();
+                // Of the app instance before, as a rule: then the rest is left to check.
+                let home = &self.channel_arn[..self.instance];
+                let is_of_home = !home.is_empty()
+                    && text.len() <= LONG
+                    && text
+                        .strip_prefix(home)
+                        .and_then(|rest| rest.strip_prefix("/channel/"))
+                        .is_some_and(is_resource_id);
+                if !is_of_home {
+                    let instance = ChannelArn::check(text).map_err(|error| reason_of(&error))?;
+                    self.instance = instance.len();
+                }
                 self.channel_arn.clear();
                 self.channel_arn.push_str(text);
             }

@@ -1,0 +1,60 @@
+//! Most memory that a run takes, and the ledger it leaves.
+
+use std::fs;
+use std::path::Path;
+
+use super::Failure;
+use super::calls::run_of;
+use super::list::{List, Order, channels_for};
+use super::process;
+use super::sandbox::Sandbox;
+use super::table::Table;
+
+/// The budget, in MB.
+const BUDGET: f64 = 128.0;
+/// A ledger's budget, in sizes of the list.
+const LEDGER_BUDGET: f64 = 1.5;
+
+/// Takes the figures.
+pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
+    let channels = channels_for(rows);
+    for (name, order) in [
+        ("one channel".to_owned(), Order::One),
+        (format!("{channels} channels"), Order::Shuffled(channels)),
+    ] {
+        let list = List {
+            rows,
+            order,
+            repeats: true,
+        };
+        let path = dir.join("list.csv");
+        let list_size = list.write(&path)?;
+        let run_dir = dir.join("run");
+        let ledger = run_dir.join("ledger.db");
+        let sandbox = Sandbox::start(&[])?;
+        let mut command = run_of(&list, &path, &run_dir, &sandbox);
+        let taken = process::run(&mut command)?;
+        table.figure(&format!("peak memory, {name}"), taken.peak_mb, "MB", BUDGET);
+        Table::detail("seconds of the run", taken.seconds, "s");
+        #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+        let size = fs::metadata(&ledger)?.len() as f64 / list_size as f64;
+        let title = format!("ledger of a finished run over the list, {name}");
+        table.figure(&title, size, "", LEDGER_BUDGET);
+        fs::remove_dir_all(&run_dir)?;
+
+        let sandbox = Sandbox::start(&["--fault", "member-throttled=1"])?;
+        let mut command = run_of(&list, &path, &run_dir, &sandbox);
+        let most_calls = (rows / 100).max(2_000);
+        let (taken, _) = process::run_until(&mut command, || {
+            process::calls_made(&ledger).is_some_and(|calls| calls >= most_calls)
+        })?;
+        let title = format!("peak memory while everything is refused, {name}");
+        table.figure(&title, taken.peak_mb, "MB", BUDGET);
+        let calls = process::calls_made(&ledger).unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+        Table::detail("calls until it was ended", calls as f64, "");
+        Table::detail("seconds of the run", taken.seconds, "s");
+        fs::remove_dir_all(&run_dir)?;
+    }
+    Ok(())
+}
