@@ -98,8 +98,8 @@ impl Ledger {
             ledger: self,
             last: None,
         };
-        for first_page in self.window_starts()? {
-            let window = self.window(first_page, WINDOW_PAGES)?;
+        for (first_page, pages) in self.windows()? {
+            let window = self.window(first_page, pages)?;
             self.project_window(&window, &mut words, &mut census, &mut each)?;
         }
         Ok(census)
@@ -111,8 +111,8 @@ impl Ledger {
     /// If the ledger cannot be read.
     pub fn unsettled(&self, mut each: impl FnMut(Unsettled)) -> Result<(), LedgerError> {
         let mut lane_of: Option<(u32, LaneId)> = None;
-        for first_page in self.window_starts()? {
-            let window = self.window(first_page, WINDOW_PAGES)?;
+        for (first_page, pages) in self.windows()? {
+            let window = self.window(first_page, pages)?;
             for (row, state) in (window.first_row..).zip(&window.states) {
                 let (true, Source::Verdict(verdict)) = (state.pending, state.source) else {
                     continue;
@@ -145,13 +145,14 @@ impl Ledger {
         })
     }
 
-    /// The first page of each window.
-    fn window_starts(&self) -> Result<impl Iterator<Item = u64>, LedgerError> {
+    /// The first page of each window, and how many pages it has.
+    fn windows(&self) -> Result<impl Iterator<Item = (u64, u64)>, LedgerError> {
         let last_page: Option<u64> = self.read(|connection| {
             connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0))
         })?;
         let pages = last_page.map_or(0, |last| last + 1);
-        Ok((0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX)))
+        let starts = (0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX));
+        Ok(starts.map(move |first| (first, WINDOW_PAGES.min(pages - first))))
     }
 
     fn project_window<E: From<LedgerError>>(

@@ -89,6 +89,7 @@ fn patience_ends_an_endless_outage() {
         let settlement = desk.refuse(flight, RefusalKind::Unreachable);
         assert!(settlement.rulings.iter().all(|r| r.outcome.is_none()));
         probes += 1;
+        assert!(probes < 10_000, "patience never ends");
     }
     assert!(matches!(desk.scheduler.stopped(), Some(Stop::Outage(_))));
     assert!(desk.now >= Duration::from_mins(5) && desk.now < Duration::from_secs(310));
