@@ -56,6 +56,9 @@ pub enum JobError {
     /// There is no run there.
     #[error("{} holds no run", .0.display())]
     NoRun(PathBuf),
+    /// The list's columns are others than when the run began.
+    #[error("the list is not the one that this run began with: its columns differ")]
+    ListChanged,
     /// Another process works on the run.
     #[error("{} is at work: {owner}", dir.display())]
     Owned {
@@ -98,6 +101,9 @@ impl JobError {
                     "go on with it: chime-bulk resume {}, or give another --run-dir",
                     dir.display()
                 ));
+            }
+            Self::ListChanged => {
+                "give back the list as it was, or start a new run with the new list"
             }
             Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
             Self::Owned { .. } => "wait for it to end, or stop it",

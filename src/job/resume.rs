@@ -77,6 +77,9 @@ fn feed(ledger: &Ledger, settings: &Settings) -> Result<(Feed, String, Option<u6
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
     let roster = Roster::open(&source, &settings.options)?;
+    if roster.layout() != ledger.layout() {
+        return Err(JobError::ListChanged);
+    }
     let detected = roster.detected();
     let stager = Stager::new(roster, ledger.key()?);
     let size = stager.size();

@@ -12,6 +12,7 @@ use crate::engine::{Command, Feed, Watch};
 use crate::ledger::{Durability, Ledger, Parcel, Stager, fact};
 use crate::model::{ChannelArn, MemberArn, Membership};
 use crate::roster::{Options, Roster, Source};
+use crate::schedule::FailureThreshold;
 
 /// A run that is asked for.
 pub struct Request {
@@ -52,6 +53,9 @@ pub async fn run(
         limits: overrides,
         max_failures,
     } = request;
+    if let Some(threshold) = &max_failures {
+        threshold.parse::<FailureThreshold>()?;
+    }
     let mut bearers = parse_bearers(&names)?;
     if bearers.is_empty() && !target.is_sandbox() {
         return Err(JobError::NoBearer);

@@ -17,6 +17,8 @@ mod properties;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod sandbox;

@@ -95,7 +95,7 @@ const RATES: [&str; 7] = [
     "--latency",
     "0",
     "--channel-rate",
-    "10",
+    "100000",
     "--bearer-rate",
     "100000",
 ];

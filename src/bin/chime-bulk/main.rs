@@ -11,10 +11,12 @@ mod run;
 mod sandbox;
 mod signals;
 
+use std::io;
 use std::process::ExitCode;
 
 use args::{Arguments, Subcommand};
 use exit::Exit;
+use signals::Signals;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read() {
@@ -40,14 +42,23 @@ fn main() -> ExitCode {
             return Exit::Fatal.into();
         }
     };
-    let exit = runtime.block_on(async {
-        match arguments.command {
-            Subcommand::Run(arguments) => Box::pin(run::run(*arguments)).await,
-            Subcommand::Resume(arguments) => Box::pin(run::resume(arguments)).await,
-            Subcommand::Sandbox(arguments) => sandbox::serve(arguments).await,
-        }
-    });
+    let exit = runtime
+        .block_on(perform(arguments.command))
+        .unwrap_or_else(|error| {
+            output::error(&format!("cannot listen for signals: {error}"), None);
+            Exit::Fatal
+        });
     // What is still under way (a list being read from a pipe, say) is not waited for.
     runtime.shutdown_background();
     exit.into()
+}
+
+async fn perform(command: Subcommand) -> io::Result<Exit> {
+    Ok(match command {
+        Subcommand::Run(arguments) => Box::pin(run::run(*arguments, signals::commands()?)).await,
+        Subcommand::Resume(arguments) => {
+            Box::pin(run::resume(arguments, signals::commands()?)).await
+        }
+        Subcommand::Sandbox(arguments) => sandbox::serve(arguments, Signals::listen()?).await,
+    })
 }

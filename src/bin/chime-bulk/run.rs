@@ -4,19 +4,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use chime_bulk::chime::Api;
-use chime_bulk::engine::Watch;
+use chime_bulk::engine::{Command, Watch};
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
 use chime_bulk::roster::Source;
+use tokio::sync::mpsc::Receiver;
 
 use crate::args::{AwsArguments, ResumeArguments, RunArguments, SandboxShape};
 use crate::exit::Exit;
 use crate::progress::Progress;
-use crate::{output, sandbox, signals};
+use crate::{output, sandbox};
 
 /// Round trip of the in-process sandbox where none is asked for: about that of the real service.
 const USUAL_LATENCY: Duration = Duration::from_millis(60);
 
-pub(crate) async fn run(arguments: RunArguments) -> Exit {
+pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) -> Exit {
     let source = if arguments.list == Path::new("-") {
         Source::Stdin
     } else {
@@ -40,11 +41,11 @@ pub(crate) async fn run(arguments: RunArguments) -> Exit {
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
-    let ended = Box::pin(job::run(request, watch, signals::commands())).await;
+    let ended = Box::pin(job::run(request, watch, commands)).await;
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
-pub(crate) async fn resume(arguments: ResumeArguments) -> Exit {
+pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Command>) -> Exit {
     let shape = match in_process(&arguments.shape) {
         Ok(target) => target,
         Err(exit) => return exit,
@@ -57,14 +58,7 @@ pub(crate) async fn resume(arguments: ResumeArguments) -> Exit {
         }
     };
     let dir = &arguments.run_dir;
-    let ended = job::resume(
-        dir,
-        target,
-        arguments.limits.into(),
-        watch,
-        signals::commands(),
-    )
-    .await;
+    let ended = job::resume(dir, target, arguments.limits.into(), watch, commands).await;
     conclude(ended, Some(dir), arguments.json)
 }
 

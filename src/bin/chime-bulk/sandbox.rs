@@ -10,7 +10,8 @@ use chime_bulk::sandbox::{self, Service, Settings};
 
 use crate::args::{SandboxArguments, SandboxShape};
 use crate::exit::Exit;
-use crate::{output, signals};
+use crate::output;
+use crate::signals::Signals;
 
 /// A service of this shape.
 pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Service>, JobError> {
@@ -47,7 +48,7 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
     Ok(service)
 }
 
-pub(crate) async fn serve(arguments: SandboxArguments) -> Exit {
+pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> Exit {
     let service = match service(&arguments.shape, Duration::ZERO) {
         Ok(service) => service,
         Err(error) => {
@@ -88,10 +89,7 @@ What it has seen: http://{address}/_sandbox/stats"
             "warning: not a loopback address: everybody who reaches it can use this sandbox",
         );
     }
-    let stopped = async {
-        let _ = signals::received().await;
-    };
-    match sandbox::serve(listener, service, stopped).await {
+    match sandbox::serve(listener, service, signals.next()).await {
         Ok(()) => Exit::AllIn,
         Err(error) => {
             output::error(&error, None);

@@ -1,12 +1,57 @@
 //! Signals: the first stops taking work and drains, the second stops now.
 
+use std::io;
+
 use chime_bulk::engine::Command;
 use tokio::sync::mpsc;
 
 use crate::output;
 
+/// Listens for interrupts and requests to end, from when it is made.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    unix: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    #[cfg(unix)]
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let on = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let [interrupt, terminate, hang_up] = on.map(signal);
+        Ok(Self {
+            unix: [interrupt?, terminate?, hang_up?],
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Completes at the next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate, hang_up] = &mut self.unix;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
 /// Commands from signals, for as long as the program runs.
-pub(crate) fn commands() -> mpsc::Receiver<Command> {
+pub(crate) fn commands() -> io::Result<mpsc::Receiver<Command>> {
+    let mut signals = Signals::listen()?;
     let (send, receive) = mpsc::channel(2);
     tokio::spawn(async move {
         for (command, said) in [
@@ -16,31 +61,12 @@ pub(crate) fn commands() -> mpsc::Receiver<Command> {
             ),
             (Command::Halt, "stopping now"),
         ] {
-            if received().await.is_err() {
-                return;
-            }
+            signals.next().await;
             output::note(said);
             if send.send(command).await.is_err() {
                 return;
             }
         }
     });
-    receive
-}
-
-/// Completes at the next interrupt or request to end.
-pub(crate) async fn received() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        tokio::select! {
-            interrupt = tokio::signal::ctrl_c() => interrupt,
-            _ = terminate.recv() => Ok(()),
-            _ = hang_up.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(receive)
 }

@@ -1,0 +1,72 @@
+//! Resuming, where only the use case as a whole can be asked.
+
+use std::path::{Path, PathBuf};
+
+use chime_bulk::chime::Api;
+use chime_bulk::engine::{Event, Watch};
+use chime_bulk::job::{self, Conclusion, JobError, LimitOverrides, Settings, Target, Verdict};
+use chime_bulk::ledger::{Durability, Ledger, fact};
+use chime_bulk::roster::{Options, Roster, Source};
+
+const CHANNEL: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/channel/c";
+
+/// A run of this list that was killed before a row of it was staged.
+fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
+    let path = dir.join("list.csv");
+    std::fs::write(&path, list).unwrap();
+    let options = Options {
+        channel_arn: Some(CHANNEL.to_owned()),
+        ..Options::default()
+    };
+    let roster = Roster::open(&Source::File(path.clone()), &options).unwrap();
+    let ledger = dir.join(job::LEDGER);
+    let mut ledger = Ledger::create(&ledger, Durability::None, roster.layout(), [1; 16]).unwrap();
+    let settings = Settings {
+        list: Some(path.clone()),
+        options,
+        bearers: vec!["arn:aws:chime:us-east-1:123456789012:app-instance/i/user/boss".to_owned()],
+        limits: LimitOverrides::default(),
+        max_failures: None,
+        api: Api::Messaging,
+        region: "us-east-1".to_owned(),
+        profile: None,
+        endpoint_url: None,
+        sandbox: true,
+    };
+    ledger.set_fact(fact::SETTINGS, &settings).unwrap();
+    ledger.commit().unwrap();
+    path
+}
+
+async fn resume(dir: &Path) -> Result<Conclusion, JobError> {
+    let sandbox = Target::sandbox(chime_bulk::sandbox::Settings::default());
+    let (_commands, commands) = tokio::sync::mpsc::channel(1);
+    let nobody = |_: &job::Started| Box::new(|_: &Event| {}) as Box<dyn Watch>;
+    Box::pin(job::resume(
+        dir,
+        |_| sandbox,
+        LimitOverrides::default(),
+        nobody,
+        commands,
+    ))
+    .await
+}
+
+#[tokio::test]
+async fn a_run_killed_before_its_first_row_is_resumed_from_the_list() {
+    let dir = tempfile::tempdir().unwrap();
+    killed_at_once(dir.path(), "user_id,name\nann,Ann\nbob,Bob\n");
+    let conclusion = resume(dir.path()).await.unwrap();
+    assert_eq!(conclusion.verdict(), Verdict::AllIn);
+    assert_eq!(conclusion.summary.added, 2);
+}
+
+#[tokio::test]
+async fn a_list_whose_columns_changed_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = killed_at_once(dir.path(), "user_id,name\nann,Ann\n");
+    std::fs::write(list, "name,user_id\nAnn,ann\n").unwrap();
+    let error = resume(dir.path()).await.unwrap_err();
+    assert!(matches!(error, JobError::ListChanged), "{error}");
+    assert!(error.hint().is_some());
+}
