@@ -19,8 +19,8 @@ const LEDGER_BUDGET: f64 = 1.5;
 /// Time per row is flat: at all lengths at most this many times that of a tenth of the length.
 const FLAT_BUDGET: f64 = 1.25;
 /// As the engine has it: parcels read ahead, and taken between two commits.
-const AHEAD: usize = 16;
-const PER_COMMIT: usize = 64;
+const AHEAD: usize = 8;
+const PER_COMMIT: usize = 8;
 
 /// Takes the figures.
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -21,8 +22,8 @@ use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Ticket};
 
 /// Calls ordered in one turn: bounds what one commit holds.
 const ORDERS_PER_TURN: usize = 64;
-/// Parcels and answers taken in one turn: the same.
-const NEWS_PER_TURN: usize = 64;
+/// Parcels taken in one turn: the same, and they are held in memory.
+const PARCELS_PER_TURN: usize = 8;
 
 /// Silence of the list after which it counts as slow: rows wait no longer for others to share
 /// their call with.
@@ -163,10 +164,16 @@ impl<'w> Engine<'w> {
         while let Ok(command) = self.setup.commands.try_recv() {
             news.push(News::Command(command));
         }
-        while news.len() < NEWS_PER_TURN
-            && let Some(parcel) = self.setup.feed.at_hand()
-        {
-            news.push(News::Parcel(parcel));
+        for _ in 0..PARCELS_PER_TURN {
+            match self.setup.feed.at_hand() {
+                Poll::Ready(Some(parcel)) => news.push(News::Parcel(parcel)),
+                Poll::Ready(None) => {
+                    // Not left to the waiting: while answers keep coming, nobody waits for the list.
+                    news.push(News::ListEnd);
+                    break;
+                }
+                Poll::Pending => break,
+            }
         }
         Ok(())
     }
@@ -198,6 +205,8 @@ impl<'w> Engine<'w> {
             News::Parcel(Err(error)) => {
                 self.stop_reading(ListFault::Unreadable(error));
             }
+            // Reading was given up before: then its end says nothing.
+            News::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
             News::ListEnd if self.setup.ledger.is_list_short() => {
                 self.stop_reading(ListFault::Changed);
             }

@@ -1,12 +1,15 @@
 //! Where the engine's news comes from: the list, and whoever commands it.
 
+use std::task::Poll;
+
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::ledger::{Parcel, Stager};
 use crate::roster::RosterError;
 
 /// Parcels read ahead of the ledger.
-const AHEAD: usize = 16;
+const AHEAD: usize = 8;
 
 /// What the run is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +53,16 @@ impl Feed {
         Self::Thread(receive)
     }
 
-    /// The next parcel, if it is there already. A list read inline is only read by waiting for it.
-    pub(super) fn at_hand(&mut self) -> Option<Result<Parcel, RosterError>> {
+    /// The next parcel, or that there is none, if that is known already. A list read inline is
+    /// only read by waiting for it.
+    pub(super) fn at_hand(&mut self) -> Poll<Option<Result<Parcel, RosterError>>> {
         match self {
-            Self::Thread(parcels) => parcels.try_recv().ok(),
-            Self::Inline(_) | Self::Ended => None,
+            Self::Thread(parcels) => match parcels.try_recv() {
+                Ok(parcel) => Poll::Ready(Some(parcel)),
+                Err(TryRecvError::Disconnected) => Poll::Ready(None),
+                Err(TryRecvError::Empty) => Poll::Pending,
+            },
+            Self::Inline(_) | Self::Ended => Poll::Pending,
         }
     }
 

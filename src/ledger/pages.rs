@@ -11,7 +11,7 @@ use super::page::Page;
 use super::{Ledger, LedgerError};
 
 /// Bytes kept at most: the pages of some hundred thousand rows.
-const MOST_KEPT: usize = 12 << 20;
+const MOST_KEPT: usize = 8 << 20;
 
 /// Open pages, the one opened first at the front.
 #[derive(Debug, Default)]

@@ -88,8 +88,7 @@ fn import(sample: &Sample) {
     assert_eq!(u64::try_from(rows.len()).unwrap(), summary.rows_read);
 }
 
-/// The quotas stay lifted for the sandbox alone: at ten calls a second on one channel the list is
-/// staged well before the channel's partly filled last call, as it is at the service's own rate.
+/// No time is spent on limits; the fewest calls must be made all the same.
 const RATES: [&str; 7] = [
     "--unlimited",
     "--latency",
