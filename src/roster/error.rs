@@ -18,6 +18,10 @@ pub struct RosterError {
 
 impl fmt::Display for RosterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Problem::Setting { .. } = self.problem {
+            // No fault of the list's.
+            return self.problem.fmt(f);
+        }
         write!(f, "{}", self.list)?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
@@ -142,6 +146,13 @@ impl Problem {
             } => return Some(format!("did you mean `{similar}`?")),
             Self::NoColumn { .. } => {
                 "a column is named as in the header, or by its position (from 1)"
+            }
+            Self::Setting {
+                what: "--channel-arn",
+                ..
+            } => {
+                "give the whole ARN, arn:aws:chime:REGION:ACCOUNT:app-instance/ID/channel/ID, \
+                 or an id and --app-instance-arn"
             }
             Self::Io(_) | Self::Empty | Self::Setting { .. } => return None,
         };

@@ -67,7 +67,7 @@ impl Roster {
         let delimiter = match options.delimiter {
             Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
                 return Err(nowhere(Problem::Setting {
-                    what: "delimiter",
+                    what: "--delimiter",
                     reason: format!("`{}` cannot be one", delimiter.escape_ascii()),
                 }));
             }

@@ -20,7 +20,7 @@ pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
     };
     let given = read(
         &options.app_instance,
-        "app instance",
+        "--app-instance-arn",
         "the app instance given",
     )?;
     let bearer = read(
@@ -30,7 +30,7 @@ pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
     )?;
     if let (Some(given), Some(bearer)) = (&given, &bearer) {
         agree(&given.arn, &bearer.arn, &bearer.whose).map_err(|reason| Problem::Setting {
-            what: "app instance",
+            what: "--app-instance-arn",
             reason,
         })?;
     }
@@ -43,7 +43,7 @@ pub(super) fn constant_channel(
     home: Option<&Home>,
 ) -> Result<Option<String>, Problem> {
     let problem = |reason: String| Problem::Setting {
-        what: "channel",
+        what: "--channel-arn",
         reason,
     };
     let Some(text) = options.channel_arn.as_deref() else {
@@ -72,7 +72,7 @@ pub(super) fn sub_channel(options: &Options) -> Result<String, Problem> {
     Entry::default()
         .set_sub_channel(&text)
         .map_err(|reason| Problem::Setting {
-            what: "sub-channel",
+            what: "--sub-channel-id",
             reason,
         })?;
     Ok(text)

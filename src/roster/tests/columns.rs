@@ -190,28 +190,28 @@ fn settings_that_cannot_be_are_refused() {
                 channel_column: text("channel"),
                 ..one_channel()
             },
-            "channel: one for all rows and a column of channels exclude each other",
+            "--channel-arn: one for all rows and a column of channels exclude each other",
         ),
         (
             Options {
                 channel_arn: text("general"),
                 ..Options::default()
             },
-            "channel: a channel's id, but no app instance is given for it",
+            "--channel-arn: a channel's id, but no app instance is given for it",
         ),
         (
             Options {
                 channel_arn: Some(user("ann")),
                 ..Options::default()
             },
-            "channel: not the ARN of a channel",
+            "--channel-arn: not the ARN of a channel",
         ),
         (
             Options {
                 bearer_app_instance: text(other),
                 ..one_channel()
             },
-            "channel: of another region than the bearer",
+            "--channel-arn: of another region than the bearer",
         ),
         (
             Options {
@@ -219,32 +219,32 @@ fn settings_that_cannot_be_are_refused() {
                 bearer_app_instance: text(other),
                 ..Options::default()
             },
-            "app instance: of another region than the bearer",
+            "--app-instance-arn: of another region than the bearer",
         ),
         (
             Options {
                 app_instance: text("arn:aws:s3:::x"),
                 ..Options::default()
             },
-            "app instance: an ARN of another AWS service, not of chime",
+            "--app-instance-arn: an ARN of another AWS service, not of chime",
         ),
         (
             Options {
                 sub_channel: text("a b"),
                 ..one_channel()
             },
-            "sub-channel: a sub-channel id has 1 to 128 letters, digits, - or _",
+            "--sub-channel-id: a sub-channel id has 1 to 128 letters, digits, - or _",
         ),
         (
             Options {
                 delimiter: Some(b'"'),
                 ..one_channel()
             },
-            "delimiter: `\\\"` cannot be one",
+            "--delimiter: `\\\"` cannot be one",
         ),
     ];
     for (options, message) in cases {
         let error = open("user_id,channel\n", &options).err().unwrap();
-        assert!(error.to_string().ends_with(message), "{error}");
+        assert!(error.to_string() == message, "{error}");
     }
 }
