@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use super::ending::{Ending, EngineError, ListFault};
 use super::event::{Event, Watch};
 use super::feed::{Command, Feed};
+use super::news::{Landed, News, Ready};
 use super::reconcile::reconcile;
 use crate::chime::Chime;
 use crate::gate::Gate;
 use crate::ledger::{Departure, Ledger, Parcel};
-use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, Reply, Tally};
-use crate::roster::RosterError;
+use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, Tally};
 use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Ticket};
 
 /// Calls ordered in one turn: bounds what one commit holds.
@@ -47,28 +47,6 @@ pub struct Setup {
     pub commands: mpsc::Receiver<Command>,
     /// The wall clock at the start, in milliseconds since 1970.
     pub epoch_millis: i64,
-}
-
-/// A call's answer, when it is back.
-struct Landed {
-    call: i64,
-    members: Batch,
-    answer: Result<Reply, Refusal>,
-}
-
-/// A call written to the ledger and not sent yet.
-struct Ready {
-    call: i64,
-    request: AddMembers,
-}
-
-/// What the loop waits for.
-enum News {
-    Landed(Landed),
-    Parcel(Result<Parcel, RosterError>),
-    ListEnd,
-    Command(Command),
-    Due,
 }
 
 /// A run under way.

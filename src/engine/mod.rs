@@ -9,6 +9,7 @@ mod ending;
 mod engine;
 mod event;
 mod feed;
+mod news;
 mod reconcile;
 
 pub use ending::{Ending, EngineError, ListFault};

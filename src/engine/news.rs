@@ -1,0 +1,28 @@
+//! What passes through the loop: calls on their way out, and news on its way in.
+
+use super::feed::Command;
+use crate::ledger::Parcel;
+use crate::model::{AddMembers, Batch, Refusal, Reply};
+use crate::roster::RosterError;
+
+/// A call's answer, when it is back.
+pub(super) struct Landed {
+    pub(super) call: i64,
+    pub(super) members: Batch,
+    pub(super) answer: Result<Reply, Refusal>,
+}
+
+/// A call written to the ledger and not sent yet.
+pub(super) struct Ready {
+    pub(super) call: i64,
+    pub(super) request: AddMembers,
+}
+
+/// What the loop waits for.
+pub(super) enum News {
+    Landed(Landed),
+    Parcel(Result<Parcel, RosterError>),
+    ListEnd,
+    Command(Command),
+    Due,
+}
