@@ -74,7 +74,7 @@ fn a_request_at_fault_is_2_and_nothing_is_begun() {
         (&["missing.csv"], "missing.csv: cannot be read"),
         (
             &["list.csv", "--channel-arn", "arn:aws:x"],
-            "channel: an ARN of",
+            "--channel-arn: an ARN of",
         ),
         (&["list.csv", "--channel-rate", "0"], "--channel-rate is 0"),
         (&["list.csv", "--member-column", "uid"], "no column `uid`"),
@@ -101,11 +101,11 @@ fn a_request_at_fault_is_2_and_nothing_is_begun() {
     let other = place.run(other.into_iter().chain(["--channel-arn", &channel]));
     assert_eq!(other.code, Some(2), "{other:#?}");
     assert!(other.stderr.contains("--bearer `admin`"), "{other:#?}");
-    assert!(!place.path("runs").exists());
     let few = ["run", "list.csv", "--max-failures", "few"];
     let few = place.run(few.iter().chain(&in_sandbox));
     assert_eq!(few.code, Some(2), "{few:#?}");
     assert!(few.stderr.contains("--max-failures: `few`"), "{few:#?}");
+    assert!(!place.path("runs").exists());
     let nowhere = place.run(["resume", "nowhere"]);
     assert_eq!(nowhere.code, Some(2), "{nowhere:#?}");
 }
