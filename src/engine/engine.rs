@@ -14,10 +14,10 @@ use super::event::{Event, Watch};
 use super::feed::{Command, Feed};
 use super::news::{Landed, News, Ready};
 use super::reconcile::reconcile;
-use crate::chime::Chime;
+use crate::chime::{Chime, code};
 use crate::gate::Gate;
 use crate::ledger::{Departure, Ledger, Parcel};
-use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, Tally};
+use crate::model::{AddMembers, Batch, MemberArn, Outcome, Refusal, RefusalKind, Tally};
 use crate::schedule::{Answer, Flight, Order, Scheduler, Step, Ticket};
 
 /// Calls ordered in one turn: bounds what one commit holds.
@@ -331,10 +331,13 @@ impl<'w> Engine<'w> {
             bearer: order.bearer,
             sent_at: now,
             tickets,
+            beside: order.beside,
+            waited: order.waited,
         };
         self.flights.insert(call, flight);
         Ok(Ready {
             call,
+            timeout: order.timeout,
             request: AddMembers {
                 channel,
                 bearer,
@@ -345,7 +348,11 @@ impl<'w> Engine<'w> {
     }
 
     fn send(&mut self, ready: Ready) {
-        let Ready { call, request } = ready;
+        let Ready {
+            call,
+            timeout,
+            request,
+        } = ready;
         let members = request.members.clone();
         self.events.push(Event::CallSent {
             members: members.members().len(),
@@ -356,7 +363,9 @@ impl<'w> Engine<'w> {
             Landed {
                 call,
                 members,
-                answer: answer.await,
+                answer: tokio::time::timeout(timeout, answer)
+                    .await
+                    .unwrap_or_else(|_| Err(overdue(timeout))),
             }
         });
     }
@@ -422,6 +431,15 @@ impl<'w> Engine<'w> {
         self.calls = JoinSet::new();
         self.flights.clear();
         self.setup.scheduler.give_up_calls();
+    }
+}
+
+/// A call whose answer did not come in time.
+fn overdue(timeout: Duration) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Lost,
+        code: code::TIMEOUT.to_owned(),
+        message: format!("no answer within {} s", timeout.as_secs()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What passes through the loop: calls on their way out, and news on its way in.
 
+use std::time::Duration;
+
 use super::feed::Command;
 use crate::ledger::Parcel;
 use crate::model::{AddMembers, Batch, Refusal, Reply};
@@ -15,6 +17,8 @@ pub(super) struct Landed {
 /// A call written to the ledger and not sent yet.
 pub(super) struct Ready {
     pub(super) call: i64,
+    /// How long its answer is waited for.
+    pub(super) timeout: Duration,
     pub(super) request: AddMembers,
 }
 

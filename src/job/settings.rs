@@ -32,7 +32,8 @@ impl LimitOverrides {
             channel_rate: self.channel_rate.unwrap_or(usual.channel_rate),
             bearer_rate: self.bearer_rate.unwrap_or(usual.bearer_rate),
             max_rate: self.max_rate.or(usual.max_rate),
-            max_in_flight: self.max_in_flight.unwrap_or(usual.max_in_flight),
+            members_per_call: usual.members_per_call,
+            max_in_flight: self.max_in_flight.or(usual.max_in_flight),
             max_attempts: self.max_attempts.unwrap_or(usual.max_attempts),
         };
         limits.check()?;

@@ -1,5 +1,7 @@
 //! The service's limits, as data with their source.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Documented quotas: AWS, "Amazon Chime SDK endpoints and quotas", section messaging.
@@ -22,8 +24,16 @@ pub mod quota {
     pub const DESCRIBE_RATE: f64 = 20.0;
 }
 
+/// Calls under way at once where nothing is said of them: at least, and at most.
+const FEWEST_IN_FLIGHT: u32 = 64;
+const MOST_IN_FLIGHT: u32 = 2_048;
+
 /// The regions that have messaging (AWS, "Available Regions for the Amazon Chime SDK").
 pub const MESSAGING_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
+
+/// [`quota::MEMBERS_PER_CALL`], as a limit.
+#[expect(clippy::cast_possible_truncation, reason = "it is 100")]
+const MOST_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
 
 /// The limits a run keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,8 +44,10 @@ pub struct Limits {
     pub bearer_rate: f64,
     /// Calls per second, all together.
     pub max_rate: Option<f64>,
-    /// Calls under way at once.
-    pub max_in_flight: u32,
+    /// Members in one call, at most.
+    pub members_per_call: u32,
+    /// Calls under way at once; none: [as many as the rates fill](Self::in_flight).
+    pub max_in_flight: Option<u32>,
     /// Times one member is tried.
     pub max_attempts: u32,
 }
@@ -64,9 +76,30 @@ impl Limits {
                 quota::BEARER_RATE
             },
             max_rate: None,
-            max_in_flight: 64,
+            members_per_call: MOST_MEMBERS,
+            max_in_flight: None,
             max_attempts: 8,
         }
+    }
+
+    /// How many calls may be under way at once. Not said, as many as the bearers' rates fill while
+    /// answers take as long as they may, so that latency never costs throughput; within bounds, as
+    /// they are held in memory.
+    #[must_use]
+    pub fn in_flight(&self, bearers: usize, longest_answer: Duration) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "rates are positive and of modest size; the cast saturates"
+        )]
+        let filled = {
+            let pool = self.bearer_rate * bearers.max(1) as f64;
+            let rate = self.max_rate.map_or(pool, |rate| rate.min(pool));
+            (rate * longest_answer.as_secs_f64()).ceil() as u32
+        };
+        self.max_in_flight
+            .unwrap_or(filled.clamp(FEWEST_IN_FLIGHT, MOST_IN_FLIGHT))
     }
 
     /// Checks that each limit can be kept.
@@ -91,9 +124,9 @@ impl Limits {
         }
         for (name, count) in [
             ("max-in-flight", self.max_in_flight),
-            ("max-attempts", self.max_attempts),
+            ("max-attempts", Some(self.max_attempts)),
         ] {
-            if !(1..=10_000).contains(&count) {
+            if let Some(count) = count.filter(|count| !(1..=10_000).contains(count)) {
                 return Err(LimitsError {
                     name,
                     value: count.to_string(),

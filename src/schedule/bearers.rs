@@ -2,39 +2,12 @@
 
 use std::time::Duration;
 
-use super::RetryDelays;
+use super::pace::Pace;
 use crate::model::{ChannelId, Limits};
-
-/// One even pace: a call each interval, a late one made up for by at most one interval.
-///
-/// Evenly spaced calls pass any bucket of the same rate, whatever its burst, which is
-/// undocumented.
-#[derive(Debug, Clone, Copy)]
-struct Pace {
-    interval: Duration,
-    next: Duration,
-}
-
-impl Pace {
-    fn new(rate: f64) -> Self {
-        Self {
-            interval: Duration::from_secs_f64(1.0 / rate),
-            next: Duration::ZERO,
-        }
-    }
-
-    fn spend(&mut self, now: Duration) {
-        self.next = self.next.max(now.saturating_sub(self.interval)) + self.interval;
-    }
-}
 
 #[derive(Debug)]
 struct Bearer {
     pace: Pace,
-    /// Cool-downs in a row.
-    level: u32,
-    /// When the last cool-down began: refusals of calls sent before belong to it.
-    cooled_at: Option<Duration>,
     /// The channel of its last throttled call since its last success.
     throttled_on: Option<ChannelId>,
 }
@@ -50,8 +23,6 @@ impl Bearers {
     pub(super) fn new(limits: &Limits, bearers: usize) -> Self {
         let bearer = || Bearer {
             pace: Pace::new(limits.bearer_rate),
-            level: 0,
-            cooled_at: None,
             throttled_on: None,
         };
         Self {
@@ -62,18 +33,18 @@ impl Bearers {
         }
     }
 
-    /// The bearer who may call first, and when.
+    /// The bearer who may call first, and when: of several the one who has called least lately.
     pub(super) fn first(&self) -> (usize, Duration) {
         let (bearer, at) = self
             .pool
             .iter()
             .enumerate()
-            .map(|(index, bearer)| (index, bearer.pace.next))
+            .map(|(index, bearer)| (index, bearer.pace.next()))
             .min_by_key(|(_, at)| *at)
             .unwrap_or_default();
         (
             bearer,
-            at.max(self.total.map_or(Duration::ZERO, |total| total.next)),
+            at.max(self.total.map_or(Duration::ZERO, |total| total.next())),
         )
     }
 
@@ -87,34 +58,30 @@ impl Bearers {
 
     /// Not before then.
     pub(super) fn postpone(&mut self, bearer: usize, until: Duration) {
-        let pace = &mut self.pool[bearer].pace;
-        pace.next = pace.next.max(until);
+        self.pool[bearer].pace.postpone(until);
     }
 
-    /// A call of this bearer was throttled. A 429 does not say whose limit it was: on one channel
-    /// alone it is the channel's; when two channels in a row are throttled it is the bearer's.
-    pub(super) fn throttled(
-        &mut self,
-        bearer: usize,
-        channel: ChannelId,
-        sent_at: Duration,
-        now: Duration,
-        delays: &mut RetryDelays,
-    ) {
-        let bearer = &mut self.pool[bearer];
-        let on_another = bearer.throttled_on.is_some_and(|last| last != channel);
-        bearer.throttled_on = Some(channel);
-        let same_episode = bearer.cooled_at.is_some_and(|began| sent_at < began);
-        if on_another && !same_episode {
-            bearer.level += 1;
-            bearer.cooled_at = Some(now);
-            bearer.pace.next = bearer.pace.next.max(now + delays.after(bearer.level));
-        }
+    /// Whether what a bearer heard last, on any other channel, is that it was throttled.
+    pub(super) fn is_refused_elsewhere(&self, bearer: usize, channel: ChannelId) -> bool {
+        self.pool[bearer]
+            .throttled_on
+            .is_some_and(|last| last != channel)
     }
 
-    /// A call of this bearer was accepted.
-    pub(super) fn accepted(&mut self, bearer: usize) {
-        self.pool[bearer].level = 0;
+    /// A call of this bearer was throttled, whoever's limit it was.
+    pub(super) fn throttled(&mut self, bearer: usize, channel: ChannelId) {
+        self.pool[bearer].throttled_on = Some(channel);
+    }
+
+    /// A call of this bearer, sent then, was throttled for the bearer's own limit.
+    pub(super) fn slow_down(&mut self, bearer: usize, sent_at: Duration, now: Duration) {
+        self.pool[bearer].pace.refused(sent_at, now);
+    }
+
+    /// A call of this bearer, sent then, was accepted. True if by this one its limit is found to
+    /// have lifted.
+    pub(super) fn accepted(&mut self, bearer: usize, sent_at: Duration) -> bool {
         self.pool[bearer].throttled_on = None;
+        self.pool[bearer].pace.accepted(sent_at)
     }
 }

@@ -4,7 +4,29 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::Ticket;
-use crate::model::{ChannelId, LaneId, quota};
+use super::spacing::{Kept, Spacing};
+use crate::model::{ChannelId, LaneId};
+
+/// A part of a call that was refused perhaps for one member's sake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// To be sent by themselves.
+    pub(super) tickets: Vec<Ticket>,
+    /// The others, held back: if these are accepted, the member is among the others; if not, the
+    /// others are as good as any.
+    pub(super) beside: Vec<Ticket>,
+}
+
+/// What the next call of a lane carries.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Load {
+    /// Rows tried before.
+    pub(super) again: Vec<Ticket>,
+    /// How many fresh rows besides.
+    pub(super) fresh: usize,
+    /// If it is a part: the other one.
+    pub(super) beside: Option<Vec<Ticket>>,
+}
 
 /// The members of one channel that can share a call.
 #[derive(Debug)]
@@ -14,8 +36,8 @@ pub(super) struct Lane {
     pub(super) fresh: u64,
     /// Rows to be tried again, by when they are due.
     pub(super) waiting: BTreeSet<(Duration, Ticket)>,
-    /// Parts of refused calls, each to be sent by itself.
-    pub(super) parts: VecDeque<Vec<Ticket>>,
+    /// Parts of refused calls.
+    pub(super) parts: VecDeque<Part>,
     /// No more calls: the channel cannot be had.
     pub(super) closed: bool,
 }
@@ -32,21 +54,15 @@ impl Lane {
         }
     }
 
-    /// Calls it still needs.
-    pub(super) fn calls_left(&self) -> u64 {
+    /// Calls it still needs, with so many members in a full one.
+    pub(super) fn calls_left(&self, full: u32) -> u64 {
         let members = self.fresh + self.waiting.len() as u64;
-        self.parts.len() as u64 + members.div_ceil(quota::MEMBERS_PER_CALL as u64)
+        self.parts.len() as u64 + members.div_ceil(u64::from(full))
     }
 
-    /// From when on it has something to send, if it has. Fresh rows that are no full call are
-    /// nothing to send while rests are held back.
-    pub(super) fn due(&self, holds_rests: bool) -> Option<Duration> {
-        let fewest = if holds_rests {
-            quota::MEMBERS_PER_CALL as u64
-        } else {
-            1
-        };
-        if self.fresh >= fewest || !self.parts.is_empty() {
+    /// From when on it has something to send, if it has: `fewest` fresh rows, or one tried before.
+    pub(super) fn due(&self, fewest: u32) -> Option<Duration> {
+        if self.fresh >= u64::from(fewest) || !self.parts.is_empty() {
             return Some(Duration::ZERO);
         }
         self.earliest_again()
@@ -63,12 +79,17 @@ impl Lane {
 
     /// Takes what the next call carries: a part by itself, or the rows that are due and, if
     /// `with_fresh`, fresh ones up to a full call.
-    pub(super) fn take(&mut self, now: Duration, with_fresh: bool) -> (Vec<Ticket>, usize) {
+    pub(super) fn take(&mut self, now: Duration, full: u32, with_fresh: bool) -> Load {
         if let Some(part) = self.parts.pop_front() {
-            return (part, 0);
+            return Load {
+                again: part.tickets,
+                fresh: 0,
+                beside: Some(part.beside),
+            };
         }
+        let full = full as usize;
         let mut again = Vec::new();
-        while again.len() < quota::MEMBERS_PER_CALL {
+        while again.len() < full {
             match self.waiting.pop_first() {
                 Some((due, ticket)) if due <= now => again.push(ticket),
                 Some(later) => {
@@ -78,10 +99,14 @@ impl Lane {
                 None => break,
             }
         }
-        let room = (quota::MEMBERS_PER_CALL - again.len()) as u64;
+        let room = (full - again.len()) as u64;
         let fresh = if with_fresh { self.fresh.min(room) } else { 0 };
         self.fresh -= fresh;
-        (again, usize::try_from(fresh).unwrap_or_default())
+        Load {
+            again,
+            fresh: usize::try_from(fresh).unwrap_or_default(),
+            beside: None,
+        }
     }
 
     /// Closes the lane and gives the rows that waited in it.
@@ -91,8 +116,10 @@ impl Lane {
         let waiting = std::mem::take(&mut self.waiting)
             .into_iter()
             .map(|(_, ticket)| ticket);
-        let parts = std::mem::take(&mut self.parts).into_iter().flatten();
-        waiting.chain(parts).collect()
+        let parts = std::mem::take(&mut self.parts).into_iter();
+        waiting
+            .chain(parts.flat_map(|part| part.tickets.into_iter().chain(part.beside)))
+            .collect()
     }
 }
 
@@ -104,12 +131,50 @@ pub(super) struct Channel {
     pub(super) next: Duration,
     /// When it was called last.
     pub(super) called_at: Duration,
-    /// Cool-downs in a row.
+    /// When the last call that was not throttled was sent, if there was one.
+    pub(super) accepted_at: Option<Duration>,
+    /// Throttled calls in a row, one an episode.
+    pub(super) throttled_in_row: u32,
+    /// Those of them that were the channel's own doing: cool-downs in a row.
     pub(super) level: u32,
-    /// When the last cool-down began: refusals of calls sent before belong to it.
+    /// When the last episode began: refusals of calls sent before belong to it.
     pub(super) cooled_at: Option<Duration>,
+    /// What its refusals have taught, if anything.
+    pub(super) spacing: Option<Box<Spacing>>,
     /// Whether a call on it was ever accepted.
     pub(super) accepted: bool,
     /// Members that were forbidden one by one before anything was accepted.
     pub(super) forbidden_alone: u32,
+}
+
+impl Channel {
+    /// How long before a call sent then the last one was sent that was not throttled.
+    pub(super) fn apart(&self, sent_at: Duration) -> Option<Duration> {
+        self.accepted_at.map(|at| sent_at.saturating_sub(at))
+    }
+
+    /// How long after an accepted call the next one is due, jitter apart.
+    pub(super) fn interval(&self, configured: Duration, lifts: u32) -> Duration {
+        self.spacing
+            .as_ref()
+            .map_or(configured, |spacing| spacing.interval(lifts))
+    }
+
+    /// Learns from an accepted call how far apart calls must be. True if the limit is found to
+    /// have lifted.
+    pub(super) fn learn(&mut self, sent_at: Duration, configured: Duration, lifts: u32) -> bool {
+        let was_refused = self.level > 0;
+        let Some(apart) = self.apart(sent_at) else {
+            return false;
+        };
+        let kept = match self.spacing.take() {
+            Some(spacing) => spacing.accepted(apart, was_refused, lifts),
+            None if was_refused => Kept::Spacing(Spacing::new(configured, lifts)),
+            None => return false,
+        };
+        if let Kept::Spacing(spacing) = kept {
+            self.spacing = Some(Box::new(spacing));
+        }
+        matches!(kept, Kept::Lifted)
+    }
 }

@@ -56,7 +56,19 @@ impl RetryDelays {
 
     /// The delay after the `attempt`-th failure in a row (from 1).
     pub fn after(&mut self, attempt: u32) -> Duration {
-        self.ceiling(attempt).mul_f64(self.random.random())
+        let share = self.draw();
+        self.part(attempt, share)
+    }
+
+    /// Draws the share of their ceilings that several delays have in common.
+    pub fn draw(&mut self) -> f64 {
+        self.random.random()
+    }
+
+    /// This share of the ceiling after the `attempt`-th failure in a row.
+    #[must_use]
+    pub fn part(&self, attempt: u32, share: f64) -> Duration {
+        self.ceiling(attempt).mul_f64(share)
     }
 
     /// The longest that [`after`](Self::after) can give.

@@ -43,8 +43,12 @@ pub struct Order {
     pub again: Vec<Ticket>,
     /// How many fresh rows of the lane it carries besides.
     pub fresh: usize,
-    /// A part of a refused call, which stays by itself.
-    pub part: bool,
+    /// If it is a part of a refused call: the other part.
+    pub beside: Option<Vec<Ticket>>,
+    /// How many rows waited for this call, those of the other part with them.
+    pub waited: usize,
+    /// How long its answer is waited for; after that it counts as lost.
+    pub timeout: Duration,
 }
 
 /// A call under way.
@@ -60,6 +64,11 @@ pub struct Flight {
     pub sent_at: Duration,
     /// The rows it carries.
     pub tickets: Vec<Ticket>,
+    /// If it is a part of a call that was refused perhaps for one member's sake: the other part,
+    /// held back until this one's answer tells in which of them that member is.
+    pub beside: Option<Vec<Ticket>>,
+    /// How many rows waited for it, as its order said.
+    pub waited: usize,
 }
 
 /// What the service said of one member.

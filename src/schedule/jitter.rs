@@ -3,7 +3,8 @@
 //!
 //! What counts is when calls arrive. A reply tells: the call before arrived at least the shortest
 //! way before its reply was back. So after a quick reply little need be added, and never more than
-//! the spread of one way.
+//! the spread of one way. A little less than that is added, as the next call is hardly ever the
+//! quickest of all: with both ways evenly spread, one call in so many then comes too early.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,16 +17,20 @@ const ENOUGH: usize = 8;
 const AT_FIRST: f64 = 0.03;
 /// Largest share of the interval that is ever added.
 const AT_MOST: f64 = 0.15;
+/// Chance of coming too early that is taken. A refused call costs the channel a whole interval, so
+/// the balance of what is lost by refusals and by waiting is at about so few.
+const CHANCE: f64 = 0.002;
 /// How much a refusal adds to the share of the spread that is covered, and an accepted call takes
-/// away. A refused call costs the channel a whole interval, so the balance is at one in a thousand.
-const GROWTH: f64 = 0.3;
-const DECAY: f64 = 0.000_3;
+/// away: chosen so that about [`CHANCE`] is kept where ways are not evenly spread.
+const GROWTH: f64 = 0.1;
+const DECAY: f64 = 0.000_2;
 /// Bounds of that share.
-const COVERED: (f64, f64) = (0.4, 2.0);
+const COVERED: (f64, f64) = (0.7, 2.0);
 
 /// The spread of the way to the service, as the round trips tell.
 #[derive(Debug)]
 pub(super) struct Jitter {
+    /// That of a channel's limit, as configured.
     interval: Duration,
     recent: VecDeque<Duration>,
     /// The shortest of the recent round trips, and the longest but one: a single slow answer is
@@ -43,28 +48,33 @@ impl Jitter {
             recent: VecDeque::with_capacity(REMEMBERED),
             shortest: Duration::ZERO,
             longest: Duration::ZERO,
-            covered: 1.1,
+            covered: 1.0,
         }
     }
 
-    /// When a channel may be called again that was called then, and replied after this round trip
-    /// if it has replied.
-    pub(super) fn next(&self, called_at: Duration, round_trip: Option<Duration>) -> Duration {
-        called_at + self.interval + self.guard(round_trip)
-    }
-
-    /// How much is added to the interval.
-    fn guard(&self, round_trip: Option<Duration>) -> Duration {
+    /// How much is added to the interval after a call that replied after this round trip, if it
+    /// has replied.
+    pub(super) fn guard(&self, round_trip: Option<Duration>) -> Duration {
         if self.recent.len() < ENOUGH {
             return self.interval.mul_f64(AT_FIRST);
         }
         let spread = self.longest.saturating_sub(self.shortest) / 2;
-        let late = round_trip.map_or(spread, |round_trip| {
+        let late = round_trip.map_or(spread * 2, |round_trip| {
             round_trip.saturating_sub(self.shortest)
         });
+        // What is not known of when the call before arrived: nothing after the quickest reply and
+        // the slowest, most in between.
+        let unknown = late.min((spread * 2).saturating_sub(late));
+        let risked = (2.0 * CHANCE * unknown.as_secs_f64() * spread.as_secs_f64()).sqrt();
         late.min(spread)
+            .saturating_sub(Duration::from_secs_f64(risked))
             .mul_f64(self.covered)
             .min(self.interval.mul_f64(AT_MOST))
+    }
+
+    /// The longest of the recent round trips but one, once enough of them are known.
+    pub(super) fn longest(&self) -> Option<Duration> {
+        (self.recent.len() >= ENOUGH).then_some(self.longest)
     }
 
     /// A call was accepted after this round trip.
@@ -109,9 +119,17 @@ mod tests {
         );
         let jitter = after([120, 180, 130, 150, 180, 160, 140, 170]);
         let share = jitter.covered;
+        // After the slowest reply it is known when the call arrived: as late as can be.
         assert_eq!(jitter.guard(None), (MS * 30).mul_f64(share));
-        assert_eq!(jitter.guard(Some(MS * 130)), (MS * 10).mul_f64(share));
         assert_eq!(jitter.guard(Some(MS * 180)), jitter.guard(None));
+        let less = |ms: u32, most: Duration| {
+            let guard = jitter.guard(Some(MS * ms));
+            assert!(guard < most && guard > most * 8 / 10, "{ms}: {guard:?}");
+        };
+        less(130, MS * 10);
+        less(150, MS * 30);
+        less(165, MS * 30);
+        assert_eq!(jitter.guard(Some(MS * 120)), Duration::ZERO);
     }
 
     #[test]

@@ -12,13 +12,19 @@ mod bound;
 mod channel;
 mod delay;
 mod flight;
+mod health;
+mod isolate;
 mod jitter;
+mod pace;
 mod scheduler;
 mod settle;
+mod spacing;
 mod stop;
 #[cfg(test)]
 mod tests;
 mod threshold;
+mod throttle;
+mod timeout;
 mod verdict;
 
 pub use bound::{Binding, LowerBound};

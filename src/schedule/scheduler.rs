@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::agenda::{Agenda, Work};
 use super::bearers::Bearers;
-use super::channel::{Channel, Lane};
+use super::channel::{Channel, Lane, Load, Part};
+use super::health::Health;
 use super::jitter::Jitter;
+use super::timeout::Timeout;
 use super::{FailureThreshold, Flight, Order, RetryDelays, Stop, Ticket};
 use crate::model::{ChannelId, LaneId, Limits, Refusal};
 
@@ -25,8 +27,10 @@ pub struct Settings {
     pub seed: u64,
     /// How long nothing may be accepted before the run is stopped.
     pub patience: Duration,
-    /// Rows that may wait for another try before no fresh ones are drawn: bounds memory while the
-    /// service refuses everything.
+    /// How long an answer is waited for at most.
+    pub answer_timeout: Duration,
+    /// Rows that may wait for another try, or be under way with it, before no fresh ones are
+    /// drawn: bounds memory while the service refuses everything.
     pub max_waiting: usize,
 }
 
@@ -40,6 +44,7 @@ impl Settings {
             max_failures: None,
             seed: 0,
             patience: Duration::from_mins(5),
+            answer_timeout: Duration::from_secs(15),
             max_waiting: 50_000,
         }
     }
@@ -56,11 +61,6 @@ pub enum Step {
     Done,
 }
 
-/// Failed calls in a row, with none accepted between, from which on the service counts as down.
-pub(super) const OUTAGE_AFTER: u32 = 3;
-/// Fewest refused calls before patience can end.
-pub(super) const OUTAGE_PROBES: u32 = 10;
-
 /// Decides which call to make when.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -72,6 +72,8 @@ pub struct Scheduler {
     pub(super) delays: RetryDelays,
     pub(super) in_flight: u32,
     pub(super) waiting: usize,
+    /// Rows under way that waited before.
+    pub(super) trying_again: usize,
     pub(super) health: Health,
     /// Calls forbidden before anything was accepted: poison if something is, denial if not.
     pub(super) suspended: Vec<(Flight, Refusal)>,
@@ -79,42 +81,41 @@ pub struct Scheduler {
     pub(super) failures: u64,
     pub(super) settled: u64,
     pub(super) jitter: Jitter,
+    pub(super) timeout: Timeout,
+    /// That of a channel's limit, as configured.
+    pub(super) interval: Duration,
+    /// How many times a limit was found to have lifted: others are then asked anew.
+    pub(super) lifts: u32,
+    max_in_flight: u32,
     staging: bool,
     /// Whether fresh rows go out in full calls only: the list may bring more of their channel.
     holds_rests: bool,
     draining: bool,
 }
 
-/// Whether the service works, as the calls tell.
-#[derive(Debug, Default)]
-pub(super) struct Health {
-    /// Whether any call was ever accepted.
-    pub(super) accepted: bool,
-    /// Failed calls since the last accepted one (throttled ones not counted).
-    pub(super) failed_in_row: u32,
-    /// Refused calls since the last accepted one, throttled ones too.
-    pub(super) refused_in_row: u32,
-    /// When the first of those came back.
-    pub(super) refused_since: Option<Duration>,
-    /// During an outage: when to probe next.
-    pub(super) probe_at: Duration,
-}
-
 impl Scheduler {
     /// A scheduler with nothing to do yet; rows will be staged.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let interval = Duration::from_secs_f64(1.0 / settings.limits.channel_rate);
         Self {
             bearers: Bearers::new(&settings.limits, settings.bearers),
             delays: RetryDelays::new(settings.seed),
-            jitter: Jitter::new(Duration::from_secs_f64(1.0 / settings.limits.channel_rate)),
+            jitter: Jitter::new(interval),
+            timeout: Timeout::new(settings.answer_timeout),
+            interval,
+            lifts: 0,
+            max_in_flight: settings
+                .limits
+                .in_flight(settings.bearers, settings.answer_timeout),
             settings,
             channels: Vec::new(),
             lanes: Vec::new(),
             agenda: Agenda::default(),
             in_flight: 0,
             waiting: 0,
-            health: Health::default(),
+            trying_again: 0,
+            health: Health::new(),
             suspended: Vec::new(),
             stop: None,
             failures: 0,
@@ -206,6 +207,7 @@ impl Scheduler {
     pub fn give_up_calls(&mut self) {
         self.draining = true;
         self.in_flight = 0;
+        self.trying_again = 0;
     }
 
     /// Why the run is stopped, if it is.
@@ -223,7 +225,7 @@ impl Scheduler {
     /// Whether the service counts as down: one call at a time probes whether it is back.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        self.health.failed_in_row >= OUTAGE_AFTER
+        self.health.is_down()
     }
 
     /// Rows that wait for another try.
@@ -256,19 +258,19 @@ impl Scheduler {
             let done = self.in_flight == 0 && !self.staging;
             return if done { Step::Done } else { Step::Wait(None) };
         }
-        if self.in_flight >= self.settings.limits.max_in_flight {
+        if self.in_flight >= self.max_in_flight {
             return Step::Wait(None);
         }
         if self.is_outage() {
             if self.in_flight > 0 {
                 return Step::Wait(None);
             }
-            if self.health.probe_at > now {
-                return Step::Wait(Some(self.health.probe_at));
+            if self.health.probe_at() > now {
+                return Step::Wait(Some(self.health.probe_at()));
             }
         }
         let (bearer, bearer_at) = self.bearers.first();
-        let with_fresh = self.waiting < self.settings.max_waiting;
+        let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting;
         let (channel, due) = if with_fresh {
             (self.agenda.longest(now), self.agenda.next_due())
         } else {
@@ -290,11 +292,13 @@ impl Scheduler {
         now: Duration,
         with_fresh: bool,
     ) -> Order {
+        let fewest = self.fewest_fresh();
+        let full = self.settings.limits.members_per_call;
         let state = &mut self.channels[channel.index()];
-        let (lanes, holds_rests) = (&mut self.lanes, self.holds_rests);
-        let is_due = |lane: &Lane, holds_rests| {
+        let lanes = &mut self.lanes;
+        let is_due = |lane: &Lane, fewest| {
             let due = if with_fresh {
-                lane.due(holds_rests)
+                lane.due(fewest)
             } else {
                 lane.earliest_again()
             };
@@ -305,17 +309,22 @@ impl Scheduler {
             .lanes
             .iter()
             .copied()
-            .filter(|lane| is_due(&lanes[lane.index()], false))
+            .filter(|lane| is_due(&lanes[lane.index()], 1))
             .max_by_key(|lane| {
                 let lane = &lanes[lane.index()];
-                (is_due(lane, holds_rests), lane.calls_left())
+                (is_due(lane, fewest), lane.calls_left(full))
             })
             .unwrap_or(state.lanes[0]);
-        let part = !lanes[lane.index()].parts.is_empty();
-        let (again, fresh) = lanes[lane.index()].take(now, with_fresh);
-        self.waiting -= again.len();
+        let Load {
+            again,
+            fresh,
+            beside,
+        } = lanes[lane.index()].take(now, full, with_fresh);
+        let waited = again.len() + beside.as_ref().map_or(0, Vec::len);
+        self.waiting -= waited;
+        self.trying_again += waited;
         state.called_at = now;
-        state.next = self.jitter.next(now, None);
+        state.next = now + state.interval(self.interval, self.lifts) + self.jitter.guard(None);
         self.bearers.spend(bearer, now);
         self.in_flight += 1;
         self.place(channel);
@@ -325,19 +334,20 @@ impl Scheduler {
             bearer,
             again,
             fresh,
-            part,
+            beside,
+            waited,
+            timeout: self.timeout.next(self.jitter.longest()),
         }
     }
 
     /// The gate does not let this order pass before `until`: it is taken back.
     pub fn postpone(&mut self, order: Order, until: Duration) {
         self.in_flight -= 1;
-        let lane = &mut self.lanes[order.lane.index()];
-        if order.part {
-            self.waiting += order.again.len();
-            lane.parts.push_front(order.again);
+        self.trying_again -= order.waited;
+        if let Some(beside) = order.beside {
+            self.wait_as_part(order.lane, order.again, beside);
         } else {
-            lane.fresh += order.fresh as u64;
+            self.lanes[order.lane.index()].fresh += order.fresh as u64;
             for ticket in order.again {
                 self.wait(order.lane, Duration::ZERO, ticket);
             }
@@ -346,6 +356,22 @@ impl Scheduler {
         state.next = state.next.max(until);
         self.bearers.postpone(order.bearer, until);
         self.place(order.channel);
+    }
+
+    /// Puts a part of a refused call first among what waits.
+    pub(super) fn wait_as_part(&mut self, lane: LaneId, tickets: Vec<Ticket>, beside: Vec<Ticket>) {
+        self.waiting += tickets.len() + beside.len();
+        let part = Part { tickets, beside };
+        self.lanes[lane.index()].parts.push_front(part);
+    }
+
+    /// The fewest fresh rows that are worth a call.
+    fn fewest_fresh(&self) -> u32 {
+        if self.holds_rests {
+            self.settings.limits.members_per_call
+        } else {
+            1
+        }
     }
 
     /// Puts a row among those that wait.
@@ -364,14 +390,17 @@ impl Scheduler {
                 .map(|lane| &self.lanes[lane.index()])
                 .filter(|lane| !lane.closed)
         };
-        let due = lanes().filter_map(|lane| lane.due(self.holds_rests)).min();
+        let fewest = self.fewest_fresh();
+        let due = lanes().filter_map(|lane| lane.due(fewest)).min();
         let work = due.map(|due| Work {
             at: due.max(state.next),
             again_at: lanes()
                 .filter_map(Lane::earliest_again)
                 .min()
                 .map(|due| due.max(state.next)),
-            calls_left: lanes().map(Lane::calls_left).sum(),
+            calls_left: lanes()
+                .map(|lane| lane.calls_left(self.settings.limits.members_per_call))
+                .sum(),
         });
         self.agenda.place(channel, work);
     }

@@ -2,26 +2,20 @@
 
 use std::time::Duration;
 
-use super::scheduler::{OUTAGE_AFTER, OUTAGE_PROBES};
 use super::{
     Answer, Flight, MemberAnswer, MemberVerdict, RefusalVerdict, Ruling, Scheduler, Settlement,
     Stop, Ticket, member_verdict, refusal_verdict,
 };
 use crate::model::{LaneId, Outcome, Refusal, RefusalKind};
 
-/// Members forbidden one by one, on a channel that accepted nothing, after which the bearer is
-/// taken to be denied there.
-const DENIED_AFTER: u32 = 3;
-/// Longest pause between two probes of a service that is down.
-const LONGEST_PROBE: Duration = Duration::from_secs(4);
-
 impl Scheduler {
     /// A call came back, or is given up.
     pub fn settle(&mut self, now: Duration, flight: Flight, answer: Answer) -> Settlement {
         self.in_flight -= 1;
+        self.trying_again -= flight.waited;
         let channel = flight.channel;
         let settlement = match answer {
-            Answer::Members(answers) => self.answered(now, &flight, answers),
+            Answer::Members(answers) => self.answered(now, flight, answers),
             Answer::Refused(refusal) => self.refused(now, flight, refusal),
         };
         let final_rulings = settlement
@@ -55,17 +49,17 @@ impl Scheduler {
     fn answered(
         &mut self,
         now: Duration,
-        flight: &Flight,
+        flight: Flight,
         answers: Vec<MemberAnswer>,
     ) -> Settlement {
-        self.accepted(now, flight);
+        self.health.accept();
+        self.timeout.answered();
+        self.heed_acceptance(now, &flight);
         let mut settlement = Settlement::default();
+        // One draw for all, so that they can share their next call.
+        let share = self.delays.draw();
         for (ticket, answer) in flight.tickets.iter().zip(answers) {
-            let ticket = Ticket {
-                attempts: ticket.attempts + 1,
-                tries: ticket.tries + 1,
-                ..*ticket
-            };
+            let ticket = ticket.charged();
             let ruling = match answer {
                 MemberAnswer::Added => Ruling::last(ticket, Outcome::Added, None),
                 MemberAnswer::Error { code, message } => match member_verdict(&code) {
@@ -75,7 +69,10 @@ impl Scheduler {
                     MemberVerdict::Fail => {
                         Ruling::last(ticket, Outcome::Failed, Some((code, message)))
                     }
-                    MemberVerdict::Retry => self.again(now, flight.lane, ticket, code, message),
+                    MemberVerdict::Retry => {
+                        let due = now + self.delays.part(ticket.tries, share);
+                        self.again(due, flight.lane, ticket, code, message)
+                    }
                 },
                 MemberAnswer::Unclear => {
                     let ticket = Ticket {
@@ -83,39 +80,23 @@ impl Scheduler {
                         ..ticket
                     };
                     let message = "the answer did not say what became of this member".to_owned();
-                    self.again(now, flight.lane, ticket, "NoVerdict".to_owned(), message)
+                    let due = now + self.delays.part(ticket.tries, share);
+                    self.again(due, flight.lane, ticket, "NoVerdict".to_owned(), message)
                 }
             };
             settlement.rulings.push(ruling);
         }
-        self.lift_suspicion(&mut settlement);
+        if let Some(beside) = flight.beside {
+            self.accuse(flight.lane, beside, None, &mut settlement);
+        }
+        self.lift_suspicion(now, &mut settlement);
         settlement
     }
 
-    /// Notes that the service accepted a call.
-    fn accepted(&mut self, now: Duration, flight: &Flight) {
-        self.health.accepted = true;
-        self.health.failed_in_row = 0;
-        self.health.refused_in_row = 0;
-        self.health.refused_since = None;
-        self.bearers.accepted(flight.bearer);
-        let channel = &mut self.channels[flight.channel.index()];
-        channel.accepted = true;
-        channel.level = 0;
-        let round_trip = now.saturating_sub(flight.sent_at);
-        self.jitter.accepted(round_trip);
-        let is_last = channel.called_at == flight.sent_at;
-        if is_last && channel.cooled_at.is_none_or(|began| began < flight.sent_at) {
-            channel.next = channel
-                .next
-                .min(self.jitter.next(flight.sent_at, Some(round_trip)));
-        }
-    }
-
-    /// A member to be tried again, or at the end of its attempts.
+    /// A member to be tried again, from then on, or at the end of its attempts.
     fn again(
         &mut self,
-        now: Duration,
+        due: Duration,
         lane: LaneId,
         ticket: Ticket,
         code: String,
@@ -124,8 +105,7 @@ impl Scheduler {
         if self.lanes[lane.index()].closed || ticket.tries >= self.settings.limits.max_attempts {
             return Ruling::last(ticket, at_end(&ticket), Some((code, message)));
         }
-        let delay = self.delays.after(ticket.tries);
-        self.wait(lane, now + delay, ticket);
+        self.wait(lane, due, ticket);
         Ruling {
             ticket,
             outcome: None,
@@ -136,230 +116,83 @@ impl Scheduler {
     }
 
     fn refused(&mut self, now: Duration, flight: Flight, refusal: Refusal) -> Settlement {
+        if refusal.kind == RefusalKind::Lost {
+            self.timeout.lost();
+        }
         match refusal_verdict(refusal.kind) {
             RefusalVerdict::StopRun => {
                 self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
-                self.give_back(now, &flight, &refusal)
+                self.give_back(now, flight, &refusal)
             }
             RefusalVerdict::CoolDown => {
-                self.refused_in_row(now, &refusal);
-                self.cool_down(now, &flight);
-                self.give_back(now, &flight, &refusal)
+                self.lose_patience(now, &refusal);
+                self.heed_throttling(now, &flight);
+                self.give_back(now, flight, &refusal)
             }
-            RefusalVerdict::Retry => self.failed_call(now, &flight, &refusal),
-            RefusalVerdict::EndChannel => self.end_channel(&flight, &refusal),
+            RefusalVerdict::Retry => self.failed_call(now, flight, &refusal),
+            RefusalVerdict::EndChannel => self.end_channel(flight, &refusal),
             RefusalVerdict::Split
                 if refusal.kind == RefusalKind::Forbidden && !self.health.accepted =>
             {
-                let settlement = self.give_back_nothing(&flight, &refusal);
+                let settlement = Settlement::pending(&flight, &refusal);
                 self.suspended.push((flight, refusal));
                 settlement
             }
-            RefusalVerdict::Split => self.split(&flight, &refusal),
+            RefusalVerdict::Split => self.split(now, flight, &refusal),
         }
     }
 
     /// Counts a refusal, and ends the run's patience when nothing was accepted for too long.
-    fn refused_in_row(&mut self, now: Duration, refusal: &Refusal) {
-        self.health.refused_in_row += 1;
-        let since = *self.health.refused_since.get_or_insert(now);
-        let patience_ended = now.saturating_sub(since) >= self.settings.patience;
-        if patience_ended && self.health.refused_in_row >= OUTAGE_PROBES {
+    fn lose_patience(&mut self, now: Duration, refusal: &Refusal) {
+        if self.health.refuse(now, self.settings.patience) {
             self.stop.get_or_insert(Stop::Outage(refusal.clone()));
         }
     }
 
-    /// One step of cool-down per episode: refusals of calls sent before it began belong to it.
-    fn cool_down(&mut self, now: Duration, flight: &Flight) {
-        let channel = &mut self.channels[flight.channel.index()];
-        if channel
-            .cooled_at
-            .is_none_or(|began| flight.sent_at >= began)
-        {
-            if channel.level == 0 {
-                self.jitter.refused();
-            }
-            channel.level += 1;
-            channel.cooled_at = Some(now);
-            channel.next = channel.next.max(now + self.delays.after(channel.level));
-        }
-        self.bearers.throttled(
-            flight.bearer,
-            flight.channel,
-            flight.sent_at,
-            now,
-            &mut self.delays,
-        );
-    }
-
     /// Rows of a call that was not carried out: again as soon as the channel is due, at no cost.
-    fn give_back(&mut self, now: Duration, flight: &Flight, refusal: &Refusal) -> Settlement {
-        let closed = self.lanes[flight.lane.index()].closed;
-        if !closed {
-            for ticket in &flight.tickets {
-                self.wait(flight.lane, now, *ticket);
-            }
-        }
-        let mut settlement = self.give_back_nothing(flight, refusal);
-        if closed {
-            for ruling in &mut settlement.rulings {
-                ruling.outcome = Some(at_end(&ruling.ticket));
+    fn give_back(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+        let mut settlement = Settlement::pending(&flight, refusal);
+        if self.lanes[flight.lane.index()].closed {
+            settlement.end();
+            self.release(now, flight.lane, flight.beside, refusal, &mut settlement);
+        } else if let Some(beside) = flight.beside {
+            self.wait_as_part(flight.lane, flight.tickets, beside);
+        } else {
+            for ticket in flight.tickets {
+                self.wait(flight.lane, now, ticket);
             }
         }
         settlement
-    }
-
-    /// Rulings for rows that keep their place elsewhere.
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as one of the ways to treat a refusal"
-    )]
-    fn give_back_nothing(&self, flight: &Flight, refusal: &Refusal) -> Settlement {
-        let ruling = |ticket: &Ticket| Ruling::pending(*ticket, false, refusal);
-        Settlement {
-            rulings: flight.tickets.iter().map(ruling).collect(),
-            ..Settlement::default()
-        }
     }
 
     /// The service failed, or its answer was lost.
-    fn failed_call(&mut self, now: Duration, flight: &Flight, refusal: &Refusal) -> Settlement {
-        self.refused_in_row(now, refusal);
-        self.health.failed_in_row += 1;
-        let outage = self.health.failed_in_row >= OUTAGE_AFTER;
-        if outage {
-            let pause = self
-                .delays
-                .after(self.health.failed_in_row - OUTAGE_AFTER + 1);
-            self.health.probe_at = now + pause.min(LONGEST_PROBE);
-        }
+    fn failed_call(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+        self.lose_patience(now, refusal);
+        self.health.fail(now, &mut self.delays);
+        let is_down = self.health.is_down();
+        let share = self.delays.draw();
         let mut settlement = Settlement::default();
         for ticket in &flight.tickets {
-            let in_doubt = ticket.in_doubt || refusal.kind.leaves_doubt();
+            let charged = ticket.charged();
+            let ticket = Ticket {
+                // What all calls meet is no member's fault: an outage uses up nobody's attempts.
+                tries: if is_down { ticket.tries } else { charged.tries },
+                in_doubt: ticket.in_doubt || refusal.kind.leaves_doubt(),
+                ..charged
+            };
+            let due = now + self.delays.part(ticket.tries, share);
             let (code, message) = (refusal.code.clone(), refusal.message.clone());
-            // What all calls meet is no member's fault: an outage uses up nobody's attempts.
-            let tries = if outage {
-                ticket.tries
-            } else {
-                ticket.tries + 1
-            };
-            let ticket = Ticket {
-                attempts: ticket.attempts + 1,
-                tries,
-                in_doubt,
-                ..*ticket
-            };
             settlement
                 .rulings
-                .push(self.again(now, flight.lane, ticket, code, message));
+                .push(self.again(due, flight.lane, ticket, code, message));
         }
+        self.release(now, flight.lane, flight.beside, refusal, &mut settlement);
         settlement
-    }
-
-    /// A call refused perhaps for one member's sake: halved until the culprit stands alone.
-    fn split(&mut self, flight: &Flight, refusal: &Refusal) -> Settlement {
-        let lane = &mut self.lanes[flight.lane.index()];
-        if let [ticket] = flight.tickets.as_slice() {
-            let ticket = Ticket {
-                attempts: ticket.attempts + 1,
-                tries: ticket.tries + 1,
-                ..*ticket
-            };
-            let said = Some((refusal.code.clone(), refusal.message.clone()));
-            let mut settlement = Settlement {
-                rulings: vec![Ruling::last(ticket, Outcome::Failed, said)],
-                ..Settlement::default()
-            };
-            if self.culprit_ends_channel(flight, refusal.kind) {
-                let rest = self.end_channel(
-                    &Flight {
-                        tickets: Vec::new(),
-                        ..flight.clone()
-                    },
-                    refusal,
-                );
-                settlement = Settlement {
-                    rulings: settlement.rulings,
-                    ..rest
-                };
-            }
-            return settlement;
-        }
-        if lane.closed {
-            let mut settlement = self.give_back_nothing(flight, refusal);
-            settlement
-                .rulings
-                .iter_mut()
-                .for_each(|ruling| ruling.outcome = Some(at_end(&ruling.ticket)));
-            return settlement;
-        }
-        let (first, second) = flight.tickets.split_at(flight.tickets.len() / 2);
-        lane.parts.push_front(second.to_vec());
-        lane.parts.push_front(first.to_vec());
-        self.waiting += flight.tickets.len();
-        self.give_back_nothing(flight, refusal)
-    }
-
-    /// Whether one member refused alone tells of the whole channel: it is full to its last place,
-    /// or the bearer may not add to it.
-    fn culprit_ends_channel(&mut self, flight: &Flight, kind: RefusalKind) -> bool {
-        let channel = &mut self.channels[flight.channel.index()];
-        match kind {
-            RefusalKind::LimitExceeded => true,
-            RefusalKind::Forbidden if !channel.accepted => {
-                channel.forbidden_alone += 1;
-                channel.forbidden_alone >= DENIED_AFTER
-            }
-            _ => false,
-        }
-    }
-
-    /// The channel cannot be had: nothing more is sent to it.
-    fn end_channel(&mut self, flight: &Flight, refusal: &Refusal) -> Settlement {
-        let said = || Some((refusal.code.clone(), refusal.message.clone()));
-        let mut settlement = Settlement::default();
-        for ticket in &flight.tickets {
-            let ticket = Ticket {
-                attempts: ticket.attempts + 1,
-                tries: ticket.tries + 1,
-                ..*ticket
-            };
-            settlement
-                .rulings
-                .push(Ruling::last(ticket, Outcome::Failed, said()));
-        }
-        for lane in self.channels[flight.channel.index()].lanes.clone() {
-            let state = &mut self.lanes[lane.index()];
-            if !state.closed {
-                settlement.unsent += state.fresh;
-                let rest = state.close();
-                self.waiting -= rest.len();
-                let abandoned = |ticket| uncharged(Ruling::last(ticket, at_end(&ticket), said()));
-                settlement.others.extend(rest.into_iter().map(abandoned));
-                settlement.closed.push((lane, refusal.clone()));
-            }
-        }
-        settlement
-    }
-
-    /// Something was accepted: what was forbidden before was forbidden for a member's sake.
-    fn lift_suspicion(&mut self, settlement: &mut Settlement) {
-        for (flight, refusal) in std::mem::take(&mut self.suspended) {
-            let found = self.split(&flight, &refusal);
-            let settled = found
-                .rulings
-                .into_iter()
-                .filter(|ruling| ruling.outcome.is_some());
-            settlement.others.extend(settled.chain(found.others));
-            settlement.closed.extend(found.closed);
-            settlement.unsent += found.unsent;
-            self.place(flight.channel);
-        }
     }
 }
 
 /// The outcome of a row that is not tried again, of which the service said nothing definite.
-fn at_end(ticket: &Ticket) -> Outcome {
+pub(super) fn at_end(ticket: &Ticket) -> Outcome {
     if ticket.in_doubt {
         Outcome::Unconfirmed
     } else {
@@ -367,15 +200,37 @@ fn at_end(ticket: &Ticket) -> Outcome {
     }
 }
 
-fn uncharged(ruling: Ruling) -> Ruling {
-    Ruling {
-        charged: false,
-        ..ruling
+impl Ticket {
+    /// After one attempt more.
+    pub(super) fn charged(self) -> Self {
+        Self {
+            attempts: self.attempts + 1,
+            tries: self.tries + 1,
+            ..self
+        }
+    }
+}
+
+impl Settlement {
+    /// A call whose rows keep their place elsewhere.
+    pub(super) fn pending(flight: &Flight, refusal: &Refusal) -> Self {
+        let ruling = |ticket: &Ticket| Ruling::pending(*ticket, refusal);
+        Self {
+            rulings: flight.tickets.iter().map(ruling).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The call's rows are not tried again: their channel has ended.
+    pub(super) fn end(&mut self) {
+        for ruling in &mut self.rulings {
+            ruling.outcome = Some(at_end(&ruling.ticket));
+        }
     }
 }
 
 impl Ruling {
-    fn last(ticket: Ticket, outcome: Outcome, said: Option<(String, String)>) -> Self {
+    pub(super) fn last(ticket: Ticket, outcome: Outcome, said: Option<(String, String)>) -> Self {
         let (code, message) = said.unzip();
         Self {
             ticket,
@@ -386,14 +241,32 @@ impl Ruling {
         }
     }
 
-    fn pending(ticket: Ticket, charged: bool, refusal: &Refusal) -> Self {
-        let (code, message) = (Some(refusal.code.clone()), Some(refusal.message.clone()));
+    fn pending(ticket: Ticket, refusal: &Refusal) -> Self {
         Self {
             ticket,
             outcome: None,
-            charged,
-            code,
-            message,
+            charged: false,
+            code: Some(refusal.code.clone()),
+            message: Some(refusal.message.clone()),
+        }
+    }
+
+    /// A row held back when its channel ended.
+    pub(super) fn ended(ticket: Ticket) -> Self {
+        Self {
+            ticket,
+            outcome: Some(at_end(&ticket)),
+            charged: false,
+            code: None,
+            message: None,
+        }
+    }
+
+    /// A row that was never sent again because its channel has ended.
+    pub(super) fn abandoned(ticket: Ticket, refusal: &Refusal) -> Self {
+        Self {
+            outcome: Some(at_end(&ticket)),
+            ..Self::pending(ticket, refusal)
         }
     }
 }

@@ -161,14 +161,23 @@ fn limits() -> impl Strategy<Value = Limits> {
         prop_oneof![Just(1.0), 0.2..3.0_f64],
         prop_oneof![Just(10.0), 0.5..20.0_f64],
         proptest::option::of(0.5..30.0_f64),
-        1..20_u32,
+        prop_oneof![3 => Just(100_u32), 1 => 1..100_u32],
+        proptest::option::of(1..20_u32),
         1..6_u32,
     )
         .prop_map(
-            |(channel_rate, bearer_rate, max_rate, max_in_flight, max_attempts)| Limits {
+            |(
                 channel_rate,
                 bearer_rate,
                 max_rate,
+                members_per_call,
+                max_in_flight,
+                max_attempts,
+            )| Limits {
+                channel_rate,
+                bearer_rate,
+                max_rate,
+                members_per_call,
                 max_in_flight,
                 max_attempts,
             },

@@ -1,7 +1,7 @@
 //! Limits, outages and thresholds: what many answers together mean.
 
 use super::*;
-use crate::schedule::scheduler::{OUTAGE_AFTER, OUTAGE_PROBES};
+use crate::schedule::health::{OUTAGE_AFTER, OUTAGE_PROBES};
 
 #[test]
 fn a_throttled_call_costs_its_members_nothing_and_comes_again_whole() {
@@ -24,10 +24,13 @@ fn a_throttled_call_costs_its_members_nothing_and_comes_again_whole() {
 #[test]
 fn ten_calls_throttled_together_are_one_cool_down() {
     let mut desk = Desk::new(&[10_000], |settings| settings.limits.channel_rate = 1e6);
+    let first = desk.at_once();
+    desk.accept(first);
+    desk.now += Duration::from_micros(1);
     let mut flights = Vec::new();
     for _ in 0..10 {
         flights.push(desk.at_once());
-        desk.now += Duration::from_millis(1);
+        desk.now += Duration::from_nanos(10);
     }
     for flight in flights {
         desk.refuse(flight, RefusalKind::Throttled);
@@ -41,14 +44,73 @@ fn ten_calls_throttled_together_are_one_cool_down() {
     assert_eq!(desk.scheduler.channels[0].level, 0);
 }
 
+/// Three channels, the first two of which were just called, by a bearer of ten calls a second.
+fn called_lately() -> (Desk, Flight, Flight) {
+    let mut desk = Desk::new(&[500, 500, 100], |settings| {
+        settings.limits.bearer_rate = 10.0;
+    });
+    for _ in 0..2 {
+        let flight = desk.next_call();
+        desk.accept(flight);
+    }
+    let third = desk.next_call();
+    assert_eq!(third.channel, ChannelId(2));
+    desk.accept(third);
+    let (first, second) = (desk.next_call(), desk.next_call());
+    (desk, first, second)
+}
+
+/// How long the bearer waits from now to his next call.
+fn pause(desk: &Desk) -> Duration {
+    desk.scheduler.bearers.first().1.saturating_sub(desk.now)
+}
+
+const TENTH: Duration = Duration::from_millis(100);
+
 #[test]
-fn two_channels_throttled_in_a_row_cool_their_bearer_down() {
-    let mut desk = Desk::usual(&[500, 500, 500]);
-    let (first, second) = (desk.at_once(), desk.at_once());
+fn a_channel_throttled_alone_is_to_blame_and_the_bearer_goes_on() {
+    let (mut desk, first, second) = called_lately();
+    desk.accept(second);
     desk.refuse(first, RefusalKind::Throttled);
-    assert!(desk.scheduler.bearers.first().1 <= desk.now + Duration::from_micros(2));
+    assert_eq!(desk.scheduler.channels[0].level, 1);
+    assert!(pause(&desk) <= TENTH);
+}
+
+#[test]
+fn a_bearer_throttled_on_two_channels_in_a_row_slows_down_once() {
+    let (mut desk, first, second) = called_lately();
+    desk.refuse(first, RefusalKind::Throttled);
+    assert!(pause(&desk) <= TENTH);
     desk.refuse(second, RefusalKind::Throttled);
-    assert!(desk.scheduler.bearers.first().1 > desk.now + Duration::from_micros(2));
+    assert_eq!(desk.scheduler.channels[1].level, 0);
+    assert!(pause(&desk) > TENTH);
+}
+
+#[test]
+fn a_channel_not_called_before_cannot_be_over_its_limit() {
+    let mut desk = Desk::new(&[100, 100], |settings| settings.limits.bearer_rate = 10.0);
+    let flight = desk.next_call();
+    let channel = flight.channel;
+    desk.refuse(flight, RefusalKind::Throttled);
+    assert!(pause(&desk) > TENTH, "the bearer is to blame");
+    assert_eq!(desk.scheduler.channels[channel.index()].level, 0);
+}
+
+#[test]
+fn a_channel_throttled_again_and_again_while_others_are_not_is_to_blame() {
+    let mut desk = Desk::new(&[10_000; 2], |settings| settings.limits.bearer_rate = 10.0);
+    let mut refused = 0;
+    while desk.scheduler.channels[0].level < 3 {
+        let flight = desk.next_call();
+        if flight.channel == ChannelId(0) {
+            desk.refuse(flight, RefusalKind::Throttled);
+            refused += 1;
+        } else {
+            desk.accept(flight);
+        }
+        assert!(refused < 10);
+    }
+    assert_eq!(refused, 5);
 }
 
 #[test]

@@ -58,6 +58,8 @@ impl Desk {
             bearer: order.bearer,
             sent_at: self.now,
             tickets,
+            beside: order.beside,
+            waited: order.waited,
         })
     }
 

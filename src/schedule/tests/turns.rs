@@ -87,9 +87,10 @@ fn an_order_the_gate_refuses_comes_again_as_it_was() {
     let Step::Call(order) = desk.scheduler.next(desk.now) else {
         panic!("no call")
     };
+    assert_eq!((order.again.len(), desk.scheduler.waiting()), (50, 0));
     desk.scheduler.postpone(order.clone(), SECOND * 4);
+    assert_eq!(desk.scheduler.waiting(), 100);
     assert_eq!(desk.scheduler.next(SECOND * 4), Step::Call(order));
-    assert_eq!(desk.scheduler.waiting(), 50);
 }
 
 #[test]

@@ -115,7 +115,7 @@ async fn retries_ride_in_the_next_full_call() {
 async fn limits_are_kept_over_all_calls_together() {
     let limits = Limits {
         max_rate: Some(4.0),
-        max_in_flight: 3,
+        max_in_flight: Some(3),
         ..Limits::of_region("us-east-1")
     };
     let mut run = Rehearsal::in_world(list(many_channels(30, 200)), slow_calls(900))

@@ -1,0 +1,148 @@
+//! Whether the service works, as the calls tell.
+//!
+//! A service in trouble is not to be pressed: retries are paid for out of a budget that accepted
+//! calls fill. While it lasts, failed calls are sent again like any other; when it is spent, or
+//! several calls in a row have failed, the service counts as down, and one call at a time probes
+//! whether it is back.
+
+use std::time::Duration;
+
+use super::RetryDelays;
+
+/// Failed calls in a row, with none accepted between, from which on the service counts as down.
+pub(super) const OUTAGE_AFTER: u32 = 3;
+/// Fewest refused calls before patience can end.
+pub(super) const OUTAGE_PROBES: u32 = 10;
+/// Longest pause between two probes of a service that is down: it is found to be back so soon.
+const LONGEST_PROBE: Duration = Duration::from_secs(3);
+/// Failed calls that are sent again whatever the others come to.
+const BUDGET: f64 = 10.0;
+/// What an accepted call adds to the budget: one call in six may fail for good without its being
+/// spent.
+const EARNED: f64 = 0.2;
+
+/// Whether the service works, as the calls tell.
+#[derive(Debug)]
+pub(super) struct Health {
+    /// Whether any call was ever accepted.
+    pub(super) accepted: bool,
+    /// Failed calls since the last accepted one (throttled ones not counted).
+    failed_in_row: u32,
+    /// Failed calls that may be sent again.
+    budget: f64,
+    /// Failed probes in a row, while the service counts as down.
+    probes: u32,
+    /// Whether it counts as down.
+    down: bool,
+    /// Refused calls since the last accepted one, throttled ones too.
+    refused_in_row: u32,
+    /// When the first of those came back.
+    refused_since: Option<Duration>,
+    /// While it counts as down: when to probe next.
+    probe_at: Duration,
+}
+
+impl Health {
+    pub(super) fn new() -> Self {
+        Self {
+            accepted: false,
+            failed_in_row: 0,
+            budget: BUDGET,
+            probes: 0,
+            down: false,
+            refused_in_row: 0,
+            refused_since: None,
+            probe_at: Duration::ZERO,
+        }
+    }
+
+    /// Whether the service counts as down.
+    pub(super) fn is_down(&self) -> bool {
+        self.down
+    }
+
+    /// While it counts as down: when to probe next.
+    pub(super) fn probe_at(&self) -> Duration {
+        self.probe_at
+    }
+
+    /// A call was accepted.
+    pub(super) fn accept(&mut self) {
+        self.accepted = true;
+        self.failed_in_row = 0;
+        self.refused_in_row = 0;
+        self.refused_since = None;
+        self.probes = 0;
+        self.down = false;
+        self.budget = (self.budget + EARNED).min(BUDGET);
+    }
+
+    /// A call failed, or its answer was lost.
+    pub(super) fn fail(&mut self, now: Duration, delays: &mut RetryDelays) {
+        self.failed_in_row += 1;
+        self.budget = (self.budget - 1.0).max(0.0);
+        self.down = self.down || self.budget < 1.0 || self.failed_in_row >= OUTAGE_AFTER;
+        if self.down {
+            self.probes += 1;
+            self.probe_at = now + delays.after(self.probes).min(LONGEST_PROBE);
+        }
+    }
+
+    /// Counts a refusal of any kind. True if nothing was accepted for as long as patience lasts.
+    pub(super) fn refuse(&mut self, now: Duration, patience: Duration) -> bool {
+        self.refused_in_row += 1;
+        let since = *self.refused_since.get_or_insert(now);
+        self.refused_in_row >= OUTAGE_PROBES && now.saturating_sub(since) >= patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_few_failures_among_many_calls_are_no_outage() {
+        let (mut health, mut delays) = (Health::new(), RetryDelays::new(1));
+        for call in 0..10_000 {
+            if call % 7 == 0 {
+                health.fail(SECOND * call, &mut delays);
+            } else {
+                health.accept();
+            }
+            assert!(!health.is_down(), "call {call}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_fails_half_of_the_calls_spends_the_budget() {
+        let (mut health, mut delays) = (Health::new(), RetryDelays::new(1));
+        let mut downs = 0;
+        for call in 0..100 {
+            if call % 2 == 0 {
+                health.fail(SECOND * call, &mut delays);
+            } else {
+                health.accept();
+            }
+            downs += u32::from(health.is_down());
+        }
+        assert!(downs > 30, "{downs}");
+    }
+
+    #[test]
+    fn probes_are_never_far_apart_and_one_accepted_call_ends_the_outage() {
+        let (mut health, mut delays) = (Health::new(), RetryDelays::new(1));
+        for call in 0..OUTAGE_AFTER {
+            assert!(!health.is_down());
+            health.fail(SECOND * call, &mut delays);
+        }
+        for call in 3..200 {
+            assert!(health.is_down());
+            assert!(health.probe_at() <= SECOND * (call - 1) + LONGEST_PROBE);
+            health.fail(SECOND * call, &mut delays);
+        }
+        health.accept();
+        assert!(!health.is_down());
+    }
+}

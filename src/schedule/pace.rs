@@ -1,0 +1,239 @@
+//! The pace that a limit allows: a call each interval, and the interval found by what is refused.
+//!
+//! It begins as configured. Refusals stretch it, once per episode; accepted calls shrink it again:
+//! fast while it is far from where it was refused, slowly near there, and faster and faster once
+//! that is long past, so that a limit that lifts is found. Every figure is in calls, not seconds,
+//! so that slow limits and fast ones are treated alike.
+
+use std::time::Duration;
+
+/// A first refusal stretches the interval by this share: little, as the place is nearly right.
+const STEP: f64 = 0.05;
+/// Refused again so soon, the step was too short: the next is twice as long.
+const SOON: u32 = 6;
+/// The longest step.
+const LONGEST_STEP: f64 = 0.4;
+/// Longest interval, in configured ones.
+const MOST: f64 = 64.0;
+/// Within this share of the place where it was refused, the interval shrinks slowly.
+const NEAR: f64 = 0.04;
+/// Share of the way back there that each accepted call takes, after a step that was too long.
+const RETURN: f64 = 0.15;
+/// What each accepted call takes off near there. With [`STEP`], one call in about fifty is refused.
+const CREEP: f64 = 0.001;
+/// Accepted calls in a row after which the limit may have lifted: from then on the creep doubles
+/// with every [`DOUBLING`] more of them, up to [`FASTEST`].
+const LONG: u32 = 48;
+const DOUBLING: f64 = 16.0;
+const FASTEST: f64 = 0.03;
+/// So far below the place where it was refused, the limit has lifted.
+const LIFTED: f64 = 0.85;
+
+/// One pace: evenly spaced calls, which pass any bucket of the same rate whatever its burst, which
+/// is undocumented.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// As configured.
+    interval: Duration,
+    /// When the next call is due.
+    next: Duration,
+    /// How many times the configured interval lies between two calls; at least 1.
+    stretch: f64,
+    /// The stretch at which it was refused last.
+    refused_at: f64,
+    step: f64,
+    /// Accepted calls since it was stretched.
+    quiet: u32,
+    /// When it was stretched last: refusals of calls sent before belong to the same episode.
+    stretched: Option<Duration>,
+}
+
+impl Pace {
+    pub(super) fn new(rate: f64) -> Self {
+        Self {
+            interval: Duration::from_secs_f64(1.0 / rate),
+            next: Duration::ZERO,
+            stretch: 1.0,
+            refused_at: 1.0,
+            step: STEP,
+            quiet: 0,
+            stretched: None,
+        }
+    }
+
+    /// When the next call is due.
+    pub(super) fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// A call is made. A late one is made up for by at most one interval; not while the limit is
+    /// known to be tight.
+    pub(super) fn spend(&mut self, now: Duration) {
+        self.next = if self.stretch > 1.0 {
+            now + self.interval.mul_f64(self.stretch)
+        } else {
+            self.next.max(now.saturating_sub(self.interval)) + self.interval
+        };
+    }
+
+    /// Not before then.
+    pub(super) fn postpone(&mut self, until: Duration) {
+        self.next = self.next.max(until);
+    }
+
+    /// A call sent then was refused for coming too early.
+    pub(super) fn refused(&mut self, sent_at: Duration, now: Duration) {
+        if self.stretched.is_some_and(|began| sent_at < began) {
+            return;
+        }
+        let again = self.stretched.is_some() && self.quiet < SOON;
+        self.step = if again {
+            (self.step * 2.0).min(LONGEST_STEP)
+        } else {
+            STEP
+        };
+        self.refused_at = self.stretch;
+        self.stretch = (self.stretch * (1.0 + self.step)).min(MOST);
+        self.quiet = 0;
+        self.stretched = Some(now);
+        self.postpone(now + self.interval.mul_f64(self.stretch));
+    }
+
+    /// A call sent then was accepted. True if by this one the limit is found to have lifted.
+    pub(super) fn accepted(&mut self, sent_at: Duration) -> bool {
+        if self.stretch <= 1.0 || self.stretched.is_some_and(|began| sent_at < began) {
+            return false;
+        }
+        self.quiet += 1;
+        let near = self.refused_at * (1.0 + NEAR);
+        let before = self.stretch;
+        if self.quiet >= SOON {
+            self.stretch -= (self.stretch - near).max(0.0) * RETURN;
+        }
+        let long = f64::from(self.quiet.saturating_sub(LONG)) / DOUBLING;
+        self.stretch *= 1.0 - (CREEP * long.exp2()).min(FASTEST);
+        self.stretch = self.stretch.max(1.0);
+        let lifted = self.refused_at * LIFTED;
+        self.stretch <= lifted && lifted < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A limit of so many milliseconds between calls, with a bucket of so many calls.
+    struct Limit {
+        interval: Duration,
+        burst: u32,
+        full_at: Duration,
+    }
+
+    impl Limit {
+        fn takes(&mut self, now: Duration) -> bool {
+            let lead = self.interval * (self.burst - 1);
+            let takes = now + lead >= self.full_at;
+            if takes {
+                self.full_at = self.full_at.max(now) + self.interval;
+            }
+            takes
+        }
+    }
+
+    /// Plays calls at the pace, each answered at once; gives the time taken and how many of them
+    /// were refused.
+    fn play(pace: &mut Pace, limit: &mut Limit, begin: Duration, calls: u32) -> (Duration, u32) {
+        let (mut now, mut refused) = (begin, 0);
+        for _ in 0..calls {
+            now = now.max(pace.next());
+            pace.spend(now);
+            if limit.takes(now) {
+                pace.accepted(now);
+            } else {
+                refused += 1;
+                pace.refused(now, now);
+            }
+            now += MS / 10;
+        }
+        (now.saturating_sub(begin), refused)
+    }
+
+    #[test]
+    fn calls_are_even_and_one_late_call_is_made_up_for() {
+        let mut pace = Pace::new(10.0);
+        pace.spend(MS * 5);
+        assert_eq!(pace.next(), MS * 100);
+        pace.spend(MS * 950);
+        assert_eq!(pace.next(), MS * 950);
+        pace.spend(MS * 950);
+        assert_eq!(pace.next(), MS * 1_050);
+    }
+
+    #[test]
+    fn a_lower_limit_is_found_and_kept_with_few_refusals() {
+        for (interval, burst) in [(200, 5), (200, 1), (300, 3), (1_000, 1)] {
+            let mut pace = Pace::new(10.0);
+            let mut limit = Limit {
+                interval: MS * interval,
+                burst,
+                full_at: Duration::ZERO,
+            };
+            let (took, refused) = play(&mut pace, &mut limit, Duration::ZERO, 2_000);
+            let least = MS * interval * (2_000 - refused);
+            let ratio = took.as_secs_f64() / least.as_secs_f64();
+            assert!(ratio < 1.06, "{ratio} at {interval} ms, burst {burst}");
+            assert!(refused <= 60, "{refused} at {interval} ms, burst {burst}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_lifts_is_found() {
+        let mut pace = Pace::new(10.0);
+        let mut limit = Limit {
+            interval: MS * 200,
+            burst: 5,
+            full_at: Duration::ZERO,
+        };
+        let (took, _) = play(&mut pace, &mut limit, Duration::ZERO, 500);
+        limit.interval = MS * 100;
+        let mut lifted = false;
+        let mut calls = 0;
+        while !lifted {
+            let now = took.max(pace.next());
+            pace.spend(now);
+            lifted = pace.accepted(now);
+            calls += 1;
+            assert!(calls < 120, "never found");
+        }
+        let begin = pace.next();
+        let (_, refused) = play(&mut pace, &mut limit, begin, 200);
+        assert!(pace.stretch <= 1.0 && refused == 0, "{pace:?}");
+    }
+
+    #[test]
+    fn refusals_of_calls_sent_before_belong_to_the_episode() {
+        let mut pace = Pace::new(10.0);
+        for sent in 0..10 {
+            pace.refused(MS * sent, MS * 150);
+        }
+        assert!((pace.stretch - 1.0 - STEP).abs() < 1e-9, "{pace:?}");
+        assert!(!pace.accepted(MS * 20), "sent before, it tells nothing");
+        pace.refused(MS * 300, MS * 450);
+        assert!(pace.stretch > (1.0 + STEP) * (1.0 + STEP), "{pace:?}");
+    }
+
+    #[test]
+    fn however_often_it_is_refused_it_stays_within_bounds() {
+        let mut pace = Pace::new(10.0);
+        for call in 0..1_000 {
+            pace.refused(MS * 1_000 * call, MS * 1_000 * call);
+        }
+        assert!(pace.stretch <= MOST);
+        for call in 1_000..3_000 {
+            pace.accepted(MS * 1_000 * call);
+        }
+        assert!(pace.stretch <= 1.0, "{pace:?}");
+    }
+}
