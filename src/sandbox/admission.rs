@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::allowance::Rate;
 use super::exception::Exception;
 use super::operation::Operation;
+use super::quotas::Quotas;
 use super::table::Place;
 use super::world::{Address, World, begins_with_any, last_segment};
 use crate::model::{ChannelArn, quota};
@@ -21,15 +22,19 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// The rates as documented: see [`quota`].
-    pub(super) fn documented() -> Self {
+    /// These quotas, and the others as documented: see [`quota`].
+    pub(super) fn new(quotas: &Quotas) -> Self {
+        let bearer = |documented| {
+            let rate = quotas.bearer_rate.unwrap_or(documented);
+            Rate::new(rate, quotas.bearer_burst)
+        };
         Self {
-            batch: Rate::per_second(quota::CHANNEL_RATE),
+            batch: Rate::new(quotas.channel_rate, Some(quotas.channel_burst)),
             single: Rate::per_second(quota::SINGLE_RATE),
             list: Rate::per_second(quota::LIST_RATE),
             describe: Rate::per_second(quota::DESCRIBE_RATE),
-            bearer: Rate::per_second(quota::BEARER_RATE),
-            bearer_eu: Rate::per_second(quota::BEARER_RATE_EU),
+            bearer: bearer(quota::BEARER_RATE),
+            bearer_eu: bearer(quota::BEARER_RATE_EU),
         }
     }
 }
@@ -84,24 +89,25 @@ impl World {
         now: Duration,
     ) -> Result<(), Exception> {
         let rates = &self.rates;
+        let felt = self.settings.quotas.felt(now);
         let bearer_rate = if at.bearer.region() == "eu-central-1" {
             rates.bearer_eu
         } else {
             rates.bearer
         };
         let bearer = self.bearers.place(at.bearer.as_str());
-        if !self.bearers[bearer].has_room(bearer_rate, now) {
+        if !self.bearers[bearer].has_room(bearer_rate, felt) {
             return Err(Exception::throttled("the bearer's rate is exceeded"));
         }
         if exists {
             let channel = self.channels.place(at.channel.as_str());
             let channel = &mut self.channels[channel];
-            let (allowance, rate) = match operation {
-                Operation::BatchCreate => (&mut channel.batch, rates.batch),
-                Operation::Create | Operation::Delete => (&mut channel.single, rates.single),
-                Operation::List => (&mut channel.list, rates.list),
+            let (allowance, rate, now) = match operation {
+                Operation::BatchCreate => (&mut channel.batch, rates.batch, felt),
+                Operation::Create | Operation::Delete => (&mut channel.single, rates.single, now),
+                Operation::List => (&mut channel.list, rates.list, now),
                 Operation::Describe | Operation::DescribeChannel => {
-                    (&mut channel.describe, rates.describe)
+                    (&mut channel.describe, rates.describe, now)
                 }
             };
             if !allowance.has_room(rate, now) {
@@ -109,7 +115,7 @@ impl World {
             }
             allowance.take(rate, now);
         }
-        self.bearers[bearer].take(bearer_rate, now);
+        self.bearers[bearer].take(bearer_rate, felt);
         Ok(())
     }
 

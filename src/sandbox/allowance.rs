@@ -12,6 +12,9 @@ pub(super) struct Allowance {
     full_at: Duration,
 }
 
+/// Fewest calls a second of any rate.
+const LOWEST: f64 = 0.001;
+
 /// A rate and how much of it may come at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rate {
@@ -24,10 +27,18 @@ pub(super) struct Rate {
 impl Rate {
     /// So many calls a second, all of a second's worth of which may come at once.
     pub(super) fn per_second(rate: f64) -> Self {
-        let interval = Duration::from_secs_f64(1.0 / rate);
+        Self::new(rate, None)
+    }
+
+    /// So many calls a second, and so many at once; if not said, a second's worth.
+    pub(super) fn new(rate: f64, burst: Option<u32>) -> Self {
+        let interval = Duration::from_secs_f64(1.0 / rate.max(LOWEST));
         Self {
             interval,
-            lead: Duration::from_secs(1).saturating_sub(interval),
+            lead: match burst {
+                Some(calls) => interval * calls.saturating_sub(1),
+                None => Duration::from_secs(1).saturating_sub(interval),
+            },
         }
     }
 }
@@ -49,7 +60,10 @@ mod tests {
     use super::*;
 
     fn allowed(rate: f64, at_ms: &[u64]) -> Vec<bool> {
-        let rate = Rate::per_second(rate);
+        judged(Rate::per_second(rate), at_ms)
+    }
+
+    fn judged(rate: Rate, at_ms: &[u64]) -> Vec<bool> {
         let mut allowance = Allowance::default();
         let one = |ms: &u64| {
             let now = Duration::from_millis(*ms);
@@ -75,5 +89,18 @@ mod tests {
         let at: Vec<u64> = [vec![5000; 11], vec![5099, 5100, 5100, 5200]].concat();
         let expected = [vec![true; 10], vec![false, false, true, false, true]].concat();
         assert_eq!(allowed(10.0, &at), expected);
+    }
+
+    #[test]
+    fn a_burst_can_be_set() {
+        let at = [0, 0, 99, 100, 150, 400, 400, 400];
+        assert_eq!(
+            judged(Rate::new(10.0, Some(1)), &at),
+            [true, false, false, true, false, true, false, false]
+        );
+        assert_eq!(
+            judged(Rate::new(10.0, Some(2)), &at),
+            [true, true, false, true, false, true, true, false]
+        );
     }
 }

@@ -17,6 +17,7 @@ mod fault;
 mod http;
 mod memberships;
 mod operation;
+mod quotas;
 mod request;
 mod script;
 mod service;
@@ -33,6 +34,7 @@ mod world;
 
 pub use fault::{Fault, FaultError, FaultShare, MemberAnswer};
 pub use http::serve;
+pub use quotas::{Lowered, Quotas};
 pub use script::Scripted;
 pub use service::Service;
 pub use settings::{OverCapacity, ReAdd, Settings};

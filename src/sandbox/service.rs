@@ -135,16 +135,17 @@ impl Service {
     pub(super) fn travel(&self) -> Travel {
         let settings = &self.settings;
         let dice = &mut self.state().dice;
-        let latency = dice.jitter(settings.latency, settings.jitter);
+        let half = settings.latency / 2;
+        let out = dice.jitter(half, settings.jitter);
+        let back = dice.jitter(half, settings.jitter);
         let slow = if dice.befalls(Fault::Slow) {
             settings.slow_by
         } else {
             Duration::ZERO
         };
-        let half = latency / 2;
         Travel {
-            out: half,
-            back: half + slow,
+            out,
+            back: back + slow,
         }
     }
 
@@ -184,5 +185,43 @@ impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is whole between any two statements that can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_way_varies_by_itself_within_its_bounds() {
+        let service = Service::new(Settings {
+            latency: Duration::from_millis(200),
+            jitter: 0.2,
+            ..Settings::default()
+        });
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let ways: Vec<(f64, f64)> = (0..2_000)
+            .map(|_| service.travel())
+            .map(|travel| (ms(travel.out), ms(travel.back)))
+            .collect();
+        let bounds = 80.0..=120.0;
+        assert!(
+            ways.iter()
+                .all(|(out, back)| bounds.contains(out) && bounds.contains(back))
+        );
+        // Drawn as one, they would be equal; drawn apart, each quarter of the square is hit alike.
+        for (out_late, back_late) in [(false, false), (false, true), (true, false), (true, true)] {
+            let hits = ways
+                .iter()
+                .filter(|(out, back)| (*out > 100.0, *back > 100.0) == (out_late, back_late))
+                .count();
+            assert!((400..600).contains(&hits), "{hits} of 2000");
+        }
+        let steady = Service::new(Settings {
+            latency: Duration::from_millis(200),
+            ..Settings::default()
+        });
+        let travel = steady.travel();
+        assert_eq!((ms(travel.out), ms(travel.back)), (100.0, 100.0));
     }
 }

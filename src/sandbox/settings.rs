@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::fault::{FaultShare, MemberAnswer};
+use super::quotas::Quotas;
 use crate::model::quota;
 
 /// What becomes of adding somebody who is a member already (undocumented).
@@ -42,6 +43,8 @@ pub struct Settings {
     pub missing_users: Vec<String>,
     /// ARNs of the bearers who may call; `None`: everybody may.
     pub admins: Option<Vec<String>>,
+    /// Calls per second that are let in.
+    pub quotas: Quotas,
     /// Lifts the quotas of calls per second.
     pub unlimited: bool,
     /// When every call is answered 503, since the service's start.
@@ -54,7 +57,7 @@ pub struct Settings {
     pub answers: Vec<MemberAnswer>,
     /// From the request's departure to its answer's arrival, half each way.
     pub latency: Duration,
-    /// Share of the latency by which it varies both ways, 0 to 1.
+    /// Share of its half by which each way varies, by itself, up and down: 0 to 1.
     pub jitter: f64,
     /// How much later a slow answer comes.
     pub slow_by: Duration,
@@ -75,6 +78,7 @@ impl Default for Settings {
             missing_channels: Vec::new(),
             missing_users: Vec::new(),
             admins: None,
+            quotas: Quotas::default(),
             unlimited: false,
             outage: None,
             seed: 0,

@@ -42,8 +42,8 @@ impl World {
     /// An empty world.
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
+            rates: Rates::new(&settings.quotas),
             settings,
-            rates: Rates::documented(),
             names: StringInterner::new(),
             channels: Table::new(),
             bearers: Table::new(),
@@ -225,6 +225,7 @@ pub(super) fn begins_with_any(id: &str, prefixes: &[String]) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::quotas::{Lowered, Quotas};
     use super::*;
     use crate::model::{AppInstanceArn, MembershipType};
 
@@ -337,6 +338,40 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn quotas_can_be_set_and_lowered_for_a_time() {
+        let settings = Settings {
+            quotas: Quotas {
+                channel_rate: 2.0,
+                bearer_rate: Some(4.0),
+                bearer_burst: Some(1),
+                lowered: Some(Lowered {
+                    share: 0.5,
+                    during: Duration::from_secs(1)..Duration::from_secs(3),
+                }),
+                ..Quotas::default()
+            },
+            ..Settings::default()
+        };
+        let member = users(0..1);
+        let mut scene = Scene::new(settings.clone());
+        let mut let_in: Vec<u64> = (0..5_000).collect();
+        let_in.retain(|ms| scene.add(*ms, &member).is_ok());
+        let on_one_channel = [0, 500, 1_000, 2_000, 3_000, 3_500, 4_000, 4_500];
+        assert_eq!(let_in, on_one_channel);
+
+        let mut scene = Scene::new(settings);
+        let mut let_in: Vec<u64> = (500..4_000).step_by(10).collect();
+        let_in.retain(|ms| {
+            scene.channel = instance().channel(&format!("c{ms}")).unwrap();
+            scene.add(*ms, &member).is_ok()
+        });
+        let by_one_bearer = [
+            500, 750, 1_000, 1_500, 2_000, 2_500, 3_000, 3_250, 3_500, 3_750,
+        ];
+        assert_eq!(let_in, by_one_bearer);
     }
 
     #[test]
