@@ -23,7 +23,7 @@ fn main() -> Result<ExitCode, String> {
         .find_map(|word| word["seed=".len()..].parse().ok())
     {
         for scenario in &mut scenarios {
-            scenario.seed = seed;
+            scenario.seeds = vec![seed];
         }
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

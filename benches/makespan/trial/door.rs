@@ -20,6 +20,8 @@ struct Seen {
     again: Vec<u64>,
     /// When calls were answered as accepted.
     accepted: Vec<Duration>,
+    /// When an answer was last given up.
+    given_up: Duration,
 }
 
 /// A service with somebody at its door.
@@ -40,6 +42,7 @@ impl Door {
             to_throttle,
             again: vec![0; channels],
             accepted: Vec::new(),
+            given_up: Duration::ZERO,
         };
         Self {
             inner,
@@ -61,6 +64,12 @@ impl Door {
             bound.add_calls(if *again > 0 { calls.max(2) } else { calls });
         }
         bound
+    }
+
+    /// The least time, with what it took to give up an answer that was lost at the end: at most one
+    /// caller's patience, so that being late is no excuse.
+    pub(super) fn with_patience(&self, least: Duration, patience: Duration) -> Duration {
+        least.max(self.seen().given_up.min(least + patience))
     }
 
     /// From this moment to the first second in which so many calls are accepted.
@@ -121,7 +130,10 @@ impl Chime for Door {
                     let refused = reply.errors.iter();
                     again += refused.filter(|error| error.code == "Throttled").count() as u64;
                 }
-                Err(refusal) if refusal.kind == RefusalKind::Lost => again += sent,
+                Err(refusal) if refusal.kind == RefusalKind::Lost => {
+                    again += sent;
+                    seen.given_up = door.start.elapsed();
+                }
                 Err(_) => {}
             }
             if let Some(again_here) = channel.and_then(|number| seen.again.get_mut(number)) {
@@ -147,7 +159,7 @@ mod tests {
 
         let groups = "roster = [{ channels = 1, members = 200 }, { channels = 1, members = 99 }]";
         let groups: HashMap<String, Vec<Group>> = toml::from_str(groups).unwrap();
-        let roster = Roster::new(&groups["roster"]);
+        let roster = Roster::new(&groups["roster"], None);
         let service = Arc::new(Service::new(Settings {
             unlimited: true,
             ..Settings::default()

@@ -25,7 +25,7 @@ pub(super) struct Figures {
 }
 
 /// The head of the table.
-pub(super) const HEAD: &str = "      bound s  makespan   ratio   least needful   calls  \
+pub(super) const HEAD: &str = "scenario bound  makespan   ratio   least needful   calls  \
      calls/needful  refused  busiest c/b  recovery  verdict";
 
 #[expect(clippy::cast_precision_loss, reason = "call counts are far below 2^52")]

@@ -11,7 +11,6 @@ mod play;
 mod roster;
 mod scenario;
 
-use std::error::Error;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -21,24 +20,29 @@ pub(crate) use scenario::Scenario;
 /// What became of the trials.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// A line for each scenario, with its figures and its broken bands.
+    /// A line for each trial, with its figures and its broken bands.
     pub(crate) table: String,
-    /// How many scenarios are out of their bands.
+    /// How many trials are out of their bands.
     pub(crate) broken: usize,
 }
 
-/// Plays all scenarios, each on one of so many threads, and judges all of them.
+/// Plays all scenarios with all their seeds, spread over so many threads, and judges every trial.
 pub(crate) fn hold(scenarios: &[Scenario], threads: usize) -> Report {
+    let mut trials: Vec<(&Scenario, u64)> = Vec::new();
+    for scenario in scenarios {
+        trials.extend(scenario.seeds.iter().map(|seed| (scenario, *seed)));
+    }
     let next = AtomicUsize::new(0);
-    let lines = Mutex::new(vec![(String::new(), false); scenarios.len()]);
+    let lines = Mutex::new(vec![(String::new(), false); trials.len()]);
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, scenarios.len().max(1)) {
+        for _ in 0..threads.clamp(1, trials.len().max(1)) {
             scope.spawn(|| {
-                while let Some((place, scenario)) = {
+                loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
-                    scenarios.get(place).map(|scenario| (place, scenario))
-                } {
-                    let line = line(scenario);
+                    let Some((scenario, seed)) = trials.get(place) else {
+                        break;
+                    };
+                    let line = line(scenario, *seed);
                     lines.lock().unwrap_or_else(PoisonError::into_inner)[place] = line;
                 }
             });
@@ -55,23 +59,23 @@ pub(crate) fn hold(scenarios: &[Scenario], threads: usize) -> Report {
     report
 }
 
-/// A scenario's line, and whether it is out of its bands.
-fn line(scenario: &Scenario) -> (String, bool) {
-    let played: Result<_, Box<dyn Error>> = play::play(scenario);
-    let (mut line, broken) = match played {
+/// A trial's line, and whether it is out of its bands.
+fn line(scenario: &Scenario, seed: u64) -> (String, bool) {
+    let name = format!("{} {seed}", scenario.name);
+    let (mut line, broken) = match play::play(scenario, seed) {
         Ok(figures) => (
-            format!("{:<4}{figures}", scenario.name),
+            format!("{name:<6}{figures}"),
             scenario.bands.broken(&figures),
         ),
         Err(error) => (
-            format!("{:<4}", scenario.name),
+            format!("{name:<6}"),
             vec![format!("it could not be played: {error}")],
         ),
     };
     let verdict = if broken.is_empty() { "pass" } else { "BROKEN" };
-    let _ = write!(line, "  {verdict}  {}", scenario.sentence);
+    let _ = write!(line, "  {verdict:<8} {}", scenario.sentence);
     for band in &broken {
-        let _ = write!(line, "\n      {band}");
+        let _ = write!(line, "\n        {band}");
     }
     (line, !broken.is_empty())
 }

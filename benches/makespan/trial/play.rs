@@ -34,9 +34,9 @@ const FULL_SPEED: f64 = 0.9;
 ///
 /// # Errors
 /// If it does not end with everybody in.
-pub(super) fn play(scenario: &Scenario) -> Result<Figures, Box<dyn Error>> {
+pub(super) fn play(scenario: &Scenario, seed: u64) -> Result<Figures, Box<dyn Error>> {
     runtime(scenario.http)?.block_on(async {
-        let running = tokio::time::timeout(FOREVER, run(scenario));
+        let running = tokio::time::timeout(FOREVER, run(scenario, seed));
         running.await.map_err(|_| "it does not end")?
     })
 }
@@ -51,17 +51,17 @@ fn runtime(in_real_time: bool) -> std::io::Result<Runtime> {
         .build()
 }
 
-async fn run(scenario: &Scenario) -> Result<Figures, Box<dyn Error>> {
+async fn run(scenario: &Scenario, seed: u64) -> Result<Figures, Box<dyn Error>> {
     let limits = Limits::of_region("us-east-1");
     let roster = scenario.roster();
-    let service = Arc::new(Service::new(scenario.service()));
+    let service = Arc::new(Service::new(scenario.service(seed)));
     let throttled: HashSet<String> = roster.share(scenario.throttled_once);
     let face = face(scenario, &service).await?;
     let door = Door::new(face, roster.sizes().len(), throttled);
     let dir = tempfile::tempdir()?;
     let began = Instant::now();
     let mut nobody = |_: &Event| {};
-    let setup = setup(scenario, &roster, &door, &limits, dir.path())?;
+    let setup = setup(scenario, seed, &roster, &door, &limits, dir.path())?;
     let (_, ending) = Engine::new(setup, &mut nobody).run().await?;
     let makespan = began.elapsed();
     let stats = service.stats();
@@ -79,9 +79,11 @@ async fn run(scenario: &Scenario) -> Result<Figures, Box<dyn Error>> {
         .for_each(|members| plain.add_channel(*members));
     let hindsight = door.hindsight(roster.sizes());
     let (least_time, _) = hindsight.time(&limits, scenario.bearers);
+    let least_time = stretched(least_time, &scenario.slowdowns());
+    let patience = service.settings().attempt_timeout;
     let outage = scenario.outage.map(Span::times);
     Ok(Figures {
-        bound: stretched(least_time, &scenario.slowdowns()),
+        bound: door.with_patience(least_time, patience),
         makespan,
         least: plain.calls(),
         needful: hindsight.calls(),
@@ -132,6 +134,7 @@ async fn face(
 
 fn setup(
     scenario: &Scenario,
+    seed: u64,
     roster: &Roster,
     door: &Door,
     limits: &Limits,
@@ -145,7 +148,7 @@ fn setup(
     let path = dir.join("ledger.db");
     let ledger = Ledger::create(&path, Durability::None, list.layout(), KEY)?;
     let scheduling = SchedulerSettings {
-        seed: scenario.seed,
+        seed,
         ..SchedulerSettings::new(*limits, scenario.bearers)
     };
     // Nobody gives commands.

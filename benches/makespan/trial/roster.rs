@@ -23,10 +23,12 @@ pub(super) struct Group {
 pub(super) struct Roster(Vec<u64>);
 
 impl Roster {
-    pub(super) fn new(groups: &[Group]) -> Self {
+    /// The groups one after another, no channel with more members than `most`.
+    pub(super) fn new(groups: &[Group], most: Option<u64>) -> Self {
+        let members = |group: &Group| group.members.min(most.unwrap_or(u64::MAX));
         let sizes = groups
             .iter()
-            .flat_map(|group| std::iter::repeat_n(group.members, group.channels));
+            .flat_map(|group| std::iter::repeat_n(members(group), group.channels));
         Self(sizes.collect())
     }
 

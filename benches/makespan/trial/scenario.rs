@@ -21,6 +21,8 @@ pub(crate) struct Scenario {
     pub(super) sentence: String,
     /// The channels and their members, in the list's order.
     roster: Vec<Group>,
+    /// Most members of a channel in a debug build, which takes too long for all of them.
+    members_in_debug: Option<u64>,
     /// How many bearers share the work.
     #[serde(default = "one")]
     pub(super) bearers: usize,
@@ -28,9 +30,9 @@ pub(crate) struct Scenario {
     latency_ms: u64,
     /// Share of its half by which each way varies, up and down.
     jitter: f64,
-    /// Seed of the service's dice and of the scheduler's.
-    #[serde(default = "seed")]
-    pub(crate) seed: u64,
+    /// Seeds of the service's dice and of the scheduler's: it is played with each of them.
+    #[serde(default = "seeds")]
+    pub(crate) seeds: Vec<u64>,
     /// Faults by chance, as the sandbox takes them: `lost=0.005`.
     #[serde(default)]
     faults: Vec<String>,
@@ -83,8 +85,8 @@ fn one() -> usize {
     1
 }
 
-fn seed() -> u64 {
-    7
+fn seeds() -> Vec<u64> {
+    vec![1, 2, 3]
 }
 
 impl Span {
@@ -115,8 +117,11 @@ impl Scenario {
         let scenario: Self = toml::from_str(&text).map_err(|error| told(&error))?;
         scenario.faults().map_err(|error| told(&error))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let fewer = scenario.fewer_members();
+        let note = fewer.map(|members| format!(" (in this debug build of {members})"));
         Ok(Self {
             name: name.into_owned(),
+            sentence: scenario.sentence.clone() + &note.unwrap_or_default(),
             ..scenario
         })
     }
@@ -125,19 +130,23 @@ impl Scenario {
         self.faults.iter().map(|fault| fault.parse()).collect()
     }
 
+    fn fewer_members(&self) -> Option<u64> {
+        self.members_in_debug.filter(|_| cfg!(debug_assertions))
+    }
+
     pub(super) fn roster(&self) -> Roster {
-        Roster::new(&self.roster)
+        Roster::new(&self.roster, self.fewer_members())
     }
 
     /// The service that the job meets: strict, and with room for everybody.
-    pub(super) fn service(&self) -> Settings {
+    pub(super) fn service(&self, seed: u64) -> Settings {
         let usual = Settings::default();
         let largest = self.roster().sizes().iter().copied().max();
         Settings {
             capacity: usual.capacity.max(largest.unwrap_or_default()),
             latency: Duration::from_millis(self.latency_ms),
             jitter: self.jitter,
-            seed: self.seed,
+            seed,
             faults: self.faults().unwrap_or_default(),
             outage: self.outage.map(Span::times),
             quotas: Quotas {
