@@ -1,0 +1,62 @@
+//! The least time of a job whose limits change over time.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// A time in which the service takes a share of what the limits allow; none in an outage.
+#[derive(Debug, Clone)]
+pub(super) struct Slowdown {
+    pub(super) share: f64,
+    pub(super) during: Range<Duration>,
+}
+
+/// How long it takes what would take `least` if the limits never changed: the limits as they are
+/// at each moment, integrated.
+pub(super) fn stretched(least: Duration, slowdowns: &[Slowdown]) -> Duration {
+    let mut edges: Vec<Duration> = slowdowns
+        .iter()
+        .flat_map(|slow| [slow.during.start, slow.during.end])
+        .collect();
+    edges.sort_unstable();
+    let (mut now, mut left) = (Duration::ZERO, least);
+    for edge in edges {
+        let part = edge.saturating_sub(now);
+        let done = part.mul_f64(share_at(now, slowdowns));
+        if done >= left {
+            break;
+        }
+        (now, left) = (edge, left.saturating_sub(done));
+    }
+    if left.is_zero() {
+        return now;
+    }
+    now + left.div_f64(share_at(now, slowdowns))
+}
+
+fn share_at(now: Duration, slowdowns: &[Slowdown]) -> f64 {
+    let then = slowdowns.iter().filter(|slow| slow.during.contains(&now));
+    then.map(|slow| slow.share).product()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_bound_is_stretched_by_what_the_service_does_not_take() {
+        use super::{Duration, Slowdown, stretched};
+        let slow = |share, from, until| Slowdown {
+            share,
+            during: Duration::from_secs(from)..Duration::from_secs(until),
+        };
+        let of = |seconds, slowdowns: &[Slowdown]| {
+            stretched(Duration::from_secs(seconds), slowdowns).as_secs()
+        };
+        assert_eq!(of(110, &[]), 110);
+        assert_eq!(of(110, &[slow(0.5, 0, 110)]), 165);
+        assert_eq!(of(110, &[slow(0.5, 0, 500)]), 220);
+        assert_eq!(of(110, &[slow(0.0, 20, 80)]), 170);
+        assert_eq!(of(10, &[slow(0.0, 20, 80)]), 10);
+        assert_eq!(of(20, &[slow(0.0, 20, 80)]), 20);
+        assert_eq!(of(100, &[slow(0.5, 0, 100), slow(0.0, 20, 80)]), 180);
+        assert_eq!(of(0, &[slow(0.0, 0, 80)]), 0);
+    }
+}

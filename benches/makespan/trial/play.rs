@@ -1,0 +1,166 @@
+//! Plays a scenario: the whole core, from a list in memory to the ledger.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
+use chime_bulk::engine::{Ending, Engine, Event, Feed, Setup};
+use chime_bulk::gate::Gate;
+use chime_bulk::ledger::{Durability, Ledger, Stager};
+use chime_bulk::model::Limits;
+use chime_bulk::roster::{self, Options, Source};
+use chime_bulk::sandbox::{Service, Simulated, serve};
+use chime_bulk::schedule::{LowerBound, Scheduler, Settings as SchedulerSettings};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+
+use super::bound::stretched;
+use super::door::Door;
+use super::figures::Figures;
+use super::roster::{Roster, bearers};
+use super::scenario::{Scenario, Span};
+
+const KEY: [u8; 16] = [0; 16];
+/// Longer than any trial may take.
+const FOREVER: Duration = Duration::from_hours(24);
+/// Share of the rate possible that counts as full speed.
+const FULL_SPEED: f64 = 0.9;
+
+/// Plays a scenario to its end.
+///
+/// # Errors
+/// If it does not end with everybody in.
+pub(super) fn play(scenario: &Scenario, seed: u64) -> Result<Figures, Box<dyn Error>> {
+    runtime(scenario.http)?.block_on(async {
+        let running = tokio::time::timeout(FOREVER, run(scenario, seed));
+        running.await.map_err(|_| "it does not end")?
+    })
+}
+
+fn runtime(in_real_time: bool) -> std::io::Result<Runtime> {
+    if in_real_time {
+        return Builder::new_multi_thread().enable_all().build();
+    }
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+}
+
+async fn run(scenario: &Scenario, seed: u64) -> Result<Figures, Box<dyn Error>> {
+    let limits = Limits::of_region("us-east-1");
+    let roster = scenario.roster();
+    let service = Arc::new(Service::new(scenario.service(seed)));
+    let throttled: HashSet<String> = roster.share(scenario.throttled_once);
+    let face = face(scenario, &service).await?;
+    let door = Door::new(face, roster.sizes().len(), throttled);
+    let dir = tempfile::tempdir()?;
+    let began = Instant::now();
+    let mut nobody = |_: &Event| {};
+    let setup = setup(scenario, seed, &roster, &door, &limits, dir.path())?;
+    let (_, ending) = Engine::new(setup, &mut nobody).run().await?;
+    let makespan = began.elapsed();
+    let stats = service.stats();
+    if !matches!(ending, Ending::Finished) {
+        return Err(format!("it ended so: {ending:?}").into());
+    }
+    if stats.members_added != roster.members() {
+        let (added, members) = (stats.members_added, roster.members());
+        return Err(format!("{added} of {members} members are in").into());
+    }
+    let mut plain = LowerBound::default();
+    roster
+        .sizes()
+        .iter()
+        .for_each(|members| plain.add_channel(*members));
+    let hindsight = door.hindsight(roster.sizes());
+    let (least_time, _) = hindsight.time(&limits, scenario.bearers);
+    let least_time = stretched(least_time, &scenario.slowdowns());
+    let patience = service.settings().attempt_timeout;
+    let outage = scenario.outage.map(Span::times);
+    Ok(Figures {
+        bound: door.with_patience(least_time, patience),
+        makespan,
+        least: plain.calls(),
+        needful: hindsight.calls(),
+        calls: stats.batch_calls,
+        throttled: stats.throttled_calls,
+        channel_second: stats.busiest_channel_second,
+        bearer_second: stats.busiest_bearer_second,
+        recovery: outage
+            .and_then(|outage| door.recovery(outage.end, full_speed(scenario, &limits))),
+    })
+}
+
+/// Calls a second that count as full speed.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "some calls a second"
+)]
+fn full_speed(scenario: &Scenario, limits: &Limits) -> usize {
+    let channels = scenario.roster().sizes().len() as f64 * limits.channel_rate;
+    let bearers = scenario.bearers as f64 * limits.bearer_rate;
+    ((channels.min(bearers) * FULL_SPEED).ceil() as usize).max(1)
+}
+
+/// What the door stands before.
+async fn face(
+    scenario: &Scenario,
+    service: &Arc<Service>,
+) -> Result<Arc<dyn Chime>, Box<dyn Error>> {
+    if !scenario.http {
+        return Ok(Arc::new(Simulated::new(Arc::clone(service))));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(serve(listener, Arc::clone(service), pending()));
+    let own = service.settings();
+    let client = chime::connect(chime::Settings {
+        endpoint_url: Some(url),
+        credentials: Some(FixedCredentials {
+            access_key_id: own.access_key.clone(),
+            secret_access_key: own.secret_key.clone(),
+        }),
+        ..chime::Settings::new(Api::Messaging, "us-east-1")
+    });
+    Ok(client.await?)
+}
+
+fn setup(
+    scenario: &Scenario,
+    seed: u64,
+    roster: &Roster,
+    door: &Door,
+    limits: &Limits,
+    dir: &std::path::Path,
+) -> Result<Setup, Box<dyn Error>> {
+    let source = Source::Bytes {
+        name: "list".to_owned(),
+        bytes: roster.list(),
+    };
+    let list = roster::Roster::open(&source, &Options::default())?;
+    let path = dir.join("ledger.db");
+    let ledger = Ledger::create(&path, Durability::None, list.layout(), KEY)?;
+    let scheduling = SchedulerSettings {
+        seed,
+        ..SchedulerSettings::new(*limits, scenario.bearers)
+    };
+    // Nobody gives commands.
+    let (_, commands) = tokio::sync::mpsc::channel(1);
+    Ok(Setup {
+        ledger,
+        scheduler: Scheduler::new(scheduling),
+        gate: Gate::new(limits),
+        service: Arc::new(door.clone()),
+        bearers: bearers(scenario.bearers)?,
+        feed: Feed::Inline(Box::new(Stager::new(list, KEY))),
+        commands,
+        epoch_millis: 0,
+    })
+}
