@@ -9,19 +9,26 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Round trips remembered: some seconds' worth, so that a changed network is noticed.
-const REMEMBERED: usize = 64;
-/// Round trips from which on they are relied on.
-const ENOUGH: usize = 8;
-/// Share of the interval added until enough is known.
+/// Round trips remembered: a minute or two on one channel, so that a changed network is noticed.
+const REMEMBERED: usize = 128;
+/// Round trips from which on they alone are relied on.
+const ENOUGH: usize = 12;
+/// Share of the interval that is added at least, until enough is known.
 const AT_FIRST: f64 = 0.03;
+/// Few round trips show less than the whole spread: what is seen of it is widened by this over
+/// the root of their number, which holds for evenly spread ways, with room.
+const UNSEEN: f64 = 4.0;
+/// And the quickest of them is not the quickest there is: likewise, in widths of the spread.
+const QUICKER: f64 = 2.0;
+/// Tokio's timer and the round trips go by the millisecond.
+const GRAIN: Duration = Duration::from_millis(1);
 /// Largest share of the interval that is ever added.
 const AT_MOST: f64 = 0.15;
 /// Chance of coming too early that is taken. A refused call costs the channel a whole interval, so
 /// the balance of what is lost by refusals and by waiting is at about so few.
-const CHANCE: f64 = 0.002;
+const CHANCE: f64 = 0.001;
 /// How much a refusal adds to the share of the spread that is covered, and an accepted call takes
-/// away: chosen so that about [`CHANCE`] is kept where ways are not evenly spread.
+/// away: chosen so that few are refused where ways are not evenly spread.
 const GROWTH: f64 = 0.1;
 const DECAY: f64 = 0.000_2;
 /// Bounds of that share.
@@ -33,10 +40,12 @@ pub(super) struct Jitter {
     /// That of a channel's limit, as configured.
     interval: Duration,
     recent: VecDeque<Duration>,
-    /// The shortest of the recent round trips, and the longest but one: a single slow answer is
-    /// no sign of jitter.
-    shortest: Duration,
+    /// The longest of the recent round trips but one: a single slow answer is no sign of jitter.
     longest: Duration,
+    /// How quick a round trip can be, by the recent ones.
+    quickest: Duration,
+    /// By how much one way varies, by the recent round trips.
+    spread: Duration,
     covered: f64,
 }
 
@@ -46,8 +55,9 @@ impl Jitter {
         Self {
             interval,
             recent: VecDeque::with_capacity(REMEMBERED),
-            shortest: Duration::ZERO,
             longest: Duration::ZERO,
+            quickest: Duration::ZERO,
+            spread: Duration::ZERO,
             covered: 1.0,
         }
     }
@@ -55,21 +65,29 @@ impl Jitter {
     /// How much is added to the interval after a call that replied after this round trip, if it
     /// has replied.
     pub(super) fn guard(&self, round_trip: Option<Duration>) -> Duration {
-        if self.recent.len() < ENOUGH {
-            return self.interval.mul_f64(AT_FIRST);
+        let at_first = self.interval.mul_f64(AT_FIRST);
+        if self.recent.len() < 2 {
+            return at_first;
         }
-        let spread = self.longest.saturating_sub(self.shortest) / 2;
+        let spread = self.spread;
         let late = round_trip.map_or(spread * 2, |round_trip| {
-            round_trip.saturating_sub(self.shortest)
+            round_trip.saturating_sub(self.quickest)
         });
         // What is not known of when the call before arrived: nothing after the quickest reply and
         // the slowest, most in between.
         let unknown = late.min((spread * 2).saturating_sub(late));
         let risked = (2.0 * CHANCE * unknown.as_secs_f64() * spread.as_secs_f64()).sqrt();
-        late.min(spread)
+        let guard = late
+            .min(spread)
             .saturating_sub(Duration::from_secs_f64(risked))
             .mul_f64(self.covered)
-            .min(self.interval.mul_f64(AT_MOST))
+            + GRAIN;
+        let least = if self.recent.len() < ENOUGH {
+            at_first
+        } else {
+            Duration::ZERO
+        };
+        guard.max(least).min(self.interval.mul_f64(AT_MOST))
     }
 
     /// The longest of the recent round trips but one, once enough of them are known.
@@ -85,8 +103,13 @@ impl Jitter {
         self.recent.push_back(round_trip);
         let mut sorted: Vec<Duration> = self.recent.iter().copied().collect();
         sorted.sort_unstable();
-        self.shortest = sorted.first().copied().unwrap_or_default();
+        let shortest = sorted.first().copied().unwrap_or_default();
         self.longest = sorted.iter().rev().nth(1).copied().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let root = (sorted.len() as f64).sqrt();
+        let seen = self.longest.saturating_sub(shortest) / 2;
+        self.spread = seen.mul_f64(1.0 + UNSEEN / root);
+        self.quickest = shortest.saturating_sub(self.spread.mul_f64(QUICKER / root));
         self.covered = (self.covered - DECAY).max(COVERED.0);
     }
 
@@ -110,34 +133,42 @@ mod tests {
         jitter
     }
 
+    /// Round trips of two ways, each of 60 to 90 ms.
+    fn ways() -> impl Iterator<Item = u32> + Clone {
+        (0..REMEMBERED as u32).map(|n| 120 + n * 7 % 31 + n * 11 % 31)
+    }
+
     #[test]
-    fn covers_the_spread_of_one_way_and_less_after_a_quick_reply() {
-        assert_eq!(
-            Jitter::new(MS * 1_000).guard(None),
-            MS * 30,
-            "until enough is known"
+    fn covers_about_the_spread_of_one_way_and_less_after_a_quick_reply() {
+        let jitter = after(ways());
+        let most = jitter.guard(None);
+        assert!(most > MS * 30 && most < MS * 42, "{most:?}");
+        assert_eq!(jitter.guard(Some(MS * 900)), most);
+        let guard = |ms| jitter.guard(Some(MS * ms));
+        assert!(
+            guard(125) > MS * 5 && guard(125) < MS * 14,
+            "{:?}",
+            guard(125)
         );
-        let jitter = after([120, 180, 130, 150, 180, 160, 140, 170]);
-        let share = jitter.covered;
-        // After the slowest reply it is known when the call arrived: as late as can be.
-        assert_eq!(jitter.guard(None), (MS * 30).mul_f64(share));
-        assert_eq!(jitter.guard(Some(MS * 180)), jitter.guard(None));
-        let less = |ms: u32, most: Duration| {
-            let guard = jitter.guard(Some(MS * ms));
-            assert!(guard < most && guard > most * 8 / 10, "{ms}: {guard:?}");
-        };
-        less(130, MS * 10);
-        less(150, MS * 30);
-        less(165, MS * 30);
-        assert_eq!(jitter.guard(Some(MS * 120)), Duration::ZERO);
+        assert!(guard(140) > guard(130) && guard(130) > guard(121));
+        assert!(guard(150) < most);
+    }
+
+    #[test]
+    fn few_round_trips_are_trusted_less_than_many() {
+        let few = after(ways().take(20));
+        let many = after(ways());
+        assert!(few.guard(None) > many.guard(None));
+        assert_eq!(after([]).guard(None), MS * 30, "nothing known");
+        assert_eq!(after([50; 5]).guard(None), MS * 30, "little known");
     }
 
     #[test]
     fn a_steady_way_needs_no_guard_and_one_slow_answer_makes_none() {
-        assert_eq!(after([50; 20]).guard(None), Duration::ZERO);
+        assert_eq!(after([50; 20]).guard(None), GRAIN);
         assert_eq!(
             after([50; 20].into_iter().chain([5_000])).guard(None),
-            Duration::ZERO
+            GRAIN
         );
         assert_eq!(
             after([50, 5_000].repeat(10)).guard(None),
@@ -148,14 +179,15 @@ mod tests {
 
     #[test]
     fn refusals_widen_it_and_accepted_calls_narrow_it() {
-        let mut jitter = after([120, 180].repeat(4));
+        let mut jitter = after(ways());
         let before = jitter.guard(None);
         jitter.refused();
-        assert!(jitter.guard(None) > before);
-        for _ in 0..600 {
-            jitter.accepted(MS * 120);
-            jitter.accepted(MS * 180);
-        }
+        let after = jitter.guard(None);
+        assert!(after > before);
+        ways()
+            .cycle()
+            .take(1_280)
+            .for_each(|ms| jitter.accepted(MS * ms));
         assert!(jitter.guard(None) < before);
     }
 }

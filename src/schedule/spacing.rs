@@ -10,8 +10,10 @@
 
 use std::time::Duration;
 
-/// Accepted calls from one early call to the next: one call in twenty is refused at worst.
-const EVERY: u32 = 20;
+/// Accepted calls from one early call to the next: so many more after each that is refused, as
+/// what has been so for long will hardly change soon. In the end one call in thirty is refused.
+const SOON: u32 = 8;
+const LATE: u32 = 32;
 /// Two lessons within so many accepted calls are believed.
 const SUCCESSION: u32 = 8;
 /// Closer to what was refused than this share, what is believed is good enough.
@@ -30,6 +32,8 @@ pub(super) struct Spacing {
     refused: Duration,
     /// Accepted calls since the last lesson or early call.
     quiet: u32,
+    /// Accepted calls before the next early one.
+    wait: u32,
     /// Whether the next early call is half-way.
     half_way: bool,
     /// How many times limits had lifted elsewhere when this channel was last taught.
@@ -44,6 +48,7 @@ impl Spacing {
             believed: None,
             refused: configured,
             quiet: 0,
+            wait: 0,
             half_way: false,
             lifts,
         }
@@ -57,7 +62,7 @@ impl Spacing {
         if lifts != self.lifts {
             return self.configured;
         }
-        if self.quiet < EVERY {
+        if self.quiet < self.wait {
             return believed;
         }
         if !self.half_way {
@@ -90,6 +95,7 @@ impl Spacing {
             self.refused = apart;
         }
         self.quiet = 0;
+        self.wait = (self.wait + SOON).min(LATE);
         self.lifts = lifts;
     }
 
@@ -99,19 +105,20 @@ impl Spacing {
         match self.believed {
             None if was_refused && self.quiet < SUCCESSION => {
                 // The first early call comes at once: it was perhaps mere jitter after all.
-                (self.believed, self.quiet) = (Some(apart.max(self.configured)), EVERY);
-                self.lifts = lifts;
+                self.believed = Some(apart.max(self.configured));
+                (self.wait, self.lifts) = (0, lifts);
             }
             Some(believed) if was_refused => {
                 // The limit is longer than it was; how much, the next early calls tell.
                 self.refused = believed;
-                (self.believed, self.quiet) = (Some(apart.max(believed)), EVERY);
-                self.half_way = true;
+                self.believed = Some(apart.max(believed));
+                (self.wait, self.half_way) = (0, true);
             }
             Some(_) if apart < self.configured.mul_f64(1.0 + CLOSE) => return Kept::Lifted,
             Some(believed) if self.is_early(apart) => {
                 // The next call may be earlier still.
                 (self.believed, self.lifts) = (Some(apart.min(believed)), lifts);
+                self.wait = 0;
                 if apart <= self.refused {
                     self.refused = self.configured;
                 }
