@@ -352,8 +352,7 @@ impl Scheduler {
                 self.wait(order.lane, Duration::ZERO, ticket);
             }
         }
-        let state = &mut self.channels[order.channel.index()];
-        state.next = state.next.max(until);
+        self.channels[order.channel.index()].next = until;
         self.bearers.postpone(order.bearer, until);
         self.place(order.channel);
     }

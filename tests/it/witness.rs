@@ -27,6 +27,7 @@ pub(crate) fn refusal(kind: RefusalKind, code: &str) -> Refusal {
 pub(crate) struct Seen {
     pub(crate) at: Duration,
     pub(crate) channel: ChannelArn,
+    pub(crate) bearer: MemberArn,
     pub(crate) members: Vec<MemberArn>,
     /// When the answer came, and what it was; none if it was given up.
     pub(crate) answer: Option<(Duration, Result<Reply, Refusal>)>,
@@ -96,6 +97,7 @@ impl Chime for Witness {
         testimony.calls.push(Seen {
             at: self.start.elapsed(),
             channel: call.channel.clone(),
+            bearer: call.bearer.clone(),
             members,
             answer: None,
         });

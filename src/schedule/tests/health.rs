@@ -213,3 +213,37 @@ fn so_many_rows_wait_and_no_more() {
     }
     assert!(desk.drawn <= 900, "{} rows drawn", desk.drawn);
 }
+
+/// The timeout of the next order, whose call is then given this answer.
+fn timeout_of_next(desk: &mut Desk, answer: impl FnOnce(&mut Desk, Flight)) -> Duration {
+    for _ in 0..10 {
+        match desk.scheduler.next(desk.now) {
+            Step::Call(order) => {
+                let timeout = order.timeout;
+                desk.scheduler.postpone(order, desk.now);
+                let flight = desk.at_once();
+                desk.now += Duration::from_millis(100);
+                answer(desk, flight);
+                return timeout;
+            }
+            Step::Wait(Some(until)) => desk.now = until,
+            other => panic!("no call, but {other:?}"),
+        }
+    }
+    panic!("never a call");
+}
+
+#[test]
+fn an_answer_is_waited_for_as_long_as_answers_take_and_longer_after_each_that_is_lost() {
+    let mut desk = Desk::usual(&[10_000]);
+    let accept = |desk: &mut Desk, flight| drop(desk.accept(flight));
+    let lose = |desk: &mut Desk, flight| drop(desk.refuse(flight, RefusalKind::Lost));
+    assert_eq!(timeout_of_next(&mut desk, accept), SECOND * 15);
+    for _ in 0..20 {
+        timeout_of_next(&mut desk, accept);
+    }
+    assert_eq!(timeout_of_next(&mut desk, lose), SECOND * 4);
+    assert_eq!(timeout_of_next(&mut desk, lose), SECOND * 8);
+    assert_eq!(timeout_of_next(&mut desk, accept), SECOND * 15);
+    assert_eq!(timeout_of_next(&mut desk, accept), SECOND * 4);
+}

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chime_bulk::engine::Event;
 use chime_bulk::model::{Limits, Outcome};
-use chime_bulk::sandbox::Scripted;
+use chime_bulk::sandbox::{Fault, Scripted, Settings as World};
 use chime_bulk::schedule::LowerBound;
 
-use super::{SECOND, many_channels, shuffled, slow_calls};
+use super::{SECOND, fault, many_channels, shuffled, slow_calls};
 use crate::rehearsal::{Pace, Rehearsal, channel, list, one_channel, user};
 
 #[tokio::test(start_paused = true)]
@@ -131,4 +131,88 @@ async fn limits_are_kept_over_all_calls_together() {
         _ => 0,
     });
     assert_eq!(most.max(), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_stay_near_the_fewest_when_one_member_in_a_hundred_needs_a_retry() {
+    let world = World {
+        seed: 3,
+        ..fault(Fault::MemberThrottled, 0.01)
+    };
+    let mut run = Rehearsal::in_world(one_channel(10_000), world);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 10_000);
+    let attempts: u64 = ended.rows.values().map(|row| u64::from(row.attempts)).sum();
+    assert!(attempts > 10_050, "{attempts}");
+    let fewest = attempts.div_ceil(100);
+    let calls = run.service.stats().batch_calls;
+    assert!(
+        calls * 100 <= fewest * 102,
+        "{calls} calls, {fewest} at least"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channels_last_call_does_not_wait_to_be_full() {
+    let mut run = Rehearsal::in_world(one_channel(130), slow_calls(100));
+    run.service.script([vec![Scripted::MemberError {
+        member: user("u7").to_string(),
+        code: "Throttled".into(),
+    }]]);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 130);
+    // The rest goes when the channel may be called, whether or not the retry is due.
+    let second = &run.seen()[1];
+    assert!(second.at <= Duration::from_millis(1_031), "{:?}", second.at);
+    assert!((30..=31).contains(&second.members.len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_of_bearers_is_used_evenly() {
+    let mut run = Rehearsal::in_world(list(many_channels(100, 400)), slow_calls(150)).bearers(5);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 40_000);
+    let mut calls = std::collections::BTreeMap::<_, u64>::new();
+    for call in run.seen() {
+        *calls.entry(call.bearer).or_default() += 1;
+    }
+    assert_eq!(calls.len(), 5);
+    let (fewest, most) = (calls.values().min(), calls.values().max());
+    assert!(most.unwrap() - fewest.unwrap() <= 2, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_cost_no_throughput() {
+    // 200 calls a second whose answers take two seconds each: 400 are under way.
+    let mut run =
+        Rehearsal::in_world(list(many_channels(2_000, 10)), slow_calls(2_000)).bearers(20);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 20_000);
+    assert!(ended.took < SECOND * 13, "{:?}", ended.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn europe_has_half_the_calls_a_second() {
+    let limits = Limits::of_region("eu-central-1");
+    let mut run = Rehearsal::in_world(list(many_channels(100, 10)), slow_calls(150))
+        .scheduling(|settings| settings.limits = limits);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 1_000);
+    let stats = run.service.stats();
+    assert!(
+        stats.busiest_bearer_second <= 6,
+        "{}",
+        stats.busiest_bearer_second
+    );
+    assert!(ended.took < SECOND * 21, "{:?}", ended.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn smaller_calls_are_made_where_they_are_asked_for() {
+    let mut run = Rehearsal::new(one_channel(95))
+        .scheduling(|settings| settings.limits.members_per_call = 10);
+    let ended = run.run().await;
+    assert_eq!(ended.of(Outcome::Added), 95);
+    let sizes: Vec<usize> = run.seen().iter().map(|call| call.members.len()).collect();
+    assert_eq!(sizes, [10, 10, 10, 10, 10, 10, 10, 10, 10, 5]);
 }

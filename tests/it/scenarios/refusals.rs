@@ -24,7 +24,7 @@ async fn one_poisonous_member_costs_the_other_99_nothing() {
         assert_eq!(ended.of(Outcome::Added), 299);
         assert_eq!(ended.with_code(Outcome::Failed, "Poisoned"), 1);
         assert_eq!(ended.rows[&138].attempts, 1);
-        assert!(run.seen().len() <= 3 + 2 * 7, "{}", run.seen().len());
+        assert!(run.seen().len() <= 3 + 9, "{}", run.seen().len());
     }
 }
 

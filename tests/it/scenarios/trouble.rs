@@ -222,3 +222,41 @@ async fn rows_in_doubt_when_their_channel_ends_are_unconfirmed_not_failed() {
     assert_eq!(ended.of(Outcome::Unconfirmed), 100);
     assert_eq!(ended.of(Outcome::Failed), 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_overdue_is_given_up_sooner_where_answers_are_quick() {
+    let world = World {
+        latency: Duration::from_millis(100),
+        attempt_timeout: Duration::from_mins(1),
+        ..World::default()
+    };
+    let mut run = Rehearsal::in_world(one_channel(2_000), world);
+    run.service
+        .script((0..19).map(|_| vec![]).chain([vec![Scripted::Silence]]));
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.with_code(Outcome::AlreadyMember, "Conflict"), 100);
+    assert!(
+        ended.took < Duration::from_secs(19 + 4 + 3),
+        "{:?}",
+        ended.took
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_half_of_its_calls_is_not_pressed() {
+    let world = World {
+        latency: Duration::from_millis(50),
+        ..fault(Fault::CallUnavailable, 0.5)
+    };
+    let mut run = Rehearsal::in_world(list(many_channels(40, 500)), world).bearers(4);
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 20_000);
+    // Once the budget is spent, far fewer calls are made than the forty a second allowed.
+    let calls = run.seen();
+    let late = calls.iter().filter(|call| call.at.as_secs() >= 5).count();
+    let seconds = calls.last().unwrap().at.as_secs_f64() - 5.0;
+    let rate = late as f64 / seconds;
+    assert!((1.0..20.0).contains(&rate), "{rate} calls a second");
+}
