@@ -11,6 +11,8 @@ mod failed_csv;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod makespan;
 #[cfg(test)]
 mod program;

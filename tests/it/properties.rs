@@ -334,7 +334,8 @@ fn loses_answers(case: &Case) -> bool {
             .any(|(_, cut)| *cut != Cut::Command(Command::Drain))
 }
 
-fn rehearse<T>(play: impl Future<Output = T>) -> T {
+/// Plays on a paused clock.
+pub(crate) fn rehearse<T>(play: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -343,7 +344,8 @@ fn rehearse<T>(play: impl Future<Output = T>) -> T {
         .block_on(play)
 }
 
-fn cases(count: u32) -> ProptestConfig {
+/// So many cases, if `PROPTEST_CASES` does not say otherwise.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = count;
