@@ -19,6 +19,8 @@ pub struct LimitOverrides {
     pub max_in_flight: Option<u32>,
     /// Times one member is tried.
     pub max_attempts: Option<u32>,
+    /// Members in one call at most.
+    pub members_per_call: Option<u32>,
 }
 
 impl LimitOverrides {
@@ -34,6 +36,7 @@ impl LimitOverrides {
             max_rate: self.max_rate.or(usual.max_rate),
             max_in_flight: self.max_in_flight.unwrap_or(usual.max_in_flight),
             max_attempts: self.max_attempts.unwrap_or(usual.max_attempts),
+            members_per_call: self.members_per_call.unwrap_or(usual.members_per_call),
         };
         limits.check()?;
         Ok(limits)
@@ -48,6 +51,7 @@ impl LimitOverrides {
             max_rate: self.max_rate.or(those.max_rate),
             max_in_flight: self.max_in_flight.or(those.max_in_flight),
             max_attempts: self.max_attempts.or(those.max_attempts),
+            members_per_call: self.members_per_call.or(those.members_per_call),
         }
     }
 }

@@ -16,14 +16,44 @@ pub mod quota {
     pub const MEMBERS_PER_CHANNEL: u64 = 10_000;
     /// `ListChannelMemberships` calls per second on one channel.
     pub const LIST_RATE: f64 = 15.0;
-    /// Create- and `DeleteChannelMembership` calls together per second on one channel.
+    /// Create- and `DeleteChannelMembership` calls together per second on one channel, us-east-1
+    /// (30 on an elastic one).
     pub const SINGLE_RATE: f64 = 15.0;
+    /// The same, eu-central-1.
+    pub const SINGLE_RATE_EU: f64 = 10.0;
     /// `DescribeChannel` calls per second on one channel.
     pub const DESCRIBE_RATE: f64 = 20.0;
+
+    /// Calls per second by one bearer, in a region.
+    #[must_use]
+    pub fn bearer_rate(region: &str) -> f64 {
+        if region == EU {
+            BEARER_RATE_EU
+        } else {
+            BEARER_RATE
+        }
+    }
+
+    /// Calls per second on one channel that add or remove a single member, in a region.
+    #[must_use]
+    pub fn single_rate(region: &str) -> f64 {
+        if region == EU {
+            SINGLE_RATE_EU
+        } else {
+            SINGLE_RATE
+        }
+    }
+
+    /// The region whose quotas differ.
+    const EU: &str = "eu-central-1";
 }
 
 /// The regions that have messaging (AWS, "Available Regions for the Amazon Chime SDK").
 pub const MESSAGING_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
+
+/// [`quota::MEMBERS_PER_CALL`], as a limit.
+#[expect(clippy::cast_possible_truncation, reason = "it is 100")]
+const MOST_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
 
 /// The limits a run keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,6 +68,8 @@ pub struct Limits {
     pub max_in_flight: u32,
     /// Times one member is tried.
     pub max_attempts: u32,
+    /// Members in one call at most.
+    pub members_per_call: u32,
 }
 
 /// A limit that cannot be kept.
@@ -58,14 +90,11 @@ impl Limits {
     pub fn of_region(region: &str) -> Self {
         Self {
             channel_rate: quota::CHANNEL_RATE,
-            bearer_rate: if region == "eu-central-1" {
-                quota::BEARER_RATE_EU
-            } else {
-                quota::BEARER_RATE
-            },
+            bearer_rate: quota::bearer_rate(region),
             max_rate: None,
             max_in_flight: 64,
             max_attempts: 8,
+            members_per_call: MOST_MEMBERS,
         }
     }
 
@@ -84,23 +113,102 @@ impl Limits {
                 let wanted = "calls per second, from 0.001 to 1000000";
                 return Err(LimitsError {
                     name,
-                    value: rate.to_string(),
+                    value: shown(rate),
                     wanted,
                 });
             }
         }
-        for (name, count) in [
-            ("max-in-flight", self.max_in_flight),
-            ("max-attempts", self.max_attempts),
-        ] {
-            if !(1..=10_000).contains(&count) {
+        let few = "from 1 to 10000";
+        let counts = [
+            ("max-in-flight", self.max_in_flight, 10_000, few),
+            ("max-attempts", self.max_attempts, 10_000, few),
+            (
+                "members-per-call",
+                self.members_per_call,
+                MOST_MEMBERS,
+                "from 1 to 100: AWS takes at most 100 members a call",
+            ),
+        ];
+        for (name, count, most, wanted) in counts {
+            if !(1..=most).contains(&count) {
                 return Err(LimitsError {
                     name,
                     value: count.to_string(),
-                    wanted: "from 1 to 10000",
+                    wanted,
                 });
             }
         }
         Ok(())
+    }
+}
+
+/// A number in few digits, also where it is absurd.
+fn shown(number: f64) -> String {
+    if number.is_finite() && number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
+        format!("{number:e}")
+    } else {
+        number.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_cannot_be_kept_is_named_with_its_value_and_what_it_may_be() {
+        let usual = Limits::of_region("us-east-1");
+        assert_eq!(usual.check(), Ok(()));
+        let said = |limits: Limits| limits.check().unwrap_err().to_string();
+        for (rate, value) in [
+            (0.0, "0"),
+            (-1.0, "-1"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "inf"),
+            (1e300, "1e300"),
+            (1e-9, "1e-9"),
+        ] {
+            let wanted = "it must be calls per second, from 0.001 to 1000000";
+            let channel_rate = rate;
+            assert_eq!(
+                said(Limits {
+                    channel_rate,
+                    ..usual
+                }),
+                format!("channel-rate is {value}: {wanted}")
+            );
+            let max_rate = Some(rate);
+            assert_eq!(
+                said(Limits { max_rate, ..usual }),
+                format!("max-rate is {value}: {wanted}")
+            );
+        }
+        for members_per_call in [0, 101, u32::MAX] {
+            assert_eq!(
+                said(Limits {
+                    members_per_call,
+                    ..usual
+                }),
+                format!(
+                    "members-per-call is {members_per_call}: it must be from 1 to 100: \
+                     AWS takes at most 100 members a call"
+                )
+            );
+        }
+        for members_per_call in [1, 100] {
+            let limits = Limits {
+                members_per_call,
+                ..usual
+            };
+            assert_eq!(limits.check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn eu_central_1_has_quotas_of_its_own() {
+        let rates = |region| (quota::bearer_rate(region), quota::single_rate(region));
+        assert_eq!(rates("us-east-1"), (10.0, 15.0));
+        assert_eq!(rates("eu-central-1"), (5.0, 10.0));
+        assert!((Limits::of_region("eu-central-1").bearer_rate - 5.0).abs() < 1e-9);
     }
 }

@@ -171,6 +171,7 @@ fn limits() -> impl Strategy<Value = Limits> {
                 max_rate,
                 max_in_flight,
                 max_attempts,
+                ..Limits::of_region("us-east-1")
             },
         )
 }

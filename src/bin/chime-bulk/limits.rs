@@ -8,20 +8,40 @@ use clap::Args;
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArguments {
     /// Calls per second on one channel [default: 1].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     channel_rate: Option<f64>,
     /// Calls per second by one bearer [default: 10; eu-central-1: 5].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     bearer_rate: Option<f64>,
     /// Calls per second, all channels together [default: no limit].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     max_rate: Option<f64>,
     /// Calls under way at once [default: 64].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     max_in_flight: Option<u32>,
     /// Times one member is tried [default: 8].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     max_attempts: Option<u32>,
+    /// Members in one call, 1 to 100 [default: 100].
+    #[arg(long, value_name = "N", value_parser = parse_members, allow_negative_numbers = true)]
+    members_per_call: Option<u32>,
+}
+
+/// Reads a number; whether it can be kept is for the limits to say.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .map_err(|_| "calls per second: a number from 0.001 to 1000000".to_owned())
+}
+
+fn parse_count(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| "a whole number from 1 to 10000".to_owned())
+}
+
+fn parse_members(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| {
+        "a whole number from 1 to 100: AWS takes at most 100 members a call".to_owned()
+    })
 }
 
 impl From<LimitArguments> for LimitOverrides {
@@ -32,6 +52,7 @@ impl From<LimitArguments> for LimitOverrides {
             max_rate: arguments.max_rate,
             max_in_flight: arguments.max_in_flight,
             max_attempts: arguments.max_attempts,
+            members_per_call: arguments.members_per_call,
         }
     }
 }
