@@ -3,6 +3,8 @@
 //! Each is answered in one pass, in memory that does not grow with the list: what is shown is
 //! bounded by whoever asks, what is sorted is sorted by SQLite, on the disk if need be.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Ledger, LedgerError};
 use crate::model::ChannelId;
 
@@ -18,7 +20,7 @@ pub struct ChannelLoad {
 }
 
 /// Rows with one defect.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefectKind {
     /// The column at fault, as the list calls it; empty where the row as a whole is.
     pub column: String,
@@ -31,7 +33,7 @@ pub struct DefectKind {
 }
 
 /// A row that repeats an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeat {
     /// The row.
     pub row: u64,
