@@ -211,3 +211,108 @@ fn more(f: &mut fmt::Formatter<'_>, all: u64, named: usize, thing: &str) -> fmt:
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OverCapacity, Undo};
+    use super::*;
+    use crate::ledger::Repeat;
+    use crate::model::Limits;
+
+    /// A plan of numbers larger than any list's.
+    fn huge() -> Plan {
+        let many = 99_999_999_999;
+        let channel = PlannedChannel {
+            channel_arn: format!(
+                "arn:aws:chime:r:1:app-instance/i/channel/{}",
+                "c".repeat(99)
+            ),
+            members: 999_999_999,
+            calls: 9_999_999,
+        };
+        let repeat = Repeat {
+            row: many,
+            of_row: many - 1,
+        };
+        Plan {
+            list: "a list of a long name ".repeat(9),
+            rows_read: many,
+            rows_left_out: many,
+            members: many,
+            invalid: many,
+            duplicate: many,
+            channels: many,
+            calls: many,
+            seconds: 1e10,
+            binding: Some(Binding::Channel),
+            seconds_with_one_more_bearer: 1e9,
+            largest_channels: vec![channel.clone(); 12],
+            over_capacity: OverCapacity {
+                channels: many,
+                examples: vec![channel; 3],
+            },
+            defect_kinds: many,
+            defects: vec![
+                DefectKind {
+                    column: "c".repeat(40),
+                    reason: "a rule that is broken, in many words ".repeat(5),
+                    rows: 999_999_999,
+                    examples: vec![many; 3],
+                };
+                12
+            ],
+            duplicate_examples: vec![repeat; 3],
+            undo: Undo {
+                calls: many,
+                seconds: 1e10,
+            },
+            limits: Limits {
+                max_rate: Some(12.345_678_9),
+                ..Limits::of_region("eu-central-1")
+            },
+            bearers: 999,
+            bearer_assumed: false,
+            region: "eu-central-1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_largest_plan_fits_80_columns_and_says_how_much_it_leaves_out() {
+        let text = huge().to_string();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert_eq!(text.matches(", …)").count(), 10);
+        assert!(text.contains("and 99999999996 more channels"), "{text}");
+        assert!(text.contains("and 99999999989 more channels"), "{text}");
+        assert!(text.contains("and 99999999989 more kinds"), "{text}");
+        assert!(text.contains("12.3456789 in all; 999 bearers."), "{text}");
+    }
+
+    #[test]
+    fn what_there_is_not_is_not_mentioned() {
+        let plan = Plan {
+            rows_left_out: 0,
+            invalid: 0,
+            duplicate: 0,
+            largest_channels: Vec::new(),
+            over_capacity: OverCapacity {
+                channels: 0,
+                examples: Vec::new(),
+            },
+            defects: Vec::new(),
+            ..huge()
+        };
+        let text = plan.to_string();
+        for word in [
+            "left out",
+            "invalid",
+            "duplicate",
+            "would pass",
+            "largest ch",
+            "defects",
+        ] {
+            assert!(!text.contains(word), "{word}: {text}");
+        }
+    }
+}

@@ -63,15 +63,18 @@ pub fn least(calls: u64, least: Duration, binding: Option<Binding>) -> String {
 /// cut to so many characters.
 pub(super) fn plain(text: &str, most: usize) -> String {
     let mut shown = String::new();
-    for (at, c) in text.chars().enumerate() {
-        match c {
-            _ if at == most => {
-                shown.push('…');
-                break;
-            }
-            '"' | '\'' | '\\' => shown.push(c),
-            _ => shown.extend(c.escape_debug()),
+    let mut length = 0;
+    for c in text.chars() {
+        let escaped = match c {
+            '"' | '\'' | '\\' => c.to_string(),
+            _ => c.escape_debug().collect(),
+        };
+        length += escaped.chars().count();
+        if length > most {
+            shown.push('…');
+            break;
         }
+        shown.push_str(&escaped);
     }
     shown
 }
@@ -132,6 +135,8 @@ mod tests {
         );
         assert_eq!(plain("Größe", 3), "Grö…");
         assert_eq!(plain("abc", 3), "abc");
+        assert_eq!(plain("ab\u{1b}", 8), "ab\\u{1b}");
+        assert_eq!(plain("ab\u{1b}", 7), "ab…");
     }
 
     struct Wrapped<'a>(&'a str);

@@ -11,6 +11,8 @@ mod failed_csv;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod plan;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod properties;
