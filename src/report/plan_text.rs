@@ -309,7 +309,7 @@ mod tests {
             "invalid",
             "duplicate",
             "would pass",
-            "largest ch",
+            "largest channels",
             "defects",
         ] {
             assert!(!text.contains(word), "{word}: {text}");
