@@ -266,6 +266,16 @@ fn the_region_is_that_of_the_bearer_or_the_channel_and_has_its_quotas() {
     let channel_arn = &plan.largest_channels[0].channel_arn;
     assert_eq!(*channel_arn, format!("{EU}/channel/c"));
 
+    // Where no row is good, nothing else tells.
+    std::fs::write(place.path("bad.csv"), "channel_arn,user_id\n,u1\n").unwrap();
+    let (plan, code) = json(&place, &["bad.csv", "--bearer", &bearer]);
+    assert_eq!((&*plan.region, code), ("eu-central-1", Some(1)));
+    let (plan, _) = json(&place, &["bad.csv"]);
+    assert_eq!(plan.region, "us-east-1");
+    let one = ["bad.csv", "--channel-arn", &format!("{EU}/channel/c")];
+    let (plan, _) = json(&place, &[&one[..], &["--where", "user_id=none"]].concat());
+    assert_eq!((&*plan.region, plan.rows_left_out), ("eu-central-1", 1));
+
     let nowhere = place.run(["plan", "list.csv", "--region", "eu-west-1"]);
     assert_eq!(nowhere.code, Some(2), "{nowhere:#?}");
     assert!(nowhere.stderr.contains("`eu-west-1`"), "{nowhere:#?}");
