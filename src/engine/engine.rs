@@ -86,6 +86,9 @@ impl<'w> Engine<'w> {
     /// If the ledger fails. Calls under way are then given up; they stand in the ledger as sent.
     pub async fn run(mut self) -> Result<(Ledger, Ending), EngineError> {
         let mut news = Vec::new();
+        if self.setup.ledger.staged().complete {
+            self.tell_bound()?;
+        }
         loop {
             self.at_hand(&mut news)?;
             let mut halted = false;
@@ -266,10 +269,24 @@ impl<'w> Engine<'w> {
                 invalid: staged.invalid,
                 duplicate: staged.duplicate,
             });
+            self.tell_bound()?;
             return Ok(false);
         }
         self.queue()?;
         Ok(true)
+    }
+
+    /// Tells the least that the list takes; it must be complete.
+    fn tell_bound(&mut self) -> Result<(), EngineError> {
+        let limits = self.setup.scheduler.limits();
+        let bound = self.setup.ledger.lower_bound(limits.members_per_call)?;
+        let (time, binding) = bound.time(limits, self.setup.bearers.len());
+        self.events.push(Event::Bound {
+            calls: bound.calls(),
+            time,
+            binding,
+        });
+        Ok(())
     }
 
     /// Asks for orders until there is nothing to do now; writes them to the ledger.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{RefusalKind, Tally};
+use crate::schedule::Binding;
 
 /// Something that happened. Holds no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,15 @@ pub enum Event {
         invalid: u64,
         /// Rows found to repeat an earlier one.
         duplicate: u64,
+    },
+    /// The whole list is known, and with it the least it takes, what earlier sessions did included.
+    Bound {
+        /// The fewest calls.
+        calls: u64,
+        /// The least time.
+        time: Duration,
+        /// What sets that time, if anything does.
+        binding: Option<Binding>,
     },
     /// A call left.
     CallSent {

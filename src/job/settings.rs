@@ -92,3 +92,25 @@ impl Settings {
             .unwrap_or_else(|| format!("{} in {}", self.api.as_str(), self.region))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_given_again_override_and_those_kept_before_a_limit_was_known_are_read() {
+        let kept: LimitOverrides = serde_json::from_str(r#"{"max_attempts":3}"#).unwrap();
+        let given = LimitOverrides {
+            members_per_call: Some(50),
+            ..LimitOverrides::default()
+        };
+        let limits = given.or(kept).over("us-east-1").unwrap();
+        assert_eq!((limits.max_attempts, limits.members_per_call), (3, 50));
+        assert_eq!(kept.over("us-east-1").unwrap().members_per_call, 100);
+        let beyond = LimitOverrides {
+            members_per_call: Some(101),
+            ..kept
+        };
+        assert!(beyond.over("us-east-1").is_err());
+    }
+}

@@ -42,24 +42,13 @@ impl Ledger {
         })
     }
 
-    /// The least calls for the rows queued so far.
+    /// The least calls for the rows queued so far, with so many members in one at most.
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn lower_bound(&self) -> Result<LowerBound, LedgerError> {
-        // Lanes of one channel share its limit but not their calls.
-        self.read(|connection| {
-            let mut bound = LowerBound::default();
-            let mut statement = connection.prepare(
-                "SELECT sum((members + 99) / 100) FROM
-                    (SELECT lane, sum(count) AS members FROM queue GROUP BY lane)
-                 JOIN lane ON lane.id = lane GROUP BY lane.channel",
-            )?;
-            let mut channels = statement.query([])?;
-            while let Some(channel) = channels.next()? {
-                bound.add_calls(channel.get(0)?);
-            }
-            Ok(bound)
-        })
+    pub fn lower_bound(&self, members_per_call: impl Into<u64>) -> Result<LowerBound, LedgerError> {
+        let mut bound = LowerBound::default();
+        self.channel_loads(members_per_call.into(), |load| bound.add_calls(load.calls))?;
+        Ok(bound)
     }
 }

@@ -1,12 +1,14 @@
 //! What can go wrong with a ledger.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::ledger::is_temporary;
 
 /// A ledger that cannot be used, or stopped working.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// SQLite refused: the disk is full, the file unwritable, the data damaged.
-    #[error("the ledger {}: {source}", path.display())]
+    #[error("{}: {source}", named(path))]
     Sqlite {
         /// The ledger's file.
         path: PathBuf,
@@ -14,7 +16,7 @@ pub enum LedgerError {
         source: rusqlite::Error,
     },
     /// The file cannot be made or opened.
-    #[error("the ledger {}: {source}", path.display())]
+    #[error("{}: {source}", named(path))]
     Io {
         /// The ledger's file.
         path: PathBuf,
@@ -22,7 +24,7 @@ pub enum LedgerError {
         source: std::io::Error,
     },
     /// Not a ledger of this program, or one of another version.
-    #[error("the ledger {}: {reason}", path.display())]
+    #[error("{}: {reason}", named(path))]
     Foreign {
         /// The ledger's file.
         path: PathBuf,
@@ -30,7 +32,7 @@ pub enum LedgerError {
         reason: String,
     },
     /// What is in it contradicts itself.
-    #[error("the ledger {} is damaged: {what}", path.display())]
+    #[error("{} is damaged: {what}", named(path))]
     Damaged {
         /// The ledger's file.
         path: PathBuf,
@@ -39,11 +41,23 @@ pub enum LedgerError {
     },
 }
 
+/// The ledger, as messages call it.
+fn named(path: &Path) -> String {
+    if is_temporary(path) {
+        "the temporary ledger".to_owned()
+    } else {
+        format!("the ledger {}", path.display())
+    }
+}
+
 impl LedgerError {
     /// How to mend it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Sqlite { path, .. } if is_temporary(path) => {
+                "SQLITE_TMPDIR names a directory for temporary files: give one with room for the list"
+            }
             Self::Sqlite { source, .. } => match source.sqlite_error_code()? {
                 rusqlite::ErrorCode::DiskFull => "free space on that disk, then resume the run",
                 rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen => {

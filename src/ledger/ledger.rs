@@ -58,7 +58,26 @@ impl Ledger {
             path: path.to_owned(),
             source,
         })?;
-        let connection = connect(path, durability)?;
+        Self::begin(path, connect(path, durability)?, layout, key)
+    }
+
+    /// Makes a ledger that nobody can open but this process, and that is gone with it, however it
+    /// ends: the list is not left behind. SQLite keeps it in a file that it unlinks at once, once
+    /// it is larger than its page cache.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn temporary(layout: &Layout, key: [u8; 16]) -> Result<Self, LedgerError> {
+        let nowhere = Path::new("");
+        Self::begin(nowhere, connect(nowhere, Durability::None)?, layout, key)
+    }
+
+    fn begin(
+        path: &Path,
+        connection: Connection,
+        layout: &Layout,
+        key: [u8; 16],
+    ) -> Result<Self, LedgerError> {
         schema::create(&connection).map_err(|source| sqlite(path, source))?;
         let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
         ledger.in_transaction = true;
@@ -225,12 +244,19 @@ impl Ledger {
     }
 }
 
+/// Whether this is the path of a ledger that has no file of its own.
+pub(super) fn is_temporary(path: &Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
 fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
     let open = || {
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // What is temporary is small but in a plan, which may sort whole lists.
+        let temporary = if is_temporary(path) { "FILE" } else { "MEMORY" };
+        connection.pragma_update(None, "temp_store", temporary)?;
         let synchronous = if durability == Durability::Full {
             "FULL"
         } else {

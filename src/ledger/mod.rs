@@ -25,6 +25,7 @@ mod rows;
 mod schema;
 mod sieve;
 mod stager;
+mod survey;
 mod suspects;
 #[cfg(test)]
 mod tests;
@@ -38,3 +39,4 @@ pub use parcel::{NewLane, Parcel};
 pub use projection::{Census, ResultRow};
 pub use resume::{LaneLeft, Unsettled};
 pub use stager::Stager;
+pub use survey::{ChannelLoad, DefectKind, Repeat};

@@ -4,11 +4,16 @@
 //! Must not: change the ledger, or know how a run is made.
 
 mod files;
+mod plan;
+mod plan_text;
 mod results;
 mod summary;
+mod words;
 
+pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
 pub use summary::{ReportError, Summary};
+pub use words::least;
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";

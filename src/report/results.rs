@@ -114,8 +114,12 @@ fn summarize(
     let tally = census.tally;
     let calls = ledger.call_counts()?;
     let bearers: u64 = ledger.fact(fact::BEARERS)?.unwrap_or(1);
-    let bound = ledger.lower_bound()?;
-    let (least, _) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
+    let bound = ledger.lower_bound(reports.limits.members_per_call)?;
+    let (least, binding) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
+    let least = least.as_secs_f64();
+    let elapsed: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
+    // Of a run cut short the time says nothing: the bound is for the whole list.
+    let comparable = reports.state == RunState::Finished && least > 0.0;
     Ok(Summary {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         state: reports.state,
@@ -136,9 +140,11 @@ fn summarize(
         bearers,
         started_at: ledger.fact(fact::STARTED_AT)?.unwrap_or_default(),
         finished_at: ledger.fact(fact::FINISHED_AT)?.unwrap_or_default(),
-        elapsed_seconds: ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default(),
+        elapsed_seconds: elapsed,
         lower_bound_calls: bound.calls(),
-        lower_bound_seconds: least.as_secs_f64(),
+        lower_bound_seconds: least,
+        lower_bound_ratio: comparable.then(|| elapsed / least),
+        binding_limit: binding,
         errors_by_code,
         accounts: tally.accounts_for(staged.rows_read),
     })

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::words::time;
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally};
+use crate::schedule::Binding;
 
 /// What keeps reports from being written.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,9 @@ pub struct Summary {
     pub elapsed_seconds: f64,
     pub lower_bound_calls: u64,
     pub lower_bound_seconds: f64,
+    /// The time it took over the least; none where the bound is 0 or the run is not finished.
+    pub lower_bound_ratio: Option<f64>,
+    pub binding_limit: Option<Binding>,
     pub errors_by_code: BTreeMap<String, u64>,
     /// Whether the outcomes add up to the rows read.
     pub accounts: bool,
@@ -137,6 +142,15 @@ impl fmt::Display for Summary {
             "  {:<16}{:>12}   (at least {}), {} throttled, on {} channels",
             "calls", self.calls, self.lower_bound_calls, self.throttled_calls, self.channels
         )?;
+        if let Some(ratio) = self.lower_bound_ratio {
+            writeln!(
+                f,
+                "  {:<16}{:>12}   (at least {}), {ratio:.2} times that",
+                "time",
+                time(self.elapsed_seconds),
+                time(self.lower_bound_seconds)
+            )?;
+        }
         for (code, count) in &self.errors_by_code {
             writeln!(f, "  {:<16}{count:>12}", format!("· {code}"))?;
         }

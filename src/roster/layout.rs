@@ -182,7 +182,8 @@ impl Layout {
     /// A column as messages show it.
     fn shown(&self, at: usize) -> String {
         if self.has_header() {
-            format!("`{}`", self.column_name(at))
+            // The list's own words: a terminal must not obey them.
+            format!("`{}`", self.column_name(at).escape_debug())
         } else {
             format!("column {}", at + 1)
         }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::Scheduler;
 use crate::model::{Limits, quota};
 
 /// Which limit sets the bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Binding {
     /// The calls of the largest channel.
     Channel,
@@ -23,7 +27,7 @@ pub struct LowerBound {
 }
 
 impl LowerBound {
-    /// Adds a channel with so many members.
+    /// Adds a channel with so many members, in full calls.
     pub fn add_channel(&mut self, members: u64) {
         self.add_calls(members.div_ceil(quota::MEMBERS_PER_CALL as u64));
     }
@@ -40,10 +44,11 @@ impl LowerBound {
         self.calls
     }
 
-    /// The least time, and what sets it. The first call of each limit is free: it waits for none.
+    /// The least time, and what sets it. The first call of each limit is free: it waits for none,
+    /// and where it is the only one, nothing binds.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "call counts are far below 2^52")]
-    pub fn time(&self, limits: &Limits, bearers: usize) -> (Duration, Binding) {
+    pub fn time(&self, limits: &Limits, bearers: usize) -> (Duration, Option<Binding>) {
         let after_first = |calls: u64, rate: f64| calls.saturating_sub(1) as f64 / rate;
         let channel = after_first(self.largest, limits.channel_rate);
         let pool = after_first(self.calls, limits.bearer_rate * bearers.max(1) as f64);
@@ -57,7 +62,16 @@ impl LowerBound {
         } else {
             (channel, Binding::Channel)
         };
+        let binding = (self.calls > 1).then_some(binding);
         (Duration::from_secs_f64(seconds), binding)
+    }
+}
+
+impl Scheduler {
+    /// The limits it keeps: what a bound of its job is to be reckoned at.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
     }
 }
 
@@ -72,7 +86,7 @@ mod tests {
         one.add_channel(10_000);
         assert_eq!(
             one.time(&limits, 1),
-            (Duration::from_secs(99), Binding::Channel)
+            (Duration::from_secs(99), Some(Binding::Channel))
         );
 
         let mut many = LowerBound::default();
@@ -80,12 +94,27 @@ mod tests {
         assert_eq!(many.calls(), 2_000);
         assert_eq!(
             many.time(&limits, 4),
-            (Duration::from_secs_f64(1999.0 / 40.0), Binding::Bearers)
+            (
+                Duration::from_secs_f64(1999.0 / 40.0),
+                Some(Binding::Bearers)
+            )
         );
         let headroom = Limits {
             max_rate: Some(5.0),
             ..limits
         };
-        assert_eq!(many.time(&headroom, 4).1, Binding::Total);
+        assert_eq!(many.time(&headroom, 4).1, Some(Binding::Total));
+    }
+
+    #[test]
+    fn a_single_call_waits_for_nothing() {
+        let limits = Limits::of_region("us-east-1");
+        let mut bound = LowerBound::default();
+        assert_eq!(bound.time(&limits, 1), (Duration::ZERO, None));
+        bound.add_channel(100);
+        assert_eq!(bound.time(&limits, 1), (Duration::ZERO, None));
+        bound.add_channel(1);
+        let least = (Duration::from_millis(100), Some(Binding::Bearers));
+        assert_eq!(bound.time(&limits, 1), least);
     }
 }

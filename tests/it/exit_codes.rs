@@ -205,6 +205,7 @@ fn resumes_after_interrupt(place: &Place, ended: &Ended) {
     assert_eq!(interrupted.state, RunState::Interrupted);
     assert_eq!(interrupted.rows_read, 250);
     assert_eq!(interrupted.added, 0);
+    assert_eq!(interrupted.lower_bound_ratio, None, "its time says nothing");
     let sandbox = Sandbox::start(place, &[]);
     let resumed = Ended::of(&mut sandbox.call(place.command(ended.resume())));
     assert_eq!(resumed.code, Some(0), "{resumed:#?}");

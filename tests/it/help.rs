@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::program::{APP, Ended, Place, ids, repository, table};
 
-const COMMANDS: [&str; 3] = ["run", "resume", "sandbox"];
+const COMMANDS: [&str; 4] = ["plan", "run", "resume", "sandbox"];
 
 /// What `--help` says of the program and of each command.
 fn helps() -> Vec<String> {
@@ -176,6 +176,36 @@ fn reports_have_the_columns_and_fields_of_the_readme() {
     let rows = table(&readme, "file");
     let named: BTreeSet<_> = rows.iter().skip(2).map(|row| row[0].to_owned()).collect();
     assert_eq!(named, files);
+}
+
+#[test]
+fn a_plan_has_the_fields_of_the_readme() {
+    let place = Place::with("list.csv", ids("u", 3));
+    let channel = format!("{APP}/channel/c");
+    let plan = ["plan", "list.csv", "--json", "--channel-arn", &channel];
+    let ended = place.run(plan);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&ended.stdout).unwrap();
+    let fields: BTreeSet<_> = fields.keys().map(|name| format!("`{name}`")).collect();
+    let readme = repository("README.md");
+    let rows = table(&readme, "in a plan");
+    let named: BTreeSet<_> = rows.iter().skip(2).map(|row| row[0].to_owned()).collect();
+    assert_eq!(named, fields);
+}
+
+/// The plan that the README shows is the one that its command gives.
+#[test]
+fn the_plan_of_the_readme_is_what_is_printed() {
+    let readme = repository("README.md");
+    let begin = "cargo run --release -- plan ";
+    let command = readme.lines().find_map(|line| line.strip_prefix(begin));
+    let place = Place::new();
+    let mut plan = place.command(["plan"].into_iter().chain(command.unwrap().split(' ')));
+    let ended = Ended::of(plan.current_dir(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let shown = format!("```text\n{}```\n", ended.stdout);
+    assert!(readme.contains(&shown), "{}", ended.stdout);
 }
 
 #[test]

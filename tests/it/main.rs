@@ -1,6 +1,10 @@
 //! The integration tests: one binary, a module per subject.
 
 #[cfg(test)]
+mod bad_limits;
+#[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod exit_codes;
@@ -14,6 +18,8 @@ mod help;
 mod limits;
 #[cfg(test)]
 mod makespan;
+#[cfg(test)]
+mod plan;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

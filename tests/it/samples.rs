@@ -8,15 +8,15 @@ const APP: &str =
     "arn:aws:chime:us-east-1:123456789012:app-instance/5f7c1a9e-0c1d-4b8e-9a52-6d0e3b7f2c41";
 
 /// A line of the two tables.
-struct Sample {
-    name: String,
+pub(crate) struct Sample {
+    pub(crate) name: String,
     /// As written, `--sandbox` among them.
-    arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
     /// rows, left out, added, duplicate, invalid, channels, calls.
     counts: Vec<u64>,
 }
 
-fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     let readme = repository("samples/README.md");
     assert!(readme.contains(&format!("APP={APP}\n")));
     let code = |cell: &str| cell.trim_matches('`').to_owned();
@@ -89,7 +89,7 @@ fn import(sample: &Sample) {
 }
 
 /// No time is spent on limits; the fewest calls must be made all the same.
-const RATES: [&str; 7] = [
+pub(crate) const RATES: [&str; 7] = [
     "--unlimited",
     "--latency",
     "0",

@@ -20,8 +20,6 @@ struct Seen {
     again: Vec<u64>,
     /// When calls were answered as accepted.
     accepted: Vec<Duration>,
-    /// When an answer was last given up.
-    given_up: Duration,
 }
 
 /// A service with somebody at its door.
@@ -42,7 +40,6 @@ impl Door {
             to_throttle,
             again: vec![0; channels],
             accepted: Vec::new(),
-            given_up: Duration::ZERO,
         };
         Self {
             inner,
@@ -64,12 +61,6 @@ impl Door {
             bound.add_calls(if *again > 0 { calls.max(2) } else { calls });
         }
         bound
-    }
-
-    /// The least time, with what it took to give up an answer that was lost at the end: at most one
-    /// caller's patience, so that being late is no excuse.
-    pub(super) fn with_patience(&self, least: Duration, patience: Duration) -> Duration {
-        least.max(self.seen().given_up.min(least + patience))
     }
 
     /// From this moment to the first second in which so many calls are accepted.
@@ -103,6 +94,23 @@ impl Door {
     }
 }
 
+/// Members to be sent once more: all of a call, as long as it has no answer. The caller may give
+/// it up at any time.
+struct Due {
+    door: Door,
+    channel: Option<usize>,
+    again: u64,
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        let mut seen = self.door.seen();
+        if let Some(again) = self.channel.and_then(|number| seen.again.get_mut(number)) {
+            *again += self.again;
+        }
+    }
+}
+
 impl Chime for Door {
     fn add_members(&self, mut call: AddMembers) -> Pending<Reply> {
         let door = self.clone();
@@ -112,10 +120,14 @@ impl Chime for Door {
         if let Ok(others) = Batch::new(others) {
             call.members = others;
         }
+        let mut due = Due {
+            door: door.clone(),
+            channel,
+            again: sent,
+        };
         Box::pin(async move {
             let mut answer = door.inner.add_members(call).await;
             let mut seen = door.seen();
-            let mut again = 0;
             match &mut answer {
                 Ok(reply) => {
                     seen.accepted.push(door.start.elapsed());
@@ -128,16 +140,10 @@ impl Chime for Door {
                         });
                     }
                     let refused = reply.errors.iter();
-                    again += refused.filter(|error| error.code == "Throttled").count() as u64;
+                    due.again = refused.filter(|error| error.code == "Throttled").count() as u64;
                 }
-                Err(refusal) if refusal.kind == RefusalKind::Lost => {
-                    again += sent;
-                    seen.given_up = door.start.elapsed();
-                }
-                Err(_) => {}
-            }
-            if let Some(again_here) = channel.and_then(|number| seen.again.get_mut(number)) {
-                *again_here += again;
+                Err(refusal) if refusal.kind == RefusalKind::Lost => {}
+                Err(_) => due.again = 0,
             }
             drop(seen);
             answer

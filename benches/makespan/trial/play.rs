@@ -80,10 +80,9 @@ async fn run(scenario: &Scenario, seed: u64) -> Result<Figures, Box<dyn Error>> 
     let hindsight = door.hindsight(roster.sizes());
     let (least_time, _) = hindsight.time(&limits, scenario.bearers);
     let least_time = stretched(least_time, &scenario.slowdowns());
-    let patience = service.settings().attempt_timeout;
     let outage = scenario.outage.map(Span::times);
     Ok(Figures {
-        bound: door.with_patience(least_time, patience),
+        bound: least_time,
         makespan,
         least: plain.calls(),
         needful: hindsight.calls(),

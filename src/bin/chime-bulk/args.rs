@@ -73,12 +73,34 @@ fn with_environment(command: Command) -> Command {
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
+    /// Read and check a list, and tell what it takes; no call is made.
+    Plan(Box<PlanArguments>),
     /// Add the members of a list.
     Run(Box<RunArguments>),
     /// Go on with an interrupted run.
     Resume(ResumeArguments),
     /// Serve a local Chime to rehearse against.
     Sandbox(SandboxArguments),
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// The member list: a path, or - for standard input.
+    #[arg(value_name = "ROSTER")]
+    pub(crate) list: PathBuf,
+    #[command(flatten)]
+    pub(crate) roster: RosterArguments,
+    #[command(flatten)]
+    pub(crate) bearers: BearerArguments,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    /// The AWS region [default: that of the bearer's or channel's ARN].
+    #[arg(long, help_heading = "AWS")]
+    pub(crate) region: Option<String>,
+    /// Print the plan as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `run`.
@@ -89,18 +111,17 @@ pub(crate) struct RunArguments {
     pub(crate) list: PathBuf,
     #[command(flatten)]
     pub(crate) roster: RosterArguments,
-    /// In whose name to add: an AppInstanceAdmin's ARN. Repeat for a pool.
-    #[arg(
-        long,
-        value_name = "ARN",
-        value_delimiter = ',',
-        help_heading = "What to add"
-    )]
-    pub(crate) bearer: Vec<String>,
+    #[command(flatten)]
+    pub(crate) bearers: BearerArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
     /// Stop when more rows than this failed: a number, or a share such as 5%.
-    #[arg(long, value_name = "N|N%", help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "N|N%",
+        allow_negative_numbers = true,
+        help_heading = "Limits"
+    )]
     pub(crate) max_failures: Option<String>,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
@@ -116,6 +137,19 @@ pub(crate) struct RunArguments {
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// Who adds.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BearerArguments {
+    /// In whose name to add: an AppInstanceAdmin's ARN. Repeat for a pool.
+    #[arg(
+        long,
+        value_name = "ARN",
+        value_delimiter = ',',
+        help_heading = "What to add"
+    )]
+    pub(crate) bearer: Vec<String>,
 }
 
 /// Arguments of `resume`.

@@ -5,6 +5,7 @@ mod args;
 mod exit;
 mod limits;
 mod output;
+mod plan;
 mod progress;
 mod roster;
 mod run;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
 
 async fn perform(command: Subcommand) -> io::Result<Exit> {
     Ok(match command {
+        Subcommand::Plan(arguments) => plan::plan(*arguments),
         Subcommand::Run(arguments) => Box::pin(run::run(*arguments, signals::commands()?)).await,
         Subcommand::Resume(arguments) => {
             Box::pin(run::resume(arguments, signals::commands()?)).await

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chime_bulk::engine::{Event, Watch};
 use chime_bulk::job::Started;
 use chime_bulk::model::{Limits, Outcome, RefusalKind, Tally};
+use chime_bulk::report;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output;
@@ -134,6 +135,14 @@ impl Progress {
         )
     }
 
+    /// A line that stays, above the bar.
+    fn say(&self, text: impl std::fmt::Display) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| output::note(text)),
+            None => output::note(text),
+        }
+    }
+
     fn show(&mut self) {
         let now = Instant::now();
         if self.bar.is_none() && now.duration_since(self.last_line) < LINE_EVERY {
@@ -171,6 +180,15 @@ impl Watch for Progress {
                 counts.rows_read = *rows_read;
                 counts.unsent = invalid + duplicate;
                 counts.list_complete = true;
+            }
+            Event::Bound {
+                calls,
+                time,
+                binding,
+            } => {
+                let least = report::least(*calls, *time, *binding);
+                self.say(format_args!("bound: {least}"));
+                return;
             }
             Event::CallSent { in_flight, .. } => {
                 counts.calls += 1;

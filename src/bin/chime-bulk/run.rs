@@ -18,11 +18,7 @@ use crate::{output, sandbox};
 const USUAL_LATENCY: Duration = Duration::from_millis(60);
 
 pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) -> Exit {
-    let source = if arguments.list == Path::new("-") {
-        Source::Stdin
-    } else {
-        Source::File(arguments.list.clone())
-    };
+    let source = source(&arguments.list);
     let target = if arguments.sandbox {
         match in_process(&arguments.shape) {
             Ok(target) => target,
@@ -37,7 +33,7 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
         options: arguments.roster.into(),
         run_dir: arguments.run_dir,
         target,
-        bearers: arguments.bearer,
+        bearers: arguments.bearers.bearer,
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
@@ -60,6 +56,15 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
     let dir = &arguments.run_dir;
     let ended = job::resume(dir, target, arguments.limits.into(), watch, commands).await;
     conclude(ended, Some(dir), arguments.json)
+}
+
+/// The list that a path names, or standard input.
+pub(crate) fn source(list: &Path) -> Source {
+    if list == Path::new("-") {
+        Source::Stdin
+    } else {
+        Source::File(list.to_owned())
+    }
 }
 
 fn aws(arguments: &AwsArguments, usual: Api) -> Target {

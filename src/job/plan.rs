@@ -1,0 +1,106 @@
+//! `plan`: reads and checks a list, and reckons what it takes. Nothing is called, nothing is kept.
+//!
+//! Promises: the list goes the way it goes in a run, through the same stager, into a ledger that
+//! is gone with the process: so a plan and a run cannot disagree. Must not: make a run directory.
+
+use super::run::parse_bearers;
+use super::{JobError, LimitOverrides};
+use crate::chime::{Api, ConnectError};
+use crate::ledger::{Ledger, Stager};
+use crate::model::{ChannelArn, ChannelId};
+use crate::report::{Basis, Plan};
+use crate::roster::{Options, Roster, Source};
+
+/// A plan that is asked for.
+pub struct PlanRequest {
+    /// The list.
+    pub source: Source,
+    /// How it is to be read.
+    pub options: Options,
+    /// ARNs of the bearers; with none, one is assumed.
+    pub bearers: Vec<String>,
+    /// Limits.
+    pub limits: LimitOverrides,
+    /// Instead of the one in the ARNs.
+    pub region: Option<String>,
+}
+
+/// Reads the list to its end and gives what it takes. `opened` is told how the list is read, in a
+/// line, before that.
+///
+/// # Errors
+/// If the list cannot be read, a run of it would be refused, or there is no room for temporary
+/// files.
+pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, JobError> {
+    let PlanRequest {
+        source,
+        mut options,
+        bearers,
+        limits,
+        region,
+    } = request;
+    let bearers = parse_bearers(&bearers)?;
+    let bearer = bearers.first();
+    options.bearer_app_instance = bearer.map(|bearer| bearer.app_instance().to_owned());
+    let region = region.or_else(|| bearer.map(|bearer| bearer.region().to_owned()));
+    // What is wrong with the request is said before a long list is read.
+    let region = region.map(checked).transpose()?;
+    limits.over(region.as_deref().unwrap_or_default())?;
+
+    let roster = Roster::open(&source, &options)?;
+    opened(&roster.detected());
+    let ledger = stage(roster)?;
+    let region = region.map_or_else(|| checked(of_list(&ledger)?), Ok)?;
+    let basis = Basis {
+        list: source.name(),
+        limits: limits.over(&region)?,
+        bearers: bearers.len(),
+        region,
+    };
+    Ok(Plan::of(&ledger, basis)?)
+}
+
+/// Stages the whole list and finds its duplicates.
+fn stage(roster: Roster) -> Result<Ledger, JobError> {
+    let mut key = [0; 16];
+    rand::fill(&mut key);
+    let mut ledger = Ledger::temporary(roster.layout(), key)?;
+    let mut stager = Stager::new(roster, key);
+    while let Some(parcel) = stager.parcel()? {
+        ledger.stage(&parcel)?;
+        if ledger.should_queue() {
+            ledger.queue()?;
+        }
+    }
+    ledger.queue()?;
+    ledger.end_list()?;
+    while !ledger.settle_suspects()? {
+        ledger.queue()?;
+    }
+    Ok(ledger)
+}
+
+/// The region of the first channel, or of the one for all rows.
+fn of_list(ledger: &Ledger) -> Result<String, JobError> {
+    let channel = if ledger.channels()? > 0 {
+        Some(ledger.channel_arn(ChannelId(0))?)
+    } else {
+        let all = ledger.layout().constant_channel();
+        all.and_then(|arn| ChannelArn::parse(arn).ok())
+    };
+    let region = channel.as_ref().map(ChannelArn::region);
+    Ok(region.unwrap_or(USUAL_REGION).to_owned())
+}
+
+/// The region of a list that names none: no row of it is good.
+const USUAL_REGION: &str = "us-east-1";
+
+/// A region where AWS runs the API: a run elsewhere would be refused.
+fn checked(region: String) -> Result<String, JobError> {
+    let api = Api::Messaging;
+    if api.regions().contains(&region.as_str()) {
+        Ok(region)
+    } else {
+        Err(ConnectError::Region { api, region }.into())
+    }
+}

@@ -1,0 +1,151 @@
+//! Questions about the list as it is staged: what a plan is made of.
+//!
+//! Each is answered in one pass, in memory that does not grow with the list: what is shown is
+//! bounded by whoever asks, what is sorted is sorted by SQLite, on the disk if need be.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ledger, LedgerError};
+use crate::model::ChannelId;
+
+/// What the list holds for one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelLoad {
+    /// Which.
+    pub channel: ChannelId,
+    /// Members to add, each counted once.
+    pub members: u64,
+    /// The fewest calls that takes.
+    pub calls: u64,
+}
+
+/// Rows with one defect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefectKind {
+    /// The column at fault, as the list calls it; empty where the row as a whole is.
+    pub column: String,
+    /// The rule that is broken.
+    pub reason: String,
+    /// How many rows.
+    pub rows: u64,
+    /// The first of them.
+    pub examples: Vec<u64>,
+}
+
+/// A row that repeats an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// The row.
+    pub row: u64,
+    /// The first with the same membership.
+    pub of_row: u64,
+}
+
+impl Ledger {
+    /// Gives each channel of the rows queued so far, in the order of the list; a call takes so
+    /// many members at most.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn channel_loads(
+        &self,
+        members_per_call: u64,
+        mut each: impl FnMut(ChannelLoad),
+    ) -> Result<(), LedgerError> {
+        // Lanes of one channel share its limit but not their calls.
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT lane.channel, sum(members), sum((members + ?1 - 1) / ?1) FROM
+                    (SELECT lane, sum(count) AS members FROM queue GROUP BY lane)
+                 JOIN lane ON lane.id = lane GROUP BY lane.channel ORDER BY lane.channel",
+            )?;
+            let mut channels = statement.query([members_per_call.max(1)])?;
+            while let Some(channel) = channels.next()? {
+                each(ChannelLoad {
+                    channel: ChannelId(channel.get(0)?),
+                    members: channel.get(1)?,
+                    calls: channel.get(2)?,
+                });
+            }
+            Ok(())
+        })
+    }
+
+    /// The kinds of defects, most rows first, so many of them with so many examples each at most;
+    /// and how many kinds there are.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn defect_kinds(
+        &self,
+        most: usize,
+        examples: usize,
+    ) -> Result<(Vec<DefectKind>, u64), LedgerError> {
+        let mut kinds = self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT column_name, reason, count(*) AS rows FROM defect
+                 GROUP BY column_name, reason ORDER BY rows DESC, min(row) LIMIT ?1",
+            )?;
+            let kinds = statement.query_map([most], |row| {
+                Ok(DefectKind {
+                    column: row.get(0)?,
+                    reason: row.get(1)?,
+                    rows: row.get(2)?,
+                    examples: Vec::new(),
+                })
+            })?;
+            kinds.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let count = self.read(|connection| {
+            connection.query_row(
+                "SELECT count(*) FROM (SELECT DISTINCT column_name, reason FROM defect)",
+                [],
+                |row| row.get(0),
+            )
+        })?;
+        self.find_examples(&mut kinds, examples)?;
+        Ok((kinds, count))
+    }
+
+    /// Finds the first rows of each kind: one pass over the defects, as far as it must go.
+    fn find_examples(&self, kinds: &mut [DefectKind], most: usize) -> Result<(), LedgerError> {
+        let wanted = |kind: &DefectKind| most.min(usize::try_from(kind.rows).unwrap_or(most));
+        let mut missing: usize = kinds.iter().map(wanted).sum();
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare("SELECT row, column_name, reason FROM defect ORDER BY row")?;
+            let mut defects = statement.query([])?;
+            while missing > 0
+                && let Some(defect) = defects.next()?
+            {
+                let (column, reason) = (defect.get_ref(1)?.as_str()?, defect.get_ref(2)?.as_str()?);
+                let kind = kinds
+                    .iter_mut()
+                    .find(|kind| kind.reason == reason && kind.column == column);
+                if let Some(kind) = kind.filter(|kind| kind.examples.len() < most) {
+                    kind.examples.push(defect.get(0)?);
+                    missing -= 1;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The first rows that repeat an earlier one, so many at most.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn repeats(&self, most: usize) -> Result<Vec<Repeat>, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare("SELECT row, of_row FROM duplicate ORDER BY row LIMIT ?1")?
+                .query_map([most], |row| {
+                    Ok(Repeat {
+                        row: row.get(0)?,
+                        of_row: row.get(1)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+}

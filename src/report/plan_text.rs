@@ -1,0 +1,318 @@
+//! A plan in words: for a person who decides on it, in the width of a terminal.
+
+use std::fmt;
+
+use super::Plan;
+use super::plan::PlannedChannel;
+use super::words::{binds, count, plain, rate, time, wrap};
+use crate::ledger::DefectKind;
+use crate::model::quota;
+use crate::schedule::Binding;
+
+/// Channels, and kinds of defects, that are named; JSON has more.
+const NAMED: usize = 10;
+/// Characters of a channel's id that fit beside its counts.
+const CHANNEL: usize = 55;
+/// Characters that fit beside a count.
+const NOTE: usize = 47;
+/// Less time than this is none.
+const NOTHING: f64 = 0.05;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wrap(f, &format!("plan for {}: no call was made", self.list), 2)?;
+        self.rows(f)?;
+        self.work(f)?;
+        writeln!(f)?;
+        wrap(f, &self.basis(), 0)?;
+        self.crowds(f)?;
+        self.channels(f)?;
+        self.defects(f)
+    }
+}
+
+impl Plan {
+    /// What the list holds.
+    fn rows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "rows read", self.rows_read, "")?;
+        let to = format!("to add, to {}", count(self.channels, "channel"));
+        line(f, "members", self.members, &to)?;
+        if self.duplicate > 0 {
+            line(f, "duplicate", self.duplicate, &self.repeats())?;
+        }
+        if self.invalid > 0 {
+            let kinds = format!("of {}, see below", count(self.defect_kinds, "kind"));
+            line(f, "invalid", self.invalid, &kinds)?;
+        }
+        if self.rows_left_out > 0 {
+            line(f, "left out", self.rows_left_out, "(by --where)")?;
+        }
+        Ok(())
+    }
+
+    /// The first duplicates, as many as fit beside their count.
+    fn repeats(&self) -> String {
+        let mut text = String::new();
+        for repeat in &self.duplicate_examples {
+            let comma = if text.is_empty() { "" } else { ", " };
+            let next = format!("{comma}row {} of row {}", repeat.row, repeat.of_row);
+            if text.len() + next.len() > NOTE {
+                break;
+            }
+            text.push_str(&next);
+        }
+        text
+    }
+
+    /// What it takes.
+    fn work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let full = count(self.limits.members_per_call.into(), "member");
+        line(f, "calls", self.calls, &format!("of up to {full}"))?;
+        line(f, "least time", time(self.seconds), &self.reason())?;
+        let saved = self.seconds - self.seconds_with_one_more_bearer;
+        let saved = if saved < NOTHING {
+            "saves nothing".to_owned()
+        } else {
+            format!("saves {}", time(saved))
+        };
+        let label = format!("with {} bearers", self.bearers + 1);
+        line(f, &label, time(self.seconds_with_one_more_bearer), &saved)?;
+        let undo = format!("{}, one member each", count(self.undo.calls, "call"));
+        line(f, "to undo it", time(self.undo.seconds), &undo)
+    }
+
+    /// Why it takes that time.
+    fn reason(&self) -> String {
+        let binds = binds(self.binding);
+        let most = self.largest_channels.iter().map(|channel| channel.calls);
+        match self.binding {
+            Some(Binding::Channel) => {
+                let calls = count(most.max().unwrap_or_default(), "call");
+                format!("{binds}: {calls} on it")
+            }
+            _ => binds.to_owned(),
+        }
+    }
+
+    /// What it is reckoned with.
+    fn basis(&self) -> String {
+        let limits = &self.limits;
+        let total = limits
+            .max_rate
+            .map(|most| format!(", {most} in all"))
+            .unwrap_or_default();
+        let assumed = if self.bearer_assumed {
+            " (none is given: one is assumed)"
+        } else {
+            ""
+        };
+        format!(
+            "At these limits, of {}: {} on a channel, {} by a bearer{total}; {}{assumed}.",
+            plain(&self.region, usize::MAX),
+            rate(limits.channel_rate),
+            limits.bearer_rate,
+            count(self.bearers, "bearer"),
+        )
+    }
+
+    /// Channels that cannot take them all.
+    fn crowds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let over = &self.over_capacity;
+        if over.channels == 0 {
+            return Ok(());
+        }
+        let (channels, quota) = (count(over.channels, "channel"), quota::MEMBERS_PER_CHANNEL);
+        let warning = format!(
+            "{channels} would pass {quota} members, those not counted who are in already: AWS \
+             refuses more, unless the channel is elastic or the quota was raised."
+        );
+        writeln!(f)?;
+        wrap(f, &warning, 0)?;
+        for channel in &over.examples {
+            of_channel(f, channel)?;
+        }
+        more(f, over.channels, over.examples.len(), "channel")
+    }
+
+    /// The largest channels.
+    fn channels(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.largest_channels.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n  {:>9}  {:>7}  largest channels", "members", "calls")?;
+        for channel in self.largest_channels.iter().take(NAMED) {
+            of_channel(f, channel)?;
+        }
+        more(f, self.channels, NAMED, "channel")
+    }
+
+    /// What is wrong with the list.
+    fn defects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.defects.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n  {:>9}  defects", "rows")?;
+        for kind in self.defects.iter().take(NAMED) {
+            wrap(f, &of_kind(kind), 13)?;
+        }
+        more(f, self.defect_kinds, NAMED, "kind")
+    }
+}
+
+/// A count, and what there is to say of it.
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    value: impl fmt::Display,
+    note: &str,
+) -> fmt::Result {
+    let text = format!("  {label:<16}{:>12}   {note}", value.to_string());
+    writeln!(f, "{}", text.trim_end())
+}
+
+/// A channel by its id: its ARN alone is wider than a terminal.
+fn of_channel(f: &mut fmt::Formatter<'_>, channel: &PlannedChannel) -> fmt::Result {
+    let arn = &channel.channel_arn;
+    let id = arn.split_once("/channel/").map_or(&**arn, |(_, id)| id);
+    let (members, calls) = (channel.members, channel.calls);
+    writeln!(f, "  {members:>9}  {calls:>7}  {}", plain(id, CHANNEL))
+}
+
+/// A kind of defects, with its first rows.
+fn of_kind(kind: &DefectKind) -> String {
+    let column = if kind.column.is_empty() {
+        String::new()
+    } else {
+        format!("column `{}`: ", kind.column)
+    };
+    let examples: Vec<String> = kind.examples.iter().map(ToString::to_string).collect();
+    let rows = if examples.len() == 1 { "row" } else { "rows" };
+    let rest = if kind.rows > kind.examples.len() as u64 {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        "  {:>9}  {column}{} ({rows} {}{rest})",
+        kind.rows,
+        kind.reason,
+        examples.join(", ")
+    )
+}
+
+/// How many more there are than were named.
+fn more(f: &mut fmt::Formatter<'_>, all: u64, named: usize, thing: &str) -> fmt::Result {
+    match all.saturating_sub(named as u64) {
+        0 => Ok(()),
+        rest => writeln!(
+            f,
+            "             and {}",
+            count(rest, &format!("more {thing}"))
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OverCapacity, Undo};
+    use super::*;
+    use crate::ledger::Repeat;
+    use crate::model::Limits;
+
+    /// A plan of numbers larger than any list's.
+    fn huge() -> Plan {
+        let many = 99_999_999_999;
+        let channel = PlannedChannel {
+            channel_arn: format!(
+                "arn:aws:chime:r:1:app-instance/i/channel/{}",
+                "c".repeat(99)
+            ),
+            members: 999_999_999,
+            calls: 9_999_999,
+        };
+        let repeat = Repeat {
+            row: many,
+            of_row: many - 1,
+        };
+        Plan {
+            list: "a list of a long name ".repeat(9),
+            rows_read: many,
+            rows_left_out: many,
+            members: many,
+            invalid: many,
+            duplicate: many,
+            channels: many,
+            calls: many,
+            seconds: 1e10,
+            binding: Some(Binding::Channel),
+            seconds_with_one_more_bearer: 1e9,
+            largest_channels: vec![channel.clone(); 12],
+            over_capacity: OverCapacity {
+                channels: many,
+                examples: vec![channel; 3],
+            },
+            defect_kinds: many,
+            defects: vec![
+                DefectKind {
+                    column: "c".repeat(40),
+                    reason: "a rule that is broken, in many words ".repeat(5),
+                    rows: 999_999_999,
+                    examples: vec![many; 3],
+                };
+                12
+            ],
+            duplicate_examples: vec![repeat; 3],
+            undo: Undo {
+                calls: many,
+                seconds: 1e10,
+            },
+            limits: Limits {
+                max_rate: Some(12.345_678_9),
+                ..Limits::of_region("eu-central-1")
+            },
+            bearers: 999,
+            bearer_assumed: false,
+            region: "eu-central-1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_largest_plan_fits_80_columns_and_says_how_much_it_leaves_out() {
+        let text = huge().to_string();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert_eq!(text.matches(", …)").count(), 10);
+        assert!(text.contains("and 99999999996 more channels"), "{text}");
+        assert!(text.contains("and 99999999989 more channels"), "{text}");
+        assert!(text.contains("and 99999999989 more kinds"), "{text}");
+        assert!(text.contains("12.3456789 in all; 999 bearers."), "{text}");
+    }
+
+    #[test]
+    fn what_there_is_not_is_not_mentioned() {
+        let plan = Plan {
+            rows_left_out: 0,
+            invalid: 0,
+            duplicate: 0,
+            largest_channels: Vec::new(),
+            over_capacity: OverCapacity {
+                channels: 0,
+                examples: Vec::new(),
+            },
+            defects: Vec::new(),
+            ..huge()
+        };
+        let text = plan.to_string();
+        for word in [
+            "left out",
+            "invalid",
+            "duplicate",
+            "would pass",
+            "largest channels",
+            "defects",
+        ] {
+            assert!(!text.contains(word), "{word}: {text}");
+        }
+    }
+}

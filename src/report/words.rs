@@ -1,0 +1,163 @@
+//! Words for people: times, counts, what binds, and texts that came from outside.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::schedule::Binding;
+
+/// Columns of a terminal that a text is made for.
+const WIDTH: usize = 80;
+
+/// A time in no more digits than anybody needs: `9.9 s`, `3 min 54 s`, `2 h 47 min`, `1 d 3 h`.
+pub(super) fn time(seconds: f64) -> String {
+    if seconds < 99.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = Duration::from_secs_f64(seconds.round()).as_secs();
+    let (minutes, hours, days) = (whole / 60, whole / 3_600, whole / 86_400);
+    match () {
+        () if hours < 1 => format!("{minutes} min {} s", whole % 60),
+        () if days < 1 => format!("{hours} h {} min", minutes % 60),
+        () => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// So many of a thing.
+pub(super) fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+/// So many calls a second.
+pub(super) fn rate(calls: f64) -> String {
+    let plural = if (calls - 1.0).abs() < f64::EPSILON {
+        ""
+    } else {
+        "s"
+    };
+    format!("{calls} call{plural} a second")
+}
+
+/// Which limit sets the time.
+pub(super) fn binds(binding: Option<Binding>) -> &'static str {
+    match binding {
+        Some(Binding::Channel) => "the largest channel binds",
+        Some(Binding::Bearers) => "the bearers' rate binds",
+        Some(Binding::Total) => "--max-rate binds",
+        None => "no limit binds",
+    }
+}
+
+/// The least that a list takes, in a line.
+#[must_use]
+pub fn least(calls: u64, least: Duration, binding: Option<Binding>) -> String {
+    format!(
+        "at least {}, {} at the limits; {}",
+        count(calls, "call"),
+        time(least.as_secs_f64()),
+        binds(binding)
+    )
+}
+
+/// A text from outside, made safe to show: what a terminal would obey, or not show, is escaped;
+/// cut to so many characters.
+pub(super) fn plain(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    let mut length = 0;
+    for c in text.chars() {
+        let escaped = match c {
+            '"' | '\'' | '\\' => c.to_string(),
+            _ => c.escape_debug().collect(),
+        };
+        length += escaped.chars().count();
+        if length > most {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(&escaped);
+    }
+    shown
+}
+
+/// Writes a text in lines that fit a terminal, those after the first indented.
+pub(super) fn wrap(f: &mut fmt::Formatter<'_>, text: &str, indent: usize) -> fmt::Result {
+    let mut column = 0;
+    for (at, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if at > 0 && column + 1 + length > WIDTH {
+            write!(f, "\n{:indent$}", "")?;
+            column = indent;
+        } else if at > 0 {
+            f.write_str(" ")?;
+            column += 1;
+        }
+        f.write_str(word)?;
+        column += length;
+    }
+    writeln!(f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_two_units() {
+        let said = [
+            (0.0, "0.0 s"),
+            (9.94, "9.9 s"),
+            (99.9, "99.9 s"),
+            (99.99, "1 min 40 s"),
+            (3_599.6, "1 h 0 min"),
+            (9_999.0, "2 h 46 min"),
+            (90_000.0, "1 d 1 h"),
+        ];
+        for (seconds, wanted) in said {
+            assert_eq!(time(seconds), wanted);
+        }
+    }
+
+    #[test]
+    fn the_least_says_what_binds() {
+        let said = |calls, seconds, binding| least(calls, Duration::from_secs(seconds), binding);
+        let channel = "at least 10 calls, 9.0 s at the limits; the largest channel binds";
+        assert_eq!(said(10, 9, Some(Binding::Channel)), channel);
+        let one = "at least 1 call, 0.0 s at the limits; no limit binds";
+        assert_eq!(said(1, 0, None), one);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(plain("user's \"id\"", 40), "user's \"id\"");
+        assert_eq!(
+            plain("a\u{1b}[2J\u{9b}\u{202e}\r\nb", 40),
+            "a\\u{1b}[2J\\u{9b}\\u{202e}\\r\\nb"
+        );
+        assert_eq!(plain("Größe", 3), "Grö…");
+        assert_eq!(plain("abc", 3), "abc");
+        assert_eq!(plain("ab\u{1b}", 8), "ab\\u{1b}");
+        assert_eq!(plain("ab\u{1b}", 7), "ab…");
+    }
+
+    struct Wrapped<'a>(&'a str);
+
+    impl fmt::Display for Wrapped<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            wrap(f, self.0, 4)
+        }
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_and_nothing_is_lost() {
+        let text = "some words ` ` of a text ".repeat(20);
+        let lines = Wrapped(&text).to_string();
+        assert!(lines.lines().all(|line| line.chars().count() <= 80));
+        assert!(lines.lines().skip(1).all(|line| line.starts_with("    ")));
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(&lines), words(&text));
+    }
+}
