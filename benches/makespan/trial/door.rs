@@ -102,6 +102,12 @@ struct Due {
     again: u64,
 }
 
+impl Due {
+    fn are(&mut self, members: usize) {
+        self.again = members as u64;
+    }
+}
+
 impl Drop for Due {
     fn drop(&mut self) {
         let mut seen = self.door.seen();
@@ -140,10 +146,10 @@ impl Chime for Door {
                         });
                     }
                     let refused = reply.errors.iter();
-                    due.again = refused.filter(|error| error.code == "Throttled").count() as u64;
+                    due.are(refused.filter(|error| error.code == "Throttled").count());
                 }
                 Err(refusal) if refusal.kind == RefusalKind::Lost => {}
-                Err(_) => due.again = 0,
+                Err(_) => due.are(0),
             }
             drop(seen);
             answer
