@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Scheduler;
 use crate::model::{Limits, quota};
 
 /// Which limit sets the bound.
@@ -64,14 +63,6 @@ impl LowerBound {
         };
         let binding = (self.calls > 1).then_some(binding);
         (Duration::from_secs_f64(seconds), binding)
-    }
-}
-
-impl Scheduler {
-    /// The limits it keeps: what a bound of its job is to be reckoned at.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.settings.limits
     }
 }
 

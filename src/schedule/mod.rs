@@ -19,6 +19,7 @@ mod pace;
 mod scheduler;
 mod settle;
 mod spacing;
+mod staging;
 mod stop;
 #[cfg(test)]
 mod tests;

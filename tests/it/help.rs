@@ -34,7 +34,7 @@ fn flags(text: &str) -> BTreeSet<String> {
 
 /// Flags of cargo, in commands that the README gives.
 fn of_cargo(name: &str) -> bool {
-    name == "release"
+    ["release", "bench"].contains(&name)
 }
 
 #[test]
