@@ -224,7 +224,9 @@ async fn members_throttled_together_are_tried_again_together() {
         code: "Throttled".into(),
     };
     for seed in 0..20 {
-        let mut run = Rehearsal::new(one_channel(100)).scheduling(|settings| settings.seed = seed);
+        // Answered so late that some of them would be due only after the channel is.
+        let mut run = Rehearsal::in_world(one_channel(100), slow_calls(700))
+            .scheduling(|settings| settings.seed = seed);
         run.service
             .script([(0..60).map(throttled).collect::<Vec<_>>()]);
         let ended = run.run().await;
