@@ -331,9 +331,9 @@ impl<'w> Engine<'w> {
         tickets.sort_unstable_by_key(|ticket| ticket.row);
         let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
         let (channel, membership) = ledger.lane(order.lane)?;
-        let members = Batch::new(ledger.members(&rows)?)
-            .map_err(|error| ledger.damaged(error.to_string()))?;
         let channel = ledger.channel_arn(channel)?;
+        let members = Batch::new(ledger.members(&channel, &rows)?)
+            .map_err(|error| ledger.damaged(error.to_string()))?;
         let bearer = bearers[order.bearer].clone();
         let call = ledger.depart(Departure {
             lane: order.lane,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Departure, Durability, Ledger, LedgerError, Stager};
-use crate::model::{LaneId, Outcome};
+use crate::model::{ChannelArn, LaneId, Outcome};
 use crate::roster::{Options, Roster, Source};
 
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
@@ -36,6 +36,10 @@ fn begin(dir: &Path, roster: Roster) -> (PathBuf, Ledger, Stager) {
     let path = dir.join("ledger.db");
     let ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
     (path, ledger, Stager::new(roster, KEY))
+}
+
+fn channel(id: &str) -> ChannelArn {
+    ChannelArn::parse(&format!("{INSTANCE}/channel/{id}")).unwrap()
 }
 
 /// Stages the whole list and settles its duplicates.
@@ -81,7 +85,7 @@ fn rows_are_drawn_in_order_once_each_also_after_reopening() {
     assert_eq!(left, [(1_500, 3_500, false)]);
     let rest = ledger.draw(LaneId(0), 10_000).unwrap();
     assert_eq!([first, rest].concat(), (1..=5_000).collect::<Vec<u64>>());
-    let members = ledger.members(&[1, 64, 65, 5_000]).unwrap();
+    let members = ledger.members(&channel("c"), &[1, 64, 65, 5_000]).unwrap();
     let names: Vec<&str> = members
         .iter()
         .map(crate::model::MemberArn::as_str)
@@ -204,7 +208,8 @@ fn what_is_no_ledger_is_refused() {
             .unwrap_err()
             .to_string()
     };
-    assert!(refused("PRAGMA user_version = 2").contains("version 2"));
+    assert!(refused("PRAGMA user_version = 3").contains("version 3"));
+    assert!(refused("PRAGMA user_version = 0").contains("version 0"));
     assert!(refused("PRAGMA application_id = 1").contains("not a ledger"));
     std::fs::write(
         &path,
@@ -212,4 +217,90 @@ fn what_is_no_ledger_is_refused() {
     )
     .unwrap();
     assert!(Ledger::open(&path, Durability::None).is_err());
+}
+
+/// A ledger of 130 rows, the first 100 of which are in a call under way.
+fn with_a_call(dir: &Path) -> PathBuf {
+    let ids = ids(130).chain(["user-1".to_owned(), "-".to_owned()]);
+    let (path, mut ledger, mut stager) = begin(dir, roster(ids));
+    stage(&mut ledger, &mut stager);
+    let rows = ledger.draw(LaneId(0), 100).unwrap();
+    depart(&mut ledger, &rows);
+    ledger.commit().unwrap();
+    path
+}
+
+/// Does all that a resumed run and its reports do with a ledger; gives the tally's rows.
+fn go_through(path: &Path) -> Result<u64, LedgerError> {
+    let mut ledger = Ledger::open(path, Durability::None)?;
+    ledger.take_up(8)?;
+    ledger.lanes_left(|_| {})?;
+    ledger.unsettled(|_| {})?;
+    let rows = ledger.draw(LaneId(0), 100)?;
+    ledger.lane(LaneId(0))?;
+    let channel = ledger.channel_arn(crate::model::ChannelId(0))?;
+    ledger.members(&channel, &rows)?;
+    let census = ledger.project(|_| Ok::<_, LedgerError>(()))?;
+    Ok(census.tally.total())
+}
+
+#[test]
+fn a_row_that_is_not_as_it_was_written_is_found() {
+    for damage in [
+        "UPDATE fact SET value = replace(value, '1', '2') WHERE name = 'staged'",
+        "UPDATE fact SET value = replace(value, '3', '4') WHERE name = 'fingerprint_key'",
+        "UPDATE page SET records = replace(records, 'user-7', 'user-8') WHERE id = 1",
+        "UPDATE channel SET arn = arn || 'x'",
+        "UPDATE lane SET type = 'HIDDEN'",
+        "UPDATE defect SET row = row - 1",
+        "UPDATE duplicate SET row = 7",
+        "UPDATE queue SET rows = replace(rows, ',1', ',2')",
+        "UPDATE call SET rows = replace(rows, '[1', '[2')",
+        "UPDATE call SET fresh = 90",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = with_a_call(dir.path());
+        assert_eq!(go_through(&path).unwrap(), 132);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        assert!(connection.execute(damage, []).unwrap() > 0, "{damage}");
+        drop(connection);
+        let error = go_through(&path).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Damaged { .. }),
+            "{damage}: {error}"
+        );
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn a_ledger_of_version_1_is_brought_forward() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_a_call(dir.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for (table, _) in super::seal::SEALED {
+        let drop = format!("ALTER TABLE {table} DROP COLUMN seal");
+        connection.execute(&drop, []).unwrap();
+    }
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    assert_eq!(go_through(&path).unwrap(), 132);
+    assert_eq!(go_through(&path).unwrap(), 132);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE page SET records = replace(records, 'user-7', 'user-8') WHERE id = 1";
+    connection.execute(damage, []).unwrap();
+    drop(connection);
+    assert!(go_through(&path).is_err());
+}
+
+#[test]
+fn a_row_is_never_sent_to_a_channel_that_the_list_does_not_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, mut ledger, mut stager) = begin(dir.path(), roster(ids(10)));
+    stage(&mut ledger, &mut stager);
+    assert!(ledger.members(&channel("c"), &[1]).is_ok());
+    assert!(matches!(
+        ledger.members(&channel("other"), &[1]),
+        Err(LedgerError::Damaged { .. })
+    ));
 }
