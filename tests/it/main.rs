@@ -27,6 +27,8 @@ mod properties;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod samples;
