@@ -122,11 +122,11 @@ impl Ledger {
                     _ => self.lane_of_verdict(verdict)?,
                 };
                 lane_of = Some((verdict, lane));
-                let attempts = u32::from(state.attempts);
                 let ticket = Ticket {
                     row,
-                    attempts,
-                    tries: attempts,
+                    attempts: u32::from(state.attempts),
+                    // Anew: what an outage or an interruption cost is not told apart.
+                    tries: 0,
                     in_doubt: state.in_doubt,
                 };
                 each(Unsettled { lane, ticket });
