@@ -286,9 +286,10 @@ impl Ledger {
         };
         let mut statement = connection
             .prepare_cached(
-                "SELECT verdict.id, outcome, charged, in_doubt, call.refusal IS NOT NULL,
+                "SELECT verdict.id, outcome, charged, in_doubt,
+                    call.refusal IS NOT NULL AND lane.closed_code IS NULL,
                     coalesce(verdict.rows, call.rows)
-                 FROM verdict JOIN call ON call.id = verdict.call
+                 FROM verdict JOIN call ON call.id = verdict.call JOIN lane ON lane.id = call.lane
                  WHERE last_row >= ?1 AND first_row <= ?2 ORDER BY verdict.id",
             )
             .map_err(sqlite)?;
@@ -347,7 +348,8 @@ impl Ledger {
 fn unsettled(in_doubt: bool, refused: bool) -> Outcome {
     match (in_doubt, refused) {
         (true, _) => Outcome::Unconfirmed,
-        // A call that was refused as a whole says nothing about its members.
+        // A call that was refused as a whole says nothing about its members, unless its channel
+        // has ended: then nothing more is sent, also not by a session that takes the run up.
         (false, true) => Outcome::NotAttempted,
         (false, false) => Outcome::Failed,
     }
