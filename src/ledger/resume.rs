@@ -26,6 +26,8 @@ pub struct LaneLeft {
     pub drawn: u64,
     /// Whether nothing more is sent to it.
     pub closed: bool,
+    /// Whether the service ever accepted a call of it.
+    pub accepted: bool,
 }
 
 impl Ledger {
@@ -77,11 +79,13 @@ impl Ledger {
     pub fn lanes_left(&self, mut each: impl FnMut(LaneLeft)) -> Result<(), LedgerError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT channel, closed_code IS NOT NULL, coalesce(queued.rows, 0), coalesce(drawn.rows, 0)
+                "SELECT channel, closed_code IS NOT NULL, coalesce(queued.rows, 0), coalesce(drawn.rows, 0),
+                    coalesce(drawn.accepted, 0)
                  FROM lane
                  LEFT JOIN (SELECT lane, sum(count) AS rows FROM queue GROUP BY lane) AS queued
                     ON queued.lane = lane.id
-                 LEFT JOIN (SELECT lane, sum(fresh) AS rows FROM call GROUP BY lane) AS drawn
+                 LEFT JOIN (SELECT lane, sum(fresh) AS rows, max(settled_at IS NOT NULL AND refusal IS NULL) AS accepted
+                    FROM call GROUP BY lane) AS drawn
                     ON drawn.lane = lane.id
                  ORDER BY lane.id",
             )?;
@@ -93,23 +97,10 @@ impl Ledger {
                     fresh: queued.saturating_sub(drawn),
                     drawn,
                     closed: lane.get(1)?,
+                    accepted: lane.get(4)?,
                 });
             }
             Ok(())
-        })
-    }
-
-    /// Whether the service ever accepted a call of this run.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn was_accepted(&self) -> Result<bool, LedgerError> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM call WHERE settled_at IS NOT NULL AND refusal IS NULL)",
-                [],
-                |row| row.get(0),
-            )
         })
     }
 }

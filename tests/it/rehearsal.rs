@@ -285,6 +285,9 @@ impl Rehearsal {
         ledger
             .lanes_left(|left| {
                 scheduler.open_lane(left.channel);
+                if left.accepted {
+                    scheduler.was_accepted_before(left.channel);
+                }
                 if left.closed {
                     scheduler.close_lane(LaneId(next));
                 } else {
@@ -296,9 +299,6 @@ impl Rehearsal {
         ledger
             .unsettled(|row| scheduler.take_up(row.lane, row.ticket))
             .unwrap();
-        if ledger.was_accepted().unwrap() {
-            scheduler.was_accepted_before();
-        }
         if ledger.staged().complete {
             scheduler.end_staging();
         }

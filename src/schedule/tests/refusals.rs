@@ -144,7 +144,7 @@ fn a_single_member_forbidden_too_soon_is_settled_when_the_bearer_proves_allowed(
 #[test]
 fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
     let mut desk = Desk::usual(&[10_000, 100]);
-    desk.scheduler.was_accepted_before();
+    desk.scheduler.was_accepted_before(ChannelId(1));
     let (calls, ended) = desk.play(|flight| {
         if flight.channel == ChannelId(1) {
             added(flight)
@@ -239,8 +239,8 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
         let culprits: Vec<u64> = (0..=draw(6)).map(|_| 1 + draw(rows)).collect();
         let kind =
             [RefusalKind::BadRequest, RefusalKind::Forbidden][usize::try_from(draw(2)).unwrap()];
-        let mut desk = Desk::usual(&[rows]);
-        desk.scheduler.was_accepted_before();
+        let mut desk = Desk::usual(&[rows, 0]);
+        desk.scheduler.was_accepted_before(ChannelId(1));
         let (calls, ended) = desk.play(|flight| {
             if flight.tickets.iter().any(|t| culprits.contains(&t.row)) {
                 Answer::Refused(refusal(kind))
