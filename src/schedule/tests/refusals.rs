@@ -306,3 +306,21 @@ fn rows_beside_a_part_end_with_their_channel() {
         assert_eq!(desk.scheduler.next(desk.now), Step::Done);
     }
 }
+
+#[test]
+fn rows_beside_a_part_that_is_accepted_after_their_channel_ended_fail_for_what_ended_it() {
+    let mut desk = Desk::usual(&[300]);
+    let whole = desk.at_once();
+    desk.refuse(whole, RefusalKind::BadRequest);
+    let part = desk.next_call();
+    let other = desk.next_call();
+    desk.refuse(other, RefusalKind::NotFound);
+    let settlement = desk.accept(part);
+    assert_eq!(settlement.others.len(), 50);
+    let said = refusal(RefusalKind::NotFound);
+    for ruling in &settlement.others {
+        assert_eq!(ruling.outcome, Some(Outcome::Failed));
+        assert_eq!(ruling.code, Some(said.code.clone()));
+        assert_eq!(ruling.message, Some(said.message.clone()));
+    }
+}
