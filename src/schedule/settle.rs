@@ -254,13 +254,13 @@ impl Ruling {
     }
 
     /// A row held back when its channel ended.
-    pub(super) fn ended(ticket: Ticket) -> Self {
+    pub(super) fn ended(ticket: Ticket, by: Option<&Refusal>) -> Self {
         Self {
             ticket,
             outcome: Some(at_end(&ticket)),
             charged: false,
-            code: None,
-            message: None,
+            code: by.map(|refusal| refusal.code.clone()),
+            message: by.map(|refusal| refusal.message.clone()),
         }
     }
 

@@ -7,6 +7,8 @@ mod bound;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod cut;
+#[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod face;
@@ -36,6 +38,8 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod walls;
 #[cfg(test)]
