@@ -129,7 +129,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
 fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
     output::error(error, error.hint().as_deref());
     let exit = Exit::from(error);
-    if let Some(dir) = dir.filter(|dir| exit.is_resumable() && dir.join(job::LEDGER).is_file()) {
+    if let Some(dir) = dir.filter(|dir| exit.is_resumable() && job::holds_run(dir)) {
         resume_line(dir);
     }
     exit
