@@ -6,6 +6,8 @@ mod bad_limits;
 mod bound;
 #[cfg(test)]
 mod contract;
+#[cfg(all(test, target_os = "linux"))]
+mod disk;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
@@ -14,6 +16,8 @@ mod face;
 mod failed_csv;
 #[cfg(test)]
 mod help;
+#[cfg(all(test, unix))]
+mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
@@ -34,6 +38,8 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod truth;
 #[cfg(test)]
 mod walls;
 #[cfg(test)]
