@@ -37,7 +37,22 @@ pub(super) fn make(dir: &Path) -> Result<(), JobError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| JobError::Directory {
+    let make = || {
+        let dir = std::path::absolute(dir)?;
+        let above = dir.ancestors().skip(1).find(|above| above.exists());
+        builder.create(&dir)?;
+        // A name is on the disk with the directory that holds it: each that was made, and the one
+        // above.
+        #[cfg(unix)]
+        for dir in dir.ancestors().skip(1) {
+            std::fs::File::open(dir)?.sync_all()?;
+            if Some(dir) == above {
+                break;
+            }
+        }
+        Ok(())
+    };
+    make().map_err(|source| JobError::Directory {
         dir: dir.to_owned(),
         source,
     })

@@ -18,6 +18,8 @@ pub mod fact {
     pub const LAYOUT: &str = "layout";
     /// The list's name, as given.
     pub const LIST: &str = "list";
+    /// The list's size in bytes, if it was known.
+    pub const LIST_SIZE: &str = "list_size";
     /// Key of the fingerprints, so that no list can be made to collide.
     pub const KEY: &str = "fingerprint_key";
     /// Counts kept while staging.

@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension;
 
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, Parcel, fact, rows};
+use super::{Ledger, LedgerError, Parcel, fact, page, rows};
 use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::roster::Entry;
 
@@ -52,17 +52,18 @@ impl Ledger {
     /// count from then on: a list cut off before is read again from there.
     ///
     /// A list that is read again after an interruption brings pages that are here already: they
-    /// must be the same, and are passed over. False if they differ: it is another list.
+    /// must be the same, and are passed over. Gives the first row that differs, if one does: it is
+    /// another list.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn stage(&mut self, parcel: &Parcel) -> Result<bool, LedgerError> {
+    pub fn stage(&mut self, parcel: &Parcel) -> Result<Option<u64>, LedgerError> {
         if let Some((first, _)) = parcel.pages.first()
             && *first < self.staged.queued_pages
         {
-            let is_known = self.recognise(parcel)?;
+            let changed = self.first_changed(parcel)?;
             self.queue.unseen_pages -= (parcel.pages.len() as u64).min(self.queue.unseen_pages);
-            return Ok(is_known);
+            return Ok(changed);
         }
         self.write(|connection| {
             let mut page = connection.prepare_cached(
@@ -109,11 +110,11 @@ impl Ledger {
         self.staged.invalid += parcel.defects.len() as u64;
         self.queue.gathered.extend_from_slice(&parcel.rows);
         self.queue.staged_pages += parcel.pages.len() as u64;
-        Ok(true)
+        Ok(None)
     }
 
-    /// Whether pages are the same as those that are here.
-    fn recognise(&self, parcel: &Parcel) -> Result<bool, LedgerError> {
+    /// The first row of these pages that is not as it is here.
+    fn first_changed(&self, parcel: &Parcel) -> Result<Option<u64>, LedgerError> {
         for (id, records) in &parcel.pages {
             let known: Option<String> = self.read(|connection| {
                 connection
@@ -121,11 +122,15 @@ impl Ledger {
                     .query_row([id], |row| row.get(0))
                     .optional()
             })?;
-            if known.as_ref() != Some(records) {
-                return Ok(false);
+            let known = known.unwrap_or_default();
+            if known != *records {
+                let (before, now) = (page::records(&known), page::records(records));
+                let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
+                let alike = before.iter().zip(&now).take_while(|(a, b)| a == b).count();
+                return Ok(Some(id * PAGE_ROWS + alike as u64 + 1));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.

@@ -38,6 +38,9 @@ impl Replacement {
                 .map_err(std::io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| error.error)?;
+            // The name is on the disk with its directory.
+            #[cfg(unix)]
+            std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
             Ok(())
         };
         placed().map_err(|source| ReportError::Io {

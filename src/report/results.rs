@@ -22,6 +22,9 @@ const COLUMNS: [&str; 8] = [
     "attempts",
 ];
 
+/// Rows after which it is asked whether to go on.
+const ASKED_EVERY: u64 = 1_024;
+
 /// What reports are to be written, and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Reports<'a> {
@@ -33,11 +36,17 @@ pub struct Reports<'a> {
     pub limits: &'a Limits,
 }
 
-/// Writes `results.csv`, `failed.csv` and `summary.json`, and gives the summary.
+/// Writes `results.csv`, `failed.csv` and `summary.json`, and gives the summary. Now and then
+/// `go_on` is asked whether to.
 ///
 /// # Errors
-/// If the ledger cannot be read or a report not be written; then the earlier reports stand.
-pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportError> {
+/// If the ledger cannot be read, a report not be written, or `go_on` says no; then the earlier
+/// reports stand.
+pub fn write(
+    ledger: &Ledger,
+    reports: Reports<'_>,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<Summary, ReportError> {
     let mut results = CsvReport::begin(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
@@ -54,6 +63,9 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut entry = Entry::default();
     let census = ledger.project(|row| {
+        if row.row.is_multiple_of(ASKED_EVERY) && !go_on() {
+            return Err(ReportError::Interrupted);
+        }
         let (number, attempts) = (row.row.to_string(), row.attempts.to_string());
         let [channel, member, kind] = membership_fields(row, layout, &mut entry);
         results.record([

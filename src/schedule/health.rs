@@ -15,6 +15,8 @@ pub(super) const OUTAGE_AFTER: u32 = 3;
 pub(super) const OUTAGE_PROBES: u32 = 10;
 /// Longest pause between two probes of a service that is down: it is found to be back so soon.
 const LONGEST_PROBE: Duration = Duration::from_secs(3);
+/// Pause between two calls that tell whether expired credentials were renewed.
+const RENEWAL: Duration = Duration::from_secs(15);
 /// Failed calls that are sent again whatever the others come to.
 const BUDGET: f64 = 10.0;
 /// What an accepted call adds to the budget: one call in six may fail for good without its being
@@ -24,8 +26,10 @@ const EARNED: f64 = 0.2;
 /// Whether the service works, as the calls tell.
 #[derive(Debug)]
 pub(super) struct Health {
-    /// Whether any call was ever accepted.
+    /// Whether any call was ever accepted, by this session or one before.
     pub(super) accepted: bool,
+    /// Whether one was in this session.
+    accepted_now: bool,
     /// Failed calls since the last accepted one (throttled ones not counted).
     failed_in_row: u32,
     /// Failed calls that may be sent again.
@@ -46,6 +50,7 @@ impl Health {
     pub(super) fn new() -> Self {
         Self {
             accepted: false,
+            accepted_now: false,
             failed_in_row: 0,
             budget: BUDGET,
             probes: 0,
@@ -69,6 +74,7 @@ impl Health {
     /// A call was accepted.
     pub(super) fn accept(&mut self) {
         self.accepted = true;
+        self.accepted_now = true;
         self.failed_in_row = 0;
         self.refused_in_row = 0;
         self.refused_since = None;
@@ -86,6 +92,16 @@ impl Health {
             self.probes += 1;
             self.probe_at = now + delays.after(self.probes).min(LONGEST_PROBE);
         }
+    }
+
+    /// The credentials were not accepted. True if they never were in this session: then waiting
+    /// for others is of no use. Else one call at a time tells whether they were renewed.
+    pub(super) fn lock_out(&mut self, now: Duration) -> bool {
+        if self.accepted_now {
+            self.down = true;
+            self.probe_at = self.probe_at.max(now + RENEWAL);
+        }
+        !self.accepted_now
     }
 
     /// Counts a refusal of any kind. True if nothing was accepted for as long as patience lasts.

@@ -121,7 +121,9 @@ impl Scheduler {
         }
         match refusal_verdict(refusal.kind) {
             RefusalVerdict::StopRun => {
-                self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
+                if self.health.lock_out(now) || self.health.refuse(now, self.settings.patience) {
+                    self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
+                }
                 self.give_back(now, flight, &refusal)
             }
             RefusalVerdict::CoolDown => {

@@ -31,6 +31,8 @@ mod properties;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod samples;

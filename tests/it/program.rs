@@ -158,6 +158,21 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Whether it has not ended yet.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Whether an interrupt is heard by now, and does not end it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn catches_interrupts(&self) -> bool {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & 2 != 0
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let mut stdout = String::new();

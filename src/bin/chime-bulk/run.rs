@@ -6,10 +6,11 @@ use std::time::Duration;
 use chime_bulk::chime::Api;
 use chime_bulk::engine::{Command, Watch};
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
+use chime_bulk::report::{RESULTS, Summary};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{AwsArguments, ResumeArguments, RunArguments, SandboxShape};
+use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RunArguments, SandboxShape};
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::{output, sandbox};
@@ -27,7 +28,7 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
     } else {
         aws(&arguments.aws, Api::Messaging)
     };
-    let dir = arguments.run_dir.clone();
+    let mut dir = arguments.run_dir.clone();
     let request = Request {
         source,
         options: arguments.roster.into(),
@@ -37,7 +38,11 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
-    let ended = Box::pin(job::run(request, watch, commands)).await;
+    let begun = |started: &Started| {
+        dir = Some(started.dir.clone());
+        watch(started)
+    };
+    let ended = Box::pin(job::run(request, begun, commands)).await;
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
@@ -54,7 +59,8 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
         }
     };
     let dir = &arguments.run_dir;
-    let ended = job::resume(dir, target, arguments.limits.into(), watch, commands).await;
+    let limits = arguments.limits.into();
+    let ended = Box::pin(job::resume(dir, target, limits, watch, commands)).await;
     conclude(ended, Some(dir), arguments.json)
 }
 
@@ -99,14 +105,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
     };
     let verdict = conclusion.verdict();
     let exit = Exit::from(verdict);
-    if json {
-        match serde_json::to_string_pretty(&conclusion.summary) {
-            Ok(text) => output::line(text),
-            Err(error) => output::error(&error, None),
-        }
-    } else {
-        output::data(&conclusion.summary);
-    }
+    show(&conclusion.summary, json);
     if let Some(reason) = conclusion.reason() {
         output::error(&reason, conclusion.hint().as_deref());
     }
@@ -116,14 +115,44 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
             Some("please report this as a fault, with summary.json"),
         );
     }
-    output::note(format_args!(
-        "reports: {}",
-        conclusion.dir.join("results.csv").display()
-    ));
+    reports_are_in(&conclusion.dir);
     if exit.is_resumable() {
         resume_line(&conclusion.dir);
     }
     exit
+}
+
+/// Writes the reports of a run again.
+pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Command>) -> Exit {
+    let dir = &arguments.run_dir;
+    match job::report(dir, commands) {
+        Ok(summary) => {
+            show(&summary, arguments.json);
+            reports_are_in(dir);
+            if summary.is_all_in() {
+                Exit::AllIn
+            } else {
+                Exit::SomeNotIn
+            }
+        }
+        Err(error) => report_error(&error, Some(dir)),
+    }
+}
+
+fn show(summary: &Summary, json: bool) {
+    if json {
+        match serde_json::to_string_pretty(summary) {
+            Ok(text) => output::line(text),
+            Err(error) => output::error(&error, None),
+        }
+    } else {
+        output::data(summary);
+    }
+}
+
+fn reports_are_in(dir: &Path) {
+    let results = dir.join(RESULTS);
+    output::note(format_args!("reports: {}", results.display()));
 }
 
 fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {

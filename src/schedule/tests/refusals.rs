@@ -306,3 +306,55 @@ fn rows_beside_a_part_end_with_their_channel() {
         assert_eq!(desk.scheduler.next(desk.now), Step::Done);
     }
 }
+
+#[test]
+fn credentials_that_expire_are_waited_for_and_stop_the_run_when_they_do_not_come() {
+    for renewed in [true, false] {
+        let mut desk = Desk::usual(&[3_000, 3_000]);
+        let first = desk.next_call();
+        desk.accept(first);
+        let (second, third) = (desk.next_call(), desk.next_call());
+        let expired_at = desk.now;
+        for flight in [second, third] {
+            let settlement = desk.refuse(flight, RefusalKind::Unauthorized);
+            assert!(
+                settlement
+                    .rulings
+                    .iter()
+                    .all(|r| r.outcome.is_none() && !r.charged)
+            );
+        }
+        let mut probes = 0;
+        while desk.scheduler.stopped().is_none() && desk.now < expired_at + SECOND * 100 {
+            let probe = desk.next_call();
+            assert!(desk.now >= expired_at + SECOND * 15 * (probes + 1));
+            assert_eq!(
+                desk.scheduler.next(desk.now),
+                Step::Wait(None),
+                "one at a time"
+            );
+            desk.refuse(probe, RefusalKind::NoCredentials);
+            probes += 1;
+        }
+        assert!((6..=7).contains(&probes), "{probes}");
+        if renewed {
+            let probe = desk.next_call();
+            desk.accept(probe);
+            assert!(!desk.scheduler.is_outage());
+            continue;
+        }
+        while desk.scheduler.stopped().is_none() {
+            let probe = desk.next_call();
+            desk.refuse(probe, RefusalKind::Unauthorized);
+        }
+        let waited = desk.now.saturating_sub(expired_at);
+        assert!(
+            waited >= SECOND * 300 && waited < SECOND * 320,
+            "{waited:?}"
+        );
+        assert!(matches!(
+            desk.scheduler.stopped(),
+            Some(Stop::Credentials(_))
+        ));
+    }
+}

@@ -20,6 +20,13 @@ fn writes_that_fail_lose_nothing() {
 }
 
 #[test]
+fn writes_that_take_a_part_at_a_time_are_no_fault() {
+    for at in [1, 7, 512, 4_096] {
+        sweep::harmless(Kind::Short, at);
+    }
+}
+
+#[test]
 fn what_does_not_reach_the_disk_does_not_count() {
     sweep(Kind::Sync, Errno::Io, false);
     sweep(Kind::Sync, Errno::Io, true);

@@ -58,6 +58,21 @@ fn survives(fault: Fault) -> Judgement {
     recovers(&world)
 }
 
+/// A run that does not mind.
+pub(super) fn harmless(kind: Kind, at: u64) {
+    let (errno, lasts) = (Errno::Io, true);
+    let fault = Fault {
+        kind,
+        errno,
+        at,
+        lasts,
+    };
+    let world = World::new(List::mixed(150, 2, 1), truth::settings(&[]));
+    let ended = Ended::of(&mut fault.on(&world, world.run(LIST)));
+    truth::finished(&world, &world.dir(), ended.code)
+        .unwrap_or_else(|why| panic!("{fault:?}: {why}\n{ended:#?}"));
+}
+
 /// Whether there is a run to go on with.
 fn is_begun(world: &World) -> bool {
     let ledger = world.dir().join(LEDGER);

@@ -291,7 +291,7 @@ fn write_reports(dir: &Path) -> truth::Judgement {
         state: RunState::Running,
         limits: &Limits::of_region("us-east-1"),
     };
-    report::write(&ledger, reports)
+    report::write(&ledger, reports, || true)
         .map(drop)
         .map_err(|error| error.to_string())
 }

@@ -1,6 +1,8 @@
 //! Calls refused as a whole: for a member, a channel or the bearer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use chime_bulk::model::{Outcome, RefusalKind};
@@ -127,23 +129,58 @@ async fn a_bearer_denied_on_one_channel_only_ends_that_channel_in_a_few_calls() 
     );
 }
 
+/// A run whose credentials expire after two calls; set true when they are renewed.
+fn expiring() -> (Rehearsal, Arc<AtomicBool>) {
+    let renewed = Arc::new(AtomicBool::new(false));
+    let (calls, are_renewed) = (AtomicU32::new(0), Arc::clone(&renewed));
+    let run = Rehearsal::new(one_channel(1_000)).intercept(move |_| {
+        let is_expired = calls.fetch_add(1, Relaxed) >= 2 && !are_renewed.load(Relaxed);
+        is_expired.then(|| refusal(RefusalKind::Unauthorized, "ExpiredTokenException"))
+    });
+    (run, renewed)
+}
+
 #[tokio::test(start_paused = true)]
 async fn credentials_that_expire_stop_the_run_and_it_is_resumed_with_others() {
-    let mut run = Rehearsal::new(one_channel(1_000));
-    let expired = Scripted::Refuse {
-        status: 403,
-        exception: "ExpiredTokenException".into(),
-        message: "expired".into(),
-    };
-    run.service.script([vec![], vec![], vec![expired]]);
+    let (mut run, renewed) = expiring();
     let ended = run.run().await;
     assert!(matches!(stop(&ended), Stop::Credentials(_)));
+    assert!(
+        (300..330).contains(&ended.took.as_secs()),
+        "{:?}",
+        ended.took
+    );
+    assert!(run.seen().len() < 25, "{}", run.seen().len());
     assert_eq!(ended.of(Outcome::Added), 200);
     assert_eq!(ended.of(Outcome::NotAttempted), 800);
+
+    // A session that begins with credentials that are not accepted waits for nothing.
+    let ended = run.run().await;
+    assert!(matches!(stop(&ended), Stop::Credentials(_)));
+    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+
+    renewed.store(true, Relaxed);
     let ended = run.run().await;
     assert!(ended.is_finished());
     assert_eq!(ended.of(Outcome::Added), 1_000);
     assert!(ended.rows.values().all(|row| row.attempts == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_renewed_in_time_are_found_and_the_run_goes_on() {
+    let (mut run, renewed) = expiring();
+    let renewal = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        renewed.store(true, Relaxed);
+    };
+    let (ended, ()) = tokio::join!(run.run(), renewal);
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 1_000);
+    assert!(
+        (100..130).contains(&ended.took.as_secs()),
+        "{:?}",
+        ended.took
+    );
 }
 
 #[tokio::test(start_paused = true)]
