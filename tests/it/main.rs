@@ -7,6 +7,8 @@ mod bound;
 #[cfg(test)]
 mod contract;
 #[cfg(all(test, target_os = "linux"))]
+mod damage;
+#[cfg(all(test, target_os = "linux"))]
 mod disk;
 #[cfg(test)]
 mod exit_codes;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::sweep::{recovers, stopped};
 use crate::program::Ended;
-use crate::truth::{self, LIST, List, World};
+use crate::truth::{self, LIST, List, World, through};
 
 fn world() -> World {
     World::new(List::mixed(700, 5, 2), truth::settings(&[]))
@@ -64,36 +64,21 @@ fn where_a_run_cannot_be_kept_none_is_begun() {
 
 /// The program, with files limited to so many blocks of 512 bytes or 1 KiB; `trap` says what
 /// becomes of the signal that comes with it.
-fn limited(mut command: Command, blocks: u32, trap: &str) -> Command {
-    let mut shell = Command::new("sh");
-    let program = command.get_program().to_owned();
-    shell
-        .arg("-c")
-        .arg(format!("{trap} ulimit -f {blocks}; exec \"$0\" \"$@\""))
-        .arg(program)
-        .args(command.get_args())
-        .env_clear()
-        .envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stdin(std::process::Stdio::null())
-        .current_dir(command.get_current_dir().unwrap());
-    command.stdin(std::process::Stdio::null());
-    shell
+fn limited(command: &Command, blocks: u32, trap: &str) -> Command {
+    let script = format!("{trap} ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    through(&["sh", "-c", &script], command)
 }
 
 #[test]
 fn a_limit_on_the_size_of_files_loses_nothing() {
     for blocks in [0, 1, 8, 40, 90, 120, 160, 220, 300] {
         let world = world();
-        let ended = Ended::of(&mut limited(world.run(LIST), blocks, "trap '' XFSZ;"));
+        let ended = Ended::of(&mut limited(&world.run(LIST), blocks, "trap '' XFSZ;"));
         stopped(&world, &ended, true).unwrap_or_else(|why| panic!("{blocks}: {why}: {ended:#?}"));
         recovers(&world).unwrap_or_else(|why| panic!("{blocks}: {why}"));
         // The signal ends the program, if it is let: as good as killed.
         let world = self::world();
-        let ended = Ended::of(&mut limited(world.run(LIST), blocks, ""));
+        let ended = Ended::of(&mut limited(&world.run(LIST), blocks, ""));
         assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
         recovers(&world).unwrap_or_else(|why| panic!("{blocks}: {why}"));
     }

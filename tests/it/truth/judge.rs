@@ -1,6 +1,6 @@
 //! Holds what a run says against what is: the sandbox's members, and what is known of each row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chime_bulk::model::{ChannelArn, Outcome};
@@ -26,22 +26,33 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Judgement {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-/// A finished run: every row has the outcome that it must have, and whoever is said to be in is.
+/// A finished run: every row has the outcome that it must have, and whoever is said to be in is;
+/// and the ledger and the directory are as they should be.
 pub(crate) fn finished(world: &World, dir: &Path, code: Option<i32>) -> Judgement {
+    outcomes(world, dir, code)?;
+    let names = super::world::names(dir);
+    check(names == LEFT, || format!("left behind: {names:?}"))?;
+    ledger(world, dir)
+}
+
+/// The reports of a finished run, its exit code, and the members.
+pub(crate) fn outcomes(world: &World, dir: &Path, code: Option<i32>) -> Judgement {
     let rows = results(dir)?;
     check(rows.len() == world.list.0.len(), || {
         format!("{} rows of {}", rows.len(), world.list.0.len())
     })?;
     said(world, &rows, true)?;
-    members(world)?;
+    members(world, true)?;
     let summary = counts(dir, &rows)?;
     let state = format!("{:?}", summary.state);
     check(state == "Finished", || format!("state {state}"))?;
     let expected = if world.list.is_good() { 0 } else { 1 };
-    check(code == Some(expected), || format!("exit code {code:?}"))?;
-    let names = super::world::names(dir);
-    check(names == LEFT, || format!("left behind: {names:?}"))?;
-    ledger(world, dir)
+    check(code == Some(expected), || format!("exit code {code:?}"))
+}
+
+/// Nobody is a member whom the list does not name.
+pub(crate) fn no_strangers(world: &World) -> Judgement {
+    members(world, false)
 }
 
 /// The reports of a run that is not finished: what they say is true all the same.
@@ -106,22 +117,28 @@ fn verdict(world: &World, said: &csv::StringRecord, line: &Line, is_finished: bo
     check(fits, || format!("false (a member: {is_member})"))
 }
 
-/// Exactly those are members who must be.
-fn members(world: &World) -> Judgement {
-    let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// Those are members who must be, all of them or some.
+fn members(world: &World, all: bool) -> Judgement {
+    let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in world.list.0.iter().filter(|line| line.fate == Fate::In) {
         let channel = expected.entry(line.channel_arn()).or_default();
-        channel.push(line.member_arn());
+        channel.insert(line.member_arn());
     }
-    for (channel, count) in world.service.stats().members {
+    for channel in world.service.stats().members.into_keys() {
         let channel = ChannelArn::parse(&channel).map_err(|error| error.to_string())?;
-        let mut expected = expected.remove(channel.as_str()).unwrap_or_default();
-        expected.sort_unstable();
-        check(world.service.members(&channel) == expected, || {
-            format!("{count} members of {channel}, not the {}", expected.len())
+        let expected = expected.remove(channel.as_str()).unwrap_or_default();
+        let members: BTreeSet<String> = world.service.members(&channel).into_iter().collect();
+        check(members.is_subset(&expected), || {
+            format!(
+                "strangers in {channel}: {:?}",
+                members.difference(&expected)
+            )
+        })?;
+        check(!all || members == expected, || {
+            format!("not in {channel}: {:?}", expected.difference(&members))
         })?;
     }
-    check(expected.is_empty(), || {
+    check(!all || expected.is_empty(), || {
         format!("nobody in {:?}", expected.keys())
     })
 }

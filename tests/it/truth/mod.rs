@@ -5,6 +5,6 @@ mod judge;
 mod list;
 mod world;
 
-pub(crate) use judge::{Judgement, finished, unfinished, verdicts};
-pub(crate) use list::{Fate, Line, List};
-pub(crate) use world::{LIST, RUN, World, copy, names, settings};
+pub(crate) use judge::{Judgement, finished, no_strangers, outcomes, unfinished, verdicts};
+pub(crate) use list::{Line, List};
+pub(crate) use world::{LIST, RUN, World, copy, settings, through};

@@ -1,7 +1,7 @@
 //! A list, a sandbox over HTTP to import it into, and the program that does it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use chime_bulk::model::{ChannelArn, MemberArn};
@@ -100,20 +100,29 @@ impl World {
         let member = MemberArn::parse(&line.member_arn());
         member.is_ok_and(|member| self.service.is_member(&channel, &member))
     }
-
-    /// Removes the run.
-    pub(crate) fn clear(&self) {
-        let dir = self.dir();
-        if dir.is_dir() {
-            std::fs::remove_dir_all(dir).unwrap();
-        }
-    }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// A command as the arguments of another, such as a shell's.
+pub(crate) fn through(first: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(first[0]);
+    let set = command.get_envs();
+    outer
+        .args(&first[1..])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .envs(set.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
+    if let Some(dir) = command.get_current_dir() {
+        outer.current_dir(dir);
+    }
+    outer
 }
 
 /// The names in a directory, sorted.
