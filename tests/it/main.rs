@@ -42,7 +42,9 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
-#[cfg(test)]
+#[cfg(all(test, unix))]
+mod signals;
+#[cfg(all(test, unix))]
 mod truth;
 #[cfg(test)]
 mod walls;

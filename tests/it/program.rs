@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Output, Stdio};
 
 use chime_bulk::model::Outcome;
 use chime_bulk::report::Summary;
@@ -150,16 +150,30 @@ impl Running {
         panic!("never said `{begin}`:\n{}", self.heard);
     }
 
+    /// Its standard input, if that is a pipe.
+    #[cfg(unix)]
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
     /// Sends an interrupt, as Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        self.signal(&["INT"]);
+    }
+
+    /// Sends signals, one right after the other.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, names: &[&str]) {
+        let id = self.child.id();
+        let kills = names.iter().map(|name| format!("kill -{name} {id}"));
+        let kills = kills.collect::<Vec<_>>().join(" && ");
+        let status = Command::new("sh").args(["-c", &kills]).status().unwrap();
         assert!(status.success());
     }
 
     /// Whether it has not ended yet.
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -7,4 +7,4 @@ mod world;
 
 pub(crate) use judge::{Judgement, finished, no_strangers, outcomes, unfinished, verdicts};
 pub(crate) use list::{Line, List};
-pub(crate) use world::{LIST, RUN, World, copy, settings, through};
+pub(crate) use world::{LIST, RUN, World, copy, names, settings, through};
