@@ -58,6 +58,14 @@ pub(super) fn make(dir: &Path) -> Result<(), JobError> {
     })
 }
 
+/// Whether the directory holds a run to go on with, as far as can be told: a ledger that cannot be
+/// read now may be one.
+#[must_use]
+pub fn holds_run(dir: &Path) -> bool {
+    let path = dir.join(LEDGER);
+    path.is_file() && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
+}
+
 /// Sees that the directory holds no run. One that was killed before it had begun is none.
 pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     let path = dir.join(LEDGER);

@@ -127,6 +127,22 @@ impl JobError {
         Some(hint.to_owned())
     }
 
+    /// Whether a run can be gone on with as it is, once that is mended: its ledger is none of ours,
+    /// or damaged, if it cannot.
+    #[must_use]
+    pub fn leaves_run(&self) -> bool {
+        let ledger = match self {
+            Self::Ledger(error)
+            | Self::Engine(EngineError::Ledger(error))
+            | Self::Report(ReportError::Ledger(error)) => error,
+            _ => return true,
+        };
+        !matches!(
+            ledger,
+            LedgerError::Foreign { .. } | LedgerError::Damaged { .. }
+        )
+    }
+
     /// Whether the request itself is at fault: nothing was begun.
     #[must_use]
     pub fn is_usage(&self) -> bool {

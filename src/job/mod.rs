@@ -17,7 +17,7 @@ mod session;
 mod settings;
 
 pub use conclusion::{Conclusion, Verdict};
-pub use directory::LEDGER;
+pub use directory::{LEDGER, holds_run};
 pub use error::JobError;
 pub use plan::{PlanRequest, plan};
 pub use report::report;

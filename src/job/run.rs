@@ -1,6 +1,6 @@
 //! `run`: a new run from a list.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::session::{Session, Started, now_text};
 use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory};
 use crate::engine::{Command, Feed, Watch};
-use crate::ledger::{Durability, Ledger, Parcel, fact};
+use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
 use crate::model::{ChannelArn, MemberArn, Membership};
 use crate::roster::{Options, Source};
 use crate::schedule::FailureThreshold;
@@ -104,11 +104,16 @@ pub async fn run(
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
     directory::check_vacant(&dir)?;
-    let mut ledger = Ledger::create(&dir.join(LEDGER), Durability::Full, &layout, ledger_key)?;
-    ledger.set_fact(fact::RUN_ID, &run_id)?;
-    ledger.set_fact(fact::LIST, &source.name())?;
-    ledger.set_fact(fact::LIST_SIZE, &size)?;
-    ledger.set_fact(fact::STARTED_AT, &now_text())?;
+    let ledger = begin(&dir, |path| {
+        let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;
+        ledger.set_fact(fact::RUN_ID, &run_id)?;
+        ledger.set_fact(fact::LIST, &source.name())?;
+        ledger.set_fact(fact::LIST_SIZE, &size)?;
+        ledger.set_fact(fact::STARTED_AT, &now_text())?;
+        ledger.set_fact(fact::SETTINGS, &settings)?;
+        ledger.commit()?;
+        Ok(ledger)
+    })?;
     let feed = Feed::spawn(first, stager);
     let session = Session {
         dir,
@@ -125,6 +130,20 @@ pub async fn run(
     session
         .run(scheduler, &mut *watch(&started), commands)
         .await
+}
+
+/// Begins a ledger in this directory. If that fails there is none: what was made of it is no run to
+/// go on with.
+fn begin(
+    dir: &Path,
+    make: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
+) -> Result<Ledger, LedgerError> {
+    make(&dir.join(LEDGER)).inspect_err(|_| {
+        for end in ["", "-wal", "-shm"] {
+            // If it stays, it is seen to be blank.
+            let _ = std::fs::remove_file(dir.join(format!("{LEDGER}{end}")));
+        }
+    })
 }
 
 /// Reads the bearers' ARNs; they must be of one app instance.

@@ -315,7 +315,16 @@ fn stored<T: DeserializeOwned>(
 
 fn sqlite(path: &Path, source: rusqlite::Error) -> LedgerError {
     let is_damage = match source.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => true,
+        // What is asked is always the same: that a table, a row or a value of it is not there, or
+        // is there already, is the file's fault. So is what is not of the type that was written.
+        None
+        | Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::Unknown,
+        ) => true,
         _ => source.to_string().ends_with(seal::BROKEN),
     };
     let path = path.to_owned();

@@ -39,7 +39,10 @@ pub(super) fn teach(connection: &Connection, key: [u8; 16]) -> rusqlite::Result<
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("seal", -1, flags, move |row| Ok(seal(hasher, row, 0)))?;
     connection.create_scalar_function("sound", -1, flags, move |row| {
-        if row.get::<i64>(0)? == seal(hasher, row, 1) {
+        if row
+            .get::<i64>(0)
+            .is_ok_and(|stored| stored == seal(hasher, row, 1))
+        {
             return Ok(true);
         }
         let (table, first): (String, ValueRef<'_>) = (row.get(1)?, row.get_raw(2));

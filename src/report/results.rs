@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::files::Replacement;
 use super::{FAILED, RESULTS, ReportError, SUMMARY, Summary};
-use crate::ledger::{Census, Ledger, ResultRow, fact};
-use crate::model::{Limits, Outcome, RunState};
+use crate::ledger::{Census, Ledger, LedgerError, ResultRow, fact};
+use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Encoding, Entry, Layout};
 
 /// Columns of `results.csv`: a contract.
@@ -86,6 +86,7 @@ pub fn write(
         }
         Ok::<(), ReportError>(())
     })?;
+    check_counts(ledger, reports.state, census.tally)?;
     let summary = summarize(ledger, reports, census, errors_by_code)?;
     results.finish()?;
     failed.finish()?;
@@ -99,6 +100,21 @@ pub fn write(
         })?;
     file.finish()?;
     Ok(summary)
+}
+
+/// A damaged ledger may lack rows without a trace in those that are left: then what was counted when
+/// they were written does not agree with what is found.
+fn check_counts(ledger: &Ledger, state: RunState, tally: Tally) -> Result<(), LedgerError> {
+    let staged = ledger.staged();
+    let agrees = tally.of(Outcome::Invalid) == staged.invalid
+        && tally.of(Outcome::Duplicate) == staged.duplicate
+        && (state != RunState::Finished || tally.of(Outcome::NotAttempted) == 0);
+    // Before the end of the list they are counted a little later than they are written.
+    if agrees || !staged.list_ended {
+        Ok(())
+    } else {
+        Err(ledger.damaged("rows that were written are not there"))
+    }
 }
 
 /// Channel, member and type of a row. A defective row shows what its fields say.

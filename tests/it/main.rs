@@ -6,6 +6,10 @@ mod bad_limits;
 mod bound;
 #[cfg(test)]
 mod contract;
+#[cfg(all(test, target_os = "linux"))]
+mod damage;
+#[cfg(all(test, target_os = "linux"))]
+mod disk;
 #[cfg(test)]
 mod cut;
 #[cfg(test)]
@@ -16,6 +20,8 @@ mod face;
 mod failed_csv;
 #[cfg(test)]
 mod help;
+#[cfg(all(test, unix))]
+mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
@@ -38,6 +44,10 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(all(test, unix))]
+mod signals;
+#[cfg(all(test, unix))]
+mod truth;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

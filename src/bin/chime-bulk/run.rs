@@ -158,7 +158,9 @@ fn reports_are_in(dir: &Path) {
 fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
     output::error(error, error.hint().as_deref());
     let exit = Exit::from(error);
-    if let Some(dir) = dir.filter(|dir| exit.is_resumable() && dir.join(job::LEDGER).is_file()) {
+    if let Some(dir) =
+        dir.filter(|dir| exit.is_resumable() && error.leaves_run() && job::holds_run(dir))
+    {
         resume_line(dir);
     }
     exit
