@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ impl Rehearsal {
     pub(crate) fn in_world(list: String, world: World) -> Self {
         let service = Arc::new(Service::new(world));
         Self {
-            dir: temporary_directory(),
+            dir: tempfile::tempdir().unwrap(),
             list,
             options: Options {
                 app_instance: Some(INSTANCE.to_owned()),
@@ -157,6 +157,14 @@ impl Rehearsal {
     /// The witness, to be told what it shall do.
     pub(crate) fn witness(&mut self) -> &mut Witness {
         Arc::get_mut(&mut self.witness).expect("no session is under way")
+    }
+
+    /// Keeps the ledger in memory, where the system has a directory there: for many small runs.
+    pub(crate) fn in_memory(mut self) -> Self {
+        if let Ok(dir) = tempfile::tempdir_in("/dev/shm") {
+            self.dir = dir;
+        }
+        self
     }
 
     pub(crate) fn bearers(mut self, count: usize) -> Self {
@@ -288,7 +296,8 @@ impl Rehearsal {
         let roster = Roster::open(&Source::Bytes { name, bytes }, &self.options).unwrap();
         let mut scheduler = Scheduler::new(self.scheduling.clone());
         if !path.exists() {
-            let ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
+            let mut ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
+            ledger.commit().unwrap();
             let feed = self.feed(Stager::new(roster, KEY));
             return (scheduler, ledger, feed);
         }
@@ -354,16 +363,6 @@ impl Rehearsal {
         }
         Feed::Thread(receive)
     }
-}
-
-/// In memory, where the system has a directory there.
-fn temporary_directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let dir = memory
-        .is_dir()
-        .then(|| tempfile::tempdir_in(memory).ok())
-        .flatten();
-    dir.unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
 fn verdicts(ledger: &Ledger) -> (Tally, BTreeMap<u64, RowVerdict>) {

@@ -18,6 +18,9 @@ use crate::rehearsal::{Pace, channel, user};
 /// Attempts that no bad luck uses up.
 pub(super) const ENOUGH: u32 = 60;
 
+/// Rows that are read at a time.
+const PARCEL: usize = 2_048;
+
 /// One run, with all that happens to it.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
@@ -51,12 +54,19 @@ impl Case {
             0..=2 => 0,
             3..=39 => dice.of(1..=12),
             40..=79 => dice.of(8..=90),
-            80..=98 => dice.of(60..=400),
-            _ => 3_000,
+            80..=94 => dice.of(60..=400),
+            _ => dice.of(2_049..=5_000),
         };
-        let limits = limits(&mut dice, size);
+        let is_long = size > PARCEL;
+        // What is sent of a long list is mostly little: it is about its reading.
+        let sent = if is_long && !dice.once_in(5) {
+            200
+        } else {
+            size
+        };
+        let limits = limits(&mut dice, sent);
         // Few users make many duplicates, and full calls.
-        let users = u16::try_from(size).unwrap() / u16::from(channels) + 3;
+        let users = u16::try_from(sent).unwrap() / u16::from(channels) + 3;
         let users = dice.any(&[users / 2 + 1, users, users * 4]);
         let missing_from = dice.any(&[users, users, users / 8 * 7 + 1]);
         let rows = Row::list(&mut dice, size, channels, users);
@@ -89,6 +99,7 @@ impl Case {
             pace: match dice.of(0..=3) {
                 0 => Pace::Ahead,
                 1 => Pace::Slow(dice.time(1.0, 20_000.0)),
+                2 if is_long => Pace::Slow(dice.time(1.0, 900.0)),
                 _ => Pace::Inline,
             },
             scheduling: scheduling(&mut dice, limits),

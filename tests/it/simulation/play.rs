@@ -100,6 +100,7 @@ fn stay(settled: &mut BTreeMap<u64, Outcome>, ended: &Ended) {
 
 fn rehearsal(case: &Case) -> Rehearsal {
     let mut run = Rehearsal::in_world(case.list(), case.world.clone())
+        .in_memory()
         .bearers(case.scheduling.bearers)
         .pace(case.pace);
     run.scheduling = case.scheduling.clone();
