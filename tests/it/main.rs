@@ -6,12 +6,12 @@ mod bad_limits;
 mod bound;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod cut;
 #[cfg(all(test, target_os = "linux"))]
 mod damage;
 #[cfg(all(test, target_os = "linux"))]
 mod disk;
-#[cfg(test)]
-mod cut;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
@@ -46,10 +46,10 @@ mod sandbox;
 mod scenarios;
 #[cfg(all(test, unix))]
 mod signals;
-#[cfg(all(test, unix))]
-mod truth;
 #[cfg(test)]
 mod simulation;
+#[cfg(all(test, unix))]
+mod truth;
 #[cfg(test)]
 mod walls;
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) fn judge(case: &Case, played: &Played) {
     // A run that was stopped has perhaps not read its list to the end.
     let taken = case.rows.iter().filter(|row| !row.is_left_out).count();
     assert!(
-        counted == taken || played.is_denied,
+        counted == taken || played.is_open,
         "{counted} of {taken} rows"
     );
 
@@ -47,8 +47,8 @@ pub(super) fn judge(case: &Case, played: &Played) {
             _ => None,
         };
         if let Some(outcome) = unsent {
-            let is_open = verdict.outcome == Outcome::NotAttempted && played.is_denied;
-            assert!(verdict.outcome == outcome || is_open, "{}", say());
+            let is_pending = verdict.outcome == Outcome::NotAttempted && played.is_open;
+            assert!(verdict.outcome == outcome || is_pending, "{}", say());
             assert_eq!(verdict.attempts, 0, "{}", say());
             assert!(!kept.contains_key(row), "sent: {}", say());
             continue;
@@ -59,7 +59,7 @@ pub(super) fn judge(case: &Case, played: &Played) {
         let kept = kept.get(row).copied().unwrap_or_default();
         assert_eq!(kept.attempts, verdict.attempts, "{}", say());
         assert!(verdict.attempts <= calls, "in {calls} calls: {}", say());
-        let is_true = is_true(case, listed, verdict, kept, is_in, played.is_denied);
+        let is_true = is_true(case, listed, verdict, kept, is_in, played.is_open);
         assert!(is_true, "in: {is_in}, in {calls} calls: {}", say());
     }
     judge_calls(case, played, &wanted);
@@ -75,7 +75,7 @@ fn is_true(
     verdict: &RowVerdict,
     kept: Kept,
     is_in: bool,
-    is_denied: bool,
+    is_open: bool,
 ) -> bool {
     let key = (row.channel, row.member);
     let was_in = case.existing.contains(&key) && !case.banned.contains(&key);
@@ -84,7 +84,7 @@ fn is_true(
         Outcome::AlreadyMember => is_in && (was_in || kept.in_doubt),
         Outcome::Failed => (!is_in || was_in || kept.in_doubt) && !verdict.code.is_empty(),
         Outcome::Unconfirmed => kept.in_doubt,
-        Outcome::NotAttempted => is_denied && (!is_in || was_in),
+        Outcome::NotAttempted => is_open && (!is_in || was_in),
         Outcome::Invalid | Outcome::Duplicate => false,
     }
 }
@@ -178,7 +178,7 @@ fn judge_channel(case: &Case, played: &Played, number: u8, wanted: &BTreeMap<(u8
     let may_be_denied = case.poisonous == RefusalKind::Forbidden
         && poisoned >= DENIED_AFTER
         && !was_allowed(played, number);
-    if !case.is_certain() || may_be_denied || played.is_denied {
+    if !case.is_certain() || may_be_denied || played.is_open {
         return;
     }
     if may.len() as u64 > case.world.capacity {

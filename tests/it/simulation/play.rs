@@ -15,7 +15,9 @@ use crate::rehearsal::{Ended, Rehearsal, channel, refusal, user};
 use crate::witness::Seen;
 
 /// Sessions after the last cut: a service that is down for long stops several.
-const MOST_SESSIONS: u32 = 60;
+const MOST_SESSIONS: u32 = 20;
+/// Sessions in a row that find the bearer denied, after which others will, too.
+const DENIALS: u32 = 3;
 
 /// A run that was played to its end.
 pub(super) struct Played {
@@ -25,8 +27,9 @@ pub(super) struct Played {
     pub(super) seen: Vec<Seen>,
     /// How many of the case's cuts came before the end of their sessions.
     pub(super) cut_short: usize,
-    /// It cannot end: the bearer counts as denied, however often it is taken up.
-    pub(super) is_denied: bool,
+    /// It does not end, however often it is taken up: the bearer counts as denied, or the service
+    /// as down.
+    pub(super) is_open: bool,
 }
 
 /// Plays a case to its end.
@@ -46,33 +49,37 @@ pub(super) async fn play(case: &Case) -> Played {
         heed(&mut run, &ended);
         stay(&mut settled, &ended);
     }
-    let mut denials = 0;
-    for _ in 0..MOST_SESSIONS {
+    let (mut sessions, mut denials) = (0, 0);
+    let ended = loop {
         run.scheduling.seed = next_seed();
         let ended = run.run().await;
         heed(&mut run, &ended);
         stay(&mut settled, &ended);
+        sessions += 1;
         match &ended.ending {
+            Some(Ending::Finished) => break ended,
             Some(Ending::Stopped(Stop::Denied(_))) => denials += 1,
             Some(Ending::Stopped(_)) => denials = 0,
-            Some(Ending::Finished) => denials = 3,
             other => panic!("ended as {other:?}"),
         }
-        if denials == 3 {
-            // Calls that were given up may still be on their way.
-            tokio::time::sleep(Duration::from_mins(2)).await;
-            let is_denied = !ended.is_finished();
-            return Played {
-                seen: run.seen(),
-                run,
-                ended,
-                cut_short,
-                is_denied,
-            };
+        if denials == DENIALS || sessions == MOST_SESSIONS {
+            break ended;
         }
         tokio::time::sleep(Duration::from_secs(20)).await;
+    };
+    if let Some(Ending::Stopped(stop)) = &ended.ending {
+        let is_down = matches!(stop, Stop::Outage(_)) && case.fails_often();
+        assert!(denials == DENIALS || is_down, "still stopped: {stop:?}");
     }
-    panic!("not at its end after {MOST_SESSIONS} sessions");
+    // Calls that were given up may still be on their way.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    Played {
+        seen: run.seen(),
+        is_open: !ended.is_finished(),
+        run,
+        ended,
+        cut_short,
+    }
 }
 
 /// Does what a stop asks for before the run is taken up again.
