@@ -40,7 +40,26 @@ impl Roster {
     /// It cannot be read, or its columns cannot be found.
     pub fn open(source: &Source, options: &Options) -> Result<Self, RosterError> {
         let name = source.name();
-        Self::try_open(source, options, &name).map_err(|(line, problem)| RosterError {
+        let (raw, size) = source.open().map_err(|problem| RosterError {
+            list: name.clone(),
+            line: None,
+            problem,
+        })?;
+        Self::open_stream(name, raw, size, options)
+    }
+
+    /// Opens a list that comes as a stream of bytes, called so in messages; of so many bytes, if
+    /// that is known.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_stream(
+        name: String,
+        raw: Box<dyn Read + Send>,
+        size: Option<u64>,
+        options: &Options,
+    ) -> Result<Self, RosterError> {
+        Self::try_open(raw, size, options, &name).map_err(|(line, problem)| RosterError {
             list: name,
             line,
             problem,
@@ -48,12 +67,12 @@ impl Roster {
     }
 
     fn try_open(
-        source: &Source,
+        raw: Box<dyn Read + Send>,
+        size: Option<u64>,
         options: &Options,
         name: &str,
     ) -> Result<Self, (Option<u64>, Problem)> {
         let nowhere = |problem| (None, problem);
-        let (raw, size) = source.open().map_err(nowhere)?;
         let count = Arc::new(AtomicU64::new(0));
         let (bytes, packing) = unpack(raw, Arc::clone(&count)).map_err(nowhere)?;
         let Decoded {
