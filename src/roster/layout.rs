@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::agree;
 use super::{Defect, Encoding, Entry, Filter, Record};
-use crate::model::MembershipType;
+use crate::model::{MembershipType, plain};
+
+/// Characters of a column's name that are shown.
+pub(super) const MAX_NAME: usize = 40;
 
 /// All that is needed to make an [`Entry`] of a record of the list, now or later.
 ///
@@ -182,11 +185,16 @@ impl Layout {
     /// A column as messages show it.
     fn shown(&self, at: usize) -> String {
         if self.has_header() {
-            // The list's own words: a terminal must not obey them.
-            format!("`{}`", self.column_name(at).escape_debug())
+            format!("`{}`", self.named(at))
         } else {
             format!("column {}", at + 1)
         }
+    }
+
+    /// A column's name fit to be shown and stored: the list's own words may be of any length, and
+    /// a terminal must not obey them.
+    fn named(&self, at: usize) -> String {
+        plain(&self.column_name(at), MAX_NAME)
     }
 
     fn wrong_width(&self, found: usize) -> Defect {
@@ -203,7 +211,7 @@ impl Layout {
 
     fn defect(&self, column: Option<usize>, reason: String) -> Defect {
         Defect {
-            column: column.map(|at| self.column_name(at)).unwrap_or_default(),
+            column: column.map(|at| self.named(at)).unwrap_or_default(),
             reason,
         }
     }
