@@ -197,16 +197,26 @@ struct Decoded {
     has_bom: bool,
 }
 
+/// The bytes up to the end of the first line that is not blank, in whatever encoding; `None` while
+/// they are not all there. More is not looked at, as what there is more depends on the source.
+fn first_line(start: &[u8]) -> Option<&[u8]> {
+    let begin = start
+        .iter()
+        .position(|byte| !matches!(byte, 0 | b'\r' | b'\n'))?;
+    let length = start[begin..].iter().position(|byte| *byte == b'\n')?;
+    Some(&start[..=begin + length])
+}
+
 /// Finds the encoding and decodes.
 fn decode(mut bytes: Box<dyn Read + Send>, given: Option<Encoding>) -> Result<Decoded, Problem> {
-    let start = peek(&mut bytes, CHUNK, |start| start.contains(&b'\n'))?;
+    let start = peek(&mut bytes, CHUNK, |start| first_line(start).is_some())?;
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\xD0\xCF\x11\xE0") {
         return Err(Problem::Workbook);
     }
     let bom = Encoding::of_bom(&start);
     let encoding = bom
         .or(given)
-        .or_else(|| Encoding::of_nuls(&start))
+        .or_else(|| Encoding::of_nuls(first_line(&start).unwrap_or(&start)))
         .unwrap_or_default();
     let mut text = encoding.decode(start, bytes);
     let start = peek(&mut text, FIRST_RECORD, |start| {
