@@ -13,6 +13,8 @@ mod face;
 #[cfg(test)]
 mod failed_csv;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod limits;
