@@ -176,7 +176,8 @@ mod tests {
         let patience = Duration::from_secs(1);
         let said = |body: SdkBody| async move {
             let read = read(body, patience).await;
-            read.map(|bytes| bytes.len()).map_err(|fault| fault.to_string())
+            read.map(|bytes| bytes.len())
+                .map_err(|fault| fault.to_string())
         };
         assert_eq!(said(SdkBody::from("{}")).await, Ok(2));
         let most = SdkBody::from(vec![b' '; MAX_BODY]);
@@ -186,7 +187,10 @@ mod tests {
         let deepest = "[".repeat(MAX_DEPTH);
         assert_eq!(said(SdkBody::from(deepest.clone())).await, Ok(MAX_DEPTH));
         let deep = said(SdkBody::from(deepest + "[")).await;
-        assert_eq!(deep, Err("the answer is nested more than 64 deep".to_owned()));
+        assert_eq!(
+            deep,
+            Err("the answer is nested more than 64 deep".to_owned())
+        );
         let broken = SdkBody::from_body_1_x(Broken(Some(Fault::Broken("reset".into()))));
         assert_eq!(said(broken).await, Err("reset".to_owned()));
         let silent = SdkBody::from_body_1_x(Silent);
