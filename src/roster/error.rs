@@ -55,6 +55,14 @@ pub enum Problem {
     /// A spreadsheet's own format.
     #[error("is an Excel workbook or ZIP archive, not text")]
     Workbook,
+    /// Text of another kind.
+    #[error("is {what}, not CSV")]
+    OtherFormat {
+        /// What it is.
+        what: &'static str,
+        /// How to make a list of it.
+        hint: &'static str,
+    },
     /// Not text in any encoding that lists come in.
     #[error("is not text: it contains NUL bytes")]
     Binary,
@@ -137,6 +145,7 @@ impl Problem {
             Self::Empty => "give a list with one member a line",
             Self::Directory => "give a file in it",
             Self::Workbook => "in Excel: Save As, \"CSV UTF-8 (Comma delimited)\"",
+            Self::OtherFormat { hint, .. } => hint,
             Self::Binary => "give a CSV file, plain or packed with gzip or zstd",
             Self::CutShort(_) => "the file was not copied or written to its end; fetch it again",
             Self::Damaged { .. } => "fetch or pack the file again",

@@ -10,6 +10,7 @@ use csv::StringRecord;
 use super::detection::lay_out;
 use super::dialect;
 use super::error::Problem;
+use super::format::other_than_list;
 use super::names::{is_known, usual_channel};
 use super::records::Records;
 use super::text::Text;
@@ -82,6 +83,9 @@ impl Roster {
             has_bom,
         } = decode(bytes, options.encoding).map_err(nowhere)?;
 
+        if let Some((what, hint)) = other_than_list(&start) {
+            return Err(nowhere(Problem::OtherFormat { what, hint }));
+        }
         let (record, line_end) = dialect::first_record(&start).unwrap_or((&start, b""));
         let delimiter = match options.delimiter {
             Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
