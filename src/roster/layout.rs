@@ -150,6 +150,10 @@ impl Layout {
         if record.width() != self.width {
             return Err(self.wrong_width(record.width()));
         }
+        if self.is_header(record) {
+            let reason = "repeats the header, as where lists were put together".to_owned();
+            return Err(self.defect(None, reason));
+        }
         let home = self.app_instance.as_ref();
         let (channel, column) = match &self.channel {
             Channel::All(arn) => (arn.as_str(), None),
@@ -180,6 +184,17 @@ impl Layout {
         entry
             .set_sub_channel(sub_channel)
             .map_err(|reason| self.defect(column, reason))
+    }
+
+    /// Whether a record is the header once more. It would be a member of the column's name.
+    fn is_header<R: Record + ?Sized>(&self, record: &R) -> bool {
+        let same = |(at, name): (usize, &String)| {
+            let field = record.field(at).unwrap_or_default();
+            field.trim().trim_start_matches('\u{feff}') == name
+        };
+        // The member alone decides for nearly all rows.
+        let mut member = self.header.iter().enumerate().skip(self.member).take(1);
+        member.next().is_some_and(same) && self.header.iter().enumerate().all(same)
     }
 
     /// A column as messages show it.
