@@ -76,7 +76,8 @@ impl Records {
             if self.fall_back {
                 bytes
                     .iter()
-                    .map(|field| WINDOWS_1252.decode(field).0)
+                    // `decode` would take the first bytes of a field for a byte order mark.
+                    .map(|field| WINDOWS_1252.decode_without_bom_handling(field).0)
                     .collect()
             } else {
                 StringRecord::from_byte_record_lossy(bytes)
