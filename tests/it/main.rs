@@ -21,6 +21,8 @@ mod limits;
 #[cfg(test)]
 mod makespan;
 #[cfg(test)]
+mod nasty;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod program;
