@@ -29,6 +29,8 @@ pub mod code {
     pub const UNREACHABLE: &str = "Unreachable";
     /// The credential chain gave none.
     pub const NO_CREDENTIALS: &str = "NoCredentials";
+    /// A member was refused without a code.
+    pub const NO_CODE: &str = "NoCode";
     /// The API does not have what the call asks for.
     pub const UNSUPPORTED: &str = "Unsupported";
 }
@@ -67,7 +69,11 @@ pub(super) fn member_error(
 ) -> Option<MemberError> {
     Some(MemberError {
         member: member?,
-        code: bounded(code.unwrap_or_default(), MAX_CODE),
+        code: bounded(
+            code.filter(|code| !code.is_empty())
+                .unwrap_or(code::NO_CODE),
+            MAX_CODE,
+        ),
         message: bounded(&message.unwrap_or_default(), MAX_MESSAGE),
     })
 }
