@@ -12,10 +12,13 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::Settings;
+use super::answers::Bounded;
 use super::credentials::{CREDENTIALS_TIMEOUT, Timely, fixed, of_profile};
 
 /// How long an unused connection is kept. Load balancers close theirs after 60 s unless told
@@ -28,6 +31,12 @@ pub(super) async fn configure(settings: Settings) -> SdkConfig {
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .pool_idle_timeout(IDLE)
         .build_https();
+    configure_over(settings, http).await
+}
+
+/// The configuration over this HTTP client, whose answers are bounded.
+pub(super) async fn configure_over(settings: Settings, http: SharedHttpClient) -> SdkConfig {
+    let http: SharedHttpClient = Bounded::new(http, settings.attempt_timeout).into_shared();
     let region = Region::new(settings.region);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())

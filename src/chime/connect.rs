@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use aws_types::SdkConfig;
+
 use super::configuration::configure;
 #[cfg(feature = "legacy-chime")]
 use super::legacy::Legacy;
@@ -64,10 +66,15 @@ pub async fn connect(settings: Settings) -> Result<Arc<dyn Chime>, ConnectError>
     if config.endpoint_url().is_none() && !api.regions().contains(&region.as_str()) {
         return Err(ConnectError::Region { api, region });
     }
+    client(api, &config)
+}
+
+/// The client of an API.
+pub(super) fn client(api: Api, config: &SdkConfig) -> Result<Arc<dyn Chime>, ConnectError> {
     match api {
-        Api::Messaging => Ok(Arc::new(Messaging::new(&config))),
+        Api::Messaging => Ok(Arc::new(Messaging::new(config))),
         #[cfg(feature = "legacy-chime")]
-        Api::Legacy => Ok(Arc::new(Legacy::new(&config))),
+        Api::Legacy => Ok(Arc::new(Legacy::new(config))),
         #[cfg(not(feature = "legacy-chime"))]
         Api::Legacy => Err(ConnectError::NoLegacyApi),
     }

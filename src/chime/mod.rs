@@ -7,7 +7,9 @@
 //! [`RefusalKind::Unreachable`]: crate::model::RefusalKind::Unreachable
 //! [`RefusalKind::NoCredentials`]: crate::model::RefusalKind::NoCredentials
 
+mod answers;
 mod api;
+mod canned;
 mod configuration;
 mod connect;
 mod credentials;
@@ -19,6 +21,8 @@ mod service;
 mod settings;
 
 pub use api::{Api, Unsupported};
+#[doc(hidden)]
+pub use canned::{Answer, canned};
 pub use connect::{ConnectError, connect};
 pub use refusal::code;
 pub use service::{Chime, Pending};

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
-use crate::model::{MemberError, Refusal, RefusalKind};
+use crate::model::{MemberError, Refusal, RefusalKind, is_unruly};
 
 /// Longest message kept, in characters: a ledger row, not a web page.
 const MAX_MESSAGE: usize = 500;
@@ -29,6 +29,8 @@ pub mod code {
     pub const UNREACHABLE: &str = "Unreachable";
     /// The credential chain gave none.
     pub const NO_CREDENTIALS: &str = "NoCredentials";
+    /// A member was refused without a code.
+    pub const NO_CODE: &str = "NoCode";
     /// The API does not have what the call asks for.
     pub const UNSUPPORTED: &str = "Unsupported";
 }
@@ -67,7 +69,11 @@ pub(super) fn member_error(
 ) -> Option<MemberError> {
     Some(MemberError {
         member: member?,
-        code: bounded(code.unwrap_or_default(), MAX_CODE),
+        code: bounded(
+            code.filter(|code| !code.is_empty())
+                .unwrap_or(code::NO_CODE),
+            MAX_CODE,
+        ),
         message: bounded(&message.unwrap_or_default(), MAX_MESSAGE),
     })
 }
@@ -147,7 +153,7 @@ fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'
 
 /// At most `limit` characters on one line: what a stranger sent must not steer a terminal.
 fn bounded(text: &str, limit: usize) -> String {
-    let line = |c: char| if c.is_control() { ' ' } else { c };
+    let line = |c: char| if is_unruly(c) { ' ' } else { c };
     let mut kept: String = text.chars().take(limit).map(line).collect();
     if text.chars().nth(limit).is_some() {
         kept.push('…');
@@ -246,10 +252,10 @@ mod tests {
 
     #[test]
     fn long_and_unruly_words_are_tamed() {
-        let words = format!("\u{1b}[2J{}", "é".repeat(2000));
+        let words = format!("\u{1b}[2J\u{202e}{}", "é".repeat(2000));
         let error = said(Some("BadRequestException"), Some(&words));
         let refusal = refusal(&Failure::service_error(error, answer(400, None)));
         assert_eq!(refusal.message.chars().count(), MAX_MESSAGE + 1);
-        assert!(refusal.message.starts_with(" [2Jé") && refusal.message.ends_with('…'));
+        assert!(refusal.message.starts_with(" [2J é") && refusal.message.ends_with('…'));
     }
 }

@@ -25,7 +25,8 @@ pub struct Settings {
     pub credentials: Option<FixedCredentials>,
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
-    /// How long a request may take, from asking for a connection to the answer's head.
+    /// How long a request may take, from asking for a connection to the answer's head, and then
+    /// the answer to its end.
     pub attempt_timeout: Duration,
 }
 

@@ -16,3 +16,5 @@ pub use ending::{Ending, EngineError, ListFault};
 pub use engine::{Engine, Setup};
 pub use event::{Event, Watch};
 pub use feed::{Command, Feed};
+#[doc(hidden)]
+pub use reconcile::reconcile;

@@ -7,7 +7,8 @@ use crate::schedule::MemberAnswer;
 
 /// For each member asked for, in order, what the answer says of it. Members never asked for are
 /// passed over; one in neither list, or in both, is unclear.
-pub(super) fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
+#[must_use]
+pub fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
     // As a rule all are added, and listed as they were asked for.
     let is_plain = reply.errors.is_empty()
         && asked

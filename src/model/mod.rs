@@ -10,6 +10,7 @@ mod ids;
 mod limits;
 mod membership;
 mod outcome;
+mod plain;
 mod tally;
 
 pub(crate) use arn::is_resource_id;
@@ -20,4 +21,5 @@ pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
 pub use membership::{Membership, MembershipType, SubChannelId, SubChannelIdError};
 pub use outcome::{Outcome, RunState};
+pub use plain::{is_unruly, plain};
 pub use tally::Tally;

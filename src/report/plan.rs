@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::plain;
 use crate::ledger::{ChannelLoad, DefectKind, Ledger, LedgerError, Repeat};
-use crate::model::{Limits, quota};
+use crate::model::{Limits, plain, quota};
 use crate::schedule::{Binding, LowerBound};
 
 /// Channels, and kinds of defects, that a plan names at most.

@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::Plan;
 use super::plan::PlannedChannel;
-use super::words::{binds, count, plain, rate, time, wrap};
+use super::words::{binds, count, rate, time, wrap};
 use crate::ledger::DefectKind;
-use crate::model::quota;
+use crate::model::{plain, quota};
 use crate::schedule::Binding;
 
 /// Channels, and kinds of defects, that are named; JSON has more.

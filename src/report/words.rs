@@ -1,4 +1,4 @@
-//! Words for people: times, counts, what binds, and texts that came from outside.
+//! Words for people: times, counts, what binds.
 
 use std::fmt;
 use std::time::Duration;
@@ -59,26 +59,6 @@ pub fn least(calls: u64, least: Duration, binding: Option<Binding>) -> String {
     )
 }
 
-/// A text from outside, made safe to show: what a terminal would obey, or not show, is escaped;
-/// cut to so many characters.
-pub(super) fn plain(text: &str, most: usize) -> String {
-    let mut shown = String::new();
-    let mut length = 0;
-    for c in text.chars() {
-        let escaped = match c {
-            '"' | '\'' | '\\' => c.to_string(),
-            _ => c.escape_debug().collect(),
-        };
-        length += escaped.chars().count();
-        if length > most {
-            shown.push('…');
-            break;
-        }
-        shown.push_str(&escaped);
-    }
-    shown
-}
-
 /// Writes a text in lines that fit a terminal, those after the first indented.
 pub(super) fn wrap(f: &mut fmt::Formatter<'_>, text: &str, indent: usize) -> fmt::Result {
     let mut column = 0;
@@ -124,19 +104,6 @@ mod tests {
         assert_eq!(said(10, 9, Some(Binding::Channel)), channel);
         let one = "at least 1 call, 0.0 s at the limits; no limit binds";
         assert_eq!(said(1, 0, None), one);
-    }
-
-    #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(plain("user's \"id\"", 40), "user's \"id\"");
-        assert_eq!(
-            plain("a\u{1b}[2J\u{9b}\u{202e}\r\nb", 40),
-            "a\\u{1b}[2J\\u{9b}\\u{202e}\\r\\nb"
-        );
-        assert_eq!(plain("Größe", 3), "Grö…");
-        assert_eq!(plain("abc", 3), "abc");
-        assert_eq!(plain("ab\u{1b}", 8), "ab\\u{1b}");
-        assert_eq!(plain("ab\u{1b}", 7), "ab…");
     }
 
     struct Wrapped<'a>(&'a str);

@@ -4,7 +4,9 @@ use csv::StringRecord;
 
 use super::Options;
 use super::error::Problem;
+use super::layout::MAX_NAME;
 use super::names::{OTHERS, is_known, is_position, named, normal};
+use crate::model::plain;
 
 /// The columns, as the first record shows them.
 pub(super) struct Columns<'a> {
@@ -42,7 +44,7 @@ impl<'a> Columns<'a> {
             .flatten()
             .or_else(position)
             .ok_or_else(|| Problem::NoColumn {
-                name: name.to_owned(),
+                name: plain(name, MAX_NAME),
                 columns: self.list(),
                 similar: self.similar(name),
             })
@@ -87,13 +89,13 @@ impl<'a> Columns<'a> {
             .map(|cell| (strsim::jaro_winkler(&normal(cell), &wanted), cell))
             .filter(|(alike, _)| *alike >= ALIKE)
             .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, cell)| cell.trim().to_owned())
+            .map(|(_, cell)| plain(cell.trim(), MAX_NAME))
     }
 
     /// The columns for a message: some of their names, or their number.
     pub(super) fn list(&self) -> String {
-        /// The most names, and the most characters of each, that are shown.
-        const SHOWN: (usize, usize) = (20, 40);
+        /// The most names that are shown.
+        const SHOWN: usize = 20;
         let width = self.first.len();
         if !self.has_header {
             return format!("1 to {width} (the list has no header)");
@@ -101,13 +103,10 @@ impl<'a> Columns<'a> {
         let names: Vec<String> = self
             .first
             .iter()
-            .take(SHOWN.0)
-            .map(|cell| {
-                let name: String = cell.trim().escape_debug().take(SHOWN.1).collect();
-                format!("`{name}`")
-            })
+            .take(SHOWN)
+            .map(|cell| format!("`{}`", plain(cell.trim(), MAX_NAME)))
             .collect();
-        let more = width.saturating_sub(SHOWN.0);
+        let more = width.saturating_sub(SHOWN);
         let rest = if more > 0 {
             format!(" and {more} more")
         } else {

@@ -10,7 +10,7 @@ use crate::model::ArnError;
 /// that it may be printed and logged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defect {
-    /// The column's name, or its position (from 1) in a list without header; empty where the row
+    /// The column's name, escaped and cut to 40 characters, or its position (from 1) in a list without header; empty where the row
     /// as a whole is at fault.
     pub column: String,
     /// The rule that is broken.

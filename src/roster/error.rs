@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::model::plain;
+
 /// A list that cannot be read: what, where, and how to mend it.
 ///
 /// Defects of single rows are [`super::Defect`]s, not errors.
@@ -22,7 +24,7 @@ impl fmt::Display for RosterError {
             // No fault of the list's.
             return self.problem.fmt(f);
         }
-        write!(f, "{}", self.list)?;
+        write!(f, "{}", plain(&self.list, usize::MAX))?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }
@@ -53,6 +55,14 @@ pub enum Problem {
     /// A spreadsheet's own format.
     #[error("is an Excel workbook or ZIP archive, not text")]
     Workbook,
+    /// Text of another kind.
+    #[error("is {what}, not CSV")]
+    OtherFormat {
+        /// What it is.
+        what: &'static str,
+        /// How to make a list of it.
+        hint: &'static str,
+    },
     /// Not text in any encoding that lists come in.
     #[error("is not text: it contains NUL bytes")]
     Binary,
@@ -128,8 +138,14 @@ impl Problem {
             Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
                 "check the path; `-` reads standard input"
             }
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "whoever runs this must be allowed to read it"
+            }
+            Self::Io(_) => "see whether it can be read to its end with another program",
+            Self::Empty => "give a list with one member a line",
             Self::Directory => "give a file in it",
             Self::Workbook => "in Excel: Save As, \"CSV UTF-8 (Comma delimited)\"",
+            Self::OtherFormat { hint, .. } => hint,
             Self::Binary => "give a CSV file, plain or packed with gzip or zstd",
             Self::CutShort(_) => "the file was not copied or written to its end; fetch it again",
             Self::Damaged { .. } => "fetch or pack the file again",
@@ -154,7 +170,7 @@ impl Problem {
                 "give the whole ARN, arn:aws:chime:REGION:ACCOUNT:app-instance/ID/channel/ID, \
                  or an id and --app-instance-arn"
             }
-            Self::Io(_) | Self::Empty | Self::Setting { .. } => return None,
+            Self::Setting { .. } => return None,
         };
         Some(text.to_owned())
     }

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::agree;
 use super::{Defect, Encoding, Entry, Filter, Record};
-use crate::model::MembershipType;
+use crate::model::{MembershipType, plain};
+
+/// Characters of a column's name that are shown.
+pub(super) const MAX_NAME: usize = 40;
 
 /// All that is needed to make an [`Entry`] of a record of the list, now or later.
 ///
@@ -147,6 +150,10 @@ impl Layout {
         if record.width() != self.width {
             return Err(self.wrong_width(record.width()));
         }
+        if self.is_header(record) {
+            let reason = "repeats the header, as where lists were put together".to_owned();
+            return Err(self.defect(None, reason));
+        }
         let home = self.app_instance.as_ref();
         let (channel, column) = match &self.channel {
             Channel::All(arn) => (arn.as_str(), None),
@@ -179,14 +186,30 @@ impl Layout {
             .map_err(|reason| self.defect(column, reason))
     }
 
+    /// Whether a record is the header once more. It would be a member of the column's name.
+    fn is_header<R: Record + ?Sized>(&self, record: &R) -> bool {
+        let same = |(at, name): (usize, &String)| {
+            let field = record.field(at).unwrap_or_default();
+            field.trim().trim_start_matches('\u{feff}') == name
+        };
+        // The member alone decides for nearly all rows.
+        let mut member = self.header.iter().enumerate().skip(self.member).take(1);
+        member.next().is_some_and(same) && self.header.iter().enumerate().all(same)
+    }
+
     /// A column as messages show it.
     fn shown(&self, at: usize) -> String {
         if self.has_header() {
-            // The list's own words: a terminal must not obey them.
-            format!("`{}`", self.column_name(at).escape_debug())
+            format!("`{}`", self.named(at))
         } else {
             format!("column {}", at + 1)
         }
+    }
+
+    /// A column's name fit to be shown and stored: the list's own words may be of any length, and
+    /// a terminal must not obey them.
+    fn named(&self, at: usize) -> String {
+        plain(&self.column_name(at), MAX_NAME)
     }
 
     fn wrong_width(&self, found: usize) -> Defect {
@@ -203,7 +226,7 @@ impl Layout {
 
     fn defect(&self, column: Option<usize>, reason: String) -> Defect {
         Defect {
-            column: column.map(|at| self.column_name(at)).unwrap_or_default(),
+            column: column.map(|at| self.named(at)).unwrap_or_default(),
             reason,
         }
     }

@@ -16,6 +16,7 @@ mod encoding;
 mod entry;
 mod error;
 mod filter;
+mod format;
 mod layout;
 mod names;
 mod options;

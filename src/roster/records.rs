@@ -57,14 +57,17 @@ impl Records {
         if !more {
             return Ok(None);
         }
-        let line = self.place(before, bytes.as_slice());
         if bytes.as_slice().ends_with(END.as_bytes()) {
             return if bytes.as_slice() == END.as_bytes() {
                 Ok(None)
             } else {
+                // No line end ends this record: all there are stand inside, the mark's too.
+                let inside = line_feeds(bytes.as_slice());
+                let line = self.reader.position().line().saturating_sub(inside);
                 Err((line, Problem::UnclosedQuote))
             };
         }
+        let line = self.place(before, bytes.as_slice());
         if self.reader.position().line().saturating_sub(line) > MAX_LINES {
             return Err((line, Problem::TooLong(format!("{MAX_LINES} lines"))));
         }
@@ -73,7 +76,8 @@ impl Records {
             if self.fall_back {
                 bytes
                     .iter()
-                    .map(|field| WINDOWS_1252.decode(field).0)
+                    // `decode` would take the first bytes of a field for a byte order mark.
+                    .map(|field| WINDOWS_1252.decode_without_bom_handling(field).0)
                     .collect()
             } else {
                 StringRecord::from_byte_record_lossy(bytes)
@@ -93,9 +97,12 @@ impl Records {
         if after == before + line_feed {
             return after - line_feed;
         }
-        let inside = record.split(|byte| *byte == b'\n').count() as u64 - 1;
-        after.saturating_sub(inside + line_feed).max(1)
+        after.saturating_sub(line_feeds(record) + line_feed).max(1)
     }
+}
+
+fn line_feeds(record: &[u8]) -> u64 {
+    record.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// What the parser met in the text.

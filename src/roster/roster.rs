@@ -10,6 +10,7 @@ use csv::StringRecord;
 use super::detection::lay_out;
 use super::dialect;
 use super::error::Problem;
+use super::format::other_than_list;
 use super::names::{is_known, usual_channel};
 use super::records::Records;
 use super::text::Text;
@@ -40,7 +41,26 @@ impl Roster {
     /// It cannot be read, or its columns cannot be found.
     pub fn open(source: &Source, options: &Options) -> Result<Self, RosterError> {
         let name = source.name();
-        Self::try_open(source, options, &name).map_err(|(line, problem)| RosterError {
+        let (raw, size) = source.open().map_err(|problem| RosterError {
+            list: name.clone(),
+            line: None,
+            problem,
+        })?;
+        Self::open_stream(name, raw, size, options)
+    }
+
+    /// Opens a list that comes as a stream of bytes, called so in messages; of so many bytes, if
+    /// that is known.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_stream(
+        name: String,
+        raw: Box<dyn Read + Send>,
+        size: Option<u64>,
+        options: &Options,
+    ) -> Result<Self, RosterError> {
+        Self::try_open(raw, size, options, &name).map_err(|(line, problem)| RosterError {
             list: name,
             line,
             problem,
@@ -48,12 +68,12 @@ impl Roster {
     }
 
     fn try_open(
-        source: &Source,
+        raw: Box<dyn Read + Send>,
+        size: Option<u64>,
         options: &Options,
         name: &str,
     ) -> Result<Self, (Option<u64>, Problem)> {
         let nowhere = |problem| (None, problem);
-        let (raw, size) = source.open().map_err(nowhere)?;
         let count = Arc::new(AtomicU64::new(0));
         let (bytes, packing) = unpack(raw, Arc::clone(&count)).map_err(nowhere)?;
         let Decoded {
@@ -63,6 +83,9 @@ impl Roster {
             has_bom,
         } = decode(bytes, options.encoding).map_err(nowhere)?;
 
+        if let Some((what, hint)) = other_than_list(&start) {
+            return Err(nowhere(Problem::OtherFormat { what, hint }));
+        }
         let (record, line_end) = dialect::first_record(&start).unwrap_or((&start, b""));
         let delimiter = match options.delimiter {
             Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
@@ -178,16 +201,26 @@ struct Decoded {
     has_bom: bool,
 }
 
+/// The bytes up to the end of the first line that is not blank, in whatever encoding; `None` while
+/// they are not all there. More is not looked at, as what there is more depends on the source.
+fn first_line(start: &[u8]) -> Option<&[u8]> {
+    let begin = start
+        .iter()
+        .position(|byte| !matches!(byte, 0 | b'\r' | b'\n'))?;
+    let length = start[begin..].iter().position(|byte| *byte == b'\n')?;
+    Some(&start[..=begin + length])
+}
+
 /// Finds the encoding and decodes.
 fn decode(mut bytes: Box<dyn Read + Send>, given: Option<Encoding>) -> Result<Decoded, Problem> {
-    let start = peek(&mut bytes, CHUNK, |start| start.contains(&b'\n'))?;
+    let start = peek(&mut bytes, CHUNK, |start| first_line(start).is_some())?;
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\xD0\xCF\x11\xE0") {
         return Err(Problem::Workbook);
     }
     let bom = Encoding::of_bom(&start);
     let encoding = bom
         .or(given)
-        .or_else(|| Encoding::of_nuls(&start))
+        .or_else(|| Encoding::of_nuls(first_line(&start).unwrap_or(&start)))
         .unwrap_or_default();
     let mut text = encoding.decode(start, bytes);
     let start = peek(&mut text, FIRST_RECORD, |start| {

@@ -21,6 +21,9 @@ pub(super) struct Text {
     inner: Box<dyn Read + Send>,
     /// Bytes that may still be read for this record.
     left: usize,
+    /// A NUL stands next: what was read before it is given first, or the rows that are read would
+    /// depend on how the list comes in pieces.
+    is_binary: bool,
     /// What remains of the end mark, once the text has ended.
     end: Option<&'static [u8]>,
     /// The end mark with its line end.
@@ -33,6 +36,7 @@ impl Text {
         Self {
             inner,
             left: MAX_RECORD,
+            is_binary: false,
             end: None,
             // The line end of the list, lest the last line be counted wrong.
             mark: if crlf { b"\r\n\0" } else { b"\n\0" },
@@ -52,10 +56,17 @@ impl Read for Text {
                 let bound = format!("{} MiB", MAX_RECORD / 1024 / 1024);
                 return Err(Problem::TooLong(bound).into());
             }
-            let room = buffer.len().min(self.left);
-            let read = self.inner.read(&mut buffer[..room])?;
-            if buffer[..read].contains(&0) {
+            if self.is_binary {
                 return Err(Problem::Binary.into());
+            }
+            let room = buffer.len().min(self.left);
+            let mut read = self.inner.read(&mut buffer[..room])?;
+            if let Some(nul) = buffer[..read].iter().position(|byte| *byte == 0) {
+                self.is_binary = true;
+                if nul == 0 {
+                    return Err(Problem::Binary.into());
+                }
+                read = nul;
             }
             self.left -= read;
             if read > 0 || buffer.is_empty() {

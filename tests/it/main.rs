@@ -19,13 +19,19 @@ mod face;
 #[cfg(test)]
 mod failed_csv;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod help;
+#[cfg(test)]
+mod hostile;
 #[cfg(all(test, unix))]
 mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod makespan;
+#[cfg(test)]
+mod nasty;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]

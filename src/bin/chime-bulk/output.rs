@@ -4,17 +4,20 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use chime_bulk::model::plain;
+
 /// An error, and how to mend it.
 pub(crate) fn error(error: &impl Display, hint: Option<&str>) {
-    eprintln!("error: {error}");
+    note(format_args!("error: {error}"));
     if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
+        note(format_args!("hint: {hint}"));
     }
 }
 
-/// A line for whoever watches.
+/// A line for whoever watches. Names of files and lists stand in it: none of them may steer the
+/// terminal.
 pub(crate) fn note(text: impl Display) {
-    eprintln!("{text}");
+    eprintln!("{}", plain(&text.to_string(), usize::MAX));
 }
 
 /// Data. That nobody reads it is no error.

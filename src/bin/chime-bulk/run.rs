@@ -6,6 +6,7 @@ use std::time::Duration;
 use chime_bulk::chime::Api;
 use chime_bulk::engine::{Command, Watch};
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
+use chime_bulk::model::is_unruly;
 use chime_bulk::report::{RESULTS, Summary};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
@@ -177,6 +178,10 @@ fn quoted(dir: &Path) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if text.chars().all(plain) {
         text
+    } else if text.contains(is_unruly) {
+        // The one form in which a line shows such characters and bash, ksh and zsh take them.
+        let escaped: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("$'{escaped}'")
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }

@@ -85,6 +85,17 @@ fn one_bad_record_does_not_spoil_the_others() {
 }
 
 #[test]
+fn a_field_that_begins_like_a_byte_order_mark_is_what_it_says() {
+    let text = b"user_id,name\nann,\xFF\xFEa\xE4\nbob,\xFE\xFFa\ncem,\xEF\xBB\xBF\xE4\n";
+    let mut roster = open(text, &one_channel()).unwrap();
+    let mut row = Row::new();
+    for wanted in ["\u{ff}\u{fe}aä", "\u{fe}\u{ff}a", "ï»¿ä"] {
+        assert!(roster.read(&mut row).unwrap());
+        assert_eq!(row.fields().nth(1), Some(wanted));
+    }
+}
+
+#[test]
 fn packed_lists_are_unpacked() {
     let (one, two) = (b"user_id\nann\n", b"bob\n");
     let cases = [

@@ -44,14 +44,29 @@ fn no_list_has_its_message_and_hint() {
     let too_long = format!("user_id\nann\n\"{}", "x".repeat(9 * 1024 * 1024));
     let too_many_lines = format!("user_id\nann\n\"{}\"\n", "bob\n".repeat(1_001));
     check([
-        ("empty", Vec::new(), "list.csv: is empty", None),
-        ("blank", b"\n\r\n\n".to_vec(), "list.csv: is empty", None),
-        ("nothing, packed", gzip(b""), "list.csv: is empty", None),
+        (
+            "empty",
+            Vec::new(),
+            "list.csv: is empty",
+            Some("one member a line"),
+        ),
+        (
+            "blank",
+            b"\n\r\n\n".to_vec(),
+            "list.csv: is empty",
+            Some("one member a line"),
+        ),
+        (
+            "nothing, packed",
+            gzip(b""),
+            "list.csv: is empty",
+            Some("one member a line"),
+        ),
         (
             "only a BOM",
             b"\xEF\xBB\xBF".to_vec(),
             "list.csv: is empty",
-            None,
+            Some("one member a line"),
         ),
         (
             "xlsx",
@@ -68,7 +83,7 @@ fn no_list_has_its_message_and_hint() {
         (
             "a picture",
             b"\x89PNG\r\n\x1A\n\0\0\0\rIHDR".to_vec(),
-            "list.csv, line 1: is not text",
+            "list.csv, line 3: is not text",
             Some("give a CSV file"),
         ),
         (
@@ -158,6 +173,27 @@ fn quotes_that_are_closed_are_no_error() {
     for end in ["\"ann", "\"ann\n", "\"ann\"\"", "\"", "\"an\"\"n\n"] {
         let roster = open(format!("user_id\nbob\n{end}"), &one_channel()).unwrap();
         assert!(rows(roster).is_err(), "{end:?}");
+    }
+}
+
+#[test]
+fn a_quote_never_closed_is_placed_where_its_record_begins() {
+    let cases = [
+        ("user_id,x\nann,1\nbob,\"2", 3),
+        ("user_id,x\nann,1\nbob,\"2\n", 3),
+        ("user_id,x\nann,1\nbob,\"2\n\n\n", 3),
+        ("user_id,x\nann,1\n\n\nbob,\"2\ncem,3\ndan,4\n", 5),
+        ("user_id,x\nann,\"1\n1\"\nbob,2\n\"cem\n", 5),
+        ("\"user_id\nann\n", 1),
+        ("user_id\nann\n\"", 3),
+    ];
+    for (text, line) in cases {
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let error = open(text.clone(), &one_channel()).and_then(rows);
+            let error = error.unwrap_err();
+            assert!(matches!(error.problem, Problem::UnclosedQuote), "{text:?}");
+            assert_eq!(error.line, Some(line), "{text:?}");
+        }
     }
 }
 

@@ -1,0 +1,216 @@
+//! Bounds on what may be answered, whoever answers.
+//!
+//! Promises: no answer takes more than a fixed memory, more time than an attempt has, or more of
+//! the stack than the decoders have. An answer beyond that is one whose body breaks off: its
+//! status still counts. Must not: know what is asked for.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Frame};
+
+/// The longest body that is read, in bytes. A hundred members with the longest ARNs, names and
+/// messages there can be take less than 2 MiB.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The deepest nesting that is decoded. The service's answers go four deep; a decoder that skips
+/// what it does not know by calling itself takes a frame of the stack for each level.
+const MAX_DEPTH: usize = 64;
+
+/// An HTTP client that reads bodies itself, within bounds.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    inner: SharedHttpClient,
+    /// How long a body may take from the answer's head on.
+    patience: Duration,
+}
+
+impl Bounded {
+    pub(super) fn new(inner: SharedHttpClient, patience: Duration) -> Self {
+        Self { inner, patience }
+    }
+}
+
+impl HttpClient for Bounded {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector {
+            inner: self.inner.http_connector(settings, components),
+            patience: self.patience,
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    inner: SharedHttpConnector,
+    patience: Duration,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (answer, patience) = (self.inner.call(request), self.patience);
+        HttpConnectorFuture::new(async move {
+            let mut answer: HttpResponse = answer.await?;
+            let body = read(answer.take_body(), patience).await;
+            *answer.body_mut() = match body {
+                Ok(bytes) => SdkBody::from(bytes),
+                Err(fault) => SdkBody::from_body_1_x(Broken(Some(fault))),
+            };
+            Ok(answer)
+        })
+    }
+}
+
+/// Reads a body to its end.
+async fn read(body: SdkBody, patience: Duration) -> Result<Bytes, Fault> {
+    let whole = tokio::time::timeout(patience, Limited::new(body, MAX_BODY).collect());
+    let bytes = match whole.await {
+        Err(_) => return Err(Fault::Slow(patience)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Fault::Long),
+        Ok(Err(error)) => return Err(Fault::Broken(error)),
+        Ok(Ok(whole)) => whole.to_bytes(),
+    };
+    if depth(&bytes) > MAX_DEPTH {
+        return Err(Fault::Deep);
+    }
+    Ok(bytes)
+}
+
+/// How deep the brackets of a JSON text are nested, those in strings aside.
+fn depth(text: &[u8]) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => now += 1,
+            b'}' | b']' if !quoted => now = now.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(now);
+    }
+    most
+}
+
+/// Why a body is not given to the decoder.
+#[derive(Debug)]
+enum Fault {
+    Long,
+    Slow(Duration),
+    Deep,
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Long => write!(f, "the answer is longer than {} MiB", MAX_BODY >> 20),
+            Self::Slow(patience) => write!(f, "the answer did not end within {patience:?}"),
+            Self::Deep => write!(f, "the answer is nested more than {MAX_DEPTH} deep"),
+            Self::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Fault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Broken(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// A body that breaks off at once.
+struct Broken(Option<Fault>);
+
+impl Body for Broken {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_that_of_brackets_outside_strings() {
+        let cases = [
+            ("", 0),
+            ("{}", 1),
+            (r#"{"a":[{"b":[]}],"c":[]}"#, 4),
+            (r#"{"a":"[[[[\"[[["}"#, 1),
+            (r#"{"a\\":[]}"#, 2),
+            ("]]]][", 1),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(depth(text.as_bytes()), wanted, "{text}");
+        }
+        assert_eq!(depth("[".repeat(1_000_000).as_bytes()), 1_000_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_within_its_bounds_or_not_at_all() {
+        let patience = Duration::from_secs(1);
+        let said = |body: SdkBody| async move {
+            let read = read(body, patience).await;
+            read.map(|bytes| bytes.len())
+                .map_err(|fault| fault.to_string())
+        };
+        assert_eq!(said(SdkBody::from("{}")).await, Ok(2));
+        let most = SdkBody::from(vec![b' '; MAX_BODY]);
+        assert_eq!(said(most).await, Ok(MAX_BODY));
+        let long = said(SdkBody::from(vec![b' '; MAX_BODY + 1])).await;
+        assert_eq!(long, Err("the answer is longer than 4 MiB".to_owned()));
+        let deepest = "[".repeat(MAX_DEPTH);
+        assert_eq!(said(SdkBody::from(deepest.clone())).await, Ok(MAX_DEPTH));
+        let deep = said(SdkBody::from(deepest + "[")).await;
+        assert_eq!(
+            deep,
+            Err("the answer is nested more than 64 deep".to_owned())
+        );
+        let broken = SdkBody::from_body_1_x(Broken(Some(Fault::Broken("reset".into()))));
+        assert_eq!(said(broken).await, Err("reset".to_owned()));
+        let silent = SdkBody::from_body_1_x(Silent);
+        assert_eq!(
+            said(silent).await,
+            Err("the answer did not end within 1s".to_owned())
+        );
+    }
+
+    /// A body that never comes.
+    struct Silent;
+
+    impl Body for Silent {
+        type Data = Bytes;
+        type Error = Fault;
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+            Poll::Pending
+        }
+    }
+}

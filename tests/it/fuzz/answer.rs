@@ -1,0 +1,123 @@
+//! What the real clients make of an arbitrary answer, down to the verdict on each member.
+
+use std::time::Duration;
+
+use chime_bulk::chime::{Answer, Api, FixedCredentials, Settings, canned};
+use chime_bulk::engine::reconcile;
+use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
+use chime_bulk::schedule::MemberAnswer;
+
+use super::list::{INSTANCE, harmless};
+
+/// The longest code and message that are kept, in characters.
+const KEPT: (usize, usize) = (101, 501);
+
+/// An answer as it would be on the wire: a line of the status and, in a word of its own, the
+/// number of members asked for; headers; a blank line; the body.
+pub(crate) fn run(input: &[u8]) {
+    let head_end = input.windows(2).position(|two| two == b"\n\n");
+    let (head, body) = match head_end {
+        Some(end) => (&input[..end], &input[end + 2..]),
+        None => (input, &[][..]),
+    };
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines();
+    let mut words = lines.next().unwrap_or_default().split(' ');
+    let mut number = || words.next().and_then(|word| word.parse::<u16>().ok());
+    let (status, asked) = (number().unwrap_or(200), number().unwrap_or(2) % 101);
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let answer = Answer {
+        status,
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        body: body.to_vec(),
+    };
+    let user = |id: &str| MemberArn::parse(&format!("{INSTANCE}/user/{id}")).unwrap();
+    let asked: Vec<MemberArn> = (0..asked.max(1)).map(|n| user(&format!("u{n}"))).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    for api in [
+        Api::Messaging,
+        #[cfg(feature = "legacy-chime")]
+        Api::Legacy,
+    ] {
+        let call = AddMembers {
+            channel: ChannelArn::parse(&format!("{INSTANCE}/channel/c")).unwrap(),
+            bearer: user("admin"),
+            membership: Membership::default(),
+            members: Batch::new(asked.clone()).unwrap(),
+        };
+        runtime.block_on(one(api, call, &asked, answer.clone()));
+    }
+}
+
+async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: Answer) {
+    let settings = Settings {
+        endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        credentials: Some(FixedCredentials {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI".to_owned(),
+        }),
+        attempt_timeout: Duration::from_secs(600),
+        ..Settings::new(api, "us-east-1")
+    };
+    let (status, body) = (answer.status, answer.body.clone());
+    let client = canned(settings, answer).await.unwrap();
+    let is_success = (200..300).contains(&status);
+    let reply = match client.add_members(call).await {
+        Ok(reply) => reply,
+        Err(refusal) => {
+            tame(&refusal.code, &refusal.message);
+            assert!(!refusal.code.is_empty(), "{refusal:?}");
+            assert!(
+                !is_success || refusal.kind == RefusalKind::Lost,
+                "{status}: {refusal:?}"
+            );
+            return;
+        }
+    };
+    assert!(is_success, "{status} was taken for a success");
+    for error in &reply.errors {
+        tame(&error.code, &error.message);
+    }
+    // A verdict needs the member's name in the answer, letter by letter or escaped.
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let verdicts = reconcile(asked, reply.clone());
+    assert_eq!(verdicts.len(), asked.len());
+    for (member, verdict) in asked.iter().zip(verdicts) {
+        let member = member.as_str();
+        let added = reply.added.iter().any(|listed| listed == member);
+        let mut said = reply.errors.iter().filter(|error| error.member == member);
+        match verdict {
+            MemberAnswer::Added => {
+                assert!(added && said.next().is_none(), "{member}: {reply:?}");
+            }
+            MemberAnswer::Error { code, message } => {
+                assert!(!added, "{member} is added and failed: {reply:?}");
+                assert!(said.all(|error| error.code == code && error.message == message));
+            }
+            MemberAnswer::Unclear => {
+                let first = said.next();
+                let differ = said.any(|error| Some(error) != first);
+                let unclear = differ || added == first.is_some();
+                assert!(unclear, "{member}: {reply:?}");
+                continue;
+            }
+        }
+        assert!(
+            text.contains('\\') || text.contains(member),
+            "{member}: {text}"
+        );
+    }
+}
+
+/// A stranger's words are kept within bounds, and steer no terminal.
+fn tame(code: &str, message: &str) {
+    assert!(code.chars().count() <= KEPT.0, "{code}");
+    assert!(message.chars().count() <= KEPT.1, "{message}");
+    harmless(code);
+    harmless(message);
+}

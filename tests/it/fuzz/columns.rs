@@ -1,0 +1,82 @@
+//! Finding the columns: an arbitrary list with arbitrary options.
+
+use chime_bulk::model::MembershipType;
+use chime_bulk::roster::{Encoding, Options};
+
+use super::list::{INSTANCE, read, same};
+
+/// Parted by bytes of value 1: how, then nine options, empty for not given, then the list.
+pub(crate) fn run(input: &[u8]) {
+    let parts: Vec<&[u8]> = input.splitn(11, |byte| *byte == 1).collect();
+    let &[
+        how,
+        delimiter,
+        member,
+        channel,
+        channel_arn,
+        kind,
+        sub,
+        sub_id,
+        home,
+        filter,
+        list,
+    ] = parts.as_slice()
+    else {
+        return;
+    };
+    let how = how.first().copied().unwrap_or_default();
+    let text = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        (!text.is_empty()).then_some(text)
+    };
+    let encodings = [
+        None,
+        Some(Encoding::Utf8),
+        Some(Encoding::Utf16Le),
+        Some(Encoding::Utf16Be),
+        Some(Encoding::Windows1252),
+    ];
+    let in_instance = |bytes: &[u8], kind: &str| {
+        text(bytes).map(|id| match id.strip_prefix('~') {
+            Some(id) => format!("{INSTANCE}{kind}{id}"),
+            None => id,
+        })
+    };
+    let options = Options {
+        delimiter: delimiter.first().copied(),
+        encoding: encodings[usize::from(how >> 2) % encodings.len()],
+        no_header: how & 1 != 0,
+        member_column: text(member),
+        channel_column: text(channel),
+        channel_arn: in_instance(channel_arn, "/channel/"),
+        type_column: text(kind),
+        membership_type: if how & 2 == 0 {
+            MembershipType::Default
+        } else {
+            MembershipType::Hidden
+        },
+        sub_channel_column: text(sub),
+        sub_channel: text(sub_id),
+        app_instance: in_instance(home, ""),
+        bearer_app_instance: (how & 128 != 0).then(|| INSTANCE.to_owned()),
+        filters: text(filter)
+            .unwrap_or_default()
+            .split('&')
+            .filter_map(|text| text.parse().ok())
+            .collect(),
+    };
+    let whole = read(list, &options, usize::MAX);
+    let pieces = read(list, &options, 5);
+    same(list, &pieces, &whole);
+    let Some(layout) = whole.layout else { return };
+    assert!(!options.no_header || !layout.has_header());
+    assert_eq!(
+        options.delimiter.unwrap_or(layout.delimiter()),
+        layout.delimiter()
+    );
+    assert_eq!(
+        options.channel_arn.is_some(),
+        layout.constant_channel().is_some()
+    );
+    assert!(!layout.has_header() || layout.header().len() == layout.width());
+}

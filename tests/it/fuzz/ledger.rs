@@ -1,0 +1,305 @@
+//! A ledger whose bytes, or whose cells, are arbitrary.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use chime_bulk::ledger::{Departure, Durability, Ledger, LedgerError, Stager, fact};
+use chime_bulk::model::{LaneId, Limits, Outcome, RunState};
+use chime_bulk::report::{self, Reports};
+use chime_bulk::roster::{Options, Roster, Source};
+use chime_bulk::schedule::{Ruling, Ticket};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
+const KEY: [u8; 16] = [3; 16];
+
+/// A ledger's files.
+#[derive(Debug, Default)]
+struct Files {
+    ledger: Vec<u8>,
+    log: Vec<u8>,
+}
+
+/// A sound ledger of every kind of row, closed, and one with some of it in its log.
+fn sound() -> &'static [Files; 2] {
+    static SOUND: OnceLock<[Files; 2]> = OnceLock::new();
+    SOUND.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let read = || Files {
+            ledger: std::fs::read(&path).unwrap(),
+            log: std::fs::read(path.with_extension("db-wal")).unwrap_or_default(),
+        };
+        stage(&path).unwrap();
+        let closed = read();
+        let mut ledger = Ledger::open(&path, Durability::None).unwrap();
+        depart(&mut ledger, 8).unwrap();
+        let open = read();
+        [closed, open]
+    })
+}
+
+/// Makes a ledger, with calls of every end.
+fn stage(path: &Path) -> Result<(), LedgerError> {
+    let mut list = String::from("channel_arn,user_id\n");
+    for n in 0..150 {
+        list.push_str(&format!("{INSTANCE}/channel/{},u{}\n", n % 3, n % 70));
+    }
+    list.push_str("x,bad\n\nu,v,w\n");
+    let source = Source::Bytes {
+        name: "list".to_owned(),
+        bytes: list.into_bytes(),
+    };
+    let roster = Roster::open(&source, &Options::default()).unwrap();
+    let mut ledger = Ledger::create(path, Durability::None, roster.layout(), KEY)?;
+    let mut stager = Stager::new(roster, KEY);
+    while let Some(parcel) = stager.parcel().unwrap() {
+        ledger.stage(&parcel)?;
+        ledger.queue()?;
+    }
+    ledger.end_list()?;
+    while !ledger.settle_suspects()? {
+        ledger.queue()?;
+    }
+    let (call, rows) = depart(&mut ledger, 10)?;
+    let outcomes = [Some(Outcome::Added), Some(Outcome::Failed), None];
+    let rulings = rows.iter().zip(outcomes.iter().cycle());
+    let rulings: Vec<Ruling> = rulings
+        .map(|(row, outcome)| Ruling {
+            ticket: Ticket {
+                row: *row,
+                attempts: 1,
+                tries: 1,
+                in_doubt: false,
+            },
+            outcome: *outcome,
+            charged: true,
+            code: Some("Odd".to_owned()),
+            message: None,
+        })
+        .collect();
+    ledger.settle(call, 9, None, &rulings, &[])?;
+    depart(&mut ledger, 5)?;
+    ledger.set_fact(fact::STATE, &RunState::Running)?;
+    ledger.commit()
+}
+
+fn depart(ledger: &mut Ledger, count: usize) -> Result<(i64, Vec<u64>), LedgerError> {
+    let rows = ledger.draw(LaneId(0), count)?;
+    let call = ledger.depart(Departure {
+        lane: LaneId(0),
+        bearer: "b",
+        rows: &rows,
+        fresh: rows.len(),
+        at: 7,
+    })?;
+    ledger.commit()?;
+    Ok((call, rows))
+}
+
+/// Bytes read off an input, zeros after its end.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn byte(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *first
+    }
+
+    fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The first byte says what is done to a sound ledger: bytes are changed in it, it is another file
+/// altogether, its log is, or cells of its tables are changed.
+pub(crate) fn run(input: &[u8]) {
+    let mut input = Input(input);
+    let how = input.byte();
+    let [closed, open] = sound();
+    let base = if how & 4 == 0 { closed } else { open };
+    let mut files = Files {
+        ledger: base.ledger.clone(),
+        log: base.log.clone(),
+    };
+    let dir = tempfile::Builder::new().prefix("ledger").tempdir().unwrap();
+    let path = dir.path().join("ledger.db");
+    match how & 3 {
+        0 => patch(&mut files, &mut input),
+        1 => files.ledger = input.0.to_vec(),
+        2 => files.log = input.0.to_vec(),
+        _ => {}
+    }
+    std::fs::write(&path, &files.ledger).unwrap();
+    if !files.log.is_empty() {
+        std::fs::write(path.with_extension("db-wal"), &files.log).unwrap();
+    }
+    if how & 3 == 3 {
+        set_cells(&path, &mut input);
+    }
+    let _ = Ledger::is_blank(&path).map_err(check);
+    let _ = ask(&path, dir.path()).map_err(check);
+}
+
+/// An error has words and, unless it is SQLite's own, a cure.
+fn check(error: LedgerError) {
+    assert!(error.to_string().contains("ledger.db"), "{error}");
+    assert!(
+        error.hint().is_some() || matches!(error, LedgerError::Sqlite { .. }),
+        "{error}"
+    );
+}
+
+/// Changes bytes: which file, where, how many and which.
+fn patch(files: &mut Files, input: &mut Input<'_>) {
+    while !input.is_empty() {
+        let file = if input.byte() & 1 == 0 {
+            &mut files.ledger
+        } else {
+            &mut files.log
+        };
+        let at = usize::from(input.byte()) << 16
+            | usize::from(input.byte()) << 8
+            | usize::from(input.byte());
+        let count = usize::from(input.byte()) % 32 + 1;
+        let bytes = input.take(count);
+        if !file.is_empty() {
+            let at = at % file.len();
+            let count = bytes.len().min(file.len() - at);
+            file[at..at + count].copy_from_slice(&bytes[..count]);
+        }
+    }
+}
+
+/// Sets cells of tables to arbitrary values.
+fn set_cells(path: &Path, input: &mut Input<'_>) {
+    const CELLS: [&str; 37] = [
+        "fact.value",
+        "fact.name",
+        "page.id",
+        "page.records",
+        "page.records",
+        "channel.id",
+        "channel.arn",
+        "lane.id",
+        "lane.channel",
+        "lane.type",
+        "lane.sub_channel",
+        "lane.closed_code",
+        "defect.row",
+        "defect.column_name",
+        "defect.reason",
+        "duplicate.row",
+        "duplicate.of_row",
+        "suspect.row",
+        "suspect.lane",
+        "queue.lane",
+        "queue.seq",
+        "queue.count",
+        "queue.rows",
+        "call.id",
+        "call.lane",
+        "call.bearer",
+        "call.rows",
+        "call.members",
+        "call.fresh",
+        "call.settled_at",
+        "verdict.call",
+        "verdict.outcome",
+        "verdict.charged",
+        "verdict.in_doubt",
+        "verdict.first_row",
+        "verdict.last_row",
+        "verdict.rows",
+    ];
+    let connection = Connection::open(path).unwrap();
+    while !input.is_empty() {
+        let cell = CELLS[usize::from(input.byte()) % CELLS.len()];
+        let (table, column) = cell.split_once('.').unwrap();
+        let (nth, kind) = (input.byte(), input.byte());
+        let count = usize::from(input.byte());
+        let bytes = input.take(count);
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let value = match kind % 5 {
+            0 => Value::Text(text),
+            1 => text.parse().map_or(Value::Null, Value::Integer),
+            2 => Value::Blob(bytes.to_vec()),
+            3 => text.parse().map_or(Value::Null, Value::Real),
+            _ => Value::Null,
+        };
+        let key = if ["fact", "queue"].contains(&table) {
+            let key = if table == "fact" {
+                "name"
+            } else {
+                "(lane, seq)"
+            };
+            let keys = key.trim_matches(['(', ')']);
+            format!("{key} = (SELECT {keys} FROM {table} ORDER BY 1 LIMIT 1 OFFSET ?2)")
+        } else {
+            format!("rowid = (SELECT rowid FROM {table} ORDER BY 1 LIMIT 1 OFFSET ?2)")
+        };
+        // What a constraint forbids is not there either.
+        let _ = connection.execute(
+            &format!("UPDATE {table} SET {column} = ?1 WHERE {key}"),
+            (value, nth % 12),
+        );
+    }
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO suspect SELECT row, 0 FROM duplicate LIMIT 2",
+            [],
+        )
+        .unwrap();
+}
+
+/// Asks all there is to ask of a ledger, and goes on with it as `resume` does.
+fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
+    let mut ledger = Ledger::open(path, Durability::None)?;
+    let _ = ledger.fact::<RunState>(fact::STATE).map_err(check);
+    let _ = ledger.key().map_err(check);
+    let _ = ledger.call_counts().map_err(check);
+    let _ = ledger.channels().map_err(check);
+    let _ = ledger.was_accepted().map_err(check);
+    let _ = ledger.lower_bound(100_u64).map_err(check);
+    let _ = ledger.defect_kinds(10, 3).map_err(check);
+    let _ = ledger.repeats(3).map_err(check);
+    let _ = ledger.unsettled(|_| {}).map_err(check);
+    for n in [0, 1, 2, u32::MAX] {
+        let _ = ledger.lane(LaneId(n)).map_err(check);
+        let _ = ledger
+            .channel_arn(chime_bulk::model::ChannelId(n))
+            .map_err(check);
+    }
+    let limits = Limits::of_region("us-east-1");
+    let reports = Reports {
+        dir,
+        state: RunState::Aborted,
+        limits: &limits,
+    };
+    let _ = report::write(&ledger, reports);
+    ledger.take_up(8)?;
+    let mut lanes = 0;
+    let _ = ledger.lanes_left(|_| lanes += 1).map_err(check);
+    for lane in 0..lanes.min(4) {
+        for most in [7, 1_000] {
+            if let Ok(rows) = ledger.draw(LaneId(lane), most) {
+                let _ = ledger.members(&rows).map_err(check);
+            }
+        }
+    }
+    for _ in 0..8 {
+        if ledger.settle_suspects()? {
+            break;
+        }
+        ledger.queue()?;
+    }
+    ledger.commit()
+}

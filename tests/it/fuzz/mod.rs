@@ -1,0 +1,100 @@
+//! What stands before bytes from outside, given any: targets for a fuzzer, and their corpus as
+//! tests.
+//!
+//! The same functions are driven by libFuzzer, from the package in `tests/fuzz`, which is not
+//! part of the build. With `cargo install cargo-fuzz` and a C++ compiler, on the stable compiler:
+//!
+//! ```sh
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none list \
+//!     /tmp/list tests/corpus/list -- -max_total_time=3600
+//! ```
+//!
+//! and likewise `columns`, `answer` and `ledger`. What it finds belongs in `tests/corpus/`.
+
+use std::path::Path;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+mod answer;
+mod columns;
+mod ledger;
+mod list;
+
+/// Runs every file of a target's corpus, and so many mutations of each.
+fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(name);
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() > 5, "the corpus of {name} is not there");
+    let inputs: Vec<Vec<u8>> = files
+        .iter()
+        .map(|file| std::fs::read(file).unwrap())
+        .collect();
+    let mut random = StdRng::seed_from_u64(4);
+    for (file, input) in files.iter().zip(&inputs) {
+        let check = |bytes: &[u8]| {
+            let caught = std::panic::catch_unwind(|| target(bytes));
+            assert!(
+                caught.is_ok(),
+                "{}: {}",
+                file.display(),
+                bytes.escape_ascii()
+            );
+        };
+        check(input);
+        for _ in 0..mutations {
+            let other = &inputs[random.random_range(0..inputs.len())];
+            check(&mutated(input, other, &mut random));
+        }
+    }
+}
+
+/// An input with a few bytes changed, put in or taken out, or a piece of another in it.
+fn mutated(input: &[u8], other: &[u8], random: &mut StdRng) -> Vec<u8> {
+    const TELLING: &[u8] = b"\0\x01\"\r\n,;\t|{}[]:\\-=@+\xEF\xFF\xFE\xE4\x1F\x8B";
+    let mut bytes = input.to_vec();
+    for _ in 0..random.random_range(1..5) {
+        let at = random.random_range(0..=bytes.len());
+        let end = (at + random.random_range(0..9)).min(bytes.len());
+        let telling = TELLING[random.random_range(0..TELLING.len())];
+        match random.random_range(0..6) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << random.random_range(0..8),
+            1 if at < bytes.len() => bytes[at] = telling,
+            2 => bytes.insert(at, telling),
+            3 => bytes.drain(at..end).for_each(drop),
+            4 => bytes.truncate(at),
+            _ => {
+                let from = random.random_range(0..=other.len());
+                let to = (from + random.random_range(0..40)).min(other.len());
+                bytes.splice(at..end, other[from..to].iter().copied());
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn any_list_is_read_as_promised() {
+    corpus("list", list::run, 60);
+}
+
+#[test]
+fn any_columns_are_found_as_promised() {
+    corpus("columns", columns::run, 60);
+}
+
+#[test]
+fn any_answer_is_judged_as_promised() {
+    corpus("answer", answer::run, 20);
+}
+
+#[test]
+fn any_ledger_is_opened_or_refused() {
+    corpus("ledger", ledger::run, 10);
+}
