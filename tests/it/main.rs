@@ -8,9 +8,11 @@ mod bound;
 mod contract;
 #[cfg(test)]
 mod cut;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod damage;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod disk;
 #[cfg(test)]
 mod exit_codes;
@@ -24,7 +26,8 @@ mod fuzz;
 mod help;
 #[cfg(test)]
 mod hostile;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod kills;
 #[cfg(test)]
 mod limits;
@@ -50,11 +53,13 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod signals;
 #[cfg(test)]
 mod simulation;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod truth;
 #[cfg(test)]
 mod walls;

@@ -1,5 +1,6 @@
 //! `run` and `resume`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -180,8 +181,12 @@ fn quoted(dir: &Path) -> String {
         text
     } else if text.contains(is_unruly) {
         // The one form in which a line shows such characters and bash, ksh and zsh take them.
-        let escaped: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-        format!("$'{escaped}'")
+        let escape = |mut line: String, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "\\x{byte:02x}");
+            line
+        };
+        text.bytes().fold("$'".to_owned(), escape) + "'"
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use harm::Harm;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use victim::{Fate, Victim};
 
 /// Damages of one kind, if nothing else is said.

@@ -254,7 +254,7 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
     }
     connection
         .execute(
-            "INSERT OR REPLACE INTO suspect SELECT row, 0 FROM duplicate LIMIT 2",
+            "INSERT OR REPLACE INTO suspect SELECT row, 0, 0 FROM duplicate LIMIT 2",
             [],
         )
         .unwrap();
@@ -267,7 +267,6 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let _ = ledger.key().map_err(check);
     let _ = ledger.call_counts().map_err(check);
     let _ = ledger.channels().map_err(check);
-    let _ = ledger.was_accepted().map_err(check);
     let _ = ledger.lower_bound(100_u64).map_err(check);
     let _ = ledger.defect_kinds(10, 3).map_err(check);
     let _ = ledger.repeats(3).map_err(check);
@@ -284,14 +283,17 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
         state: RunState::Aborted,
         limits: &limits,
     };
-    let _ = report::write(&ledger, reports);
+    let _ = report::write(&ledger, reports, || true);
     ledger.take_up(8)?;
     let mut lanes = 0;
     let _ = ledger.lanes_left(|_| lanes += 1).map_err(check);
     for lane in 0..lanes.min(4) {
         for most in [7, 1_000] {
-            if let Ok(rows) = ledger.draw(LaneId(lane), most) {
-                let _ = ledger.members(&rows).map_err(check);
+            let channel = ledger
+                .lane(LaneId(lane))
+                .and_then(|(channel, _)| ledger.channel_arn(channel));
+            if let (Ok(channel), Ok(rows)) = (channel, ledger.draw(LaneId(lane), most)) {
+                let _ = ledger.members(&channel, &rows).map_err(check);
             }
         }
     }
