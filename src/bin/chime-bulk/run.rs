@@ -1,5 +1,6 @@
 //! `run` and `resume`.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -149,9 +150,39 @@ fn quoted(dir: &Path) -> String {
         text
     } else if text.contains(is_unruly) {
         // The one form in which a line shows such characters and bash, ksh and zsh take them.
-        let escaped: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-        format!("$'{escaped}'")
+        let mut line = String::from("$'");
+        for c in text.chars() {
+            if plain(c) {
+                line.push(c);
+            } else {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    // Writing to a String cannot fail.
+                    let _ = write!(line, "\\x{byte:02x}");
+                }
+            }
+        }
+        line + "'"
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_to_a_shell_and_one_line_to_a_person() {
+        for (path, wanted) in [
+            ("runs/may-1", "runs/may-1"),
+            ("runs/May 1", "'runs/May 1'"),
+            ("it's", r"'it'\''s'"),
+            ("a\u{1b}[2J'\u{e4}", r"$'a\x1b\x5b2J\x27\xc3\xa4'"),
+            // A digit after an escape is no part of it: there are two at most.
+            ("\n1", r"$'\x0a1'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), wanted);
+        }
     }
 }
