@@ -70,6 +70,10 @@ pub async fn connect(settings: Settings) -> Result<Arc<dyn Chime>, ConnectError>
 }
 
 /// The client of an API.
+#[cfg_attr(
+    feature = "legacy-chime",
+    expect(clippy::unnecessary_wraps, reason = "without the feature it can fail")
+)]
 pub(super) fn client(api: Api, config: &SdkConfig) -> Result<Arc<dyn Chime>, ConnectError> {
     match api {
         Api::Messaging => Ok(Arc::new(Messaging::new(config))),
