@@ -102,7 +102,7 @@ impl Records {
 }
 
 fn line_feeds(record: &[u8]) -> u64 {
-    record.split(|byte| *byte == b'\n').skip(1).count() as u64
+    record.split(|byte| *byte == b'\n').count() as u64 - 1
 }
 
 /// What the parser met in the text.

@@ -257,7 +257,7 @@ fn a_bomb_is_read_in_the_memory_of_any_list() {
     let channel = format!("{APP}/channel/c");
     let program = env!("CARGO_BIN_EXE_chime-bulk");
     let script = format!(
-        "ulimit -v 350000; exec {program} plan list.csv.gz --channel-arn {channel} --where left=out --json"
+        "ulimit -v 200000; exec {program} plan list.csv.gz --channel-arn {channel} --where left=out --json"
     );
     let mut command = place.command([""; 0]);
     let environment: Vec<_> = command

@@ -181,12 +181,19 @@ fn quoted(dir: &Path) -> String {
         text
     } else if text.contains(is_unruly) {
         // The one form in which a line shows such characters and bash, ksh and zsh take them.
-        let escape = |mut line: String, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(line, "\\x{byte:02x}");
-            line
-        };
-        text.bytes().fold("$'".to_owned(), escape) + "'"
+        let mut line = String::from("$'");
+        for c in text.chars() {
+            if plain(c) {
+                line.push(c);
+            } else {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    // Writing to a String cannot fail.
+                    let _ = write!(line, "\\x{byte:02x}");
+                }
+            }
+        }
+        line + "'"
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }

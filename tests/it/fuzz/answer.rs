@@ -61,7 +61,7 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: Answer) {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "wJalrXUtnFEMI".to_owned(),
         }),
-        attempt_timeout: Duration::from_secs(600),
+        attempt_timeout: Duration::from_mins(10),
         ..Settings::new(api, "us-east-1")
     };
     let (status, body) = (answer.status, answer.body.clone());

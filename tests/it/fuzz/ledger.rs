@@ -42,11 +42,9 @@ fn sound() -> &'static [Files; 2] {
 
 /// Makes a ledger, with calls of every end.
 fn stage(path: &Path) -> Result<(), LedgerError> {
-    let mut list = String::from("channel_arn,user_id\n");
-    for n in 0..150 {
-        list.push_str(&format!("{INSTANCE}/channel/{},u{}\n", n % 3, n % 70));
-    }
-    list.push_str("x,bad\n\nu,v,w\n");
+    let rows = (0..150).map(|n| format!("{INSTANCE}/channel/{},u{}\n", n % 3, n % 70));
+    let rows: String = rows.collect();
+    let list = format!("channel_arn,user_id\n{rows}x,bad\n\nu,v,w\n");
     let source = Source::Bytes {
         name: "list".to_owned(),
         bytes: list.into_bytes(),
@@ -145,12 +143,12 @@ pub(crate) fn run(input: &[u8]) {
     if how & 3 == 3 {
         set_cells(&path, &mut input);
     }
-    let _ = Ledger::is_blank(&path).map_err(check);
-    let _ = ask(&path, dir.path()).map_err(check);
+    let _ = Ledger::is_blank(&path).inspect_err(check);
+    let _ = ask(&path, dir.path()).inspect_err(check);
 }
 
 /// An error has words and, unless it is SQLite's own, a cure.
-fn check(error: LedgerError) {
+fn check(error: &LedgerError) {
     assert!(error.to_string().contains("ledger.db"), "{error}");
     assert!(
         error.hint().is_some() || matches!(error, LedgerError::Sqlite { .. }),
@@ -254,7 +252,7 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
     }
     connection
         .execute(
-            "INSERT OR REPLACE INTO suspect SELECT row, 0, 0 FROM duplicate LIMIT 2",
+            "INSERT OR REPLACE INTO suspect SELECT row, 0 FROM duplicate LIMIT 2",
             [],
         )
         .unwrap();
@@ -263,19 +261,20 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
 /// Asks all there is to ask of a ledger, and goes on with it as `resume` does.
 fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let mut ledger = Ledger::open(path, Durability::None)?;
-    let _ = ledger.fact::<RunState>(fact::STATE).map_err(check);
-    let _ = ledger.key().map_err(check);
-    let _ = ledger.call_counts().map_err(check);
-    let _ = ledger.channels().map_err(check);
-    let _ = ledger.lower_bound(100_u64).map_err(check);
-    let _ = ledger.defect_kinds(10, 3).map_err(check);
-    let _ = ledger.repeats(3).map_err(check);
-    let _ = ledger.unsettled(|_| {}).map_err(check);
+    let _ = ledger.fact::<RunState>(fact::STATE).inspect_err(check);
+    let _ = ledger.key().inspect_err(check);
+    let _ = ledger.call_counts().inspect_err(check);
+    let _ = ledger.channels().inspect_err(check);
+    let _ = ledger.was_accepted().inspect_err(check);
+    let _ = ledger.lower_bound(100_u64).inspect_err(check);
+    let _ = ledger.defect_kinds(10, 3).inspect_err(check);
+    let _ = ledger.repeats(3).inspect_err(check);
+    let _ = ledger.unsettled(|_| {}).inspect_err(check);
     for n in [0, 1, 2, u32::MAX] {
-        let _ = ledger.lane(LaneId(n)).map_err(check);
+        let _ = ledger.lane(LaneId(n)).inspect_err(check);
         let _ = ledger
             .channel_arn(chime_bulk::model::ChannelId(n))
-            .map_err(check);
+            .inspect_err(check);
     }
     let limits = Limits::of_region("us-east-1");
     let reports = Reports {
@@ -283,17 +282,14 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
         state: RunState::Aborted,
         limits: &limits,
     };
-    let _ = report::write(&ledger, reports, || true);
+    let _ = report::write(&ledger, reports);
     ledger.take_up(8)?;
     let mut lanes = 0;
-    let _ = ledger.lanes_left(|_| lanes += 1).map_err(check);
+    let _ = ledger.lanes_left(|_| lanes += 1).inspect_err(check);
     for lane in 0..lanes.min(4) {
         for most in [7, 1_000] {
-            let channel = ledger
-                .lane(LaneId(lane))
-                .and_then(|(channel, _)| ledger.channel_arn(channel));
-            if let (Ok(channel), Ok(rows)) = (channel, ledger.draw(LaneId(lane), most)) {
-                let _ = ledger.members(&channel, &rows).map_err(check);
+            if let Ok(rows) = ledger.draw(LaneId(lane), most) {
+                let _ = ledger.members(&rows).inspect_err(check);
             }
         }
     }
