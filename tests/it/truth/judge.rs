@@ -68,6 +68,22 @@ pub(crate) fn verdicts(world: &World, dir: &Path) -> Judgement {
     said(world, &results(dir)?, false)
 }
 
+/// What reports there are, none of them half-written.
+pub(crate) fn whole(world: &World, dir: &Path) -> Judgement {
+    for name in LEFT.into_iter().filter(|name| name.ends_with(".csv")) {
+        let text = std::fs::read(dir.join(name)).unwrap_or(b"\n".to_vec());
+        check(text.ends_with(b"\n"), || format!("{name} is cut off"))?;
+    }
+    if let Ok(text) = std::fs::read_to_string(dir.join("summary.json")) {
+        let summary = serde_json::from_str::<Summary>(&text);
+        summary.map_err(|error| format!("summary.json: {error}"))?;
+    }
+    if dir.join("results.csv").is_file() {
+        verdicts(world, dir)?;
+    }
+    Ok(())
+}
+
 fn results(dir: &Path) -> Result<Vec<csv::StringRecord>, String> {
     let words = |error: csv::Error| format!("results.csv: {error}");
     let mut reader = csv::Reader::from_path(dir.join("results.csv")).map_err(words)?;
