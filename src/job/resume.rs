@@ -104,6 +104,9 @@ fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> 
         let lane = LaneId(next);
         next += 1;
         scheduler.open_lane(left.channel);
+        if left.accepted {
+            scheduler.was_accepted_before(left.channel);
+        }
         settled += left.drawn;
         if left.closed {
             scheduler.close_lane(lane);
@@ -116,9 +119,6 @@ fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> 
         settled -= 1;
         scheduler.take_up(row.lane, row.ticket);
     })?;
-    if ledger.was_accepted()? {
-        scheduler.was_accepted_before();
-    }
     if ledger.staged().complete {
         scheduler.end_staging();
     }

@@ -229,9 +229,11 @@ impl Ledger {
     fn lay_verdicts(&self, window: &mut Window) -> Result<(), LedgerError> {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
-            "SELECT verdict.id, outcome, charged, in_doubt, call.refusal IS NOT NULL,
+            "SELECT verdict.id, outcome, charged, in_doubt,
+                    call.refusal IS NOT NULL AND lane.closed_code IS NULL,
                     coalesce(verdict.rows, call.rows)
                  FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
+                 JOIN lane ON lane.id = call.lane
                  WHERE last_row >= ?1 AND first_row <= ?2 ORDER BY verdict.id",
         )?;
         let mut found = statement
@@ -286,7 +288,8 @@ impl Ledger {
 fn unsettled(in_doubt: bool, refused: bool) -> Outcome {
     match (in_doubt, refused) {
         (true, _) => Outcome::Unconfirmed,
-        // A call that was refused as a whole says nothing about its members.
+        // A call that was refused as a whole says nothing about its members, unless its channel
+        // has ended: then nothing more is sent, also not by a session that takes the run up.
         (false, true) => Outcome::NotAttempted,
         (false, false) => Outcome::Failed,
     }

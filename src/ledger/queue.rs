@@ -37,6 +37,8 @@ struct Line {
     queued: u64,
     /// Drawn by earlier sessions.
     drawn: u64,
+    /// Whether a call of theirs was accepted.
+    accepted: bool,
     /// Where its next row stands.
     cursor: Cursor,
 }
@@ -301,11 +303,14 @@ impl Ledger {
     fn lines_drawn(&self) -> Result<Vec<Line>, LedgerError> {
         let mut lines = Vec::new();
         self.read(|connection| {
-            let mut calls = connection.prepare("SELECT lane, fresh FROM sound_call")?;
+            let mut calls = connection.prepare(
+                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM sound_call",
+            )?;
             let mut calls = calls.query([])?;
             while let Some(call) = calls.next()? {
-                let fresh: u64 = call.get(1)?;
-                line_of(&mut lines, LaneId(call.get(0)?)).drawn += fresh;
+                let line = line_of(&mut lines, LaneId(call.get(0)?));
+                line.drawn += call.get::<_, u64>(1)?;
+                line.accepted |= call.get::<_, bool>(2)?;
             }
             Ok(())
         })?;
@@ -320,12 +325,20 @@ impl Ledger {
             .map_or(0, |line| line.queued)
     }
 
-    /// Rows of a lane that an earlier session drew.
+    /// Rows of a lane that earlier sessions drew.
     pub(super) fn drawn_before(&self, lane: LaneId) -> u64 {
         self.queue
             .lines
             .get(lane.index())
             .map_or(0, |line| line.drawn)
+    }
+
+    /// Whether the service accepted a call of a lane in an earlier session.
+    pub(super) fn accepted_before(&self, lane: LaneId) -> bool {
+        self.queue
+            .lines
+            .get(lane.index())
+            .is_some_and(|line| line.accepted)
     }
 }
 

@@ -28,6 +28,8 @@ pub struct LaneLeft {
     pub drawn: u64,
     /// Whether nothing more is sent to it.
     pub closed: bool,
+    /// Whether the service ever accepted a call of it.
+    pub accepted: bool,
 }
 
 impl Ledger {
@@ -93,6 +95,7 @@ impl Ledger {
                     fresh: queued.saturating_sub(drawn),
                     drawn,
                     closed: lane.get(2)?,
+                    accepted: self.accepted_before(id),
                 });
             }
             Ok(())
@@ -133,8 +136,8 @@ impl Ledger {
                 }
                 let ticket = Ticket::fresh(row);
                 let unsettled = pending.entry(row).or_insert(Unsettled { lane, ticket });
+                // Its tries begin anew: what an outage or an interruption cost is not told apart.
                 unsettled.ticket.attempts += charged;
-                unsettled.ticket.tries += charged;
                 unsettled.ticket.in_doubt = in_doubt;
             }
         }
@@ -142,19 +145,5 @@ impl Ledger {
             each(row);
         }
         Ok(())
-    }
-
-    /// Whether the service ever accepted a call of this run.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn was_accepted(&self) -> Result<bool, LedgerError> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM call WHERE settled_at IS NOT NULL AND refusal IS NULL)",
-                [],
-                |row| row.get(0),
-            )
-        })
     }
 }

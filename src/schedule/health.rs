@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::RetryDelays;
 
-/// Failed calls in a row, with none accepted between, from which on the service counts as down.
+/// Failed calls in a row, with none answered between, from which on the service counts as down.
 pub(super) const OUTAGE_AFTER: u32 = 3;
 /// Fewest refused calls before patience can end.
 pub(super) const OUTAGE_PROBES: u32 = 10;
@@ -30,7 +30,7 @@ pub(super) struct Health {
     pub(super) accepted: bool,
     /// Whether one was in this session.
     accepted_now: bool,
-    /// Failed calls since the last accepted one (throttled ones not counted).
+    /// Failed calls since the last one that was answered (throttled ones not counted).
     failed_in_row: u32,
     /// Failed calls that may be sent again.
     budget: f64,
@@ -38,7 +38,7 @@ pub(super) struct Health {
     probes: u32,
     /// Whether it counts as down.
     down: bool,
-    /// Refused calls since the last accepted one, throttled ones too.
+    /// Calls failed or throttled since the last one that was answered.
     refused_in_row: u32,
     /// When the first of those came back.
     refused_since: Option<Duration>,
@@ -71,15 +71,20 @@ impl Health {
         self.probe_at
     }
 
-    /// A call was accepted.
-    pub(super) fn accept(&mut self) {
-        self.accepted = true;
-        self.accepted_now = true;
+    /// A call was refused for what was in it: the service works.
+    pub(super) fn answer(&mut self) {
         self.failed_in_row = 0;
         self.refused_in_row = 0;
         self.refused_since = None;
         self.probes = 0;
         self.down = false;
+    }
+
+    /// A call was accepted.
+    pub(super) fn accept(&mut self) {
+        self.answer();
+        self.accepted = true;
+        self.accepted_now = true;
         self.budget = (self.budget + EARNED).min(BUDGET);
     }
 
@@ -104,7 +109,8 @@ impl Health {
         !self.accepted_now
     }
 
-    /// Counts a refusal of any kind. True if nothing was accepted for as long as patience lasts.
+    /// Counts a failed or throttled call. True if nothing was answered for as long as patience
+    /// lasts.
     pub(super) fn refuse(&mut self, now: Duration, patience: Duration) -> bool {
         self.refused_in_row += 1;
         let since = *self.refused_since.get_or_insert(now);

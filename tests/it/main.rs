@@ -11,6 +11,8 @@ mod damage;
 #[cfg(all(test, target_os = "linux"))]
 mod disk;
 #[cfg(test)]
+mod cut;
+#[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod face;
@@ -46,6 +48,8 @@ mod scenarios;
 mod signals;
 #[cfg(all(test, unix))]
 mod truth;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod walls;
 #[cfg(test)]

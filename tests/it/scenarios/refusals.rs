@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use chime_bulk::engine::Command;
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{OverCapacity, Scripted, Settings as World};
+use chime_bulk::sandbox::{OverCapacity, Settings as World};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{many_channels, stop};
-use crate::rehearsal::{Pace, Rehearsal, channel, list, one_channel, refusal, user};
+use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel, refusal, user};
 
 #[tokio::test(start_paused = true)]
 async fn one_poisonous_member_costs_the_other_99_nothing() {
@@ -138,6 +139,24 @@ fn expiring() -> (Rehearsal, Arc<AtomicBool>) {
         is_expired.then(|| refusal(RefusalKind::Unauthorized, "ExpiredTokenException"))
     });
     (run, renewed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bearer_that_was_allowed_on_a_channel_counts_as_allowed_when_the_run_is_taken_up() {
+    // Members forbidden one by one tell of a bearer denied only where nothing was ever accepted.
+    let forbidden: BTreeSet<_> = (100..104).map(|n| user(&format!("u{n}"))).collect();
+    let mut run = Rehearsal::new(one_channel(300)).intercept(move |call| {
+        let mut members = call.members.members().iter();
+        let is_in = members.any(|member| forbidden.contains(member));
+        is_in.then(|| refusal(RefusalKind::Forbidden, "ForbiddenException"))
+    });
+    let cut = Cut::Command(Command::Drain);
+    let ended = run.run_until(Duration::from_millis(500), cut).await;
+    assert_eq!(ended.of(Outcome::Added), 100);
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 296);
+    assert_eq!(ended.of(Outcome::Failed), 4);
 }
 
 #[tokio::test(start_paused = true)]
