@@ -131,11 +131,11 @@ impl JobError {
     /// or damaged, if it cannot.
     #[must_use]
     pub fn leaves_run(&self) -> bool {
-        let ledger = match self {
-            Self::Ledger(error)
-            | Self::Engine(EngineError::Ledger(error))
-            | Self::Report(ReportError::Ledger(error)) => error,
-            _ => return true,
+        let (Self::Ledger(ledger)
+        | Self::Engine(EngineError::Ledger(ledger))
+        | Self::Report(ReportError::Ledger(ledger))) = self
+        else {
+            return true;
         };
         !matches!(
             ledger,

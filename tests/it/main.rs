@@ -6,12 +6,14 @@ mod bad_limits;
 mod bound;
 #[cfg(test)]
 mod contract;
-#[cfg(all(test, target_os = "linux"))]
-mod damage;
-#[cfg(all(test, target_os = "linux"))]
-mod disk;
 #[cfg(test)]
 mod cut;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod damage;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
@@ -20,7 +22,8 @@ mod face;
 mod failed_csv;
 #[cfg(test)]
 mod help;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod kills;
 #[cfg(test)]
 mod limits;
@@ -44,12 +47,14 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod signals;
-#[cfg(all(test, unix))]
-mod truth;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+#[cfg(unix)]
+mod truth;
 #[cfg(test)]
 mod walls;
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use harm::Harm;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use victim::{Fate, Victim};
 
 /// Damages of one kind, if nothing else is said.
@@ -25,6 +25,10 @@ fn number<T: std::str::FromStr>(name: &str, usual: T) -> T {
 }
 
 /// Tries damages of all kinds to a ledger; tells what came of them.
+#[expect(
+    clippy::print_stdout,
+    reason = "shown for a test that fails: how to repeat it"
+)]
 fn try_all(victim: &Victim, kinds: &[fn(&mut StdRng, &Victim) -> Harm]) {
     let seed: u64 = number("CHIME_BULK_FLIPS_SEED", rand::random());
     println!("CHIME_BULK_FLIPS_SEED={seed}");
