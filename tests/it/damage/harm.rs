@@ -13,9 +13,11 @@ const PAGE: usize = 8_192;
 /// One damage.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Harm {
-    /// Bits of one byte are turned.
+    /// Bits of one byte are turned, anywhere.
     Flip(&'static str, usize, u8),
-    /// The same, where a page says what is in it.
+    /// A letter or digit is another, as may well be.
+    Letter(&'static str, usize, u8),
+    /// Bits of one byte, where a page says what is in it.
     Structure(&'static str, usize, u8),
     /// A page is zeros.
     Zeros(&'static str, usize),
@@ -28,6 +30,17 @@ impl Harm {
     pub(super) fn flip(dice: &mut StdRng, victim: &Victim, name: &'static str) -> Self {
         let at = dice.random_range(0..victim.size(name));
         Self::Flip(name, at, bits(dice))
+    }
+
+    pub(super) fn letter(dice: &mut StdRng, victim: &Victim, name: &'static str) -> Self {
+        let bytes = victim.bytes(name);
+        loop {
+            let at = dice.random_range(0..bytes.len());
+            let bits = 1 << dice.random_range(0..3);
+            if bytes[at].is_ascii_alphanumeric() && (bytes[at] ^ bits).is_ascii_alphanumeric() {
+                return Self::Letter(name, at, bits);
+            }
+        }
     }
 
     /// The first bytes of a page: its kind, how many cells it has, where they stand.
@@ -56,6 +69,7 @@ impl Harm {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Flip(..) => "byte flipped",
+            Self::Letter(..) => "letter changed",
             Self::Structure(..) => "byte of a page's header flipped",
             Self::Zeros(..) => "page zeroed",
             Self::Cut(..) => "cut",
@@ -70,7 +84,9 @@ impl Harm {
             std::fs::write(dir.join(name), bytes).unwrap();
         };
         match *self {
-            Self::Flip(name, at, bits) | Self::Structure(name, at, bits) => {
+            Self::Flip(name, at, bits)
+            | Self::Letter(name, at, bits)
+            | Self::Structure(name, at, bits) => {
                 change(name, &|bytes| bytes[at] ^= bits);
             }
             Self::Zeros(name, page) => change(name, &|bytes| {

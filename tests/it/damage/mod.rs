@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use victim::{Fate, Victim};
 
 /// Damages of one kind, if nothing else is said.
-const FLIPS: usize = 12;
+const FLIPS: usize = 10;
 
 fn number<T: std::str::FromStr>(name: &str, usual: T) -> T {
     let given = std::env::var(name).ok();
@@ -25,6 +25,10 @@ fn number<T: std::str::FromStr>(name: &str, usual: T) -> T {
 }
 
 /// Tries damages of all kinds to a ledger; tells what came of them.
+#[expect(
+    clippy::print_stdout,
+    reason = "shown for a test that fails: how to repeat it"
+)]
 fn try_all(victim: &Victim, kinds: &[fn(&mut StdRng, &Victim) -> Harm]) {
     let seed: u64 = number("CHIME_BULK_FLIPS_SEED", rand::random());
     println!("CHIME_BULK_FLIPS_SEED={seed}");
@@ -74,7 +78,7 @@ fn of_a_run_that_was_killed() {
         &victim,
         &[
             |dice, victim| Harm::flip(dice, victim, WAL),
-            |dice, victim| Harm::flip(dice, victim, WAL),
+            |dice, victim| Harm::letter(dice, victim, WAL),
             |dice, victim| Harm::cut(dice, victim, WAL),
             |dice, victim| Harm::zeros(dice, victim, WAL),
             |dice, victim| Harm::flip(dice, victim, LEDGER),
@@ -86,8 +90,8 @@ fn of_a_run_that_was_killed() {
 
 const IN_ONE_FILE: [fn(&mut StdRng, &Victim) -> Harm; 6] = [
     |dice, victim| Harm::flip(dice, victim, LEDGER),
-    |dice, victim| Harm::flip(dice, victim, LEDGER),
-    |dice, victim| Harm::structure(dice, victim, LEDGER),
+    |dice, victim| Harm::letter(dice, victim, LEDGER),
+    |dice, victim| Harm::letter(dice, victim, LEDGER),
     |dice, victim| Harm::structure(dice, victim, LEDGER),
     |dice, victim| Harm::zeros(dice, victim, LEDGER),
     |dice, victim| Harm::cut(dice, victim, LEDGER),

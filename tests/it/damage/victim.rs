@@ -89,10 +89,14 @@ impl Victim {
         self
     }
 
-    /// Bytes of one of its files.
+    /// One of its files.
+    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.world.dir().join(name)).unwrap()
+    }
+
+    /// Its length.
     pub(super) fn size(&self, name: &str) -> usize {
-        let about = std::fs::metadata(self.world.dir().join(name)).unwrap();
-        usize::try_from(about.len()).unwrap()
+        self.bytes(name).len()
     }
 
     /// Resumes the run with this damage.

@@ -1,6 +1,5 @@
 //! One kind of fault, at many of the calls that a run makes.
 
-use std::path::Path;
 use std::sync::Mutex;
 
 use chime_bulk::job::LEDGER;
@@ -97,7 +96,7 @@ pub(super) fn stopped(world: &World, ended: &Ended, struck: bool) -> Judgement {
     if ended.stderr.contains("panicked") {
         return err("it panicked");
     }
-    whole(world, &world.dir())?;
+    truth::whole(world, &world.dir())?;
     match ended.code {
         Some(0 | 1) => truth::verdicts(world, &world.dir()),
         Some(3) if struck => {
@@ -121,15 +120,4 @@ pub(super) fn stopped(world: &World, ended: &Ended, struck: bool) -> Judgement {
         }
         _ => err("it did not end as it should"),
     }
-}
-
-/// What reports there are, are whole and true.
-fn whole(world: &World, dir: &Path) -> Judgement {
-    if dir.join("results.csv").is_file() {
-        truth::verdicts(world, dir)?;
-    }
-    if dir.join("summary.json").is_file() {
-        truth::unfinished(world, dir)?;
-    }
-    Ok(())
 }

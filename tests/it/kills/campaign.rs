@@ -253,6 +253,7 @@ impl Campaign {
     /// What the run was at. Now and then a look into its ledger: what that says is true already.
     fn inspect(&mut self, tally: &mut Tally) -> Result<Phase, String> {
         let look = self.world.place.path("look");
+        truth::whole(&self.world, &self.world.dir())?;
         if !self.world.dir().join(LEDGER).exists() {
             return Ok(Phase::Beginning);
         }

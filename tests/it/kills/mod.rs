@@ -43,6 +43,10 @@ fn campaigns(kind: Kind, seed: u64, left: &AtomicU32) -> Tally {
 }
 
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "shown for a test that fails: how to repeat it"
+)]
 fn killed_at_any_instant_nothing_is_lost() {
     let seed = number("CHIME_BULK_KILLS_SEED", rand::random());
     println!("CHIME_BULK_KILLS_SEED={seed}");

@@ -46,7 +46,7 @@ pub(crate) fn outcomes(world: &World, dir: &Path, code: Option<i32>) -> Judgemen
     let summary = counts(dir, &rows)?;
     let state = format!("{:?}", summary.state);
     check(state == "Finished", || format!("state {state}"))?;
-    let expected = if world.list.is_good() { 0 } else { 1 };
+    let expected = i32::from(!world.list.is_good());
     check(code == Some(expected), || format!("exit code {code:?}"))
 }
 
@@ -66,6 +66,22 @@ pub(crate) fn unfinished(world: &World, dir: &Path) -> Judgement {
 /// What the results say, whatever else: none of it is false.
 pub(crate) fn verdicts(world: &World, dir: &Path) -> Judgement {
     said(world, &results(dir)?, false)
+}
+
+/// What reports there are, none of them half-written.
+pub(crate) fn whole(world: &World, dir: &Path) -> Judgement {
+    for name in ["results.csv", "failed.csv"] {
+        let text = std::fs::read(dir.join(name)).unwrap_or(b"\n".to_vec());
+        check(text.ends_with(b"\n"), || format!("{name} is cut off"))?;
+    }
+    if let Ok(text) = std::fs::read_to_string(dir.join("summary.json")) {
+        let summary = serde_json::from_str::<Summary>(&text);
+        summary.map_err(|error| format!("summary.json: {error}"))?;
+    }
+    if dir.join("results.csv").is_file() {
+        verdicts(world, dir)?;
+    }
+    Ok(())
 }
 
 fn results(dir: &Path) -> Result<Vec<csv::StringRecord>, String> {
@@ -105,12 +121,12 @@ fn verdict(world: &World, said: &csv::StringRecord, line: &Line, is_finished: bo
         // Throttled for the time being, in a run that was cut short.
         (Fate::In, Outcome::Failed) => !is_finished && !is_member,
         (Fate::In | Fate::Gone | Fate::Closed, Outcome::NotAttempted) => !is_member,
-        (Fate::In | Fate::Gone | Fate::Closed, Outcome::Unconfirmed) => true,
+        (Fate::In | Fate::Gone | Fate::Closed, Outcome::Unconfirmed)
+        | (Fate::Repeat(_), Outcome::NotAttempted) => true,
         (Fate::Gone | Fate::Closed, Outcome::Failed) => {
             !is_member && said[5].starts_with("NotFound")
         }
         (Fate::Defect, outcome) => outcome == Outcome::Invalid,
-        (Fate::Repeat(_), Outcome::NotAttempted) => true,
         (Fate::Repeat(of), Outcome::Duplicate) => said[6].ends_with(&format!(" row {}", of + 1)),
         _ => false,
     };

@@ -5,6 +5,6 @@ mod judge;
 mod list;
 mod world;
 
-pub(crate) use judge::{Judgement, finished, no_strangers, outcomes, unfinished, verdicts};
+pub(crate) use judge::{Judgement, finished, no_strangers, outcomes, unfinished, verdicts, whole};
 pub(crate) use list::{Line, List};
 pub(crate) use world::{LIST, RUN, World, copy, names, settings, through};
