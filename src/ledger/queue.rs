@@ -153,10 +153,10 @@ impl Ledger {
         self.queue.gathered.len() >= enough
     }
 
-    /// Whether rows are gathered that are not in the queue.
+    /// Whether anything staged is not in the queue: rows, or pages of which none is to be sent.
     #[must_use]
     pub fn has_gathered(&self) -> bool {
-        !self.queue.gathered.is_empty()
+        !self.queue.gathered.is_empty() || self.queue.staged_pages > self.staged.queued_pages
     }
 
     /// Puts the rows gathered in the queue: from now on they can be drawn. Gives how many, by lane.

@@ -129,6 +129,26 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_read_and_not_to_be_sent_count_also_when_the_run_is_interrupted() {
+    // Of what was read last no row is to be sent: the session said that they are invalid, and the
+    // next one, interrupted before it had read as far, knew nothing of them.
+    let mut rows = many_channels(1, 2_048);
+    rows.extend((0..100).map(|_| (0, "no+body".to_owned())));
+    rows.extend((0..4_000).map(|n| (0, format!("late{n}"))));
+    let mut run = Rehearsal::new(list(rows)).pace(Pace::Slow(SECOND * 10));
+    run.scheduling.limits.channel_rate = 100.0;
+    let drain = Cut::Command(Command::Drain);
+    for after in [25, 1] {
+        let ended = run.run_until(SECOND * after, drain).await;
+        assert_eq!(ended.of(Outcome::Invalid), 100, "after {after} s");
+    }
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Invalid), 100);
+    assert_eq!(ended.of(Outcome::Added), 6_048);
+}
+
+#[tokio::test(start_paused = true)]
 async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
     // A few rows of new channels, staged and not queued when the process dies.
     let head = many_channels(1, 6_144);
