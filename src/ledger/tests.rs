@@ -305,3 +305,15 @@ fn a_row_is_never_sent_to_a_channel_that_the_list_does_not_say() {
         Err(LedgerError::Damaged { .. })
     ));
 }
+
+#[test]
+fn a_lane_that_vanished_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_a_call(dir.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("DELETE FROM lane", []).unwrap();
+    drop(connection);
+    let ledger = Ledger::open(&path, Durability::None).unwrap();
+    let error = ledger.lanes_left(|_| {}).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+}
