@@ -3,8 +3,6 @@
 //! Verdicts are stored per call. To unfold them without holding the list, rows are taken in
 //! windows; for each window the verdicts that touch it are laid over one another, the last on top.
 
-use rusqlite::OptionalExtension;
-
 use super::calls::AGAIN;
 use super::page::{self, Fields};
 use super::schema::PAGE_ROWS;
@@ -311,11 +309,9 @@ impl Words<'_> {
         }
         let ask = |query: &str, key: u64| -> Result<Said, LedgerError> {
             self.ledger.read(|connection| {
-                let mut statement = connection.prepare_cached(query)?;
-                let said = statement
+                connection
+                    .prepare_cached(query)?
                     .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                Ok(said.unwrap_or_default())
             })
         };
         let said = match source {

@@ -77,29 +77,44 @@ impl Ledger {
         self.commit()
     }
 
-    /// Gives each lane as it was left, in the order of their numbers.
+    /// Gives each lane as it was left, in the order of their numbers, which leave none out.
     ///
     /// # Errors
-    /// If the ledger cannot be read.
+    /// If the ledger cannot be read, or lacks a lane.
     pub fn lanes_left(&self, mut each: impl FnMut(LaneLeft)) -> Result<(), LedgerError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT id, channel, closed_code IS NOT NULL FROM sound_lane ORDER BY id",
-            )?;
-            let mut lanes = statement.query([])?;
-            while let Some(lane) = lanes.next()? {
+        let sqlite = |source| self.sqlite(source);
+        let mut next = LaneId(0);
+        let mut statement = self
+            .prepare("SELECT id, channel, closed_code IS NOT NULL FROM sound_lane ORDER BY id")?;
+        let mut lanes = statement.query([]).map_err(sqlite)?;
+        while let Some(lane) = lanes.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<_> {
                 let id = LaneId(lane.get(0)?);
-                let (queued, drawn) = (self.queued(id), self.drawn_before(id));
-                each(LaneLeft {
-                    channel: ChannelId(lane.get(1)?),
-                    fresh: queued.saturating_sub(drawn),
-                    drawn,
-                    closed: lane.get(2)?,
-                    accepted: self.accepted_before(id),
-                });
+                Ok((id, ChannelId(lane.get(1)?), lane.get(2)?))
+            };
+            let (id, channel, closed) = read().map_err(sqlite)?;
+            if id != next {
+                break;
             }
-            Ok(())
-        })
+            let (queued, drawn) = (self.queued(id), self.drawn_before(id));
+            each(LaneLeft {
+                channel,
+                fresh: queued.saturating_sub(drawn),
+                drawn,
+                closed,
+                accepted: self.accepted_before(id),
+            });
+            next.0 += 1;
+        }
+        // Whatever goes by the number of a lane that is not there would go astray.
+        let query = "SELECT max(max(id), coalesce((SELECT max(lane) FROM suspect), 0)) FROM lane";
+        let last: Option<u32> =
+            self.read(|connection| connection.query_row(query, [], |row| row.get(0)))?;
+        let lanes = last.map_or(0, |last| LaneId(last).index() + 1);
+        if lanes.max(self.lanes_queued()) > next.index() {
+            return Err(self.damaged(format!("lane {} is missing", next.0)));
+        }
+        Ok(())
     }
 
     /// Gives every row that was sent and is to be tried again: those of which the last that was

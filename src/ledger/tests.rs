@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Departure, Durability, Ledger, LedgerError, Stager};
 use crate::model::{ChannelArn, LaneId, Outcome};
 use crate::roster::{Options, Roster, Source};
+use crate::schedule::{Ruling, Ticket};
 
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 const KEY: [u8; 16] = [3; 16];
@@ -304,4 +305,57 @@ fn a_row_is_never_sent_to_a_channel_that_the_list_does_not_say() {
         ledger.members(&channel("other"), &[1]),
         Err(LedgerError::Damaged { .. })
     ));
+}
+
+#[test]
+fn a_lane_that_vanished_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_a_call(dir.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("DELETE FROM lane", []).unwrap();
+    drop(connection);
+    let ledger = Ledger::open(&path, Durability::None).unwrap();
+    let error = ledger.lanes_left(|_| {}).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+}
+
+/// Where in the file the number of the second row stands in the page that holds this text.
+fn second_number(file: &[u8], text: &str) -> usize {
+    const PAGE: usize = 8_192;
+    let holds = |page: &[u8]| page.windows(text.len()).any(|part| part == text.as_bytes());
+    let start = file.chunks(PAGE).position(holds).unwrap() * PAGE;
+    // Eight bytes of header, then two for each row: where it stands, its size before its number.
+    let row = start + usize::from(file[start + 10]) * 256 + usize::from(file[start + 11]);
+    let size = file[row..].iter().take_while(|byte| **byte > 127).count() + 1;
+    row + size
+}
+
+/// Rows are found by walking or by number, and one of a false number only by walking.
+#[test]
+fn a_verdict_whose_number_is_another_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(5)));
+    stage(&mut ledger, &mut stager);
+    for row in ledger.draw(LaneId(0), 5).unwrap() {
+        let call = depart(&mut ledger, &[row]);
+        let ruling = Ruling {
+            ticket: Ticket::fresh(row),
+            outcome: Some(Outcome::Failed),
+            charged: true,
+            code: Some("NoSuchUser".to_owned()),
+            message: None,
+        };
+        ledger.settle(call, 8, None, &[ruling], &[]).unwrap();
+    }
+    ledger.commit().unwrap();
+    drop(ledger);
+
+    let mut file = std::fs::read(&path).unwrap();
+    let number = second_number(&file, "NoSuchUser");
+    assert_eq!(file[number], 2);
+    file[number] = 100;
+    std::fs::write(&path, file).unwrap();
+    let ledger = Ledger::open(&path, Durability::None).unwrap();
+    let error = ledger.project(|_| Ok::<_, LedgerError>(())).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
 }

@@ -109,8 +109,11 @@ fn while_an_outage_is_waited_out() {
     until(&mut running, || world.service.stats().refused_calls == 4);
     running.signal(&["TERM"]);
     interrupted(&world, &running.end());
-    let summary = world.place.summary(RUN);
-    assert_eq!(summary.failed, 0, "{summary:#?}");
+    // The service may be back before the signal is heard; but nobody failed by its absence.
+    let results = world.place.results(RUN);
+    let mut failed = results.iter().filter(|row| &row[4] == "failed");
+    let by_outage = failed.find(|row| !row[5].starts_with("NotFound"));
+    assert_eq!(by_outage, None);
     goes_on(&world);
 }
 
