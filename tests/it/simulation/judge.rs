@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chime_bulk::chime::code;
 use chime_bulk::model::{ChannelArn, MemberArn, Outcome, RefusalKind};
+use chime_bulk::schedule::{MemberVerdict, member_verdict};
 use rusqlite::Connection;
 
 use super::case::Case;
@@ -82,11 +84,29 @@ fn is_true(
     match verdict.outcome {
         Outcome::Added => is_in && verdict.attempts > 0,
         Outcome::AlreadyMember => is_in && (was_in || kept.in_doubt),
-        Outcome::Failed => (!is_in || was_in || kept.in_doubt) && !verdict.code.is_empty(),
+        Outcome::Failed => {
+            let is_said = !kept.in_doubt || is_definite(&verdict.code);
+            (!is_in || was_in || kept.in_doubt) && is_said && !verdict.code.is_empty()
+        }
         Outcome::Unconfirmed => kept.in_doubt,
         Outcome::NotAttempted => is_open && (!is_in || was_in),
         Outcome::Invalid | Outcome::Duplicate => false,
     }
+}
+
+/// Whether a code tells that a member was not added. Without one a row in doubt has not failed: it
+/// is unconfirmed.
+fn is_definite(code: &str) -> bool {
+    let is_silent = matches!(
+        code,
+        code::TIMEOUT
+            | code::CONNECTION_LOST
+            | code::UNREADABLE_REPLY
+            | "NoVerdict"
+            | "Interrupted"
+    );
+    let is_trouble = code.starts_with("ServiceFailure") || code.starts_with("ServiceUnavailable");
+    !is_silent && !is_trouble && member_verdict(code) == MemberVerdict::Fail
 }
 
 /// The first row of each membership that is wanted.
