@@ -3,7 +3,7 @@
 //! Promises: credentials that do not come are told apart from a service that does not answer.
 //! Must not: keep, log or show a credential.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -19,7 +19,12 @@ use super::FixedCredentials;
 /// How long the credential chain may take: many times what a refresh through SSO or STS does.
 pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A provider that answers in bounded time.
+/// How long credentials are kept that do not say when they expire. They may be renewed where they
+/// came from (a profile's file): a run that waits for that finds them within this time.
+const RENEWAL: Duration = Duration::from_mins(1);
+
+/// A provider that answers in bounded time, and is asked again within a minute for credentials
+/// that do not say when they expire.
 ///
 /// The SDK asks for credentials within the attempt's own time. Without this bound a chain that
 /// hangs would look like a lost response, and rows never sent would be in doubt.
@@ -34,7 +39,10 @@ impl ProvideCredentials for Timely {
         future::ProvideCredentials::new(async {
             let answer = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.0.provide_credentials());
             let late = |_| CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT);
-            answer.await.map_err(late)?
+            let mut credentials = answer.await.map_err(late)??;
+            let expiry = credentials.expiry_mut();
+            *expiry = expiry.or_else(|| SystemTime::now().checked_add(RENEWAL));
+            Ok(credentials)
         })
     }
 
@@ -94,5 +102,21 @@ mod tests {
         let provider = Timely(SharedCredentialsProvider::new(Silent));
         let error = provider.provide_credentials().await.unwrap_err();
         assert!(matches!(error, CredentialsError::ProviderTimedOut(_)));
+    }
+
+    #[tokio::test]
+    async fn credentials_without_a_term_are_asked_for_again_and_others_keep_theirs() {
+        let of = |expiry| Credentials::new("id", "secret", None, expiry, "test");
+        let term = SystemTime::now() + Duration::from_hours(1);
+        for (given, most) in [(None, RENEWAL), (Some(term), Duration::from_hours(1))] {
+            let provider = Timely(SharedCredentialsProvider::new(of(given)));
+            let credentials = provider.provide_credentials().await.unwrap();
+            let left = credentials
+                .expiry()
+                .unwrap()
+                .duration_since(SystemTime::now());
+            assert!(left.unwrap() <= most);
+            assert!(given.is_none() || credentials.expiry() == given);
+        }
     }
 }

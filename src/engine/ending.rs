@@ -24,8 +24,11 @@ pub enum ListFault {
     #[error(transparent)]
     Unreadable(RosterError),
     /// It is not the list that an earlier session began to read.
-    #[error("the list is not the one that this run began with")]
-    Changed,
+    #[error("the list is not the one that this run began with: {what}")]
+    Changed {
+        /// What is different.
+        what: String,
+    },
 }
 
 /// What ends a run at once: without its ledger it must not go on.

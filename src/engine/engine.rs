@@ -189,7 +189,8 @@ impl<'w> Engine<'w> {
             // Reading was given up before: then its end says nothing.
             News::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
             News::ListEnd if self.setup.ledger.is_list_short() => {
-                self.stop_reading(ListFault::Changed);
+                let what = "it ends before rows that were read before".to_owned();
+                self.stop_reading(ListFault::Changed { what });
             }
             News::ListEnd => {
                 self.setup.feed = Feed::Ended;
@@ -221,8 +222,9 @@ impl<'w> Engine<'w> {
         for (_, lane) in parcel.lanes.iter().filter(|(id, _)| id.index() >= known) {
             self.setup.scheduler.open_lane(lane.channel);
         }
-        if !self.setup.ledger.stage(parcel)? {
-            self.stop_reading(ListFault::Changed);
+        if let Some(row) = self.setup.ledger.stage(parcel)? {
+            let what = format!("row {row} is another than was read before");
+            self.stop_reading(ListFault::Changed { what });
             return Ok(());
         }
         self.slow_at = Some(self.now() + SILENCE);
@@ -331,9 +333,9 @@ impl<'w> Engine<'w> {
         tickets.sort_unstable_by_key(|ticket| ticket.row);
         let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
         let (channel, membership) = ledger.lane(order.lane)?;
-        let members = Batch::new(ledger.members(&rows)?)
-            .map_err(|error| ledger.damaged(error.to_string()))?;
         let channel = ledger.channel_arn(channel)?;
+        let members = Batch::new(ledger.members(&channel, &rows)?)
+            .map_err(|error| ledger.damaged(error.to_string()))?;
         let bearer = bearers[order.bearer].clone();
         let call = ledger.depart(Departure {
             lane: order.lane,

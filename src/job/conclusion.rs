@@ -95,7 +95,7 @@ impl Conclusion {
                 Some("see failed.csv and results.csv for the reasons".to_owned())
             }
             Ending::ListFault(ListFault::Unreadable(error)) => error.hint(),
-            Ending::ListFault(ListFault::Changed) => Some(
+            Ending::ListFault(ListFault::Changed { .. }) => Some(
                 "give back the list as it was, or start a new run with the new list".to_owned(),
             ),
         }

@@ -37,10 +37,33 @@ pub(super) fn make(dir: &Path) -> Result<(), JobError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| JobError::Directory {
+    let make = || {
+        let dir = std::path::absolute(dir)?;
+        let above = dir.ancestors().skip(1).find(|above| above.exists());
+        builder.create(&dir)?;
+        // A name is on the disk with the directory that holds it: each that was made, and the one
+        // above.
+        #[cfg(unix)]
+        for dir in dir.ancestors().skip(1) {
+            std::fs::File::open(dir)?.sync_all()?;
+            if Some(dir) == above {
+                break;
+            }
+        }
+        Ok(())
+    };
+    make().map_err(|source| JobError::Directory {
         dir: dir.to_owned(),
         source,
     })
+}
+
+/// Whether the directory holds a run to go on with, as far as can be told: a ledger that cannot be
+/// read now may be one.
+#[must_use]
+pub fn holds_run(dir: &Path) -> bool {
+    let path = dir.join(LEDGER);
+    path.is_file() && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
 }
 
 /// Sees that the directory holds no run. One that was killed before it had begun is none.

@@ -56,9 +56,18 @@ pub enum JobError {
     /// There is no run there.
     #[error("{} holds no run", .0.display())]
     NoRun(PathBuf),
-    /// The list's columns are others than when the run began.
-    #[error("the list is not the one that this run began with: its columns differ")]
-    ListChanged,
+    /// The list is another than when the run began.
+    #[error("the list is not the one that this run began with: {what}")]
+    ListChanged {
+        /// What is different.
+        what: String,
+    },
+    /// Told to stop before anything was begun, or while reports were written.
+    #[error("interrupted")]
+    Interrupted,
+    /// The thread that reads the list panicked.
+    #[error("reading the list broke off")]
+    ReaderBroke,
     /// Another process works on the run.
     #[error("{} is at work: {owner}", dir.display())]
     Owned {
@@ -102,16 +111,36 @@ impl JobError {
                     dir.display()
                 ));
             }
-            Self::ListChanged => {
+            Self::ListChanged { .. } => {
                 "give back the list as it was, or start a new run with the new list"
             }
             Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
             Self::Owned { .. } => "wait for it to end, or stop it",
-            Self::Limits(_) | Self::Threshold(_) | Self::Engine(EngineError::Broken(_)) => {
+            Self::Limits(_)
+            | Self::Threshold(_)
+            | Self::Interrupted
+            | Self::ReaderBroke
+            | Self::Engine(EngineError::Broken(_)) => {
                 return None;
             }
         };
         Some(hint.to_owned())
+    }
+
+    /// Whether a run can be gone on with as it is, once that is mended: its ledger is none of ours,
+    /// or damaged, if it cannot.
+    #[must_use]
+    pub fn leaves_run(&self) -> bool {
+        let (Self::Ledger(ledger)
+        | Self::Engine(EngineError::Ledger(ledger))
+        | Self::Report(ReportError::Ledger(ledger))) = self
+        else {
+            return true;
+        };
+        !matches!(
+            ledger,
+            LedgerError::Foreign { .. } | LedgerError::Damaged { .. }
+        )
     }
 
     /// Whether the request itself is at fault: nothing was begun.
@@ -124,6 +153,8 @@ impl JobError {
                 | Self::Report(_)
                 | Self::Directory { .. }
                 | Self::Owned { .. }
+                | Self::Interrupted
+                | Self::ReaderBroke
         )
     }
 }

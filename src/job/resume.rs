@@ -5,13 +5,14 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
+use super::reading::Reading;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
 use super::{JobError, LimitOverrides, Settings, Target};
 use crate::engine::{Command, Feed, Watch};
-use crate::ledger::{Ledger, Stager, fact};
+use crate::ledger::{Ledger, fact};
 use crate::model::LaneId;
-use crate::roster::{Roster, Source};
+use crate::roster::Source;
 use crate::schedule::Scheduler;
 
 /// Goes on with the run in this directory. `target` says where the service is, if that has
@@ -24,7 +25,7 @@ pub async fn resume(
     target: impl FnOnce(&Settings) -> Target,
     limits: LimitOverrides,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
-    commands: mpsc::Receiver<Command>,
+    mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = session::open(dir)?;
     let mut settings: Settings = ledger
@@ -47,9 +48,8 @@ pub async fn resume(
     let limits = settings.limits.over(&settings.region)?;
     let bearers = parse_bearers(&settings.bearers)?;
     let service = target.connect(&settings).await?;
+    let (feed, detected, list_size) = feed(&ledger, &settings, &mut commands).await?;
     ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
-
-    let (feed, detected, list_size) = feed(&ledger, &settings)?;
     let dir = dir.to_owned();
     let session = Session {
         dir,
@@ -71,19 +71,29 @@ pub async fn resume(
 
 /// The rest of the list, if it was not read to its end: it is read again from its beginning, and
 /// what is staged already is recognised and passed over.
-fn feed(ledger: &Ledger, settings: &Settings) -> Result<(Feed, String, Option<u64>), JobError> {
+async fn feed(
+    ledger: &Ledger,
+    settings: &Settings,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(Feed, String, Option<u64>), JobError> {
     if ledger.staged().list_ended {
         return Ok((Feed::Ended, "the list is read to its end".to_owned(), None));
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
-    let roster = Roster::open(&source, &settings.options)?;
-    if roster.layout() != ledger.layout() {
-        return Err(JobError::ListChanged);
-    }
-    let detected = roster.detected();
-    let stager = Stager::new(roster, ledger.key()?);
-    let size = stager.size();
-    Ok((Feed::spawn(None, stager), detected, size))
+    let options = settings.options.clone();
+    let reading = Reading::begin(source, options, ledger.key()?, false, commands).await?;
+    let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
+    let what = match (size, reading.size) {
+        (Some(before), Some(now)) if before != now => {
+            format!("it had {before} bytes, and has {now}")
+        }
+        _ if reading.layout != *ledger.layout() => "its columns differ".to_owned(),
+        _ => {
+            let (detected, size) = (reading.detected, reading.size);
+            return Ok((Feed::spawn(None, reading.stager), detected, size));
+        }
+    };
+    Err(JobError::ListChanged { what })
 }
 
 /// Tells a new scheduler what an earlier one knew. Gives how many rows are sent and settled.
@@ -94,6 +104,9 @@ fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> 
         let lane = LaneId(next);
         next += 1;
         scheduler.open_lane(left.channel);
+        if left.accepted {
+            scheduler.was_accepted_before(left.channel);
+        }
         settled += left.drawn;
         if left.closed {
             scheduler.close_lane(lane);
@@ -106,9 +119,6 @@ fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> 
         settled -= 1;
         scheduler.take_up(row.lane, row.ticket);
     })?;
-    if ledger.was_accepted()? {
-        scheduler.was_accepted_before();
-    }
     if ledger.staged().complete {
         scheduler.end_staging();
     }

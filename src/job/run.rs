@@ -1,17 +1,18 @@
 //! `run`: a new run from a list.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
 use super::lock::RunLock;
+use super::reading::Reading;
 use super::session::{Session, Started, now_text};
 use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory};
 use crate::engine::{Command, Feed, Watch};
-use crate::ledger::{Durability, Ledger, Parcel, Stager, fact};
+use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
 use crate::model::{ChannelArn, MemberArn, Membership};
-use crate::roster::{Options, Roster, Source};
+use crate::roster::{Options, Source};
 use crate::schedule::FailureThreshold;
 
 /// A run that is asked for.
@@ -42,7 +43,7 @@ pub struct Request {
 pub async fn run(
     request: Request,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
-    commands: mpsc::Receiver<Command>,
+    mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let Request {
         source,
@@ -64,13 +65,22 @@ pub async fn run(
         .first()
         .map(|bearer| bearer.app_instance().to_owned());
     check_supported(&target, &options, &bearers)?;
-    let roster = Roster::open(&source, &options)?;
-    let (layout, detected) = (roster.layout().clone(), roster.detected());
     let mut ledger_key = [0; 16];
     rand::fill(&mut ledger_key);
-    let mut stager = Stager::new(roster, ledger_key);
-    let list_size = stager.size();
-    let first = stager.parcel()?;
+    let Reading {
+        layout,
+        detected,
+        size,
+        stager,
+        first,
+    } = Reading::begin(
+        source.clone(),
+        options.clone(),
+        ledger_key,
+        true,
+        &mut commands,
+    )
+    .await?;
     if bearers.is_empty() {
         bearers.push(sandbox_bearer(first.as_ref())?);
     }
@@ -94,10 +104,16 @@ pub async fn run(
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
     directory::check_vacant(&dir)?;
-    let mut ledger = Ledger::create(&dir.join(LEDGER), Durability::Full, &layout, ledger_key)?;
-    ledger.set_fact(fact::RUN_ID, &run_id)?;
-    ledger.set_fact(fact::LIST, &source.name())?;
-    ledger.set_fact(fact::STARTED_AT, &now_text())?;
+    let ledger = begin(&dir, |path| {
+        let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;
+        ledger.set_fact(fact::RUN_ID, &run_id)?;
+        ledger.set_fact(fact::LIST, &source.name())?;
+        ledger.set_fact(fact::LIST_SIZE, &size)?;
+        ledger.set_fact(fact::STARTED_AT, &now_text())?;
+        ledger.set_fact(fact::SETTINGS, &settings)?;
+        ledger.commit()?;
+        Ok(ledger)
+    })?;
     let feed = Feed::spawn(first, stager);
     let session = Session {
         dir,
@@ -109,11 +125,25 @@ pub async fn run(
         service,
         feed,
     };
-    let started = session.started(detected, list_size, 0)?;
+    let started = session.started(detected, size, 0)?;
     let scheduler = session.scheduler()?;
     session
         .run(scheduler, &mut *watch(&started), commands)
         .await
+}
+
+/// Begins a ledger in this directory. If that fails there is none: what was made of it is no run to
+/// go on with.
+fn begin(
+    dir: &Path,
+    make: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
+) -> Result<Ledger, LedgerError> {
+    make(&dir.join(LEDGER)).inspect_err(|_| {
+        for end in ["", "-wal", "-shm"] {
+            // If it stays, it is seen to be blank.
+            let _ = std::fs::remove_file(dir.join(format!("{LEDGER}{end}")));
+        }
+    })
 }
 
 /// Reads the bearers' ARNs; they must be of one app instance.

@@ -94,7 +94,7 @@ impl Session {
         self,
         scheduler: Scheduler,
         watch: &mut dyn Watch,
-        commands: mpsc::Receiver<Command>,
+        mut commands: mpsc::Receiver<Command>,
     ) -> Result<Conclusion, JobError> {
         let Self {
             dir,
@@ -111,6 +111,7 @@ impl Session {
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &bearers.len())?;
         ledger.commit()?;
+        let (tell, heard) = mpsc::channel(2);
         let setup = Setup {
             ledger,
             scheduler,
@@ -118,10 +119,11 @@ impl Session {
             service,
             bearers: bearers.clone(),
             feed,
-            commands,
+            commands: heard,
             epoch_millis: jiff::Timestamp::now().as_millisecond(),
         };
-        let (mut ledger, ending) = Engine::new(setup, watch).run().await?;
+        let (mut ledger, ending) =
+            passing_on(Engine::new(setup, watch).run(), &mut commands, &tell).await?;
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
@@ -135,14 +137,12 @@ impl Session {
         ledger.set_fact(fact::FINISHED_AT, &now_text())?;
         ledger.set_fact(fact::STATE, &state)?;
         ledger.commit()?;
-        let summary = report::write(
-            &ledger,
-            Reports {
-                dir: &dir,
-                state,
-                limits: &limits,
-            },
-        )?;
+        let reports = Reports {
+            dir: &dir,
+            state,
+            limits: &limits,
+        };
+        let summary = report::write(&ledger, reports, || !is_halted(&mut commands))?;
         drop(lock);
         let bearer = bearers.first().map(ToString::to_string).unwrap_or_default();
         Ok(Conclusion {
@@ -152,6 +152,31 @@ impl Session {
             bearer,
         })
     }
+}
+
+/// Awaits something while commands are passed on to it.
+async fn passing_on<T>(
+    running: impl Future<Output = T>,
+    commands: &mut mpsc::Receiver<Command>,
+    to: &mpsc::Sender<Command>,
+) -> T {
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut running => return done,
+            Some(command) = commands.recv() => {
+                // There is room for each of the two commands there are.
+                let _ = to.try_send(command);
+            }
+        }
+    }
+}
+
+/// Whether the command to stop now has come. Reports are written in a breath as a rule: to drain
+/// is to let them be.
+pub(super) fn is_halted(commands: &mut mpsc::Receiver<Command>) -> bool {
+    std::iter::from_fn(|| commands.try_recv().ok()).any(|command| command == Command::Halt)
 }
 
 /// Now, in UTC, to the second.

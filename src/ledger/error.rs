@@ -59,11 +59,11 @@ impl LedgerError {
                 "SQLITE_TMPDIR names a directory for temporary files: give one with room for the list"
             }
             Self::Sqlite { source, .. } => match source.sqlite_error_code()? {
-                rusqlite::ErrorCode::DiskFull => "free space on that disk, then resume the run",
+                rusqlite::ErrorCode::DiskFull => "free space on that disk, then try again",
                 rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen => {
-                    "make the run directory writable, then resume the run"
+                    "make the run directory writable, then try again"
                 }
-                rusqlite::ErrorCode::SystemIoFailure => "check that disk, then resume the run",
+                rusqlite::ErrorCode::SystemIoFailure => "check that disk, then try again",
                 _ => return None,
             },
             Self::Io { .. } => "choose a directory you may write to with --run-dir",

@@ -18,6 +18,8 @@ pub mod fact {
     pub const LAYOUT: &str = "layout";
     /// The list's name, as given.
     pub const LIST: &str = "list";
+    /// The list's size in bytes, if it was known.
+    pub const LIST_SIZE: &str = "list_size";
     /// Key of the fingerprints, so that no list can be made to collide.
     pub const KEY: &str = "fingerprint_key";
     /// Counts kept while staging.
@@ -60,7 +62,7 @@ impl Ledger {
         let text = serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))?;
         self.write(|connection| {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
+                .prepare_cached("INSERT OR REPLACE INTO fact (name, value, seal) VALUES (?1, ?2, seal('fact', ?1, ?2))")?
                 .execute((name, text))
         })?;
         Ok(())
@@ -82,7 +84,19 @@ impl Ledger {
 /// A fact's text.
 pub(super) fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     connection
-        .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+        .prepare_cached("SELECT value FROM sound_fact WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// The key's text, which is read before there is anything to check its seal with: damaged, it fits
+/// none of the others.
+pub(super) fn read_key(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row(
+            "SELECT value FROM fact WHERE name = ?1",
+            [fact::KEY],
+            |row| row.get(0),
+        )
         .optional()
 }

@@ -3,13 +3,13 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection, ErrorCode};
 use serde::de::DeserializeOwned;
 
 use super::pages::Pages;
 use super::queue::Queue;
 use super::suspects::Search;
-use super::{LedgerError, Staged, fact, facts, schema};
+use super::{LedgerError, Staged, fact, facts, schema, seal};
 use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
 use crate::roster::Layout;
 
@@ -78,7 +78,12 @@ impl Ledger {
         layout: &Layout,
         key: [u8; 16],
     ) -> Result<Self, LedgerError> {
-        schema::create(&connection).map_err(|source| sqlite(path, source))?;
+        let make = || {
+            seal::teach(&connection, key)?;
+            schema::create(&connection)?;
+            seal::open_views(&connection)
+        };
+        make().map_err(|source| sqlite(path, source))?;
         let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
         ledger.in_transaction = true;
         ledger.set_fact(fact::LAYOUT, layout)?;
@@ -116,8 +121,15 @@ impl Ledger {
                 reason,
             });
         }
-        let layout = stored(path, &connection, fact::LAYOUT)?;
-        let staged = stored(path, &connection, fact::STAGED)?;
+        let key = stored(path, facts::read_key(&connection), fact::KEY)?;
+        let ready = || {
+            seal::teach(&connection, key)?;
+            schema::bring_forward(&connection)?;
+            seal::open_views(&connection)
+        };
+        ready().map_err(|source| sqlite(path, source))?;
+        let layout = stored(path, facts::read(&connection, fact::LAYOUT), fact::LAYOUT)?;
+        let staged = stored(path, facts::read(&connection, fact::STAGED), fact::STAGED)?;
         let mut ledger = Self::over(path, connection, layout, staged);
         ledger.reopen_queue()?;
         Ok(ledger)
@@ -179,7 +191,7 @@ impl Ledger {
     pub fn channel_arn(&self, channel: ChannelId) -> Result<ChannelArn, LedgerError> {
         let arn: String = self.read(|connection| {
             connection
-                .prepare_cached("SELECT arn FROM channel WHERE id = ?1")?
+                .prepare_cached("SELECT arn FROM sound_channel WHERE id = ?1")?
                 .query_row([channel.0], |row| row.get(0))
         })?;
         ChannelArn::parse(&arn)
@@ -194,7 +206,9 @@ impl Ledger {
         let (channel, kind, sub_channel): (u32, String, Option<String>) =
             self.read(|connection| {
                 connection
-                    .prepare_cached("SELECT channel, type, sub_channel FROM lane WHERE id = ?1")?
+                    .prepare_cached(
+                        "SELECT channel, type, sub_channel FROM sound_lane WHERE id = ?1",
+                    )?
                     .query_row([lane.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             })?;
         let damaged = || self.damaged(format!("lane {}", lane.0));
@@ -232,8 +246,16 @@ impl Ledger {
         statement(&self.connection).map_err(|source| sqlite(&self.path, source))
     }
 
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    /// A statement whose rows are read one by one.
+    pub(super) fn prepare(&self, query: &str) -> Result<CachedStatement<'_>, LedgerError> {
+        self.connection
+            .prepare_cached(query)
+            .map_err(|source| self.sqlite(source))
+    }
+
+    /// What SQLite said, as this ledger's error.
+    pub(super) fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
+        sqlite(&self.path, source)
     }
 
     pub(crate) fn damaged(&self, what: impl Into<String>) -> LedgerError {
@@ -272,30 +294,44 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerErro
 /// A fact that every ledger has.
 fn stored<T: DeserializeOwned>(
     path: &Path,
-    connection: &Connection,
+    text: rusqlite::Result<Option<String>>,
     name: &str,
 ) -> Result<T, LedgerError> {
-    facts::read(connection, name)
-        .map_err(|source| sqlite(path, source))?
-        .map_or_else(
-            || {
-                Err(LedgerError::Damaged {
-                    path: path.to_owned(),
-                    what: format!("{name} is missing"),
-                })
-            },
-            |text| {
-                serde_json::from_str(&text).map_err(|error| LedgerError::Damaged {
-                    path: path.to_owned(),
-                    what: format!("{name}: {error}"),
-                })
-            },
-        )
+    text.map_err(|source| sqlite(path, source))?.map_or_else(
+        || {
+            Err(LedgerError::Damaged {
+                path: path.to_owned(),
+                what: format!("{name} is missing"),
+            })
+        },
+        |text| {
+            serde_json::from_str(&text).map_err(|error| LedgerError::Damaged {
+                path: path.to_owned(),
+                what: format!("{name}: {error}"),
+            })
+        },
+    )
 }
 
 fn sqlite(path: &Path, source: rusqlite::Error) -> LedgerError {
-    LedgerError::Sqlite {
-        path: path.to_owned(),
-        source,
+    let is_damage = match source.sqlite_error_code() {
+        // What is asked is always the same: that a table, a row or a value of it is not there, or
+        // is there already, is the file's fault. So is what is not of the type that was written.
+        None
+        | Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::Unknown,
+        ) => true,
+        _ => source.to_string().ends_with(seal::BROKEN),
+    };
+    let path = path.to_owned();
+    if is_damage {
+        let what = source.to_string();
+        LedgerError::Damaged { path, what }
+    } else {
+        LedgerError::Sqlite { path, source }
     }
 }

@@ -23,6 +23,7 @@ mod queue;
 mod resume;
 mod rows;
 mod schema;
+mod seal;
 mod sieve;
 mod stager;
 mod survey;

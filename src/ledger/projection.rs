@@ -3,14 +3,11 @@
 //! Verdicts are stored per call. To unfold them without holding the list, rows are taken in
 //! windows; for each window the verdicts that touch it are laid over one another, the last on top.
 
-use rusqlite::OptionalExtension;
-
 use super::calls::AGAIN;
 use super::page::{self, Fields};
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, Unsettled, rows};
-use crate::model::{LaneId, Outcome, Tally};
-use crate::schedule::Ticket;
+use super::{Ledger, LedgerError, rows};
+use crate::model::{Outcome, Tally};
 
 /// Pages in one window: about a million rows, some 12 MB.
 const WINDOW_PAGES: u64 = 1 << 14;
@@ -58,9 +55,6 @@ struct State {
     outcome: Option<Outcome>,
     source: Source,
     attempts: u16,
-    /// Sent, and to be tried again.
-    pending: bool,
-    in_doubt: bool,
 }
 
 /// The rows from one page to another, and what is known of them.
@@ -105,46 +99,6 @@ impl Ledger {
         Ok(census)
     }
 
-    /// Gives every row that was sent and is to be tried again.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn unsettled(&self, mut each: impl FnMut(Unsettled)) -> Result<(), LedgerError> {
-        let mut lane_of: Option<(u32, LaneId)> = None;
-        for (first_page, pages) in self.windows()? {
-            let window = self.window(first_page, pages)?;
-            for (row, state) in (window.first_row..).zip(&window.states) {
-                let (true, Source::Verdict(verdict)) = (state.pending, state.source) else {
-                    continue;
-                };
-                let lane = match lane_of {
-                    Some((known, lane)) if known == verdict => lane,
-                    _ => self.lane_of_verdict(verdict)?,
-                };
-                lane_of = Some((verdict, lane));
-                let attempts = u32::from(state.attempts);
-                let ticket = Ticket {
-                    row,
-                    attempts,
-                    tries: attempts,
-                    in_doubt: state.in_doubt,
-                };
-                each(Unsettled { lane, ticket });
-            }
-        }
-        Ok(())
-    }
-
-    fn lane_of_verdict(&self, verdict: u32) -> Result<LaneId, LedgerError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT call.lane FROM verdict JOIN call ON call.id = verdict.call WHERE verdict.id = ?1",
-                )?
-                .query_row([verdict], |row| row.get(0).map(LaneId))
-        })
-    }
-
     /// The first page of each window, and how many pages it has.
     fn windows(&self) -> Result<impl Iterator<Item = (u64, u64)>, LedgerError> {
         let last_page: Option<u64> = self.read(|connection| {
@@ -162,14 +116,9 @@ impl Ledger {
         census: &mut Census,
         each: &mut impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sqlite = |source| LedgerError::Sqlite {
-            path: self.path.clone(),
-            source,
-        };
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached("SELECT id, records FROM page WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
-            .map_err(sqlite)?;
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self
+            .prepare("SELECT id, records FROM sound_page WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
         let range = (
             (window.first_row - 1) / PAGE_ROWS,
             (window.last_row() - 1) / PAGE_ROWS,
@@ -222,7 +171,7 @@ impl Ledger {
         ];
         for (table, outcome, source) in kinds {
             self.read(|connection| {
-                let query = format!("SELECT row FROM {table} WHERE row BETWEEN ?1 AND ?2");
+                let query = format!("SELECT row FROM sound_{table} WHERE row BETWEEN ?1 AND ?2");
                 let mut statement = connection.prepare_cached(&query)?;
                 let mut found = statement.query((window.first_row, window.last_row()))?;
                 while let Some(found) = found.next()? {
@@ -243,8 +192,8 @@ impl Ledger {
     /// Rows of closed lanes failed, unless a verdict says otherwise.
     fn lay_closed_lanes(&self, window: &mut Window) -> Result<(), LedgerError> {
         // Lanes first: SQLite would go through the whole queue for a few closed ones.
-        let query =
-            "SELECT queue.rows, queue.lane FROM lane CROSS JOIN queue ON queue.lane = lane.id
+        let query = "SELECT queue.rows, queue.lane FROM sound_lane AS lane
+                     CROSS JOIN sound_queue AS queue ON queue.lane = lane.id
                      WHERE lane.closed_code IS NOT NULL";
         self.lay_rows(query, window, |state, lane| {
             *state = State {
@@ -262,11 +211,8 @@ impl Ledger {
         window: &mut Window,
         change: impl Fn(&mut State, u32),
     ) -> Result<(), LedgerError> {
-        let sqlite = |source| LedgerError::Sqlite {
-            path: self.path.clone(),
-            source,
-        };
-        let mut statement = self.connection().prepare_cached(query).map_err(sqlite)?;
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare(query)?;
         let mut found = statement.query([]).map_err(sqlite)?;
         while let Some(found) = found.next().map_err(sqlite)? {
             let text: String = found.get(0).map_err(sqlite)?;
@@ -279,19 +225,15 @@ impl Ledger {
     }
 
     fn lay_verdicts(&self, window: &mut Window) -> Result<(), LedgerError> {
-        let connection = self.connection();
-        let sqlite = |source| LedgerError::Sqlite {
-            path: self.path.clone(),
-            source,
-        };
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT verdict.id, outcome, charged, in_doubt, call.refusal IS NOT NULL,
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare(
+            "SELECT verdict.id, outcome, charged, in_doubt,
+                    call.refusal IS NOT NULL AND lane.closed_code IS NULL,
                     coalesce(verdict.rows, call.rows)
-                 FROM verdict JOIN call ON call.id = verdict.call
+                 FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
+                 JOIN lane ON lane.id = call.lane
                  WHERE last_row >= ?1 AND first_row <= ?2 ORDER BY verdict.id",
-            )
-            .map_err(sqlite)?;
+        )?;
         let mut found = statement
             .query((window.first_row, window.last_row()))
             .map_err(sqlite)?;
@@ -307,8 +249,7 @@ impl Ledger {
                 ))
             };
             let (id, word, charged, in_doubt, refused, text) = read().map_err(sqlite)?;
-            let pending = word == AGAIN;
-            let outcome = if pending {
+            let outcome = if word == AGAIN {
                 unsettled(in_doubt, refused)
             } else {
                 Outcome::ALL
@@ -320,8 +261,6 @@ impl Ledger {
                 window.update(row, |state| {
                     state.outcome = Some(outcome);
                     state.source = Source::Verdict(id);
-                    state.pending = pending;
-                    state.in_doubt = in_doubt;
                     state.attempts = state.attempts.saturating_add(u16::from(charged));
                 });
             }
@@ -331,14 +270,14 @@ impl Ledger {
 
     /// Calls that were under way when the process died: their rows are in doubt.
     fn lay_cut_calls(&self, window: &mut Window) -> Result<(), LedgerError> {
-        let query = "SELECT rows, id FROM call WHERE settled_at IS NULL";
+        let query = "SELECT rows, id FROM sound_call WHERE settled_at IS NULL";
         self.lay_rows(query, window, |state, _| {
             state.outcome = Some(Outcome::Unconfirmed);
             state.source = Source::Cut;
         })
     }
 
-    fn decode(&self, text: &str) -> Result<Vec<u64>, LedgerError> {
+    pub(super) fn decode(&self, text: &str) -> Result<Vec<u64>, LedgerError> {
         rows::decode(text).ok_or_else(|| self.damaged("a list of rows"))
     }
 }
@@ -347,7 +286,8 @@ impl Ledger {
 fn unsettled(in_doubt: bool, refused: bool) -> Outcome {
     match (in_doubt, refused) {
         (true, _) => Outcome::Unconfirmed,
-        // A call that was refused as a whole says nothing about its members.
+        // A call that was refused as a whole says nothing about its members, unless its channel
+        // has ended: then nothing more is sent, also not by a session that takes the run up.
         (false, true) => Outcome::NotAttempted,
         (false, false) => Outcome::Failed,
     }
@@ -369,11 +309,9 @@ impl Words<'_> {
         }
         let ask = |query: &str, key: u64| -> Result<Said, LedgerError> {
             self.ledger.read(|connection| {
-                let mut statement = connection.prepare_cached(query)?;
-                let said = statement
+                connection
+                    .prepare_cached(query)?
                     .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                Ok(said.unwrap_or_default())
             })
         };
         let said = match source {

@@ -3,8 +3,8 @@
 use rusqlite::OptionalExtension;
 
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, Parcel, fact, rows};
-use crate::model::{LaneId, MemberArn};
+use super::{Ledger, LedgerError, Parcel, fact, page, rows};
+use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::roster::Entry;
 
 /// Rows in one entry of the queue: a channel's next ten calls.
@@ -27,8 +27,20 @@ pub(super) struct Queue {
     staged_pages: u64,
     /// Pages of an earlier session that the list, read again, has not come to yet.
     unseen_pages: u64,
-    /// Per lane: where its next row stands.
-    cursors: Vec<Cursor>,
+    /// By lane.
+    lines: Vec<Line>,
+}
+
+/// One lane's rows in the queue.
+#[derive(Debug, Default, Clone, Copy)]
+struct Line {
+    queued: u64,
+    /// Drawn by earlier sessions.
+    drawn: u64,
+    /// Whether a call of theirs was accepted.
+    accepted: bool,
+    /// Where its next row stands.
+    cursor: Cursor,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -42,31 +54,35 @@ impl Ledger {
     /// count from then on: a list cut off before is read again from there.
     ///
     /// A list that is read again after an interruption brings pages that are here already: they
-    /// must be the same, and are passed over. False if they differ: it is another list.
+    /// must be the same, and are passed over. Gives the first row that differs, if one does: it is
+    /// another list.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn stage(&mut self, parcel: &Parcel) -> Result<bool, LedgerError> {
+    pub fn stage(&mut self, parcel: &Parcel) -> Result<Option<u64>, LedgerError> {
         if let Some((first, _)) = parcel.pages.first()
             && *first < self.staged.queued_pages
         {
-            let is_known = self.recognise(parcel)?;
+            let changed = self.first_changed(parcel)?;
             self.queue.unseen_pages -= (parcel.pages.len() as u64).min(self.queue.unseen_pages);
-            return Ok(is_known);
+            return Ok(changed);
         }
         self.write(|connection| {
-            let mut page =
-                connection.prepare_cached("INSERT INTO page (id, records) VALUES (?1, ?2)")?;
+            let mut page = connection.prepare_cached(
+                "INSERT INTO page (id, records, seal) VALUES (?1, ?2, seal('page', ?1, ?2))",
+            )?;
             for (id, records) in &parcel.pages {
                 page.execute((id, records))?;
             }
-            let mut channel =
-                connection.prepare_cached("INSERT INTO channel (id, arn) VALUES (?1, ?2)")?;
+            let mut channel = connection.prepare_cached(
+                "INSERT INTO channel (id, arn, seal) VALUES (?1, ?2, seal('channel', ?1, ?2))",
+            )?;
             for (id, arn) in &parcel.channels {
                 channel.execute((id.0, arn))?;
             }
             let mut lane = connection.prepare_cached(
-                "INSERT INTO lane (id, channel, type, sub_channel) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO lane (id, channel, type, sub_channel, seal)
+                 VALUES (?1, ?2, ?3, ?4, seal('lane', ?1, ?2, ?3, ?4))",
             )?;
             for (id, new) in &parcel.lanes {
                 lane.execute((
@@ -76,13 +92,15 @@ impl Ledger {
                     &new.sub_channel,
                 ))?;
             }
-            let mut suspect =
-                connection.prepare_cached("INSERT INTO suspect (row, lane) VALUES (?1, ?2)")?;
+            let mut suspect = connection.prepare_cached(
+                "INSERT INTO suspect (row, lane, seal) VALUES (?1, ?2, seal('suspect', ?1, ?2))",
+            )?;
             for (lane, row) in &parcel.suspects {
                 suspect.execute((row, lane.0))?;
             }
             let mut defect = connection.prepare_cached(
-                "INSERT INTO defect (row, column_name, reason) VALUES (?1, ?2, ?3)",
+                "INSERT INTO defect (row, column_name, reason, seal)
+                 VALUES (?1, ?2, ?3, seal('defect', ?1, ?2, ?3))",
             )?;
             for found in &parcel.defects {
                 defect.execute((found.0, &found.1, &found.2))?;
@@ -94,23 +112,27 @@ impl Ledger {
         self.staged.invalid += parcel.defects.len() as u64;
         self.queue.gathered.extend_from_slice(&parcel.rows);
         self.queue.staged_pages += parcel.pages.len() as u64;
-        Ok(true)
+        Ok(None)
     }
 
-    /// Whether pages are the same as those that are here.
-    fn recognise(&self, parcel: &Parcel) -> Result<bool, LedgerError> {
+    /// The first row of these pages that is not as it is here.
+    fn first_changed(&self, parcel: &Parcel) -> Result<Option<u64>, LedgerError> {
         for (id, records) in &parcel.pages {
             let known: Option<String> = self.read(|connection| {
                 connection
-                    .prepare_cached("SELECT records FROM page WHERE id = ?1")?
+                    .prepare_cached("SELECT records FROM sound_page WHERE id = ?1")?
                     .query_row([id], |row| row.get(0))
                     .optional()
             })?;
-            if known.as_ref() != Some(records) {
-                return Ok(false);
+            let known = known.unwrap_or_default();
+            if known != *records {
+                let (before, now) = (page::records(&known), page::records(records));
+                let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
+                let alike = before.iter().zip(&now).take_while(|(a, b)| a == b).count();
+                return Ok(Some(id * PAGE_ROWS + alike as u64 + 1));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.
@@ -131,10 +153,10 @@ impl Ledger {
         self.queue.gathered.len() >= enough
     }
 
-    /// Whether rows are gathered that are not in the queue.
+    /// Whether anything staged is not in the queue: rows, or pages of which none is to be sent.
     #[must_use]
     pub fn has_gathered(&self) -> bool {
-        !self.queue.gathered.is_empty()
+        !self.queue.gathered.is_empty() || self.queue.staged_pages > self.staged.queued_pages
     }
 
     /// Puts the rows gathered in the queue: from now on they can be drawn. Gives how many, by lane.
@@ -149,7 +171,8 @@ impl Ledger {
         let mut counts = Vec::new();
         self.write(|connection| {
             let mut insert = connection.prepare_cached(
-                "INSERT INTO queue (lane, seq, count, rows) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO queue (lane, seq, count, rows, seal)
+                 VALUES (?1, ?2, ?3, ?4, seal('queue', ?1, ?2, ?3, ?4))",
             )?;
             for lane_rows in gathered.chunk_by(|a, b| a.0 == b.0) {
                 let lane = lane_rows[0].0;
@@ -163,6 +186,9 @@ impl Ledger {
             Ok(())
         })?;
         self.queue.next_seq = seq;
+        for (lane, rows) in &counts {
+            line_of(&mut self.queue.lines, *lane).queued += rows;
+        }
         gathered.clear();
         self.queue.gathered = gathered;
         self.staged.queued_pages = self.queue.staged_pages;
@@ -180,18 +206,13 @@ impl Ledger {
     /// # Errors
     /// If they cannot be read.
     pub fn draw(&mut self, lane: LaneId, most: usize) -> Result<Vec<u64>, LedgerError> {
-        if self.queue.cursors.len() <= lane.index() {
-            self.queue
-                .cursors
-                .resize(lane.index() + 1, Cursor::default());
-        }
-        let mut cursor = self.queue.cursors[lane.index()];
+        let mut cursor = line_of(&mut self.queue.lines, lane).cursor;
         let mut drawn = Vec::with_capacity(most);
         while drawn.len() < most {
             let entry: Option<(i64, String)> = self.read(|connection| {
                 connection
                     .prepare_cached(
-                        "SELECT seq, rows FROM queue WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
+                        "SELECT seq, rows FROM sound_queue WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
                     )?
                     .query_row((lane.0, cursor.seq), |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()
@@ -212,15 +233,19 @@ impl Ledger {
                 };
             }
         }
-        self.queue.cursors[lane.index()] = cursor;
+        line_of(&mut self.queue.lines, lane).cursor = cursor;
         Ok(drawn)
     }
 
-    /// The entries of these rows, resolved from their records.
+    /// The members of these rows, all of this channel, resolved from their records.
     ///
     /// # Errors
     /// If a row is not there or does not resolve as it did when it was staged.
-    pub fn members(&mut self, rows: &[u64]) -> Result<Vec<MemberArn>, LedgerError> {
+    pub fn members(
+        &mut self,
+        channel: &ChannelArn,
+        rows: &[u64],
+    ) -> Result<Vec<MemberArn>, LedgerError> {
         let mut members = Vec::with_capacity(rows.len());
         let mut entry = Entry::default();
         // Lost on an error, after which nothing goes on.
@@ -229,6 +254,7 @@ impl Ledger {
             let page = pages.open(self, (row - 1) / PAGE_ROWS)?;
             page.record((row - 1) % PAGE_ROWS)
                 .filter(|record| self.layout.resolve(record, &mut entry).is_ok())
+                .filter(|_| entry.channel_arn() == channel.as_str())
                 .ok_or_else(|| self.damaged(format!("row {row}")))?;
             members.push(entry.member());
         }
@@ -241,51 +267,89 @@ impl Ledger {
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged.queued_pages;
         self.queue.unseen_pages = self.staged.queued_pages;
-        let (last, queued): (Option<i64>, usize) = self.read(|connection| {
-            connection.query_row(
-                "SELECT max(seq), coalesce(sum(count), 0) FROM queue",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-        })?;
-        self.queue.next_seq = last.map_or(0, |seq| seq + 1);
-        self.queue.queued = queued;
-        let drawn: Vec<(u32, usize)> = self.read(|connection| {
-            connection
-                .prepare("SELECT lane, sum(fresh) FROM call GROUP BY lane")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        for (lane, taken) in drawn {
-            let cursor = self.cursor_after(lane, taken)?;
-            let lane = LaneId(lane).index();
-            if self.queue.cursors.len() <= lane {
-                self.queue.cursors.resize(lane + 1, Cursor::default());
+        let mut lines = self.lines_drawn()?;
+        let (mut next_seq, mut queued) = (0, 0);
+        // One pass over the whole queue; each entry is checked when it is drawn.
+        self.read(|connection| {
+            let mut entries =
+                connection.prepare("SELECT lane, seq, count FROM queue ORDER BY lane, seq")?;
+            let mut entries = entries.query([])?;
+            while let Some(entry) = entries.next()? {
+                let line = line_of(&mut lines, LaneId(entry.get(0)?));
+                let (seq, count): (i64, u64) = (entry.get(1)?, entry.get(2)?);
+                let before = line.queued;
+                line.queued += count;
+                if line.drawn >= line.queued {
+                    line.cursor = Cursor {
+                        seq: seq + 1,
+                        taken: 0,
+                    };
+                } else if line.drawn > before {
+                    let taken = usize::try_from(line.drawn - before).unwrap_or(usize::MAX);
+                    line.cursor = Cursor { seq, taken };
+                }
+                next_seq = next_seq.max(seq + 1);
+                queued += count;
             }
-            self.queue.cursors[lane] = cursor;
-        }
+            Ok(())
+        })?;
+        self.queue.lines = lines;
+        self.queue.next_seq = next_seq;
+        self.queue.queued = usize::try_from(queued).unwrap_or(usize::MAX);
         Ok(())
     }
 
-    /// Where a lane's next row stands after so many were drawn.
-    fn cursor_after(&self, lane: u32, mut taken: usize) -> Result<Cursor, LedgerError> {
+    /// What was drawn of each lane.
+    fn lines_drawn(&self) -> Result<Vec<Line>, LedgerError> {
+        let mut lines = Vec::new();
         self.read(|connection| {
-            let mut entries = connection
-                .prepare_cached("SELECT seq, count FROM queue WHERE lane = ?1 ORDER BY seq")?;
-            let mut entries = entries.query([lane])?;
-            let mut cursor = Cursor::default();
-            while let Some(entry) = entries.next()? {
-                let (seq, count): (i64, usize) = (entry.get(0)?, entry.get(1)?);
-                if taken < count {
-                    return Ok(Cursor { seq, taken });
-                }
-                taken -= count;
-                cursor = Cursor {
-                    seq: seq + 1,
-                    taken: 0,
-                };
+            let mut calls = connection.prepare(
+                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM sound_call",
+            )?;
+            let mut calls = calls.query([])?;
+            while let Some(call) = calls.next()? {
+                let line = line_of(&mut lines, LaneId(call.get(0)?));
+                line.drawn += call.get::<_, u64>(1)?;
+                line.accepted |= call.get::<_, bool>(2)?;
             }
-            Ok(cursor)
-        })
+            Ok(())
+        })?;
+        Ok(lines)
     }
+
+    /// How many lanes there must be for what is queued and drawn.
+    pub(super) fn lanes_queued(&self) -> usize {
+        self.queue.lines.len()
+    }
+
+    /// Rows of a lane that were queued, drawn or not.
+    pub(super) fn queued(&self, lane: LaneId) -> u64 {
+        self.queue
+            .lines
+            .get(lane.index())
+            .map_or(0, |line| line.queued)
+    }
+
+    /// Rows of a lane that earlier sessions drew.
+    pub(super) fn drawn_before(&self, lane: LaneId) -> u64 {
+        self.queue
+            .lines
+            .get(lane.index())
+            .map_or(0, |line| line.drawn)
+    }
+
+    /// Whether the service accepted a call of a lane in an earlier session.
+    pub(super) fn accepted_before(&self, lane: LaneId) -> bool {
+        self.queue
+            .lines
+            .get(lane.index())
+            .is_some_and(|line| line.accepted)
+    }
+}
+
+fn line_of(lines: &mut Vec<Line>, lane: LaneId) -> &mut Line {
+    if lines.len() <= lane.index() {
+        lines.resize(lane.index() + 1, Line::default());
+    }
+    &mut lines[lane.index()]
 }

@@ -1,5 +1,7 @@
 //! What an earlier session left behind.
 
+use std::collections::BTreeMap;
+
 use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
 use super::{Ledger, LedgerError};
@@ -26,6 +28,8 @@ pub struct LaneLeft {
     pub drawn: u64,
     /// Whether nothing more is sent to it.
     pub closed: bool,
+    /// Whether the service ever accepted a call of it.
+    pub accepted: bool,
 }
 
 impl Ledger {
@@ -55,10 +59,13 @@ impl Ledger {
                 )?;
             }
             connection.execute(
-                "INSERT INTO verdict (call, outcome, charged, in_doubt, code, message, first_row, last_row)
-                 SELECT id, ?1, 1, 1, 'Interrupted', 'the run was cut off while the call was under way',
-                    json_extract(rows, '$[0]'), (SELECT sum(value) FROM json_each(rows))
-                 FROM call WHERE settled_at IS NULL",
+                "INSERT INTO verdict (call, outcome, charged, in_doubt, code, message, first_row, last_row, seal)
+                 SELECT *, seal('verdict', id, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
+                    (SELECT id, ?1, 1, 1, 'Interrupted' AS code,
+                        'the run was cut off while the call was under way' AS message,
+                        json_extract(rows, '$[0]') AS first_row,
+                        (SELECT sum(value) FROM json_each(rows)) AS last_row
+                     FROM sound_call WHERE settled_at IS NULL)",
                 [AGAIN],
             )?;
             connection.execute(
@@ -70,46 +77,88 @@ impl Ledger {
         self.commit()
     }
 
-    /// Gives each lane as it was left, in the order of their numbers.
+    /// Gives each lane as it was left, in the order of their numbers, which leave none out.
     ///
     /// # Errors
-    /// If the ledger cannot be read.
+    /// If the ledger cannot be read, or lacks a lane.
     pub fn lanes_left(&self, mut each: impl FnMut(LaneLeft)) -> Result<(), LedgerError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT channel, closed_code IS NOT NULL, coalesce(queued.rows, 0), coalesce(drawn.rows, 0)
-                 FROM lane
-                 LEFT JOIN (SELECT lane, sum(count) AS rows FROM queue GROUP BY lane) AS queued
-                    ON queued.lane = lane.id
-                 LEFT JOIN (SELECT lane, sum(fresh) AS rows FROM call GROUP BY lane) AS drawn
-                    ON drawn.lane = lane.id
-                 ORDER BY lane.id",
-            )?;
-            let mut lanes = statement.query([])?;
-            while let Some(lane) = lanes.next()? {
-                let (queued, drawn): (u64, u64) = (lane.get(2)?, lane.get(3)?);
-                each(LaneLeft {
-                    channel: ChannelId(lane.get(0)?),
-                    fresh: queued.saturating_sub(drawn),
-                    drawn,
-                    closed: lane.get(1)?,
-                });
+        let sqlite = |source| self.sqlite(source);
+        let mut next = LaneId(0);
+        let mut statement = self
+            .prepare("SELECT id, channel, closed_code IS NOT NULL FROM sound_lane ORDER BY id")?;
+        let mut lanes = statement.query([]).map_err(sqlite)?;
+        while let Some(lane) = lanes.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<_> {
+                let id = LaneId(lane.get(0)?);
+                Ok((id, ChannelId(lane.get(1)?), lane.get(2)?))
+            };
+            let (id, channel, closed) = read().map_err(sqlite)?;
+            if id != next {
+                break;
             }
-            Ok(())
-        })
+            let (queued, drawn) = (self.queued(id), self.drawn_before(id));
+            each(LaneLeft {
+                channel,
+                fresh: queued.saturating_sub(drawn),
+                drawn,
+                closed,
+                accepted: self.accepted_before(id),
+            });
+            next.0 += 1;
+        }
+        // Whatever goes by the number of a lane that is not there would go astray.
+        let query = "SELECT max(max(id), coalesce((SELECT max(lane) FROM suspect), 0)) FROM lane";
+        let last: Option<u32> =
+            self.read(|connection| connection.query_row(query, [], |row| row.get(0)))?;
+        let lanes = last.map_or(0, |last| LaneId(last).index() + 1);
+        if lanes.max(self.lanes_queued()) > next.index() {
+            return Err(self.damaged(format!("lane {} is missing", next.0)));
+        }
+        Ok(())
     }
 
-    /// Whether the service ever accepted a call of this run.
+    /// Gives every row that was sent and is to be tried again: those of which the last that was
+    /// decided is that. One pass over all verdicts, holding the rows that are pending as it goes.
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn was_accepted(&self) -> Result<bool, LedgerError> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM call WHERE settled_at IS NOT NULL AND refusal IS NULL)",
-                [],
-                |row| row.get(0),
-            )
-        })
+    pub fn unsettled(&self, mut each: impl FnMut(Unsettled)) -> Result<(), LedgerError> {
+        let mut pending: BTreeMap<u64, Unsettled> = BTreeMap::new();
+        let mut statement = self.prepare(
+            "SELECT outcome, charged, in_doubt, first_row, last_row, call.lane,
+                coalesce(verdict.rows, call.rows)
+             FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
+             ORDER BY verdict.id",
+        )?;
+        let sqlite = |source| self.sqlite(source);
+        let mut verdicts = statement.query([]).map_err(sqlite)?;
+        while let Some(verdict) = verdicts.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<_> {
+                let again = verdict.get_ref(0)?.as_str()? == AGAIN;
+                let charge: (u32, bool) = (verdict.get(1)?, verdict.get(2)?);
+                let range: (u64, u64) = (verdict.get(3)?, verdict.get(4)?);
+                let lane = LaneId(verdict.get(5)?);
+                Ok((again, charge, range, lane, verdict.get_ref(6)?.as_str()?))
+            };
+            let (again, (charged, in_doubt), (first, last), lane, text) = read().map_err(sqlite)?;
+            if !again && pending.range(first..=last).next().is_none() {
+                continue;
+            }
+            for row in self.decode(text)? {
+                if !again {
+                    pending.remove(&row);
+                    continue;
+                }
+                let ticket = Ticket::fresh(row);
+                let unsettled = pending.entry(row).or_insert(Unsettled { lane, ticket });
+                // Its tries begin anew: what an outage or an interruption cost is not told apart.
+                unsettled.ticket.attempts += charged;
+                unsettled.ticket.in_doubt = in_doubt;
+            }
+        }
+        for row in pending.into_values() {
+            each(row);
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Ledger, LedgerError};
-use crate::model::ChannelId;
+use crate::model::{ChannelId, LaneId};
 
 /// What the list holds for one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,23 +52,32 @@ impl Ledger {
         members_per_call: u64,
         mut each: impl FnMut(ChannelLoad),
     ) -> Result<(), LedgerError> {
-        // Lanes of one channel share its limit but not their calls.
+        let mut loads: Vec<(u64, u64)> = Vec::new();
         self.read(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT lane.channel, sum(members), sum((members + ?1 - 1) / ?1) FROM
-                    (SELECT lane, sum(count) AS members FROM queue GROUP BY lane)
-                 JOIN lane ON lane.id = lane GROUP BY lane.channel ORDER BY lane.channel",
-            )?;
-            let mut channels = statement.query([members_per_call.max(1)])?;
-            while let Some(channel) = channels.next()? {
-                each(ChannelLoad {
-                    channel: ChannelId(channel.get(0)?),
-                    members: channel.get(1)?,
-                    calls: channel.get(2)?,
-                });
+            let mut statement = connection.prepare_cached("SELECT id, channel FROM sound_lane")?;
+            let mut lanes = statement.query([])?;
+            while let Some(lane) = lanes.next()? {
+                let (lane, channel) = (LaneId(lane.get(0)?), ChannelId(lane.get(1)?));
+                if loads.len() <= channel.index() {
+                    loads.resize(channel.index() + 1, (0, 0));
+                }
+                // Lanes of one channel share its limit but not their calls.
+                let members = self.queued(lane);
+                loads[channel.index()].0 += members;
+                loads[channel.index()].1 += members.div_ceil(members_per_call.max(1));
             }
             Ok(())
-        })
+        })?;
+        for (channel, (members, calls)) in (0..).zip(loads) {
+            if members > 0 {
+                each(ChannelLoad {
+                    channel: ChannelId(channel),
+                    members,
+                    calls,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The kinds of defects, most rows first, so many of them with so many examples each at most;
@@ -83,7 +92,7 @@ impl Ledger {
     ) -> Result<(Vec<DefectKind>, u64), LedgerError> {
         let mut kinds = self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT column_name, reason, count(*) AS rows FROM defect
+                "SELECT column_name, reason, count(*) AS rows FROM sound_defect
                  GROUP BY column_name, reason ORDER BY rows DESC, min(row) LIMIT ?1",
             )?;
             let kinds = statement.query_map([most], |row| {
@@ -138,7 +147,7 @@ impl Ledger {
     pub fn repeats(&self, most: usize) -> Result<Vec<Repeat>, LedgerError> {
         self.read(|connection| {
             connection
-                .prepare("SELECT row, of_row FROM duplicate ORDER BY row LIMIT ?1")?
+                .prepare("SELECT row, of_row FROM sound_duplicate ORDER BY row LIMIT ?1")?
                 .query_map([most], |row| {
                     Ok(Repeat {
                         row: row.get(0)?,

@@ -64,7 +64,7 @@ impl Ledger {
     fn begin_search(&self) -> Result<Option<Search>, LedgerError> {
         let rows: Vec<(u64, u32)> = self.read(|connection| {
             connection
-                .prepare_cached("SELECT row, lane FROM suspect ORDER BY row LIMIT ?1")?
+                .prepare_cached("SELECT row, lane FROM sound_suspect ORDER BY row LIMIT ?1")?
                 .query_map([WINDOW], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;
@@ -105,7 +105,7 @@ impl Ledger {
     pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT records FROM page WHERE id = ?1")?
+                .prepare_cached("SELECT records FROM sound_page WHERE id = ?1")?
                 .query_row([id], |row| row.get(0))
         })
     }
@@ -148,7 +148,7 @@ impl Ledger {
         self.write(|connection| {
             let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
             let mut duplicate =
-                connection.prepare_cached("INSERT INTO duplicate (row, of_row) VALUES (?1, ?2)")?;
+                connection.prepare_cached("INSERT INTO duplicate (row, of_row, seal) VALUES (?1, ?2, seal('duplicate', ?1, ?2))")?;
             for (row, lane, print) in &suspects {
                 settle.execute([row])?;
                 match first_rows.get(print) {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Departure, Durability, Ledger, LedgerError, Stager};
-use crate::model::{LaneId, Outcome};
+use crate::model::{ChannelArn, LaneId, Outcome};
 use crate::roster::{Options, Roster, Source};
+use crate::schedule::{Ruling, Ticket};
 
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 const KEY: [u8; 16] = [3; 16];
@@ -38,10 +39,14 @@ fn begin(dir: &Path, roster: Roster) -> (PathBuf, Ledger, Stager) {
     (path, ledger, Stager::new(roster, KEY))
 }
 
+fn channel(id: &str) -> ChannelArn {
+    ChannelArn::parse(&format!("{INSTANCE}/channel/{id}")).unwrap()
+}
+
 /// Stages the whole list and settles its duplicates.
 fn stage(ledger: &mut Ledger, stager: &mut Stager) {
     while let Some(parcel) = stager.parcel().unwrap() {
-        assert!(ledger.stage(&parcel).unwrap());
+        assert_eq!(ledger.stage(&parcel).unwrap(), None);
         ledger.queue().unwrap();
     }
     ledger.end_list().unwrap();
@@ -81,7 +86,7 @@ fn rows_are_drawn_in_order_once_each_also_after_reopening() {
     assert_eq!(left, [(1_500, 3_500, false)]);
     let rest = ledger.draw(LaneId(0), 10_000).unwrap();
     assert_eq!([first, rest].concat(), (1..=5_000).collect::<Vec<u64>>());
-    let members = ledger.members(&[1, 64, 65, 5_000]).unwrap();
+    let members = ledger.members(&channel("c"), &[1, 64, 65, 5_000]).unwrap();
     let names: Vec<&str> = members
         .iter()
         .map(crate::model::MemberArn::as_str)
@@ -175,7 +180,8 @@ fn a_list_read_again_is_recognised_and_another_is_not() {
         roster(ids(10_000).map(|id| id.replace("user-7", "else-7"))),
         KEY,
     );
-    assert!(!ledger.stage(&changed.parcel().unwrap().unwrap()).unwrap());
+    let changed = changed.parcel().unwrap().unwrap();
+    assert_eq!(ledger.stage(&changed).unwrap(), Some(8));
     stage(&mut ledger, &mut Stager::new(roster(ids(10_000)), KEY));
     assert_eq!(ledger.staged().rows_read, 10_000);
     assert_eq!(
@@ -204,7 +210,8 @@ fn what_is_no_ledger_is_refused() {
             .unwrap_err()
             .to_string()
     };
-    assert!(refused("PRAGMA user_version = 2").contains("version 2"));
+    assert!(refused("PRAGMA user_version = 3").contains("version 3"));
+    assert!(refused("PRAGMA user_version = 0").contains("version 0"));
     assert!(refused("PRAGMA application_id = 1").contains("not a ledger"));
     std::fs::write(
         &path,
@@ -212,4 +219,143 @@ fn what_is_no_ledger_is_refused() {
     )
     .unwrap();
     assert!(Ledger::open(&path, Durability::None).is_err());
+}
+
+/// A ledger of 130 rows, the first 100 of which are in a call under way.
+fn with_a_call(dir: &Path) -> PathBuf {
+    let ids = ids(130).chain(["user-1".to_owned(), "-".to_owned()]);
+    let (path, mut ledger, mut stager) = begin(dir, roster(ids));
+    stage(&mut ledger, &mut stager);
+    let rows = ledger.draw(LaneId(0), 100).unwrap();
+    depart(&mut ledger, &rows);
+    ledger.commit().unwrap();
+    path
+}
+
+/// Does all that a resumed run and its reports do with a ledger; gives the tally's rows.
+fn go_through(path: &Path) -> Result<u64, LedgerError> {
+    let mut ledger = Ledger::open(path, Durability::None)?;
+    ledger.take_up(8)?;
+    ledger.lanes_left(|_| {})?;
+    ledger.unsettled(|_| {})?;
+    let rows = ledger.draw(LaneId(0), 100)?;
+    ledger.lane(LaneId(0))?;
+    let channel = ledger.channel_arn(crate::model::ChannelId(0))?;
+    ledger.members(&channel, &rows)?;
+    let census = ledger.project(|_| Ok::<_, LedgerError>(()))?;
+    Ok(census.tally.total())
+}
+
+#[test]
+fn a_row_that_is_not_as_it_was_written_is_found() {
+    for damage in [
+        "UPDATE fact SET value = replace(value, '1', '2') WHERE name = 'staged'",
+        "UPDATE fact SET value = replace(value, '3', '4') WHERE name = 'fingerprint_key'",
+        "UPDATE page SET records = replace(records, 'user-7', 'user-8') WHERE id = 1",
+        "UPDATE channel SET arn = arn || 'x'",
+        "UPDATE lane SET type = 'HIDDEN'",
+        "UPDATE defect SET row = row - 1",
+        "UPDATE duplicate SET row = 7",
+        "UPDATE queue SET rows = replace(rows, ',1', ',2')",
+        "UPDATE call SET rows = replace(rows, '[1', '[2')",
+        "UPDATE call SET fresh = 90",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = with_a_call(dir.path());
+        assert_eq!(go_through(&path).unwrap(), 132);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        assert!(connection.execute(damage, []).unwrap() > 0, "{damage}");
+        drop(connection);
+        let error = go_through(&path).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Damaged { .. }),
+            "{damage}: {error}"
+        );
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn a_ledger_of_version_1_is_brought_forward() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_a_call(dir.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for (table, _) in super::seal::SEALED {
+        let drop = format!("ALTER TABLE {table} DROP COLUMN seal");
+        connection.execute(&drop, []).unwrap();
+    }
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    assert_eq!(go_through(&path).unwrap(), 132);
+    assert_eq!(go_through(&path).unwrap(), 132);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE page SET records = replace(records, 'user-7', 'user-8') WHERE id = 1";
+    connection.execute(damage, []).unwrap();
+    drop(connection);
+    assert!(go_through(&path).is_err());
+}
+
+#[test]
+fn a_row_is_never_sent_to_a_channel_that_the_list_does_not_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, mut ledger, mut stager) = begin(dir.path(), roster(ids(10)));
+    stage(&mut ledger, &mut stager);
+    assert!(ledger.members(&channel("c"), &[1]).is_ok());
+    assert!(matches!(
+        ledger.members(&channel("other"), &[1]),
+        Err(LedgerError::Damaged { .. })
+    ));
+}
+
+#[test]
+fn a_lane_that_vanished_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_a_call(dir.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("DELETE FROM lane", []).unwrap();
+    drop(connection);
+    let ledger = Ledger::open(&path, Durability::None).unwrap();
+    let error = ledger.lanes_left(|_| {}).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+}
+
+/// Where in the file the number of the second row stands in the page that holds this text.
+fn second_number(file: &[u8], text: &str) -> usize {
+    const PAGE: usize = 8_192;
+    let holds = |page: &[u8]| page.windows(text.len()).any(|part| part == text.as_bytes());
+    let start = file.chunks(PAGE).position(holds).unwrap() * PAGE;
+    // Eight bytes of header, then two for each row: where it stands, its size before its number.
+    let row = start + usize::from(file[start + 10]) * 256 + usize::from(file[start + 11]);
+    let size = file[row..].iter().take_while(|byte| **byte > 127).count() + 1;
+    row + size
+}
+
+/// Rows are found by walking or by number, and one of a false number only by walking.
+#[test]
+fn a_verdict_whose_number_is_another_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(5)));
+    stage(&mut ledger, &mut stager);
+    for row in ledger.draw(LaneId(0), 5).unwrap() {
+        let call = depart(&mut ledger, &[row]);
+        let ruling = Ruling {
+            ticket: Ticket::fresh(row),
+            outcome: Some(Outcome::Failed),
+            charged: true,
+            code: Some("NoSuchUser".to_owned()),
+            message: None,
+        };
+        ledger.settle(call, 8, None, &[ruling], &[]).unwrap();
+    }
+    ledger.commit().unwrap();
+    drop(ledger);
+
+    let mut file = std::fs::read(&path).unwrap();
+    let number = second_number(&file, "NoSuchUser");
+    assert_eq!(file[number], 2);
+    file[number] = 100;
+    std::fs::write(&path, file).unwrap();
+    let ledger = Ledger::open(&path, Durability::None).unwrap();
+    let error = ledger.project(|_| Ok::<_, LedgerError>(())).unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
 }

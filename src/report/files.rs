@@ -1,9 +1,12 @@
 //! Files that are replaced whole or not at all.
+//!
+//! A report in the making has a name of its own, always the same: what a killed process left of one
+//! is removed by the next that writes it, and does not pile up.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
 use super::ReportError;
 
@@ -16,9 +19,7 @@ pub(super) struct Replacement {
 
 impl Replacement {
     pub(super) fn begin(path: PathBuf) -> Result<Self, ReportError> {
-        let place = path.parent().unwrap_or_else(|| Path::new("."));
-        let file = NamedTempFile::new_in(place);
-        let file = file.map_err(|source| ReportError::Io {
+        let file = begin_aside(&path).map_err(|source| ReportError::Io {
             path: path.clone(),
             source,
         })?;
@@ -37,6 +38,9 @@ impl Replacement {
                 .map_err(std::io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| error.error)?;
+            // The name is on the disk with its directory.
+            #[cfg(unix)]
+            std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
             Ok(())
         };
         placed().map_err(|source| ReportError::Io {
@@ -46,6 +50,21 @@ impl Replacement {
     }
 }
 
+/// A file of its own for a report of this name, in the same directory.
+fn begin_aside(path: &Path) -> std::io::Result<NamedTempFile> {
+    let place = path.parent().unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = format!(".{name}.part");
+    match std::fs::remove_file(place.join(&aside)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    Builder::new()
+        .prefix(&aside)
+        .rand_bytes(0)
+        .tempfile_in(place)
+}
+
 impl Write for Replacement {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.file.write(bytes)
@@ -53,5 +72,24 @@ impl Write for Replacement {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_of_a_report_does_not_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("results.csv");
+        let killed = Replacement::begin(path.clone()).unwrap();
+        // Never dropped: so does a process that is killed.
+        std::mem::forget(killed);
+        let mut report = Replacement::begin(path.clone()).unwrap();
+        report.write_all(b"all").unwrap();
+        report.finish().unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), b"all");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::files::Replacement;
 use super::{FAILED, RESULTS, ReportError, SUMMARY, Summary};
-use crate::ledger::{Census, Ledger, ResultRow, fact};
-use crate::model::{Limits, Outcome, RunState};
+use crate::ledger::{Census, Ledger, LedgerError, ResultRow, fact};
+use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Encoding, Entry, Layout};
 
 /// Columns of `results.csv`: a contract.
@@ -22,6 +22,9 @@ const COLUMNS: [&str; 8] = [
     "attempts",
 ];
 
+/// Rows after which it is asked whether to go on.
+const ASKED_EVERY: u64 = 1_024;
+
 /// What reports are to be written, and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Reports<'a> {
@@ -33,11 +36,17 @@ pub struct Reports<'a> {
     pub limits: &'a Limits,
 }
 
-/// Writes `results.csv`, `failed.csv` and `summary.json`, and gives the summary.
+/// Writes `results.csv`, `failed.csv` and `summary.json`, and gives the summary. Now and then
+/// `go_on` is asked whether to.
 ///
 /// # Errors
-/// If the ledger cannot be read or a report not be written; then the earlier reports stand.
-pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportError> {
+/// If the ledger cannot be read, a report not be written, or `go_on` says no; then the earlier
+/// reports stand.
+pub fn write(
+    ledger: &Ledger,
+    reports: Reports<'_>,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<Summary, ReportError> {
     let mut results = CsvReport::begin(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
@@ -54,6 +63,9 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut entry = Entry::default();
     let census = ledger.project(|row| {
+        if row.row.is_multiple_of(ASKED_EVERY) && !go_on() {
+            return Err(ReportError::Interrupted);
+        }
         let (number, attempts) = (row.row.to_string(), row.attempts.to_string());
         let [channel, member, kind] = membership_fields(row, layout, &mut entry);
         results.record([
@@ -74,6 +86,7 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
         }
         Ok::<(), ReportError>(())
     })?;
+    check_counts(ledger, reports.state, census.tally)?;
     let summary = summarize(ledger, reports, census, errors_by_code)?;
     results.finish()?;
     failed.finish()?;
@@ -87,6 +100,21 @@ pub fn write(ledger: &Ledger, reports: Reports<'_>) -> Result<Summary, ReportErr
         })?;
     file.finish()?;
     Ok(summary)
+}
+
+/// A damaged ledger may lack rows without a trace in those that are left: then what was counted when
+/// they were written does not agree with what is found.
+fn check_counts(ledger: &Ledger, state: RunState, tally: Tally) -> Result<(), LedgerError> {
+    let staged = ledger.staged();
+    let agrees = tally.of(Outcome::Invalid) == staged.invalid
+        && tally.of(Outcome::Duplicate) == staged.duplicate
+        && (state != RunState::Finished || tally.of(Outcome::NotAttempted) == 0);
+    // Before the end of the list they are counted a little later than they are written.
+    if agrees || !staged.list_ended {
+        Ok(())
+    } else {
+        Err(ledger.damaged("rows that were written are not there"))
+    }
 }
 
 /// Channel, member and type of a row. A defective row shows what its fields say.

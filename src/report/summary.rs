@@ -25,6 +25,9 @@ pub enum ReportError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// Told to stop.
+    #[error("interrupted while the reports were written; the ledger is whole")]
+    Interrupted,
 }
 
 impl ReportError {
@@ -39,6 +42,7 @@ impl ReportError {
                     "nothing is lost: make room there, then: chime-bulk resume {dir}"
                 ))
             }
+            Self::Interrupted => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::exception::Exception;
 use super::memberships::{Page, Record};
 use super::verdict::Verdict;
+use crate::chime::code;
 use crate::model::{
     ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId,
 };
@@ -288,7 +289,7 @@ pub(super) fn read_reply(body: &str) -> Result<Reply, serde_json::Error> {
     let error = |error: ErrorIn| {
         Some(MemberError {
             member: error.member_arn?,
-            code: error.error_code.unwrap_or_default(),
+            code: error.error_code.unwrap_or_else(|| code::NO_CODE.to_owned()),
             message: error.error_message.unwrap_or_default(),
         })
     };

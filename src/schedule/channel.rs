@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Ticket;
 use super::spacing::{Kept, Spacing};
-use crate::model::{ChannelId, LaneId};
+use crate::model::{ChannelId, LaneId, Refusal};
 
 /// A part of a call that was refused perhaps for one member's sake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) struct Lane {
     pub(super) parts: VecDeque<Part>,
     /// No more calls: the channel cannot be had.
     pub(super) closed: bool,
+    /// What closed it, if it was in this session.
+    pub(super) closed_by: Option<Refusal>,
 }
 
 impl Lane {
@@ -51,6 +53,7 @@ impl Lane {
             waiting,
             parts,
             closed: false,
+            closed_by: None,
         }
     }
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use super::RetryDelays;
 
-/// Failed calls in a row, with none accepted between, from which on the service counts as down.
+/// Failed calls in a row, with none answered between, from which on the service counts as down.
 pub(super) const OUTAGE_AFTER: u32 = 3;
 /// Fewest refused calls before patience can end.
 pub(super) const OUTAGE_PROBES: u32 = 10;
 /// Longest pause between two probes of a service that is down: it is found to be back so soon.
 const LONGEST_PROBE: Duration = Duration::from_secs(3);
+/// Pause between two calls that tell whether expired credentials were renewed.
+const RENEWAL: Duration = Duration::from_secs(15);
 /// Failed calls that are sent again whatever the others come to.
 const BUDGET: f64 = 10.0;
 /// What an accepted call adds to the budget: one call in six may fail for good without its being
@@ -24,9 +26,11 @@ const EARNED: f64 = 0.2;
 /// Whether the service works, as the calls tell.
 #[derive(Debug)]
 pub(super) struct Health {
-    /// Whether any call was ever accepted.
+    /// Whether any call was ever accepted, by this session or one before.
     pub(super) accepted: bool,
-    /// Failed calls since the last accepted one (throttled ones not counted).
+    /// Whether one was in this session.
+    accepted_now: bool,
+    /// Failed calls since the last one that was answered (throttled ones not counted).
     failed_in_row: u32,
     /// Failed calls that may be sent again.
     budget: f64,
@@ -34,7 +38,7 @@ pub(super) struct Health {
     probes: u32,
     /// Whether it counts as down.
     down: bool,
-    /// Refused calls since the last accepted one, throttled ones too.
+    /// Calls failed or throttled since the last one that was answered.
     refused_in_row: u32,
     /// When the first of those came back.
     refused_since: Option<Duration>,
@@ -46,6 +50,7 @@ impl Health {
     pub(super) fn new() -> Self {
         Self {
             accepted: false,
+            accepted_now: false,
             failed_in_row: 0,
             budget: BUDGET,
             probes: 0,
@@ -66,14 +71,20 @@ impl Health {
         self.probe_at
     }
 
-    /// A call was accepted.
-    pub(super) fn accept(&mut self) {
-        self.accepted = true;
+    /// A call was refused for what was in it: the service works.
+    pub(super) fn answer(&mut self) {
         self.failed_in_row = 0;
         self.refused_in_row = 0;
         self.refused_since = None;
         self.probes = 0;
         self.down = false;
+    }
+
+    /// A call was accepted.
+    pub(super) fn accept(&mut self) {
+        self.answer();
+        self.accepted = true;
+        self.accepted_now = true;
         self.budget = (self.budget + EARNED).min(BUDGET);
     }
 
@@ -88,7 +99,18 @@ impl Health {
         }
     }
 
-    /// Counts a refusal of any kind. True if nothing was accepted for as long as patience lasts.
+    /// The credentials were not accepted. True if they never were in this session: then waiting
+    /// for others is of no use. Else one call at a time tells whether they were renewed.
+    pub(super) fn lock_out(&mut self, now: Duration) -> bool {
+        if self.accepted_now {
+            self.down = true;
+            self.probe_at = self.probe_at.max(now + RENEWAL);
+        }
+        !self.accepted_now
+    }
+
+    /// Counts a failed or throttled call. True if nothing was answered for as long as patience
+    /// lasts.
     pub(super) fn refuse(&mut self, now: Duration, patience: Duration) -> bool {
         self.refused_in_row += 1;
         let since = *self.refused_since.get_or_insert(now);

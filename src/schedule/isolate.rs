@@ -65,10 +65,14 @@ impl Scheduler {
         kind: Option<RefusalKind>,
         settlement: &mut Settlement,
     ) {
-        if self.lanes[lane.index()].closed {
-            settlement
-                .others
-                .extend(suspects.into_iter().map(Ruling::ended));
+        let state = &self.lanes[lane.index()];
+        if state.closed {
+            let by = state.closed_by.as_ref();
+            settlement.others.extend(
+                suspects
+                    .into_iter()
+                    .map(|suspect| Ruling::ended(suspect, by)),
+            );
         } else if !suspects.is_empty() {
             self.halve(lane, suspects, kind);
         }
@@ -135,6 +139,7 @@ impl Scheduler {
             if !state.closed {
                 settlement.unsent += state.fresh;
                 let rest = state.close();
+                state.closed_by = Some(refusal.clone());
                 self.waiting -= rest.len();
                 let abandoned = |ticket| Ruling::abandoned(ticket, refusal);
                 settlement.others.extend(rest.into_iter().map(abandoned));

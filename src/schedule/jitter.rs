@@ -15,6 +15,8 @@ const REMEMBERED: usize = 128;
 const ENOUGH: usize = 12;
 /// Share of the interval that is added at least, until enough is known.
 const AT_FIRST: f64 = 0.03;
+/// And share of the longest round trip: a long way as a rule varies more.
+const OF_THE_WAY: f64 = 0.2;
 /// Few round trips show less than the whole spread: what is seen of it is widened by this over
 /// the root of their number, which holds for evenly spread ways, with room.
 const UNSEEN: f64 = 4.0;
@@ -83,7 +85,7 @@ impl Jitter {
             .mul_f64(self.covered)
             + GRAIN;
         let least = if self.recent.len() < ENOUGH {
-            at_first
+            at_first.max(self.longest.mul_f64(OF_THE_WAY))
         } else {
             Duration::ZERO
         };

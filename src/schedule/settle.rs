@@ -121,7 +121,9 @@ impl Scheduler {
         }
         match refusal_verdict(refusal.kind) {
             RefusalVerdict::StopRun => {
-                self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
+                if self.health.lock_out(now) || self.health.refuse(now, self.settings.patience) {
+                    self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
+                }
                 self.give_back(now, flight, &refusal)
             }
             RefusalVerdict::CoolDown => {
@@ -130,7 +132,10 @@ impl Scheduler {
                 self.give_back(now, flight, &refusal)
             }
             RefusalVerdict::Retry => self.failed_call(now, flight, &refusal),
-            RefusalVerdict::EndChannel => self.end_channel(flight, &refusal),
+            RefusalVerdict::EndChannel => {
+                self.health.answer();
+                self.end_channel(flight, &refusal)
+            }
             RefusalVerdict::Split
                 if refusal.kind == RefusalKind::Forbidden && !self.health.accepted =>
             {
@@ -138,7 +143,10 @@ impl Scheduler {
                 self.suspended.push((flight, refusal));
                 settlement
             }
-            RefusalVerdict::Split => self.split(now, flight, &refusal),
+            RefusalVerdict::Split => {
+                self.health.answer();
+                self.split(now, flight, &refusal)
+            }
         }
     }
 
@@ -252,13 +260,13 @@ impl Ruling {
     }
 
     /// A row held back when its channel ended.
-    pub(super) fn ended(ticket: Ticket) -> Self {
+    pub(super) fn ended(ticket: Ticket, by: Option<&Refusal>) -> Self {
         Self {
             ticket,
             outcome: Some(at_end(&ticket)),
             charged: false,
-            code: None,
-            message: None,
+            code: by.map(|refusal| refusal.code.clone()),
+            message: by.map(|refusal| refusal.message.clone()),
         }
     }
 

@@ -21,6 +21,10 @@ const CLOSE: f64 = 0.1;
 /// A call this share earlier than believed is an early one, whatever the jitter.
 const EARLY: f64 = 0.97;
 
+/// Longest spacing believed in, in configured ones: refusals by chance teach twice of what is
+/// believed each time, and nothing else would end that.
+const MOST: u32 = 64;
+
 /// What a channel's refusals have taught.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spacing {
@@ -76,6 +80,11 @@ impl Spacing {
         from + believed.saturating_sub(from) / 2
     }
 
+    /// The longest spacing to be believed in.
+    fn longest(&self) -> Duration {
+        self.configured * MOST
+    }
+
     /// Whether what is believed is close to what was refused.
     fn is_close(&self) -> bool {
         self.believed
@@ -105,13 +114,13 @@ impl Spacing {
         match self.believed {
             None if was_refused && self.quiet < SUCCESSION => {
                 // The first early call comes at once: it was perhaps mere jitter after all.
-                self.believed = Some(apart.max(self.configured));
+                self.believed = Some(apart.max(self.configured).min(self.longest()));
                 (self.wait, self.lifts) = (0, lifts);
             }
             Some(believed) if was_refused => {
                 // The limit is longer than it was; how much, the next early calls tell.
                 self.refused = believed;
-                self.believed = Some(apart.max(believed));
+                self.believed = Some(apart.max(believed).min(self.longest()));
                 (self.wait, self.half_way) = (0, true);
             }
             Some(_) if apart < self.configured.mul_f64(1.0 + CLOSE) => return Kept::Lifted,
@@ -202,6 +211,38 @@ mod tests {
             assert!(refused <= 21, "{refused} of 421 at {limit} ms");
             let ratio = mean.as_secs_f64() * 1_000.0 / f64::from(limit);
             assert!(ratio < 1.13, "{ratio} at {limit} ms");
+        }
+    }
+
+    #[test]
+    fn refusals_by_chance_do_not_add_up_to_hours() {
+        // One call in four is refused whenever it comes, as where others share the limit.
+        let limit = CONFIGURED * 10;
+        let mut known = Spacing::new(CONFIGURED, 0);
+        let mut state = 1_u64;
+        let mut by_chance = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33).is_multiple_of(4)
+        };
+        for _ in 0..1_000 {
+            let (mut apart, mut was_refused) = (known.interval(0), false);
+            while apart < limit || by_chance() {
+                if known.is_early(apart) {
+                    known.refused_early(apart, 0);
+                    apart = (apart + CONFIGURED).max(known.interval(0));
+                } else {
+                    was_refused = true;
+                    apart += known.interval(0);
+                }
+            }
+            match known.accepted(apart, was_refused, 0) {
+                Kept::Spacing(kept) => known = kept,
+                Kept::Nothing | Kept::Lifted => panic!("the limit is tight"),
+            }
+            let longest = known.interval(0);
+            assert!(longest <= CONFIGURED * MOST, "{longest:?}");
         }
     }
 

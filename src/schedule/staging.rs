@@ -59,9 +59,11 @@ impl Scheduler {
         self.place(self.lanes[lane.index()].channel);
     }
 
-    /// An earlier session of this run had calls accepted: a denial now is no denial of the bearer.
-    pub fn was_accepted_before(&mut self) {
+    /// An earlier session of this run had calls accepted on this channel: a denial now is no
+    /// denial of the bearer.
+    pub fn was_accepted_before(&mut self, channel: ChannelId) {
         self.health.accepted = true;
+        self.channels[channel.index()].accepted = true;
     }
 
     /// The list is read: no more rows will be staged.

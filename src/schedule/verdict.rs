@@ -38,7 +38,7 @@ pub enum RefusalVerdict {
     Split,
     /// The channel cannot be had.
     EndChannel,
-    /// Nothing can be done with these credentials.
+    /// Nothing can be done with these credentials: the run waits for others, or stops.
     StopRun,
 }
 

@@ -146,7 +146,7 @@ async fn what_nobody_asked_for_is_passed_on(face: Face) {
         added: vec!["stranger".to_owned(), "stranger".to_owned()],
         errors: vec![
             error("stranger", "Throttled", "slow down"),
-            error("bare", "", ""),
+            error("bare", "NoCode", ""),
         ],
     };
     assert_eq!(stand.add(&["ann"]).await, Ok(wanted));

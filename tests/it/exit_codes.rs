@@ -240,3 +240,25 @@ fn a_second_interrupt_stops_at_once() {
     drop((call, silent));
     resumes_after_interrupt(&place, &ended);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupt_while_standard_input_is_silent_begins_nothing() {
+    let place = Place::new();
+    let (silent, held) = std::io::pipe().unwrap();
+    let mut command = run_as_bearer(&place, "-");
+    command.arg("--sandbox").stdin(silent);
+    let mut running = Running::start(&mut command);
+    while !running.catches_interrupts() {
+        std::thread::yield_now();
+    }
+    // In this very moment one may yet be missed.
+    while running.is_alive() {
+        running.interrupt();
+    }
+    let ended = running.end();
+    drop(held);
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    assert!(ended.stderr.contains("stopping: "), "{ended:#?}");
+    assert!(!place.path("run").exists());
+}

@@ -7,6 +7,14 @@ mod bound;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod cut;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod damage;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod face;
@@ -18,6 +26,9 @@ mod fuzz;
 mod help;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+#[cfg(unix)]
+mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
@@ -33,6 +44,8 @@ mod properties;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod samples;
@@ -40,6 +53,14 @@ mod samples;
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+#[cfg(unix)]
+mod signals;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+#[cfg(unix)]
+mod truth;
 #[cfg(test)]
 mod walls;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Output, Stdio};
 
 use chime_bulk::model::Outcome;
 use chime_bulk::report::Summary;
@@ -96,12 +96,7 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        command.output().unwrap().into()
     }
 
     /// The arguments of the command in the last line: the one that resumes.
@@ -110,6 +105,16 @@ impl Ended {
         let line = words().unwrap_or_else(|| panic!("no command to resume: {self:#?}"));
         assert!(line.starts_with("resume "), "{line}");
         line.split(' ').map(str::to_owned).collect()
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 
@@ -145,12 +150,41 @@ impl Running {
         panic!("never said `{begin}`:\n{}", self.heard);
     }
 
+    /// Its standard input, if that is a pipe.
+    #[cfg(unix)]
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
     /// Sends an interrupt, as Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        self.signal(&["INT"]);
+    }
+
+    /// Sends signals, one right after the other.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, names: &[&str]) {
+        let id = self.child.id();
+        let kills = names.iter().map(|name| format!("kill -{name} {id}"));
+        let kills = kills.collect::<Vec<_>>().join(" && ");
+        let status = Command::new("sh").args(["-c", &kills]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Whether it has not ended yet.
+    #[cfg(unix)]
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Whether an interrupt is heard by now, and does not end it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn catches_interrupts(&self) -> bool {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & 2 != 0
     }
 
     /// Waits for its end.

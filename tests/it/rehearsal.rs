@@ -2,13 +2,15 @@
 //! simulated service on tokio's paused clock. Every call is witnessed and, at the end of every
 //! session, judged by the rules that hold whatever happens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chime_bulk::chime::Chime;
-use chime_bulk::engine::{Command, Ending, Engine, EngineError, Event, Feed, Setup};
+use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, Setup};
 use chime_bulk::gate::Gate;
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Parcel, Stager};
 use chime_bulk::model::{
@@ -21,6 +23,8 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+pub(crate) use crate::cut::{Cut, Moment};
+use crate::cut::{Remains, until};
 pub(crate) use crate::witness::refusal;
 use crate::witness::{Seen, Witness};
 
@@ -55,15 +59,6 @@ pub(crate) fn list<C: std::fmt::Display, M: std::fmt::Display>(
 /// Members `u0`, `u1`, … of channel 0.
 pub(crate) fn one_channel(members: usize) -> String {
     list((0..members).map(|n| (0, format!("u{n}"))))
-}
-
-/// How a session is cut short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// Stopped by a command.
-    Command(Command),
-    /// The process dies.
-    Crash,
 }
 
 /// How the list comes.
@@ -117,13 +112,14 @@ impl Ended {
 pub(crate) struct Rehearsal {
     dir: TempDir,
     pub(crate) list: String,
+    pub(crate) options: Options,
     pub(crate) scheduling: SchedulerSettings,
     pub(crate) bearers: Vec<MemberArn>,
     pub(crate) pace: Pace,
     pub(crate) service: Arc<Service>,
     witness: Arc<Witness>,
-    /// Answers that came in the very instant of a crash: nobody may have read them.
-    crashes: BTreeSet<Duration>,
+    /// Answers that came in these times, up to a crash, may have been read by nobody.
+    unread: Vec<RangeInclusive<Duration>>,
 }
 
 impl Rehearsal {
@@ -136,12 +132,16 @@ impl Rehearsal {
         Self {
             dir: tempfile::tempdir().unwrap(),
             list,
+            options: Options {
+                app_instance: Some(INSTANCE.to_owned()),
+                ..Options::default()
+            },
             scheduling: SchedulerSettings::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
             pace: Pace::Inline,
             witness: Arc::new(Witness::new(&service)),
             service,
-            crashes: BTreeSet::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -150,8 +150,20 @@ impl Rehearsal {
         mut self,
         answer: impl Fn(&AddMembers) -> Option<Refusal> + Send + Sync + 'static,
     ) -> Self {
-        let witness = Arc::get_mut(&mut self.witness).expect("no session is under way");
-        witness.intercept = Some(Box::new(answer));
+        self.witness().intercept = Some(Box::new(answer));
+        self
+    }
+
+    /// The witness, to be told what it shall do.
+    pub(crate) fn witness(&mut self) -> &mut Witness {
+        Arc::get_mut(&mut self.witness).expect("no session is under way")
+    }
+
+    /// Keeps the ledger in memory, where the system has a directory there: for many small runs.
+    pub(crate) fn in_memory(mut self) -> Self {
+        if let Ok(dir) = tempfile::tempdir_in("/dev/shm") {
+            self.dir = dir;
+        }
         self
     }
 
@@ -191,13 +203,18 @@ impl Rehearsal {
 
     /// A session that is cut short after some time, if it lasts so long.
     pub(crate) async fn run_until(&mut self, after: Duration, cut: Cut) -> Ended {
-        self.session(Some((after, cut))).await
+        self.session(Some((Moment::After(after), cut))).await
     }
 
-    async fn session(&mut self, cut: Option<(Duration, Cut)>) -> Ended {
+    /// A session that is cut short at a moment, if it lasts so long.
+    pub(crate) async fn cut_short(&mut self, moment: Moment, cut: Cut) -> Ended {
+        self.session(Some((moment, cut))).await
+    }
+
+    async fn session(&mut self, cut: Option<(Moment, Cut)>) -> Ended {
         let start = Instant::now();
         let events = Arc::new(Mutex::new(Vec::new()));
-        let path = self.dir.path().join("ledger.db");
+        let mut remains = None;
         let ending = {
             let (scheduler, ledger, feed) = self.open();
             let (send, commands) = mpsc::channel(2);
@@ -213,32 +230,27 @@ impl Rehearsal {
             };
             let told = Arc::clone(&events);
             let mut watch = move |event: &Event| told.lock().unwrap().push(event.clone());
-            let running = Engine::new(setup, &mut watch).run();
-            tokio::pin!(running);
-            let done: Option<Result<(Ledger, Ending), EngineError>> = match cut {
-                None => Some(
-                    tokio::time::timeout(FOREVER, &mut running)
-                        .await
-                        .expect("the run does not end"),
-                ),
-                Some((after, how)) => match tokio::time::timeout(after, &mut running).await {
-                    Ok(done) => Some(done),
-                    Err(_) => match how {
-                        Cut::Crash => {
-                            self.crashes.insert(self.witness.now());
-                            None
-                        }
-                        Cut::Command(command) => {
-                            send.try_send(command).unwrap();
-                            Some(
-                                tokio::time::timeout(FOREVER, &mut running)
-                                    .await
-                                    .expect("the run does not stop"),
-                            )
-                        }
-                    },
-                },
-            };
+            let mut running = std::pin::pin!(Engine::new(setup, &mut watch).run());
+            let (moment, how) = cut.unwrap_or((Moment::After(FOREVER), Cut::Crash));
+            let mut done: Option<Result<(Ledger, Ending), EngineError>> =
+                until(moment, running.as_mut()).await;
+            assert!(done.is_some() || cut.is_some(), "the run does not end");
+            if done.is_none() {
+                let now = self.witness.now();
+                match how {
+                    Cut::Command(command) => {
+                        send.try_send(command).unwrap();
+                        done = until(Moment::After(FOREVER), running.as_mut()).await;
+                        assert!(done.is_some(), "the run does not stop");
+                    }
+                    Cut::Crash => {}
+                    Cut::Stall(time) => tokio::time::sleep(time).await,
+                    Cut::PowerLoss(torn) => remains = Some(Remains::of(&self.ledger(), torn)),
+                }
+                if done.is_none() {
+                    self.unread.push(now..=self.witness.now());
+                }
+            }
             done.map(|done| {
                 let (mut ledger, ending) = done.unwrap();
                 let counted = ledger.staged().rows_read;
@@ -248,11 +260,14 @@ impl Rehearsal {
                 ending
             })
         };
+        if let Some(remains) = remains {
+            remains.put_back(&self.ledger());
+        }
         // Calls given up are dropped by their tasks' next turn.
         tokio::task::yield_now().await;
-        let ledger = Ledger::open(&path, Durability::None).unwrap();
+        let ledger = Ledger::open(&self.ledger(), Durability::None).unwrap();
         let (tally, rows) = verdicts(&ledger);
-        self.witness.audit(&self.crashes);
+        self.witness.audit(&self.unread);
         let events = events.lock().unwrap().clone();
         Ended {
             ending,
@@ -263,19 +278,26 @@ impl Rehearsal {
         }
     }
 
+    /// Whether an answer that came then may have been read by nobody.
+    pub(crate) fn was_unread(&self, at: Duration) -> bool {
+        self.unread.iter().any(|times| times.contains(&at))
+    }
+
+    /// Where the ledger is.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.dir.path().join("ledger.db")
+    }
+
     /// What a session begins with: new, or as the one before left it.
     fn open(&self) -> (Scheduler, Ledger, Feed) {
-        let path = self.dir.path().join("ledger.db");
+        let path = self.ledger();
         let bytes = self.list.clone().into_bytes();
         let name = "list".to_owned();
-        let options = Options {
-            app_instance: Some(INSTANCE.to_owned()),
-            ..Options::default()
-        };
-        let roster = Roster::open(&Source::Bytes { name, bytes }, &options).unwrap();
+        let roster = Roster::open(&Source::Bytes { name, bytes }, &self.options).unwrap();
         let mut scheduler = Scheduler::new(self.scheduling.clone());
         if !path.exists() {
-            let ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
+            let mut ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
+            ledger.commit().unwrap();
             let feed = self.feed(Stager::new(roster, KEY));
             return (scheduler, ledger, feed);
         }
@@ -285,6 +307,9 @@ impl Rehearsal {
         ledger
             .lanes_left(|left| {
                 scheduler.open_lane(left.channel);
+                if left.accepted {
+                    scheduler.was_accepted_before(left.channel);
+                }
                 if left.closed {
                     scheduler.close_lane(LaneId(next));
                 } else {
@@ -296,9 +321,6 @@ impl Rehearsal {
         ledger
             .unsettled(|row| scheduler.take_up(row.lane, row.ticket))
             .unwrap();
-        if ledger.was_accepted().unwrap() {
-            scheduler.was_accepted_before();
-        }
         if ledger.staged().complete {
             scheduler.end_staging();
         }

@@ -34,6 +34,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         sandbox: true,
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();
+    ledger.set_fact(fact::LIST_SIZE, &list.len()).unwrap();
     ledger.commit().unwrap();
     path
 }
@@ -67,6 +68,18 @@ async fn a_list_whose_columns_changed_is_refused() {
     let list = killed_at_once(dir.path(), "user_id,name\nann,Ann\n");
     std::fs::write(list, "name,user_id\nAnn,ann\n").unwrap();
     let error = resume(dir.path()).await.unwrap_err();
-    assert!(matches!(error, JobError::ListChanged), "{error}");
+    assert!(matches!(error, JobError::ListChanged { .. }), "{error}");
+    assert!(error.to_string().contains("its columns differ"), "{error}");
     assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_list_that_grew_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = killed_at_once(dir.path(), "user_id,name\nann,Ann\n");
+    std::fs::write(&list, "user_id,name\nann,Ann\nbob,Bob\n").unwrap();
+    let error = resume(dir.path()).await.unwrap_err().to_string();
+    assert!(error.contains("it had 21 bytes, and has 29"), "{error}");
+    std::fs::write(list, "user_id,name\nann,Ann\n").unwrap();
+    assert!(resume(dir.path()).await.is_ok());
 }

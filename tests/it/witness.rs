@@ -2,17 +2,24 @@
 //! whatever happens.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
-use chime_bulk::model::{AddMembers, ChannelArn, MemberArn, Refusal, RefusalKind, Reply};
+use chime_bulk::model::{
+    AddMembers, ChannelArn, MemberArn, Membership, Refusal, RefusalKind, Reply,
+};
 use chime_bulk::sandbox::{Service, Simulated};
 use chime_bulk::schedule::{MemberVerdict, member_verdict};
 use tokio::time::Instant;
 
 /// Answers a call instead of the simulated service.
 pub(crate) type Intercept = Box<dyn Fn(&AddMembers) -> Option<Refusal> + Send + Sync>;
+
+/// Makes something else of what the simulated service answered.
+pub(crate) type Distort =
+    Box<dyn Fn(&AddMembers, Result<Reply, Refusal>) -> Result<Reply, Refusal> + Send + Sync>;
 
 pub(crate) fn refusal(kind: RefusalKind, code: &str) -> Refusal {
     Refusal {
@@ -28,6 +35,7 @@ pub(crate) struct Seen {
     pub(crate) at: Duration,
     pub(crate) channel: ChannelArn,
     pub(crate) bearer: MemberArn,
+    pub(crate) membership: Membership,
     pub(crate) members: Vec<MemberArn>,
     /// When the answer came, and what it was; none if it was given up.
     pub(crate) answer: Option<(Duration, Result<Reply, Refusal>)>,
@@ -51,6 +59,9 @@ enum Scene {
 pub(crate) struct Witness {
     inner: Simulated,
     pub(crate) intercept: Option<Intercept>,
+    pub(crate) distort: Option<Arc<Distort>>,
+    /// Calls given up arrive at the service all the same.
+    pub(crate) unstoppable: bool,
     start: Instant,
     testimony: Arc<Mutex<Testimony>>,
     under_way: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
@@ -98,6 +109,7 @@ impl Chime for Witness {
             at: self.start.elapsed(),
             channel: call.channel.clone(),
             bearer: call.bearer.clone(),
+            membership: call.membership.clone(),
             members,
             answer: None,
         });
@@ -106,13 +118,21 @@ impl Chime for Witness {
             .intercept
             .as_ref()
             .and_then(|intercept| intercept(&call));
-        let answer = self.inner.add_members(call);
+        let distort = self.distort.clone().map(|distort| (distort, call.clone()));
+        let mut answer = self.inner.add_members(call);
+        if self.unstoppable && intercepted.is_none() {
+            let under_way = tokio::spawn(answer);
+            answer = Box::pin(async { under_way.await.unwrap() });
+        }
         let (testimony, start) = (Arc::clone(&self.testimony), self.start);
         Box::pin(async move {
-            let answer = match intercepted {
+            let mut answer = match intercepted {
                 Some(refusal) => Err(refusal),
                 None => answer.await,
             };
+            if let Some((distort, call)) = distort {
+                answer = distort(&call, answer);
+            }
             let mut testimony = testimony.lock().unwrap();
             testimony.calls[number].answer = Some((start.elapsed(), answer.clone()));
             testimony.story.push(Scene::Answered(number));
@@ -128,6 +148,8 @@ impl Witness {
         Self {
             inner: Simulated::new(Arc::clone(service)),
             intercept: None,
+            distort: None,
+            unstoppable: false,
             start: Instant::now(),
             testimony: Arc::default(),
             under_way: Arc::default(),
@@ -145,8 +167,8 @@ impl Witness {
     }
 
     /// What holds of all calls whatever happens: nobody is sent again after a final answer, but
-    /// for those that came in the very instant of a crash.
-    pub(crate) fn audit(&self, crashes: &BTreeSet<Duration>) {
+    /// for those that came when perhaps nobody read them.
+    pub(crate) fn audit(&self, unread: &[RangeInclusive<Duration>]) {
         let mut settled: HashMap<(&ChannelArn, &str), &str> = HashMap::new();
         let testimony = self.testimony.lock().unwrap();
         for scene in &testimony.story {
@@ -163,19 +185,35 @@ impl Witness {
                     let Some((at, Ok(reply))) = &call.answer else {
                         continue;
                     };
-                    if crashes.contains(at) {
+                    if unread.iter().any(|time| time.contains(at)) {
                         continue;
                     }
-                    for member in &reply.added {
-                        settled.insert((&call.channel, member), "added");
-                    }
-                    for error in &reply.errors {
-                        if member_verdict(&error.code) != MemberVerdict::Retry {
-                            settled.insert((&call.channel, &error.member), &error.code);
+                    let said = said(reply);
+                    for member in &call.members {
+                        let code = said.get(member.as_str()).copied().flatten();
+                        let is_final = |code| member_verdict(code) != MemberVerdict::Retry;
+                        if let Some(code) = code.filter(|code| is_final(code)) {
+                            settled.insert((&call.channel, member.as_str()), code);
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// What a reply says of each member it names: a code, empty for one who was added; none where it
+/// contradicts itself.
+fn said(reply: &Reply) -> HashMap<&str, Option<&str>> {
+    let added = reply.added.iter().map(|member| (member.as_str(), ""));
+    let errors = reply.errors.iter();
+    let errors = errors.map(|error| (error.member.as_str(), error.code.as_str()));
+    let mut said: HashMap<&str, Option<&str>> = HashMap::new();
+    for (member, code) in added.chain(errors) {
+        let known = said.entry(member).or_insert(Some(code));
+        if *known != Some(code) {
+            *known = None;
+        }
+    }
+    said
 }

@@ -79,6 +79,8 @@ pub(crate) enum Subcommand {
     Run(Box<RunArguments>),
     /// Go on with an interrupted run.
     Resume(ResumeArguments),
+    /// Write the reports of a run again, from its ledger.
+    Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
     Sandbox(SandboxArguments),
 }
@@ -165,6 +167,17 @@ pub(crate) struct ResumeArguments {
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
     /// Print the closing summary as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// The run's directory.
+    #[arg(value_name = "RUN_DIR")]
+    pub(crate) run_dir: PathBuf,
+    /// Print the summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }

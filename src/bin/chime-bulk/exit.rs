@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use chime_bulk::job::{JobError, Verdict};
+use chime_bulk::report::ReportError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +57,10 @@ impl From<Verdict> for Exit {
 
 impl From<&JobError> for Exit {
     fn from(error: &JobError) -> Self {
-        if error.is_usage() {
-            Self::Usage
-        } else {
-            Self::Fatal
+        match error {
+            JobError::Interrupted | JobError::Report(ReportError::Interrupted) => Self::Interrupted,
+            error if error.is_usage() => Self::Usage,
+            _ => Self::Fatal,
         }
     }
 }

@@ -27,8 +27,16 @@ struct Counts {
     calls: u64,
     throttled: u64,
     in_flight: u32,
-    outage: bool,
+    /// While one call at a time probes: for whose sake.
+    pause: Option<Pause>,
     draining: bool,
+}
+
+/// What the run waits for.
+#[derive(Debug, Clone, Copy)]
+enum Pause {
+    Service,
+    Credentials,
 }
 
 /// Shows a run under way.
@@ -97,7 +105,12 @@ impl Progress {
         let settled = self.counts.settled.total();
         let left = match () {
             () if self.counts.draining => "stopping".to_owned(),
-            () if self.counts.outage => "service down, probing".to_owned(),
+            () if matches!(self.counts.pause, Some(Pause::Service)) => {
+                "service down, probing".to_owned()
+            }
+            () if matches!(self.counts.pause, Some(Pause::Credentials)) => {
+                "credentials not accepted, waiting".to_owned()
+            }
             () if !self.counts.list_complete => "reading the list".to_owned(),
             () if settled == 0 => "starting".to_owned(),
             () => {
@@ -206,7 +219,15 @@ impl Watch for Progress {
                 }
                 counts.throttled += u64::from(*refusal == Some(RefusalKind::Throttled));
                 counts.in_flight = *in_flight;
-                counts.outage = *outage;
+                let is_locked_out = matches!(
+                    refusal,
+                    Some(RefusalKind::Unauthorized | RefusalKind::NoCredentials)
+                );
+                counts.pause = outage.then_some(if is_locked_out {
+                    Pause::Credentials
+                } else {
+                    Pause::Service
+                });
             }
             Event::Draining { .. } => counts.draining = true,
             _ => {}

@@ -1,6 +1,6 @@
 //! `run` and `resume`.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use chime_bulk::chime::Api;
 use chime_bulk::engine::{Command, Watch};
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
 use chime_bulk::model::is_unruly;
+use chime_bulk::report::{RESULTS, Summary};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{AwsArguments, ResumeArguments, RunArguments, SandboxShape};
+use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RunArguments, SandboxShape};
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::{output, sandbox};
@@ -29,7 +30,7 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
     } else {
         aws(&arguments.aws, Api::Messaging)
     };
-    let dir = arguments.run_dir.clone();
+    let mut dir = arguments.run_dir.clone();
     let request = Request {
         source,
         options: arguments.roster.into(),
@@ -39,7 +40,11 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
-    let ended = Box::pin(job::run(request, watch, commands)).await;
+    let begun = |started: &Started| {
+        dir = Some(started.dir.clone());
+        watch(started)
+    };
+    let ended = Box::pin(job::run(request, begun, commands)).await;
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
@@ -56,7 +61,8 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
         }
     };
     let dir = &arguments.run_dir;
-    let ended = job::resume(dir, target, arguments.limits.into(), watch, commands).await;
+    let limits = arguments.limits.into();
+    let ended = Box::pin(job::resume(dir, target, limits, watch, commands)).await;
     conclude(ended, Some(dir), arguments.json)
 }
 
@@ -101,14 +107,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
     };
     let verdict = conclusion.verdict();
     let exit = Exit::from(verdict);
-    if json {
-        match serde_json::to_string_pretty(&conclusion.summary) {
-            Ok(text) => output::line(text),
-            Err(error) => output::error(&error, None),
-        }
-    } else {
-        output::data(&conclusion.summary);
-    }
+    show(&conclusion.summary, json);
     if let Some(reason) = conclusion.reason() {
         output::error(&reason, conclusion.hint().as_deref());
     }
@@ -118,20 +117,52 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
             Some("please report this as a fault, with summary.json"),
         );
     }
-    output::note(format_args!(
-        "reports: {}",
-        conclusion.dir.join("results.csv").display()
-    ));
+    reports_are_in(&conclusion.dir);
     if exit.is_resumable() {
         resume_line(&conclusion.dir);
     }
     exit
 }
 
+/// Writes the reports of a run again.
+pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Command>) -> Exit {
+    let dir = &arguments.run_dir;
+    match job::report(dir, commands) {
+        Ok(summary) => {
+            show(&summary, arguments.json);
+            reports_are_in(dir);
+            if summary.is_all_in() {
+                Exit::AllIn
+            } else {
+                Exit::SomeNotIn
+            }
+        }
+        Err(error) => report_error(&error, Some(dir)),
+    }
+}
+
+fn show(summary: &Summary, json: bool) {
+    if json {
+        match serde_json::to_string_pretty(summary) {
+            Ok(text) => output::line(text),
+            Err(error) => output::error(&error, None),
+        }
+    } else {
+        output::data(summary);
+    }
+}
+
+fn reports_are_in(dir: &Path) {
+    let results = dir.join(RESULTS);
+    output::note(format_args!("reports: {}", results.display()));
+}
+
 fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
     output::error(error, error.hint().as_deref());
     let exit = Exit::from(error);
-    if let Some(dir) = dir.filter(|dir| exit.is_resumable() && dir.join(job::LEDGER).is_file()) {
+    if let Some(dir) =
+        dir.filter(|dir| exit.is_resumable() && error.leaves_run() && job::holds_run(dir))
+    {
         resume_line(dir);
     }
     exit
@@ -165,24 +196,5 @@ fn quoted(dir: &Path) -> String {
         line + "'"
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_one_word_to_a_shell_and_one_line_to_a_person() {
-        for (path, wanted) in [
-            ("runs/may-1", "runs/may-1"),
-            ("runs/May 1", "'runs/May 1'"),
-            ("it's", r"'it'\''s'"),
-            ("a\u{1b}[2J'\u{e4}", r"$'a\x1b\x5b2J\x27\xc3\xa4'"),
-            // A digit after an escape is no part of it: there are two at most.
-            ("\n1", r"$'\x0a1'"),
-        ] {
-            assert_eq!(quoted(Path::new(path)), wanted);
-        }
     }
 }

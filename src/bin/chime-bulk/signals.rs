@@ -57,7 +57,7 @@ pub(crate) fn commands() -> io::Result<mpsc::Receiver<Command>> {
         for (command, said) in [
             (
                 Command::Drain,
-                "stopping: calls under way are awaited; once more stops now",
+                "stopping: what is under way is awaited; once more stops now",
             ),
             (Command::Halt, "stopping now"),
         ] {

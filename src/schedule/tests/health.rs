@@ -247,3 +247,22 @@ fn an_answer_is_waited_for_as_long_as_answers_take_and_longer_after_each_that_is
     assert_eq!(timeout_of_next(&mut desk, accept), SECOND * 15);
     assert_eq!(timeout_of_next(&mut desk, accept), SECOND * 4);
 }
+
+#[test]
+fn a_service_that_refuses_calls_for_a_members_sake_is_not_down() {
+    // Rows of a full channel are taken apart while every other call fails: nothing is accepted for
+    // long, and yet there is no outage to be sat out, and nothing to stop the run for.
+    let mut desk = Desk::usual(&[10_000]);
+    for call in 0..2_000 {
+        let flight = desk.next_call();
+        let is_alone = flight.tickets.len() == 1;
+        let kind = match call % 3 {
+            0 => RefusalKind::Throttled,
+            1 if !is_alone => RefusalKind::BadRequest,
+            _ => RefusalKind::Unreachable,
+        };
+        desk.refuse(flight, kind);
+        assert_eq!(desk.scheduler.stopped(), None);
+    }
+    assert!(desk.now > desk.scheduler.settings.patience);
+}

@@ -144,7 +144,7 @@ fn a_single_member_forbidden_too_soon_is_settled_when_the_bearer_proves_allowed(
 #[test]
 fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
     let mut desk = Desk::usual(&[10_000, 100]);
-    desk.scheduler.was_accepted_before();
+    desk.scheduler.was_accepted_before(ChannelId(1));
     let (calls, ended) = desk.play(|flight| {
         if flight.channel == ChannelId(1) {
             added(flight)
@@ -239,8 +239,8 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
         let culprits: Vec<u64> = (0..=draw(6)).map(|_| 1 + draw(rows)).collect();
         let kind =
             [RefusalKind::BadRequest, RefusalKind::Forbidden][usize::try_from(draw(2)).unwrap()];
-        let mut desk = Desk::usual(&[rows]);
-        desk.scheduler.was_accepted_before();
+        let mut desk = Desk::usual(&[rows, 0]);
+        desk.scheduler.was_accepted_before(ChannelId(1));
         let (calls, ended) = desk.play(|flight| {
             if flight.tickets.iter().any(|t| culprits.contains(&t.row)) {
                 Answer::Refused(refusal(kind))
@@ -304,5 +304,75 @@ fn rows_beside_a_part_end_with_their_channel() {
         let unsent = settlement.others.iter().filter_map(|r| r.outcome);
         assert!(unsent.eq([Outcome::Failed; 50]));
         assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+    }
+}
+
+#[test]
+fn rows_beside_a_part_that_is_accepted_after_their_channel_ended_fail_for_what_ended_it() {
+    let mut desk = Desk::usual(&[300]);
+    let whole = desk.at_once();
+    desk.refuse(whole, RefusalKind::BadRequest);
+    let part = desk.next_call();
+    let other = desk.next_call();
+    desk.refuse(other, RefusalKind::NotFound);
+    let settlement = desk.accept(part);
+    assert_eq!(settlement.others.len(), 50);
+    let said = refusal(RefusalKind::NotFound);
+    for ruling in &settlement.others {
+        assert_eq!(ruling.outcome, Some(Outcome::Failed));
+        assert_eq!(ruling.code, Some(said.code.clone()));
+        assert_eq!(ruling.message, Some(said.message.clone()));
+    }
+}
+
+#[test]
+fn credentials_that_expire_are_waited_for_and_stop_the_run_when_they_do_not_come() {
+    for renewed in [true, false] {
+        let mut desk = Desk::usual(&[3_000, 3_000]);
+        let first = desk.next_call();
+        desk.accept(first);
+        let (second, third) = (desk.next_call(), desk.next_call());
+        let expired_at = desk.now;
+        for flight in [second, third] {
+            let settlement = desk.refuse(flight, RefusalKind::Unauthorized);
+            assert!(
+                settlement
+                    .rulings
+                    .iter()
+                    .all(|r| r.outcome.is_none() && !r.charged)
+            );
+        }
+        let mut probes = 0;
+        while desk.scheduler.stopped().is_none() && desk.now < expired_at + SECOND * 100 {
+            let probe = desk.next_call();
+            assert!(desk.now >= expired_at + SECOND * 15 * (probes + 1));
+            assert_eq!(
+                desk.scheduler.next(desk.now),
+                Step::Wait(None),
+                "one at a time"
+            );
+            desk.refuse(probe, RefusalKind::NoCredentials);
+            probes += 1;
+        }
+        assert!((6..=7).contains(&probes), "{probes}");
+        if renewed {
+            let probe = desk.next_call();
+            desk.accept(probe);
+            assert!(!desk.scheduler.is_outage());
+            continue;
+        }
+        while desk.scheduler.stopped().is_none() {
+            let probe = desk.next_call();
+            desk.refuse(probe, RefusalKind::Unauthorized);
+        }
+        let waited = desk.now.saturating_sub(expired_at);
+        assert!(
+            waited >= SECOND * 300 && waited < SECOND * 320,
+            "{waited:?}"
+        );
+        assert!(matches!(
+            desk.scheduler.stopped(),
+            Some(Stop::Credentials(_))
+        ));
     }
 }

@@ -252,7 +252,7 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
     }
     connection
         .execute(
-            "INSERT OR REPLACE INTO suspect SELECT row, 0 FROM duplicate LIMIT 2",
+            "INSERT OR REPLACE INTO suspect SELECT row, 0, 0 FROM duplicate LIMIT 2",
             [],
         )
         .unwrap();
@@ -265,7 +265,6 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let _ = ledger.key().inspect_err(check);
     let _ = ledger.call_counts().inspect_err(check);
     let _ = ledger.channels().inspect_err(check);
-    let _ = ledger.was_accepted().inspect_err(check);
     let _ = ledger.lower_bound(100_u64).inspect_err(check);
     let _ = ledger.defect_kinds(10, 3).inspect_err(check);
     let _ = ledger.repeats(3).inspect_err(check);
@@ -282,14 +281,17 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
         state: RunState::Aborted,
         limits: &limits,
     };
-    let _ = report::write(&ledger, reports);
+    let _ = report::write(&ledger, reports, || true);
     ledger.take_up(8)?;
     let mut lanes = 0;
     let _ = ledger.lanes_left(|_| lanes += 1).inspect_err(check);
     for lane in 0..lanes.min(4) {
         for most in [7, 1_000] {
-            if let Ok(rows) = ledger.draw(LaneId(lane), most) {
-                let _ = ledger.members(&rows).inspect_err(check);
+            let channel = ledger
+                .lane(LaneId(lane))
+                .and_then(|(channel, _)| ledger.channel_arn(channel));
+            if let (Ok(channel), Ok(rows)) = (channel, ledger.draw(LaneId(lane), most)) {
+                let _ = ledger.members(&channel, &rows).inspect_err(check);
             }
         }
     }

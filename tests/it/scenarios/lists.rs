@@ -24,7 +24,8 @@ async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
             .run_until(Duration::from_secs(1), Cut::Command(Command::Drain))
             .await;
         if let Some(Ending::ListFault(fault)) = &ended.ending {
-            assert!(matches!(fault, ListFault::Changed));
+            assert!(fault.to_string().contains("row 101 is another"), "{fault}");
+            assert!(matches!(fault, ListFault::Changed { .. }));
         } else {
             assert!(matches!(pace, Pace::Slow(_)), "{:?}", ended.ending);
         }
@@ -45,7 +46,7 @@ async fn a_list_that_lost_its_end_is_refused() {
     let ended = run.run().await;
     assert!(matches!(
         ended.ending,
-        Some(Ending::ListFault(ListFault::Changed))
+        Some(Ending::ListFault(ListFault::Changed { .. }))
     ));
 }
 

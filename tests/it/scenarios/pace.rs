@@ -216,3 +216,21 @@ async fn smaller_calls_are_made_where_they_are_asked_for() {
     let sizes: Vec<usize> = run.seen().iter().map(|call| call.members.len()).collect();
     assert_eq!(sizes, [10, 10, 10, 10, 10, 10, 10, 10, 10, 5]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn members_throttled_together_are_tried_again_together() {
+    let throttled = |n: usize| Scripted::MemberError {
+        member: user(&format!("u{n}")).to_string(),
+        code: "Throttled".into(),
+    };
+    for seed in 0..20 {
+        // Answered so late that some of them would be due only after the channel is.
+        let mut run = Rehearsal::in_world(one_channel(100), slow_calls(700))
+            .scheduling(|settings| settings.seed = seed);
+        run.service
+            .script([(0..60).map(throttled).collect::<Vec<_>>()]);
+        let ended = run.run().await;
+        assert_eq!(ended.of(Outcome::Added), 100);
+        assert_eq!(run.seen().len(), 2, "seed {seed}");
+    }
+}

@@ -1,14 +1,17 @@
 //! Calls refused as a whole: for a member, a channel or the bearer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use chime_bulk::engine::Command;
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{OverCapacity, Scripted, Settings as World};
+use chime_bulk::sandbox::{OverCapacity, Settings as World};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{many_channels, stop};
-use crate::rehearsal::{Pace, Rehearsal, channel, list, one_channel, refusal, user};
+use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel, refusal, user};
 
 #[tokio::test(start_paused = true)]
 async fn one_poisonous_member_costs_the_other_99_nothing() {
@@ -127,23 +130,76 @@ async fn a_bearer_denied_on_one_channel_only_ends_that_channel_in_a_few_calls() 
     );
 }
 
+/// A run whose credentials expire after two calls; set true when they are renewed.
+fn expiring() -> (Rehearsal, Arc<AtomicBool>) {
+    let renewed = Arc::new(AtomicBool::new(false));
+    let (calls, are_renewed) = (AtomicU32::new(0), Arc::clone(&renewed));
+    let run = Rehearsal::new(one_channel(1_000)).intercept(move |_| {
+        let is_expired = calls.fetch_add(1, Relaxed) >= 2 && !are_renewed.load(Relaxed);
+        is_expired.then(|| refusal(RefusalKind::Unauthorized, "ExpiredTokenException"))
+    });
+    (run, renewed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bearer_that_was_allowed_on_a_channel_counts_as_allowed_when_the_run_is_taken_up() {
+    // Members forbidden one by one tell of a bearer denied only where nothing was ever accepted.
+    let forbidden: BTreeSet<_> = (100..104).map(|n| user(&format!("u{n}"))).collect();
+    let mut run = Rehearsal::new(one_channel(300)).intercept(move |call| {
+        let mut members = call.members.members().iter();
+        let is_in = members.any(|member| forbidden.contains(member));
+        is_in.then(|| refusal(RefusalKind::Forbidden, "ForbiddenException"))
+    });
+    let cut = Cut::Command(Command::Drain);
+    let ended = run.run_until(Duration::from_millis(500), cut).await;
+    assert_eq!(ended.of(Outcome::Added), 100);
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 296);
+    assert_eq!(ended.of(Outcome::Failed), 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn credentials_that_expire_stop_the_run_and_it_is_resumed_with_others() {
-    let mut run = Rehearsal::new(one_channel(1_000));
-    let expired = Scripted::Refuse {
-        status: 403,
-        exception: "ExpiredTokenException".into(),
-        message: "expired".into(),
-    };
-    run.service.script([vec![], vec![], vec![expired]]);
+    let (mut run, renewed) = expiring();
     let ended = run.run().await;
     assert!(matches!(stop(&ended), Stop::Credentials(_)));
+    assert!(
+        (300..330).contains(&ended.took.as_secs()),
+        "{:?}",
+        ended.took
+    );
+    assert!(run.seen().len() < 25, "{}", run.seen().len());
     assert_eq!(ended.of(Outcome::Added), 200);
     assert_eq!(ended.of(Outcome::NotAttempted), 800);
+
+    // A session that begins with credentials that are not accepted waits for nothing.
+    let ended = run.run().await;
+    assert!(matches!(stop(&ended), Stop::Credentials(_)));
+    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+
+    renewed.store(true, Relaxed);
     let ended = run.run().await;
     assert!(ended.is_finished());
     assert_eq!(ended.of(Outcome::Added), 1_000);
     assert!(ended.rows.values().all(|row| row.attempts == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_renewed_in_time_are_found_and_the_run_goes_on() {
+    let (mut run, renewed) = expiring();
+    let renewal = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        renewed.store(true, Relaxed);
+    };
+    let (ended, ()) = tokio::join!(run.run(), renewal);
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 1_000);
+    assert!(
+        (100..130).contains(&ended.took.as_secs()),
+        "{:?}",
+        ended.took
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Ending};
 use chime_bulk::model::Outcome;
-use chime_bulk::sandbox::Settings as World;
+use chime_bulk::sandbox::{Scripted, Settings as World};
 
 use super::{SECOND, many_channels, shuffled, slow_calls};
 use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel};
@@ -72,6 +72,39 @@ async fn a_process_that_dies_again_and_again_still_gets_everybody_in_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_held_back_when_the_process_dies_fail_with_their_channel() {
+    // The first call is refused as a whole and halved. While one half is under way and the other
+    // held back beside it, the channel ends; before the half is back, the process dies. The other
+    // half is never sent again: it failed with its channel, and is not left without a verdict.
+    let world = World {
+        unlimited: true,
+        ..slow_calls(60)
+    };
+    let mut run = Rehearsal::in_world(one_channel(300), world).scheduling(|settings| {
+        settings.limits.channel_rate = 20.0;
+        settings.limits.bearer_rate = 1_000.0;
+    });
+    let refuse = |status, exception: &str| Scripted::Refuse {
+        status,
+        exception: exception.into(),
+        message: String::new(),
+    };
+    run.service.script([
+        vec![refuse(400, "BadRequestException")],
+        vec![],
+        vec![Scripted::Silence],
+        vec![refuse(404, "NotFoundException")],
+    ]);
+    run.run_until(Duration::from_millis(300), Cut::Crash).await;
+    assert_eq!(run.seen().len(), 4);
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 100);
+    assert_eq!(ended.of(Outcome::Unconfirmed), 50);
+    assert_eq!(ended.of(Outcome::Failed), 150);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
     for cut in [
         Cut::Crash,
@@ -93,6 +126,26 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
         assert_eq!(ended.tally.is_in(), 10_500);
         assert_eq!(run.service.stats().members_added, 10_500);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_read_and_not_to_be_sent_count_also_when_the_run_is_interrupted() {
+    // Of what was read last no row is to be sent: the session said that they are invalid, and the
+    // next one, interrupted before it had read as far, knew nothing of them.
+    let mut rows = many_channels(1, 2_048);
+    rows.extend((0..100).map(|_| (0, "no+body".to_owned())));
+    rows.extend((0..4_000).map(|n| (0, format!("late{n}"))));
+    let mut run = Rehearsal::new(list(rows)).pace(Pace::Slow(SECOND * 10));
+    run.scheduling.limits.channel_rate = 100.0;
+    let drain = Cut::Command(Command::Drain);
+    for after in [25, 1] {
+        let ended = run.run_until(SECOND * after, drain).await;
+        assert_eq!(ended.of(Outcome::Invalid), 100, "after {after} s");
+    }
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Invalid), 100);
+    assert_eq!(ended.of(Outcome::Added), 6_048);
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,6 +97,25 @@ async fn an_endless_outage_stops_the_run_with_nobody_failed_and_it_is_resumed() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_that_lasts_over_sessions_uses_up_nobodys_attempts() {
+    // Whoever is in a probe is tried a hundred times before the run is stopped. Counted against
+    // the next session, its first failure would be the last.
+    let world = World {
+        outage: Some(Duration::from_secs(3)..Duration::from_mins(8)),
+        ..World::default()
+    };
+    let mut run = Rehearsal::in_world(list(many_channels(10, 500)), world);
+    for _ in 0..2 {
+        let ended = run.run().await;
+        assert!(ended.is_finished() || matches!(stop(&ended), Stop::Outage(_)));
+        assert_eq!(ended.of(Outcome::Failed), 0);
+    }
+    let ended = run.run().await;
+    assert!(ended.is_finished());
+    assert_eq!(ended.of(Outcome::Added), 5_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_lost_is_asked_again_and_settled_as_already_a_member() {
     let mut run = Rehearsal::new(one_channel(300));
     run.service.script([vec![], vec![Scripted::Silence]]);

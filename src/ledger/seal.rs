@@ -1,0 +1,137 @@
+//! Seals: a keyed hash beside each row of the ledger, so that damage is found where it is read.
+//!
+//! SQLite notices when its own structures are damaged, not when a letter of an ARN is. Here two
+//! functions are given to SQL: `seal(table, values..)` is what is stored with a row, and
+//! `sound(seal, table, values..)` fails the query where it does not fit. Rows are read through
+//! temporary views named `sound_TABLE`, which ask it of each.
+
+use std::hash::Hasher;
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error};
+use siphasher::sip::SipHasher13;
+
+/// What a query says that met a row whose seal does not fit.
+pub(super) const BROKEN: &str = "not as it was written";
+
+/// The tables whose rows are sealed, and the columns that the seal covers. What is noted of a call
+/// after it left is not among them; its verdicts are.
+pub(super) const SEALED: [(&str, &str); 10] = [
+    ("fact", "name, value"),
+    ("page", "id, records"),
+    ("channel", "id, arn"),
+    ("lane", "id, channel, type, sub_channel"),
+    ("defect", "row, column_name, reason"),
+    ("duplicate", "row, of_row"),
+    ("suspect", "row, lane"),
+    ("queue", "lane, seq, count, rows"),
+    ("call", "lane, bearer, rows, members, fresh"),
+    (
+        "verdict",
+        "call, outcome, charged, in_doubt, code, message, first_row, last_row, rows",
+    ),
+];
+
+/// Gives a connection the functions and the views, for this key.
+pub(super) fn teach(connection: &Connection, key: [u8; 16]) -> rusqlite::Result<()> {
+    let hasher = SipHasher13::new_with_key(&key);
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("seal", -1, flags, move |row| Ok(seal(hasher, row, 0)))?;
+    connection.create_scalar_function("sound", -1, flags, move |row| {
+        if row
+            .get::<i64>(0)
+            .is_ok_and(|stored| stored == seal(hasher, row, 1))
+        {
+            return Ok(true);
+        }
+        let (table, first): (String, ValueRef<'_>) = (row.get(1)?, row.get_raw(2));
+        let which = first
+            .as_i64()
+            .map(|id| format!(" {id}"))
+            .unwrap_or_default();
+        let what = format!("{table}{which} is {BROKEN}");
+        Err(Error::UserFunctionError(what.into()))
+    })
+}
+
+/// Makes the views through which sealed rows are read.
+pub(super) fn open_views(connection: &Connection) -> rusqlite::Result<()> {
+    let view = |(table, columns): (&str, &str)| {
+        format!(
+            "CREATE TEMP VIEW sound_{table} AS
+             SELECT * FROM {table} WHERE sound(seal, '{table}', {columns});"
+        )
+    };
+    connection.execute_batch(&SEALED.map(view).concat())
+}
+
+/// The hash of a row's values, from one of them on: the table's name, then the columns.
+fn seal(mut hasher: SipHasher13, row: &Context<'_>, from: usize) -> i64 {
+    for index in from..row.len() {
+        let (kind, bytes) = match row.get_raw(index) {
+            ValueRef::Null => (0, &[][..]),
+            ValueRef::Integer(number) => {
+                hasher.write(&[1]);
+                hasher.write(&number.to_le_bytes());
+                continue;
+            }
+            ValueRef::Real(number) => {
+                hasher.write(&[2]);
+                hasher.write(&number.to_le_bytes());
+                continue;
+            }
+            ValueRef::Text(bytes) => (3, bytes),
+            ValueRef::Blob(bytes) => (4, bytes),
+        };
+        hasher.write(&[kind]);
+        hasher.write(&(bytes.len() as u64).to_le_bytes());
+        hasher.write(bytes);
+    }
+    hasher.finish().cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        teach(&connection, [7; 16]).unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_row_is_sound_as_long_as_nothing_of_it_changes() {
+        let connection = connection();
+        let sound = |values: &str| -> rusqlite::Result<bool> {
+            let query = format!("SELECT sound(seal('page', 7, 'ab', NULL), {values})");
+            connection.query_row(&query, [], |row| row.get(0))
+        };
+        assert_eq!(sound("'page', 7, 'ab', NULL"), Ok(true));
+        for changed in [
+            "'lane', 7, 'ab', NULL",
+            "'page', 8, 'ab', NULL",
+            "'page', 7, 'aB', NULL",
+            "'page', 7, 'ab', ''",
+            "'page', 7, 'ab'",
+            "'page', '7', 'ab', NULL",
+        ] {
+            let error = sound(changed).unwrap_err().to_string();
+            assert!(error.contains(BROKEN), "{changed}: {error}");
+        }
+    }
+
+    #[test]
+    fn seals_are_keyed() {
+        let of = |key| -> i64 {
+            let connection = Connection::open_in_memory().unwrap();
+            teach(&connection, key).unwrap();
+            connection
+                .query_row("SELECT seal('page', 1)", [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!(of([1; 16]), of([1; 16]));
+        assert_ne!(of([1; 16]), of([2; 16]));
+    }
+}

@@ -1,0 +1,187 @@
+/* A disk that fails: loaded before the C library, it fails calls on files below one directory.
+ *
+ * FAULT_DIR    the directory; files elsewhere are left alone
+ * FAULT_KIND   full: no more than FAULT_AT bytes are taken
+ *              short: no write takes more than FAULT_AT bytes; all succeed
+ *              write, sync, open, truncate, unlink, mkdir: the call fails
+ * FAULT_AT     which of these calls fails, from 1
+ * FAULT_COUNT  how many fail from then on; all, if not set
+ * FAULT_ERRNO  with which error
+ * FAULT_LOG    a file elsewhere that is written to when a call fails
+ * FAULT_SEEN   a file elsewhere that is told at the end how many calls (of full: bytes) there were
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static atomic_long seen;
+
+static long number(const char *name, long usual)
+{
+    const char *text = getenv(name);
+    return text ? atol(text) : usual;
+}
+
+static int is_kind(const char *kind)
+{
+    const char *asked = getenv("FAULT_KIND");
+    return asked && strcmp(asked, kind) == 0;
+}
+
+static int is_below(const char *path)
+{
+    const char *dir = getenv("FAULT_DIR");
+    return dir && strncmp(path, dir, strlen(dir)) == 0;
+}
+
+/* Whether an open file is one of ours. Pipes, sockets and the log are not. */
+static int is_ours(int fd)
+{
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = 0;
+    return is_below(path);
+}
+
+/* Whether a path, taken as from the current directory, is ours. */
+static int is_path_ours(const char *path)
+{
+    char here[PATH_MAX], whole[2 * PATH_MAX];
+    if (path[0] == '/')
+        return is_below(path);
+    if (!getcwd(here, sizeof here))
+        return 0;
+    snprintf(whole, sizeof whole, "%s/%s", here, path);
+    return is_below(whole);
+}
+
+static void tell(const char *name, const char *text)
+{
+    const char *path = getenv(name);
+    int fd = path ? REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
+    if (fd >= 0) {
+        (void)!REAL(write)(fd, text, strlen(text));
+        REAL(close)(fd);
+    }
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%ld", atomic_load(&seen));
+    tell("FAULT_SEEN", text);
+}
+
+static int fail(void)
+{
+    tell("FAULT_LOG", "x");
+    errno = (int)number("FAULT_ERRNO", EIO);
+    return -1;
+}
+
+/* Whether it is this call's turn to fail. */
+static int is_due(const char *kind)
+{
+    if (!is_kind(kind))
+        return 0;
+    long turn = atomic_fetch_add(&seen, 1) + 1, at = number("FAULT_AT", 1);
+    return turn >= at && turn - at < number("FAULT_COUNT", LONG_MAX);
+}
+
+/* How much of so many bytes is taken; below 0: none, and the call fails. */
+static ssize_t room(int fd, size_t bytes)
+{
+    if (!getenv("FAULT_KIND") || !is_ours(fd))
+        return (ssize_t)bytes;
+    if (is_due("write"))
+        return fail();
+    size_t at = (size_t)number("FAULT_AT", 1);
+    if (is_kind("short"))
+        return (ssize_t)(bytes < at ? bytes : at);
+    if (!is_kind("full"))
+        return (ssize_t)bytes;
+    size_t before = (size_t)atomic_fetch_add(&seen, (long)bytes);
+    if (before + bytes <= at)
+        return (ssize_t)bytes;
+    return before < at ? (ssize_t)(at - before) : fail();
+}
+
+ssize_t write(int fd, const void *data, size_t bytes)
+{
+    ssize_t taken = room(fd, bytes);
+    return taken < 0 ? -1 : REAL(write)(fd, data, (size_t)taken);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
+{
+    ssize_t taken = room(fd, bytes);
+    return taken < 0 ? -1 : REAL(pwrite)(fd, data, (size_t)taken, at);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t at)
+{
+    ssize_t taken = room(fd, bytes);
+    return taken < 0 ? -1 : REAL(pwrite64)(fd, data, (size_t)taken, at);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    size_t bytes = 0;
+    for (int part = 0; part < count; part++)
+        bytes += parts[part].iov_len;
+    ssize_t taken = room(fd, bytes);
+    if (taken < 0)
+        return -1;
+    if ((size_t)taken == bytes)
+        return REAL(writev)(fd, parts, count);
+    size_t first = parts[0].iov_len;
+    return REAL(write)(fd, parts[0].iov_base, (size_t)taken < first ? (size_t)taken : first);
+}
+
+#define FAILING(kind, ours, name, parameters, arguments)      \
+    int name parameters                                       \
+    {                                                         \
+        if (getenv("FAULT_KIND") && (ours) && is_due(kind))   \
+            return fail();                                    \
+        return REAL(name) arguments;                          \
+    }
+
+FAILING("sync", is_ours(fd), fsync, (int fd), (fd))
+FAILING("sync", is_ours(fd), fdatasync, (int fd), (fd))
+FAILING("truncate", is_ours(fd), ftruncate, (int fd, off_t size), (fd, size))
+FAILING("truncate", is_ours(fd), ftruncate64, (int fd, off64_t size), (fd, size))
+FAILING("unlink", is_path_ours(path), unlink, (const char *path), (path))
+FAILING("mkdir", is_path_ours(path), mkdir, (const char *path, mode_t mode), (path, mode))
+
+#define OPENING(name)                                                                      \
+    int name(const char *path, int flags, ...)                                             \
+    {                                                                                      \
+        mode_t mode = 0;                                                                   \
+        if (flags & (O_CREAT | O_TMPFILE)) {                                               \
+            va_list rest;                                                                  \
+            va_start(rest, flags);                                                         \
+            mode = va_arg(rest, mode_t);                                                   \
+            va_end(rest);                                                                  \
+        }                                                                                  \
+        if ((flags & O_ACCMODE) != O_RDONLY && is_path_ours(path) && is_due("open"))       \
+            return fail();                                                                 \
+        return REAL(name)(path, flags, mode);                                              \
+    }
+
+OPENING(open)
+OPENING(open64)

@@ -1,0 +1,103 @@
+//! A disk that fails, put before the C library by `LD_PRELOAD`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::truth::World;
+
+/// What fails, on files of the run directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No more than so many bytes are taken.
+    Full,
+    /// No write takes more than so many bytes.
+    Short,
+    Write,
+    Sync,
+    Open,
+    Truncate,
+    Unlink,
+    Mkdir,
+}
+
+impl Kind {
+    fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
+/// The system's numbers for what is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errno {
+    Io = 5,
+    Denied = 13,
+    Full = 28,
+    ReadOnly = 30,
+    Quota = 122,
+}
+
+/// A fault at a certain call, and whether it lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fault {
+    pub(super) kind: Kind,
+    pub(super) errno: Errno,
+    /// Which call, from 1; of `Full` and `Short`: how many bytes.
+    pub(super) at: u64,
+    pub(super) lasts: bool,
+}
+
+impl Fault {
+    /// The program on such a disk.
+    pub(super) fn on(self, world: &World, mut command: Command) -> Command {
+        let count = if self.lasts { "1000000000" } else { "1" };
+        let dir = world.dir().canonicalize().unwrap_or_else(|_| world.dir());
+        command
+            .env("LD_PRELOAD", shim())
+            .env("FAULT_DIR", dir)
+            .env("FAULT_KIND", self.kind.name())
+            .env("FAULT_AT", self.at.to_string())
+            .env("FAULT_COUNT", count)
+            .env("FAULT_ERRNO", (self.errno as i32).to_string())
+            .env("FAULT_LOG", world.place.path("fault"))
+            .env("FAULT_SEEN", world.place.path("seen"));
+        command
+    }
+}
+
+/// Whether a call failed since it was asked last.
+pub(super) fn struck(world: &World) -> bool {
+    std::fs::remove_file(world.place.path("fault")).is_ok()
+}
+
+/// How many calls of a kind (of `Full`: bytes) a run makes on a disk that does not fail.
+pub(super) fn calls(kind: Kind, world: &World) -> u64 {
+    let never = Fault {
+        kind,
+        errno: Errno::Io,
+        at: u64::try_from(i64::MAX).unwrap(),
+        lasts: true,
+    };
+    let ended = crate::program::Ended::of(&mut never.on(world, world.run(crate::truth::LIST)));
+    crate::truth::finished(world, &world.dir(), ended.code).unwrap();
+    let seen = std::fs::read_to_string(world.place.path("seen")).unwrap();
+    seen.parse().unwrap()
+}
+
+/// The library that makes calls fail, compiled once.
+fn shim() -> PathBuf {
+    static SHIM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let make = || {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fault.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/disk/fault.c");
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
+        let status = cc.arg(&path).args([source, "-ldl"]).status().unwrap();
+        assert!(status.success());
+        (dir, path)
+    };
+    SHIM.get_or_init(make).1.clone()
+}

@@ -1,0 +1,221 @@
+//! Judges a run that was played to its end: who is in, and what is said of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chime_bulk::model::{ChannelArn, MemberArn, Outcome, RefusalKind};
+use rusqlite::Connection;
+
+use super::case::Case;
+use super::play::Played;
+use super::row::Row;
+use crate::rehearsal::{RowVerdict, channel};
+
+/// Members forbidden alone after which the bearer counts as denied on their channel.
+const DENIED_AFTER: usize = 3;
+
+/// What the ledger keeps of a row beside its verdict.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    /// Whether a call that carried it may have been applied unseen.
+    in_doubt: bool,
+    attempts: u16,
+}
+
+/// Judges a run that was played to its end.
+pub(super) fn judge(case: &Case, played: &Played) {
+    let Played { run, ended, .. } = played;
+    let counted = ended.rows.len();
+    assert_eq!(ended.tally.total(), counted as u64);
+    // A run that was stopped has perhaps not read its list to the end.
+    let taken = case.rows.iter().filter(|row| !row.is_left_out).count();
+    assert!(
+        counted == taken || played.is_open,
+        "{counted} of {taken} rows"
+    );
+
+    let kept = kept(played);
+    let carried = carried(played);
+    let wanted = wanted(case);
+    for (row, verdict) in &ended.rows {
+        let place = usize::try_from(*row - 1).unwrap();
+        let listed = &case.rows[place];
+        let say = || format!("row {row}, {listed:?}: {verdict:?}, {:?}", kept.get(row));
+        assert!(!listed.is_left_out, "left out: {}", say());
+        let unsent = match (listed.defect, wanted.get(&(listed.channel, listed.member))) {
+            (Some(_), _) => Some(Outcome::Invalid),
+            (None, Some(first)) if *first != *row => Some(Outcome::Duplicate),
+            _ => None,
+        };
+        if let Some(outcome) = unsent {
+            let is_pending = verdict.outcome == Outcome::NotAttempted && played.is_open;
+            assert!(verdict.outcome == outcome || is_pending, "{}", say());
+            assert_eq!(verdict.attempts, 0, "{}", say());
+            assert!(!kept.contains_key(row), "sent: {}", say());
+            continue;
+        }
+        let (channel, member) = (channel(listed.channel), case.member(listed.member));
+        let is_in = run.service.is_member(&channel, &member);
+        let calls = carried.get(&(&channel, &member)).copied().unwrap_or(0);
+        let kept = kept.get(row).copied().unwrap_or_default();
+        assert_eq!(kept.attempts, verdict.attempts, "{}", say());
+        assert!(verdict.attempts <= calls, "in {calls} calls: {}", say());
+        let is_true = is_true(case, listed, verdict, kept, is_in, played.is_open);
+        assert!(is_true, "in: {is_in}, in {calls} calls: {}", say());
+    }
+    judge_calls(case, played, &wanted);
+    for number in 0..case.channels {
+        judge_channel(case, played, number, &wanted);
+    }
+}
+
+/// Whether what is said of a row that may have been sent is true.
+fn is_true(
+    case: &Case,
+    row: &Row,
+    verdict: &RowVerdict,
+    kept: Kept,
+    is_in: bool,
+    is_open: bool,
+) -> bool {
+    let key = (row.channel, row.member);
+    let was_in = case.existing.contains(&key) && !case.banned.contains(&key);
+    match verdict.outcome {
+        Outcome::Added => is_in && verdict.attempts > 0,
+        Outcome::AlreadyMember => is_in && (was_in || kept.in_doubt),
+        Outcome::Failed => (!is_in || was_in || kept.in_doubt) && !verdict.code.is_empty(),
+        Outcome::Unconfirmed => kept.in_doubt,
+        Outcome::NotAttempted => is_open && (!is_in || was_in),
+        Outcome::Invalid | Outcome::Duplicate => false,
+    }
+}
+
+/// The first row of each membership that is wanted.
+fn wanted(case: &Case) -> BTreeMap<(u8, u16), u64> {
+    let mut wanted = BTreeMap::new();
+    for (number, row) in (1..).zip(&case.rows) {
+        if row.defect.is_none() && !row.is_left_out {
+            wanted.entry((row.channel, row.member)).or_insert(number);
+        }
+    }
+    wanted
+}
+
+/// What the ledger keeps of the rows that were sent.
+fn kept(played: &Played) -> HashMap<u64, Kept> {
+    let ledger = Connection::open(played.run.ledger()).unwrap();
+    ledger
+        .prepare("SELECT row, max(in_doubt), sum(charged) FROM ruling GROUP BY row")
+        .unwrap()
+        .query_map([], |row| {
+            let (in_doubt, attempts) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, Kept { in_doubt, attempts }))
+        })
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+/// How many calls carried each member.
+fn carried(played: &Played) -> HashMap<(&ChannelArn, &MemberArn), u16> {
+    let mut carried = HashMap::new();
+    for call in &played.seen {
+        for member in &call.members {
+            *carried.entry((&call.channel, member)).or_default() += 1;
+        }
+    }
+    carried
+}
+
+/// Each call carried members of one lane, added as their rows say.
+fn judge_calls(case: &Case, played: &Played, wanted: &BTreeMap<(u8, u16), u64>) {
+    let first = |number: &u64| &case.rows[usize::try_from(number - 1).unwrap()];
+    let membership: HashMap<_, _> = wanted
+        .iter()
+        .map(|((c, member), row)| ((channel(c), case.member(*member)), first(row).membership()))
+        .collect();
+    let full = case.scheduling.limits.members_per_call as usize;
+    for call in &played.seen {
+        assert!(
+            call.members.len() <= full,
+            "{} in one call",
+            call.members.len()
+        );
+        for member in &call.members {
+            let wanted = membership.get(&(call.channel.clone(), member.clone()));
+            assert_eq!(wanted, Some(&call.membership), "{member}");
+        }
+    }
+}
+
+/// Who is in a channel: nobody but those who may be and, where that is certain, all of them.
+fn judge_channel(case: &Case, played: &Played, number: u8, wanted: &BTreeMap<(u8, u16), u64>) {
+    let arn = |member: &u16| case.member(*member).to_string();
+    let before: BTreeSet<u16> = of(number, case.existing.iter())
+        .filter(|member| !case.banned.contains(&(number, *member)))
+        .collect();
+    let can_be_added = |member: &u16| {
+        *member < case.missing_from
+            && !case.banned.contains(&(number, *member))
+            && !case.poison.contains(&(number, *member))
+            && !case.is_missing(number)
+    };
+    let may: BTreeSet<String> = of(number, wanted.keys())
+        .filter(can_be_added)
+        .chain(before.iter().copied())
+        .map(|member| arn(&member))
+        .collect();
+    let present: BTreeSet<String> = played
+        .run
+        .service
+        .members(&channel(number))
+        .into_iter()
+        .collect();
+    let strangers: Vec<_> = present.difference(&may).collect();
+    assert!(strangers.is_empty(), "channel {number}: {strangers:?}");
+    let poisoned = of(number, case.poison.iter())
+        .filter(|member| wanted.contains_key(&(number, *member)))
+        .count();
+    let may_be_denied = case.poisonous == RefusalKind::Forbidden
+        && poisoned >= DENIED_AFTER
+        && !was_allowed(played, number);
+    if !case.is_certain() || may_be_denied || played.is_open {
+        return;
+    }
+    if may.len() as u64 > case.world.capacity {
+        assert_eq!(
+            present.len() as u64,
+            case.world.capacity,
+            "channel {number}"
+        );
+        return;
+    }
+    let missing: Vec<_> = may.difference(&present).collect();
+    assert!(missing.is_empty(), "channel {number} lacks {missing:?}");
+    // Once a channel is full, nobody more is asked whether he is in it.
+    if (may.len() as u64) < case.world.capacity {
+        for ((_, member), row) in wanted.iter().filter(|((c, _), _)| *c == number) {
+            let verdict = &played.ended.rows[row];
+            let is_said = verdict.outcome.is_in();
+            assert_eq!(is_said, can_be_added(member), "row {row}: {verdict:?}");
+        }
+    }
+}
+
+/// Whether a call on this channel was accepted, and others were made after it: then the bearer is
+/// known to be allowed there.
+fn was_allowed(played: &Played, number: u8) -> bool {
+    let here = channel(number);
+    let calls = || played.seen.iter().filter(|call| call.channel == here);
+    let last = calls().map(|call| call.at).max().unwrap_or_default();
+    calls().any(|call| match &call.answer {
+        Some((at, Ok(_))) => *at < last && !played.run.was_unread(*at),
+        _ => false,
+    })
+}
+
+/// The members of a channel among these.
+fn of<'a>(number: u8, among: impl Iterator<Item = &'a (u8, u16)>) -> impl Iterator<Item = u16> {
+    among
+        .filter(move |(channel, _)| *channel == number)
+        .map(|(_, member)| *member)
+}
