@@ -1,6 +1,6 @@
 //! Formats that are text, or begin like it, and no list.
 
-/// What a text is instead of a list, if its beginning shows it; with how to make a list of it.
+/// What a text is instead of a list, if its first record shows it; with how to make a list of it.
 ///
 /// Only what no list begins with counts: neither a column nor a member is called so.
 pub(super) fn other_than_list(start: &[u8]) -> Option<(&'static str, &'static str)> {
@@ -15,7 +15,7 @@ pub(super) fn other_than_list(start: &[u8]) -> Option<(&'static str, &'static st
     };
     let then = start[1..].trim_ascii_start().first();
     match (first, then) {
-        (b'{', None | Some(b'"' | b'}')) | (b'[', Some(b'{' | b'[')) => Some((
+        (b'{', None | Some(b'"' | b'}')) | (b'[', None | Some(b'{' | b'[')) => Some((
             "JSON",
             "export it as CSV; of JSON lines: jq -r .user_id FILE > list.csv",
         )),
@@ -25,7 +25,7 @@ pub(super) fn other_than_list(start: &[u8]) -> Option<(&'static str, &'static st
             "HTML or XML",
             "if it was fetched from a web site, look whether it is a page that asks to log in",
         )),
-        _ if begins(SQL) => Some((
+        _ if start == b"--" || begins(SQL) => Some((
             "an SQL dump",
             "export the table as CSV: SELECT .. INTO OUTFILE, or COPY .. TO .. CSV HEADER",
         )),
@@ -45,8 +45,6 @@ pub(super) fn other_than_list(start: &[u8]) -> Option<(&'static str, &'static st
 /// How dumps of databases begin.
 const SQL: &[&str] = &[
     "-- ",
-    "--\n",
-    "--\r\n",
     "/*!",
     "insert into ",
     "create table ",
@@ -64,12 +62,12 @@ mod tests {
     fn what_is_no_list_is_told_by_its_beginning() {
         let cases = [
             ("{\"user_id\":\"ann\"}\n{\"user_id\":\"bob\"}\n", "JSON"),
-            ("\n[\n  {\n    \"id\": 1", "JSON"),
-            ("{\n  \"users\": []}", "JSON"),
+            ("[", "JSON"),
+            ("{ ", "JSON"),
             ("%PDF-1.7\n", "a PDF document"),
             ("<!DOCTYPE html><html>", "HTML or XML"),
             ("-- MySQL dump 10.13\n", "an SQL dump"),
-            ("--\n-- PostgreSQL database dump\n--\n", "an SQL dump"),
+            ("--", "an SQL dump"),
             ("INSERT INTO users VALUES (1,'ann');", "an SQL dump"),
             ("BZh91AY&SY", "packed with bzip2, xz or 7-Zip"),
         ];

@@ -83,10 +83,13 @@ impl Roster {
             has_bom,
         } = decode(bytes, options.encoding).map_err(nowhere)?;
 
-        if let Some((what, hint)) = other_than_list(&start) {
+        // What stands after a NUL is not looked at: how much of it is there depends on the source.
+        let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
+        let first = dialect::first_record(text_start);
+        let (record, line_end) = first.unwrap_or((text_start, b""));
+        if let Some((what, hint)) = other_than_list(record) {
             return Err(nowhere(Problem::OtherFormat { what, hint }));
         }
-        let (record, line_end) = dialect::first_record(&start).unwrap_or((&start, b""));
         let delimiter = match options.delimiter {
             Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
                 return Err(nowhere(Problem::Setting {

@@ -55,6 +55,12 @@ fn what_is_no_list_says_what_it_is() {
         "list.csv: is JSON, not CSV",
         "jq",
     );
+    refused("\n[\n {\n  \"id\": 1\n }\n]\n", "list.csv: is JSON", "jq");
+    refused(
+        "--\n-- PostgreSQL database dump\n--\n",
+        "list.csv: is an SQL",
+        "CSV",
+    );
     refused(
         "%PDF-1.7\n%\u{e2}\u{e3}\n1 0 obj\n",
         "list.csv: is a PDF",
