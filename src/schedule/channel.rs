@@ -10,6 +10,8 @@ use crate::model::{ChannelId, LaneId, Refusal};
 /// A part of a call that was refused perhaps for one member's sake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
+    /// Not to be sent before: a part whose call failed waits like any other try.
+    pub(super) due: Duration,
     /// To be sent by themselves.
     pub(super) tickets: Vec<Ticket>,
     /// The others, held back: if these are accepted, the member is among the others; if not, the
@@ -65,7 +67,7 @@ impl Lane {
 
     /// From when on it has something to send, if it has: `fewest` fresh rows, or one tried before.
     pub(super) fn due(&self, fewest: u32) -> Option<Duration> {
-        if self.fresh >= u64::from(fewest) || !self.parts.is_empty() {
+        if self.fresh >= u64::from(fewest) {
             return Some(Duration::ZERO);
         }
         self.earliest_again()
@@ -73,17 +75,16 @@ impl Lane {
 
     /// From when on it has something to send that was tried before.
     pub(super) fn earliest_again(&self) -> Option<Duration> {
-        if self.parts.is_empty() {
-            self.waiting.first().map(|(due, _)| *due)
-        } else {
-            Some(Duration::ZERO)
-        }
+        let waiting = self.waiting.first().map(|(due, _)| *due);
+        let parts = self.parts.iter().map(|part| part.due);
+        parts.chain(waiting).min()
     }
 
     /// Takes what the next call carries: a part by itself, or the rows that are due and, if
     /// `with_fresh`, fresh ones up to a full call.
     pub(super) fn take(&mut self, now: Duration, full: u32, with_fresh: bool) -> Load {
-        if let Some(part) = self.parts.pop_front() {
+        let part = self.parts.iter().position(|part| part.due <= now);
+        if let Some(part) = part.and_then(|place| self.parts.remove(place)) {
             return Load {
                 again: part.tickets,
                 fresh: 0,

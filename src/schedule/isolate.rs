@@ -90,7 +90,7 @@ impl Scheduler {
             suspects.len().div_ceil(2)
         };
         let beside = suspects.split_off(first);
-        self.wait_as_part(lane, suspects, beside);
+        self.wait_as_part(lane, Duration::ZERO, suspects, beside);
     }
 
     /// Rows held back beside a part ride in the next full call, or end with their channel.

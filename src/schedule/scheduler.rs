@@ -279,7 +279,7 @@ impl Scheduler {
         self.in_flight -= 1;
         self.trying_again -= order.waited;
         if let Some(beside) = order.beside {
-            self.wait_as_part(order.lane, order.again, beside);
+            self.wait_as_part(order.lane, Duration::ZERO, order.again, beside);
         } else {
             self.lanes[order.lane.index()].fresh += order.fresh as u64;
             for ticket in order.again {
@@ -292,9 +292,19 @@ impl Scheduler {
     }
 
     /// Puts a part of a refused call first among what waits.
-    pub(super) fn wait_as_part(&mut self, lane: LaneId, tickets: Vec<Ticket>, beside: Vec<Ticket>) {
+    pub(super) fn wait_as_part(
+        &mut self,
+        lane: LaneId,
+        due: Duration,
+        tickets: Vec<Ticket>,
+        beside: Vec<Ticket>,
+    ) {
         self.waiting += tickets.len() + beside.len();
-        let part = Part { tickets, beside };
+        let part = Part {
+            due,
+            tickets,
+            beside,
+        };
         self.lanes[lane.index()].parts.push_front(part);
     }
 

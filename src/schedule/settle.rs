@@ -102,13 +102,20 @@ impl Scheduler {
         code: String,
         message: String,
     ) -> Ruling {
-        if self.lanes[lane.index()].closed || ticket.tries >= self.settings.limits.max_attempts {
-            return Ruling::last(ticket, at_end(&ticket), Some((code, message)));
+        let ruling = self.tried(lane, ticket, code, message);
+        if ruling.outcome.is_none() {
+            self.wait(lane, due, ticket);
         }
-        self.wait(lane, due, ticket);
+        ruling
+    }
+
+    /// A member that was tried: at the end of its attempts, or not.
+    fn tried(&self, lane: LaneId, ticket: Ticket, code: String, message: String) -> Ruling {
+        let is_last = ticket.tries >= self.settings.limits.max_attempts;
+        let is_at_end = is_last || self.lanes[lane.index()].closed;
         Ruling {
             ticket,
-            outcome: None,
+            outcome: is_at_end.then(|| at_end(&ticket)),
             charged: true,
             code: Some(code),
             message: Some(message),
@@ -164,7 +171,7 @@ impl Scheduler {
             settlement.end();
             self.release(now, flight.lane, flight.beside, refusal, &mut settlement);
         } else if let Some(beside) = flight.beside {
-            self.wait_as_part(flight.lane, flight.tickets, beside);
+            self.wait_as_part(flight.lane, now, flight.tickets, beside);
         } else {
             for ticket in flight.tickets {
                 self.wait(flight.lane, now, ticket);
@@ -180,6 +187,7 @@ impl Scheduler {
         let is_down = self.health.is_down();
         let share = self.delays.draw();
         let mut settlement = Settlement::default();
+        let mut left = Vec::new();
         for ticket in &flight.tickets {
             let charged = ticket.charged();
             let ticket = Ticket {
@@ -188,13 +196,26 @@ impl Scheduler {
                 in_doubt: ticket.in_doubt || refusal.kind.leaves_doubt(),
                 ..charged
             };
-            let due = now + self.delays.part(ticket.tries, share);
             let (code, message) = (refusal.code.clone(), refusal.message.clone());
-            settlement
-                .rulings
-                .push(self.again(due, flight.lane, ticket, code, message));
+            let ruling = self.tried(flight.lane, ticket, code, message);
+            if ruling.outcome.is_none() {
+                left.push((now + self.delays.part(ticket.tries, share), ticket));
+            }
+            settlement.rulings.push(ruling);
         }
-        self.release(now, flight.lane, flight.beside, refusal, &mut settlement);
+        match (left.iter().map(|(due, _)| *due).max(), flight.beside) {
+            // What was found out of the culprit stays found out.
+            (Some(due), Some(beside)) => {
+                let tickets = left.into_iter().map(|(_, ticket)| ticket).collect();
+                self.wait_as_part(flight.lane, due, tickets, beside);
+            }
+            (_, beside) => {
+                for (due, ticket) in left {
+                    self.wait(flight.lane, due, ticket);
+                }
+                self.release(now, flight.lane, beside, refusal, &mut settlement);
+            }
+        }
         settlement
     }
 }

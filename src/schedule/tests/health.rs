@@ -255,10 +255,9 @@ fn a_service_that_refuses_calls_for_a_members_sake_is_not_down() {
     let mut desk = Desk::usual(&[10_000]);
     for call in 0..2_000 {
         let flight = desk.next_call();
-        let is_alone = flight.tickets.len() == 1;
         let kind = match call % 3 {
             0 => RefusalKind::Throttled,
-            1 if !is_alone => RefusalKind::BadRequest,
+            1 => RefusalKind::BadRequest,
             _ => RefusalKind::Unreachable,
         };
         desk.refuse(flight, kind);

@@ -32,6 +32,31 @@ fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
 }
 
 #[test]
+fn a_culprit_is_found_however_many_calls_fail_meanwhile() {
+    let mut desk = Desk::usual(&[100]);
+    let number = std::cell::Cell::new(0);
+    let (calls, ended) = desk.play(|flight| {
+        number.set(number.get() + 1);
+        if number.get() % 2 == 0 {
+            Answer::Refused(refusal(RefusalKind::ServiceFailure))
+        } else if flight.tickets.iter().any(|t| t.row == 37) {
+            Answer::Refused(refusal(RefusalKind::BadRequest))
+        } else {
+            added(flight)
+        }
+    });
+    let failed: Vec<u64> = ended
+        .iter()
+        .filter(|(_, outcome)| !outcome.is_in())
+        .map(|(row, _)| *row)
+        .collect();
+    assert_eq!((ended.len(), failed), (100, vec![37]));
+    // Every other one fails, beside the ten that find him anyway; who was tried a different number
+    // of times waits differently, and is sent by itself.
+    assert!(calls <= 2 * (10 + 2), "{calls}");
+}
+
+#[test]
 fn a_member_over_the_limit_alone_ends_its_channel() {
     let mut desk = Desk::usual(&[1_000, 100]);
     let taken = std::cell::Cell::new(0);

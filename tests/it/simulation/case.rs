@@ -142,16 +142,6 @@ impl Case {
         self.world.missing_channels.contains(&format!("c{channel}"))
     }
 
-    /// Whether so many calls fail that a call refused for a member's sake may never be taken apart
-    /// to its end: of each part that fails, the taking apart begins anew.
-    pub(super) fn fails_often(&self) -> bool {
-        let fails = |share: &&FaultShare| {
-            !matches!(share.fault, Fault::CallThrottled | Fault::MemberThrottled)
-        };
-        let faults = self.world.faults.iter().filter(fails);
-        faults.map(|share| share.share).sum::<f64>() > 0.25
-    }
-
     /// Whether nobody's attempts can be used up by bad luck, so that it is certain who is in at
     /// the end.
     pub(super) fn is_certain(&self) -> bool {
