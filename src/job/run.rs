@@ -112,6 +112,7 @@ pub async fn run(
         ledger.set_fact(fact::STARTED_AT, &now_text())?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.commit()?;
+        ledger.checkpoint()?;
         Ok(ledger)
     })?;
     let feed = Feed::spawn(first, stager);

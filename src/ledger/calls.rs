@@ -57,8 +57,9 @@ impl Ledger {
         self.write(|connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO call (lane, bearer, rows, members, fresh, sent_at, seal)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal('call', ?1, ?2, ?3, ?4, ?5))",
+                    "INSERT INTO call (id, lane, bearer, rows, members, fresh, sent_at, seal)
+                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, seal('call', id, ?1, ?2, ?3, ?4, ?5)
+                     FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM call)",
                 )?
                 .insert(values)
         })
@@ -89,9 +90,11 @@ impl Ledger {
                     refusal.map(|refusal| &refusal.message),
                 ))?;
             let mut insert = connection.prepare_cached(
-                "INSERT INTO verdict (call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, seal)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-                    seal('verdict', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
+                "INSERT INTO verdict
+                    (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, seal)
+                 SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                    seal('verdict', id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM verdict)",
             )?;
             for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
                 let (Some(first), Some(last)) = (alike.first(), alike.last()) else { continue };

@@ -1,6 +1,7 @@
 //! The open ledger, and its transactions.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, ErrorCode};
@@ -97,6 +98,10 @@ impl Ledger {
     /// # Errors
     /// If it cannot be read.
     pub fn is_blank(path: &Path) -> Result<bool, LedgerError> {
+        // SQLite takes what is shorter than its header for empty.
+        if !begins_as_sqlite(path)? {
+            return Ok(false);
+        }
         let connection = connect(path, Durability::None)?;
         schema::is_blank(&connection).map_err(|source| sqlite(path, source))
     }
@@ -184,6 +189,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Moves what is committed from the log into the ledger's own file: then the ledger is one even
+    /// without its log.
+    ///
+    /// # Errors
+    /// If the disk does not take it.
+    pub fn checkpoint(&self) -> Result<(), LedgerError> {
+        self.read(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        })
+    }
+
     /// A channel's ARN.
     ///
     /// # Errors
@@ -264,6 +280,18 @@ impl Ledger {
             what: what.into(),
         }
     }
+}
+
+/// Whether a file is empty, or begins as SQLite's files do.
+fn begins_as_sqlite(path: &Path) -> Result<bool, LedgerError> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
+    read.map_err(|source| LedgerError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(start.is_empty() || start == MAGIC)
 }
 
 /// Whether this is the path of a ledger that has no file of its own.

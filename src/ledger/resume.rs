@@ -59,9 +59,10 @@ impl Ledger {
                 )?;
             }
             connection.execute(
-                "INSERT INTO verdict (call, outcome, charged, in_doubt, code, message, first_row, last_row, seal)
-                 SELECT *, seal('verdict', id, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
-                    (SELECT id, ?1, 1, 1, 'Interrupted' AS code,
+                "INSERT INTO verdict (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, seal)
+                 SELECT *, seal('verdict', id, call, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
+                    (SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY id) AS id,
+                        id AS call, ?1, 1, 1, 'Interrupted' AS code,
                         'the run was cut off while the call was under way' AS message,
                         json_extract(rows, '$[0]') AS first_row,
                         (SELECT sum(value) FROM json_each(rows)) AS last_row

@@ -7,15 +7,15 @@ use super::seal::SEALED;
 /// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
 /// `PRAGMA user_version` of the ledgers this program writes.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// Records in one page: row `n` is entry `(n - 1) % 64` of page `(n - 1) / 64`.
 pub(super) const PAGE_ROWS: u64 = 64;
 
-/// Version 2. Each row bears a seal, by which damage is found: see [`super::seal`].
+/// Version 3. Each row bears a seal, by which damage is found: see [`super::seal`].
 ///
 /// `rows` columns hold ascending row numbers as a JSON array: the first number, then the gaps to
 /// the next: `[7,1,1,5]` means 7, 8, 9, 14.
-const TABLES: &str = "
+const TABLES: &[&str] = &["
 -- What is known of the run as a whole: settings, layout of the list, state, counts.
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL, seal INTEGER NOT NULL) WITHOUT ROWID;
 -- The list: each page a JSON array of 64 records, a record the array of its fields as they stood
@@ -46,7 +46,7 @@ CREATE TABLE call (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, bearer TEXT NO
 CREATE TABLE verdict (id INTEGER PRIMARY KEY, call INTEGER NOT NULL, outcome TEXT NOT NULL, charged INTEGER NOT NULL,
     in_doubt INTEGER NOT NULL, code TEXT, message TEXT, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
     rows TEXT, seal INTEGER NOT NULL);
-
+", PASSES, "
 -- One line per row of the list that was taken: its number and its record.
 CREATE VIEW member AS
     SELECT page.id * 64 + entry.key + 1 AS row, entry.value AS record
@@ -65,6 +65,14 @@ CREATE VIEW ruling AS
 CREATE VIEW result AS
     SELECT row, outcome, code, message, max(verdict) AS verdict, sum(charged) AS attempts
     FROM ruling GROUP BY row;
+"];
+
+/// Since version 3.
+const PASSES: &str = "
+-- Times the run was told to try again what had failed, numbered from 2. Calls from first_call on
+-- belong to it. codes: the error codes it was narrowed to, as a JSON array.
+CREATE TABLE pass (id INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, codes TEXT, first_call INTEGER NOT NULL,
+    seal INTEGER NOT NULL);
 ";
 
 /// Makes an empty file a ledger, in a transaction that is left open: what belongs to a ledger
@@ -72,7 +80,8 @@ CREATE VIEW result AS
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
     connection.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+        "BEGIN; {} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};",
+        TABLES.concat()
     ))
 }
 
@@ -104,15 +113,23 @@ pub(super) fn bring_forward(connection: &Connection) -> rusqlite::Result<()> {
     if version == VERSION {
         return Ok(());
     }
-    // Version 1 had no seals.
-    let seal = |(table, columns): (&str, &str)| {
-        format!(
+    // Version 1 had no seals, version 2 none of the numbers of calls and verdicts.
+    let seal = |(table, columns): (&str, &str)| match version {
+        1 => format!(
             "ALTER TABLE {table} ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
              UPDATE {table} SET seal = seal('{table}', {columns});"
-        )
+        ),
+        _ if ["call", "verdict"].contains(&table) => {
+            let before = columns.trim_start_matches("id, ");
+            format!(
+                "UPDATE {table} SET seal = seal('{table}', {columns}) WHERE sound(seal, '{table}', {before});"
+            )
+        }
+        _ => String::new(),
     };
-    let seals = SEALED.map(seal).concat();
+    let old = SEALED.into_iter().filter(|(table, _)| *table != "pass");
+    let seals: String = old.map(seal).collect();
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {seals} PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN IMMEDIATE; {seals} {PASSES} PRAGMA user_version = {VERSION}; COMMIT;"
     ))
 }

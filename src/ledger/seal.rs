@@ -17,7 +17,7 @@ pub(super) const BROKEN: &str = "not as it was written";
 
 /// The tables whose rows are sealed, and the columns that the seal covers. What is noted of a call
 /// after it left is not among them; its verdicts are.
-pub(super) const SEALED: [(&str, &str); 10] = [
+pub(super) const SEALED: [(&str, &str); 11] = [
     ("fact", "name, value"),
     ("page", "id, records"),
     ("channel", "id, arn"),
@@ -26,11 +26,12 @@ pub(super) const SEALED: [(&str, &str); 10] = [
     ("duplicate", "row, of_row"),
     ("suspect", "row, lane"),
     ("queue", "lane, seq, count, rows"),
-    ("call", "lane, bearer, rows, members, fresh"),
+    ("call", "id, lane, bearer, rows, members, fresh"),
     (
         "verdict",
-        "call, outcome, charged, in_doubt, code, message, first_row, last_row, rows",
+        "id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows",
     ),
+    ("pass", "id, begun_at, codes, first_call"),
 ];
 
 /// Gives a connection the functions and the views, for this key.
