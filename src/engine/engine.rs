@@ -14,6 +14,7 @@ use super::event::{Event, Watch};
 use super::feed::{Command, Feed};
 use super::news::{Landed, News, Ready};
 use super::reconcile::reconcile;
+use super::standing::{self, Pulse};
 use crate::chime::{Chime, code};
 use crate::gate::Gate;
 use crate::ledger::{Departure, Ledger, Parcel};
@@ -62,6 +63,7 @@ pub struct Engine<'w> {
     /// When the list, if it stays silent, counts as slow; none if it does already.
     slow_at: Option<Duration>,
     interrupted: bool,
+    pulse: Pulse,
 }
 
 impl<'w> Engine<'w> {
@@ -77,6 +79,7 @@ impl<'w> Engine<'w> {
             list_fault: None,
             slow_at: Some(SILENCE),
             interrupted: false,
+            pulse: Pulse::default(),
         }
     }
 
@@ -105,9 +108,7 @@ impl<'w> Engine<'w> {
             for call in ready {
                 self.send(call);
             }
-            for event in self.events.drain(..) {
-                self.watch.event(&event);
-            }
+            self.tell()?;
             match step {
                 Step::Done => break,
                 Step::Wait(_) if !searching => {}
@@ -126,6 +127,19 @@ impl<'w> Engine<'w> {
             _ => Ending::Finished,
         };
         Ok((self.setup.ledger, ending))
+    }
+
+    /// Tells what happened, and now and then where the channels stand.
+    fn tell(&mut self) -> Result<(), EngineError> {
+        let now = self.now();
+        if !self.events.is_empty() && self.pulse.is_due(now) {
+            let standing = standing::standing(&self.setup.scheduler, &self.setup.ledger, now)?;
+            self.events.push(Event::Standing(standing));
+        }
+        for event in self.events.drain(..) {
+            self.watch.event(&event);
+        }
+        Ok(())
     }
 
     fn now(&self) -> Duration {
@@ -374,6 +388,7 @@ impl<'w> Engine<'w> {
         } = ready;
         let members = request.members.clone();
         self.events.push(Event::CallSent {
+            call,
             members: members.members().len(),
             in_flight: self.setup.scheduler.in_flight(),
         });
@@ -433,9 +448,13 @@ impl<'w> Engine<'w> {
         }
         settled.add(Outcome::Failed, settlement.unsent);
         self.events.push(Event::CallSettled {
+            call,
             refusal: refusal.map(|refusal| refusal.kind),
+            code: refusal.map(|refusal| refusal.code.clone()),
             settled,
+            failed: standing::failed(&settlement),
             again,
+            waiting: self.setup.scheduler.waiting(),
             round_trip,
             in_flight: self.setup.scheduler.in_flight(),
             outage: self.setup.scheduler.is_outage(),

@@ -38,6 +38,8 @@ pub enum Event {
     },
     /// A call left.
     CallSent {
+        /// The call's number in the ledger.
+        call: i64,
         /// Members it carries.
         members: usize,
         /// Calls under way now.
@@ -45,12 +47,20 @@ pub enum Event {
     },
     /// A call came back and is settled in the ledger.
     CallSettled {
+        /// The call's number in the ledger.
+        call: i64,
         /// How it was refused or lost, if it was.
         refusal: Option<RefusalKind>,
+        /// The service's word for that.
+        code: Option<String>,
         /// Rows that got their final verdict by it.
         settled: Tally,
+        /// Those of them that are not in, by the service's word for it.
+        failed: Vec<(String, u64)>,
         /// Rows that will be tried again.
         again: usize,
+        /// Rows that wait for another try now.
+        waiting: usize,
         /// Time from sending to answer.
         round_trip: Duration,
         /// Calls under way now.
@@ -58,11 +68,37 @@ pub enum Event {
         /// Whether the service counts as down.
         outage: bool,
     },
+    /// Where the channels stand: told at most once a second, and only when something happens.
+    Standing(Standing),
     /// No more work is taken; calls under way are awaited.
     Draining {
         /// How many.
         in_flight: u32,
     },
+}
+
+/// Where the channels stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Channels with calls left.
+    pub open: usize,
+    /// Those of them that wait because they were throttled.
+    pub cooling: usize,
+    /// Calls left on all of them, as far as the list is read.
+    pub calls_left: u64,
+    /// The channels with the most calls left, those first.
+    pub largest: Vec<OpenChannel>,
+}
+
+/// A channel with calls left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenChannel {
+    /// Its id, as it stands in its ARN.
+    pub id: String,
+    /// Rows that wait to be sent to it.
+    pub members_left: u64,
+    /// Calls that they take.
+    pub calls_left: u64,
 }
 
 /// Whoever watches a run.

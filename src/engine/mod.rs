@@ -11,10 +11,11 @@ mod event;
 mod feed;
 mod news;
 mod reconcile;
+mod standing;
 
 pub use ending::{Ending, EngineError, ListFault};
 pub use engine::{Engine, Setup};
-pub use event::{Event, Watch};
+pub use event::{Event, OpenChannel, Standing, Watch};
 pub use feed::{Command, Feed};
 #[doc(hidden)]
 pub use reconcile::reconcile;

@@ -65,6 +65,12 @@ impl Lane {
         self.parts.len() as u64 + members.div_ceil(u64::from(full))
     }
 
+    /// Rows that wait to be sent.
+    pub(super) fn members_left(&self) -> u64 {
+        let part = |part: &Part| (part.tickets.len() + part.beside.len()) as u64;
+        self.fresh + self.waiting.len() as u64 + self.parts.iter().map(part).sum::<u64>()
+    }
+
     /// From when on it has something to send, if it has: `fewest` fresh rows, or one tried before.
     pub(super) fn due(&self, fewest: u32) -> Option<Duration> {
         if self.fresh >= u64::from(fewest) {

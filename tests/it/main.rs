@@ -40,6 +40,8 @@ mod plan;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod rehearsal;

@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::limits::LimitArguments;
 use crate::roster::RosterArguments;
+use crate::screen::ScreenArguments;
 
 /// Adds very many members to Amazon Chime SDK channels.
 ///
@@ -78,11 +79,11 @@ pub(crate) enum Subcommand {
     /// Add the members of a list.
     Run(Box<RunArguments>),
     /// Go on with an interrupted run.
-    Resume(ResumeArguments),
+    Resume(Box<ResumeArguments>),
     /// Write the reports of a run again, from its ledger.
     Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
-    Sandbox(SandboxArguments),
+    Sandbox(Box<SandboxArguments>),
 }
 
 /// Arguments of `plan`.
@@ -139,6 +140,8 @@ pub(crate) struct RunArguments {
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) screen: ScreenArguments,
 }
 
 /// Who adds.
@@ -169,6 +172,8 @@ pub(crate) struct ResumeArguments {
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) screen: ScreenArguments,
 }
 
 /// Arguments of `report`.

@@ -10,6 +10,7 @@ mod progress;
 mod roster;
 mod run;
 mod sandbox;
+mod screen;
 mod signals;
 
 use std::io;
@@ -59,9 +60,9 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         Subcommand::Plan(arguments) => plan::plan(*arguments),
         Subcommand::Run(arguments) => Box::pin(run::run(*arguments, signals::commands()?)).await,
         Subcommand::Resume(arguments) => {
-            Box::pin(run::resume(arguments, signals::commands()?)).await
+            Box::pin(run::resume(*arguments, signals::commands()?)).await
         }
         Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
-        Subcommand::Sandbox(arguments) => sandbox::serve(arguments, Signals::listen()?).await,
+        Subcommand::Sandbox(arguments) => sandbox::serve(*arguments, Signals::listen()?).await,
     })
 }

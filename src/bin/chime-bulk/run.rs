@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chime_bulk::chime::Api;
-use chime_bulk::engine::{Command, Watch};
+use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
 use chime_bulk::model::is_unruly;
 use chime_bulk::report::{RESULTS, Summary};
@@ -14,13 +14,14 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RunArguments, SandboxShape};
 use crate::exit::Exit;
-use crate::progress::Progress;
 use crate::{output, sandbox};
 
 /// Round trip of the in-process sandbox where none is asked for: about that of the real service.
 const USUAL_LATENCY: Duration = Duration::from_millis(60);
 
 pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) -> Exit {
+    let screen = arguments.screen;
+    screen.prepare();
     let source = source(&arguments.list);
     let target = if arguments.sandbox {
         match in_process(&arguments.shape) {
@@ -42,13 +43,15 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
     };
     let begun = |started: &Started| {
         dir = Some(started.dir.clone());
-        watch(started)
+        screen.watch(started)
     };
     let ended = Box::pin(job::run(request, begun, commands)).await;
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
 pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Command>) -> Exit {
+    let screen = arguments.screen;
+    screen.prepare();
     let shape = match in_process(&arguments.shape) {
         Ok(target) => target,
         Err(exit) => return exit,
@@ -62,6 +65,7 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
     };
     let dir = &arguments.run_dir;
     let limits = arguments.limits.into();
+    let watch = |started: &Started| screen.watch(started);
     let ended = Box::pin(job::resume(dir, target, limits, watch, commands)).await;
     conclude(ended, Some(dir), arguments.json)
 }
@@ -88,16 +92,6 @@ fn in_process(shape: &SandboxShape) -> Result<Target, Exit> {
     let service =
         sandbox::service(shape, USUAL_LATENCY).map_err(|error| report_error(&error, None))?;
     Ok(Target::Sandbox(service))
-}
-
-fn watch(started: &Started) -> Box<dyn Watch> {
-    output::note(format_args!("list: {}", started.detected));
-    output::note(format_args!(
-        "run:  {} against {}",
-        started.dir.display(),
-        started.service
-    ));
-    Box::new(Progress::begin(started))
 }
 
 fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool) -> Exit {
@@ -170,7 +164,7 @@ fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
 
 /// The command that resumes: the last line of a run that can be.
 fn resume_line(dir: &Path) {
-    output::note(format_args!("chime-bulk resume {}", quoted(dir)));
+    output::last(format_args!("chime-bulk resume {}", quoted(dir)));
 }
 
 /// A path as a shell takes it.

@@ -1,0 +1,432 @@
+//! What is shown of a run: plain data, made of events. The time is told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use chime_bulk::engine::{Event, Standing};
+use chime_bulk::job::Started;
+use chime_bulk::model::{Limits, Outcome, RefusalKind, Tally};
+
+/// Over how long the rate is measured.
+const RATE_OVER: Duration = Duration::from_secs(10);
+/// How often it is noted how many calls there were.
+const NOTE_EVERY: Duration = Duration::from_millis(250);
+/// How long after a throttled call the run counts as cooling down.
+const COOL_DOWN: Duration = Duration::from_secs(3);
+/// Codes counted one by one; a service with more words than this is not taken at them.
+const MOST_CODES: usize = 32;
+
+/// What the run does, or waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The list is not read to its end.
+    Reading,
+    /// Calls go out.
+    Calling,
+    /// Calls were throttled.
+    CoolDown,
+    /// The service counts as down.
+    Outage,
+    /// The credentials are not accepted.
+    Credentials,
+    /// No more is begun.
+    Draining,
+}
+
+/// What is shown at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) state: State,
+    /// Members whose fate is known.
+    pub(crate) done: u64,
+    /// Members to send, as far as the list is read.
+    pub(crate) to_send: u64,
+    /// Calls a second, lately.
+    pub(crate) rate: f64,
+    /// Calls a second, at most.
+    pub(crate) limit: f64,
+    /// Time left, if it can be told.
+    pub(crate) left: Option<Duration>,
+    pub(crate) calls: u64,
+    pub(crate) in_flight: u32,
+    /// Calls refused or lost.
+    pub(crate) refused: u64,
+    /// Rows that wait for another try.
+    pub(crate) retrying: usize,
+    /// Rows that did not get in, by code, most first.
+    pub(crate) failed: Vec<(String, u64)>,
+    pub(crate) standing: Standing,
+}
+
+/// What was counted so far.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    limits: Limits,
+    bearers: usize,
+    rows_read: u64,
+    unsent: u64,
+    list_complete: bool,
+    settled_before: u64,
+    settled: Tally,
+    calls: u64,
+    refused: u64,
+    retrying: usize,
+    in_flight: u32,
+    failed: BTreeMap<String, u64>,
+    /// While one call at a time probes: for whose sake.
+    pause: Option<State>,
+    throttled_at: Option<Duration>,
+    draining: bool,
+    standing: Standing,
+    /// Recent moments, with the calls made until then.
+    recent: VecDeque<(Duration, u64)>,
+}
+
+impl Counts {
+    pub(crate) fn new(started: &Started) -> Self {
+        Self {
+            limits: started.limits,
+            bearers: started.bearers,
+            rows_read: started.staged.rows_read,
+            unsent: started.staged.invalid + started.staged.duplicate,
+            list_complete: started.staged.complete,
+            settled_before: started.settled_before,
+            settled: Tally::default(),
+            calls: 0,
+            refused: 0,
+            retrying: 0,
+            in_flight: 0,
+            failed: BTreeMap::new(),
+            pause: None,
+            throttled_at: None,
+            draining: false,
+            standing: Standing::default(),
+            recent: VecDeque::from([(Duration::ZERO, 0)]),
+        }
+    }
+
+    /// Takes in an event, so long after the beginning.
+    pub(crate) fn heed(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Staged {
+                rows_read, invalid, ..
+            } => {
+                self.rows_read = *rows_read;
+                self.unsent = *invalid;
+            }
+            Event::ListComplete {
+                rows_read,
+                invalid,
+                duplicate,
+            } => {
+                self.rows_read = *rows_read;
+                self.unsent = invalid + duplicate;
+                self.list_complete = true;
+            }
+            Event::CallSent { in_flight, .. } => {
+                self.note_calls(now);
+                self.calls += 1;
+                self.in_flight = *in_flight;
+            }
+            Event::CallSettled {
+                refusal,
+                settled,
+                failed,
+                waiting,
+                in_flight,
+                outage,
+                ..
+            } => {
+                for outcome in Outcome::ALL {
+                    self.settled.add(outcome, settled.of(outcome));
+                }
+                for (code, rows) in failed {
+                    self.fail(word(code), *rows);
+                }
+                self.refused += u64::from(refusal.is_some());
+                self.retrying = *waiting;
+                self.in_flight = *in_flight;
+                if *refusal == Some(RefusalKind::Throttled) {
+                    self.throttled_at = Some(now);
+                }
+                self.pause = outage.then(|| self.pause_for(*refusal));
+            }
+            Event::Standing(standing) => self.standing.clone_from(standing),
+            Event::Draining { in_flight } => {
+                self.draining = true;
+                self.in_flight = *in_flight;
+            }
+            _ => {}
+        }
+    }
+
+    /// For whose sake one call at a time probes: as the last one that was refused says.
+    fn pause_for(&self, refusal: Option<RefusalKind>) -> State {
+        match refusal {
+            Some(RefusalKind::Unauthorized | RefusalKind::NoCredentials) => State::Credentials,
+            Some(_) => State::Outage,
+            None => self.pause.unwrap_or(State::Outage),
+        }
+    }
+
+    fn fail(&mut self, code: &str, rows: u64) {
+        let is_known = self.failed.contains_key(code);
+        let code = if is_known || self.failed.len() < MOST_CODES {
+            code
+        } else {
+            "others"
+        };
+        *self.failed.entry(code.to_owned()).or_default() += rows;
+    }
+
+    fn note_calls(&mut self, now: Duration) {
+        let last = self.recent.back().map_or(Duration::ZERO, |(at, _)| *at);
+        if now.saturating_sub(last) >= NOTE_EVERY {
+            self.recent.push_back((now, self.calls));
+        }
+        while self.recent.len() > 2 && now.saturating_sub(self.recent[0].0) > RATE_OVER {
+            self.recent.pop_front();
+        }
+    }
+
+    /// What is shown now.
+    pub(crate) fn picture(&mut self, now: Duration) -> Picture {
+        self.note_calls(now);
+        let rate = self.rate(now);
+        let mut failed: Vec<_> = self.failed.clone().into_iter().collect();
+        failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Picture {
+            state: self.state(now),
+            done: self.settled_before + self.settled.total(),
+            to_send: self.rows_read.saturating_sub(self.unsent),
+            rate,
+            limit: self.limit(),
+            left: self.left(rate),
+            calls: self.calls,
+            in_flight: self.in_flight,
+            refused: self.refused,
+            retrying: self.retrying,
+            failed,
+            standing: self.standing.clone(),
+        }
+    }
+
+    fn state(&self, now: Duration) -> State {
+        let is_throttled = self
+            .throttled_at
+            .is_some_and(|at| now.saturating_sub(at) < COOL_DOWN);
+        match self.pause {
+            _ if self.draining => State::Draining,
+            Some(pause) => pause,
+            None if is_throttled => State::CoolDown,
+            None if !self.list_complete => State::Reading,
+            None => State::Calling,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+    fn rate(&self, now: Duration) -> f64 {
+        let (since, before) = self.recent[0];
+        let seconds = now.saturating_sub(since).as_secs_f64();
+        (self.calls - before) as f64 / seconds.max(0.5)
+    }
+
+    /// That of the bearers, of all calls together, and of the channels that are open.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn limit(&self) -> f64 {
+        let pool = self.limits.bearer_rate * self.bearers as f64;
+        let channels = match self.standing.open {
+            0 => f64::INFINITY,
+            open => self.limits.channel_rate * open as f64,
+        };
+        pool.min(channels)
+            .min(self.limits.max_rate.unwrap_or(f64::INFINITY))
+    }
+
+    /// The least time for the calls left, or more if the rate seen says so.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn left(&self, rate: f64) -> Option<Duration> {
+        let calls = self.standing.calls_left as f64;
+        if !self.list_complete || self.draining || rate <= 0.0 {
+            return None;
+        }
+        let largest = self.standing.largest.first();
+        let largest = largest.map_or(0.0, |channel| channel.calls_left as f64);
+        let seconds = (largest / self.limits.channel_rate)
+            .max(calls / self.limit())
+            .max(calls / rate);
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+/// A code as it can be shown and logged: what does not look like a code is no code, and may be
+/// anything, a name too.
+pub(crate) fn word(code: &str) -> &str {
+    let is_word = (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphabetic());
+    if is_word { code } else { "other" }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chime_bulk::engine::OpenChannel;
+
+    use super::*;
+
+    pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+    pub(crate) fn started() -> Started {
+        Started {
+            run_id: "run".to_owned(),
+            dir: "runs/run".into(),
+            detected: "a list".to_owned(),
+            list_size: None,
+            limits: Limits::of_region("us-east-1"),
+            bearers: 1,
+            service: "sandbox".to_owned(),
+            staged: chime_bulk::ledger::Staged::default(),
+            settled_before: 0,
+        }
+    }
+
+    pub(crate) fn complete(rows_read: u64) -> Event {
+        Event::ListComplete {
+            rows_read,
+            invalid: 3,
+            duplicate: 2,
+        }
+    }
+
+    pub(crate) fn settled(
+        refusal: Option<RefusalKind>,
+        added: u64,
+        failed: &[(&str, u64)],
+        outage: bool,
+    ) -> Event {
+        let mut tally = Tally::default();
+        tally.add(Outcome::Added, added);
+        tally.add(Outcome::Failed, failed.iter().map(|(_, rows)| rows).sum());
+        Event::CallSettled {
+            call: 1,
+            refusal,
+            code: None,
+            settled: tally,
+            failed: failed.iter().map(|(c, n)| ((*c).to_owned(), *n)).collect(),
+            again: 0,
+            waiting: 7,
+            round_trip: Duration::from_millis(60),
+            in_flight: 4,
+            outage,
+        }
+    }
+
+    pub(crate) fn sent() -> Event {
+        Event::CallSent {
+            call: 1,
+            members: 100,
+            in_flight: 5,
+        }
+    }
+
+    pub(crate) fn standing(open: usize, calls_left: u64, largest: u64) -> Event {
+        Event::Standing(Standing {
+            open,
+            cooling: 0,
+            calls_left,
+            largest: vec![OpenChannel {
+                id: "general".to_owned(),
+                members_left: largest * 100,
+                calls_left: largest,
+            }],
+        })
+    }
+
+    #[test]
+    fn states_follow_what_happens() {
+        let mut counts = Counts::new(&started());
+        let mut after = |event: &Event, at: u32| {
+            counts.heed(event, SECOND * at);
+            counts.picture(SECOND * at).state
+        };
+        assert_eq!(after(&sent(), 0), State::Reading);
+        assert_eq!(after(&complete(100), 1), State::Calling);
+        let throttled = settled(Some(RefusalKind::Throttled), 0, &[], false);
+        assert_eq!(after(&throttled, 2), State::CoolDown);
+        assert_eq!(after(&sent(), 4), State::CoolDown);
+        assert_eq!(after(&sent(), 5), State::Calling);
+        let down = settled(Some(RefusalKind::ServiceUnavailable), 0, &[], true);
+        assert_eq!(after(&down, 6), State::Outage);
+        let locked = settled(Some(RefusalKind::Unauthorized), 0, &[], true);
+        assert_eq!(after(&locked, 7), State::Credentials);
+        assert_eq!(after(&settled(None, 5, &[], false), 8), State::Calling);
+        assert_eq!(after(&Event::Draining { in_flight: 2 }, 9), State::Draining);
+    }
+
+    #[test]
+    fn rows_and_codes_are_counted() {
+        let mut counts = Counts::new(&started());
+        counts.heed(&complete(1_005), SECOND);
+        counts.heed(&settled(None, 90, &[("NotFound", 2)], false), SECOND);
+        let others = [("Forbidden", 5), ("NotFound", 1), ("user 4711", 1)];
+        counts.heed(&settled(None, 1, &others, false), SECOND);
+        let picture = counts.picture(SECOND);
+        assert_eq!((picture.done, picture.to_send), (100, 1_000));
+        assert_eq!((picture.retrying, picture.in_flight), (7, 4));
+        let failed = [("Forbidden", 5), ("NotFound", 3), ("other", 1)];
+        assert_eq!(picture.failed, failed.map(|(c, n)| (c.to_owned(), n)));
+    }
+
+    #[test]
+    fn codes_without_end_are_not_kept() {
+        let mut counts = Counts::new(&started());
+        for n in 0..100_u8 {
+            let letters = [b'a' + n / 26, b'a' + n % 26];
+            counts.fail(std::str::from_utf8(&letters).unwrap(), 1);
+        }
+        assert_eq!(counts.failed.len(), MOST_CODES + 1);
+        assert_eq!(counts.failed.values().sum::<u64>(), 100);
+    }
+
+    #[test]
+    fn time_left_is_never_less_than_the_bound() {
+        let mut counts = Counts::new(&started());
+        counts.heed(&complete(100_000), Duration::ZERO);
+        for call in 0..100 {
+            counts.heed(&sent(), SECOND / 10 * call);
+        }
+        let mut left = |open, calls, largest| {
+            counts.heed(&standing(open, calls, largest), SECOND * 10);
+            counts.picture(SECOND * 10).left.map(|left| left.as_secs())
+        };
+        // The largest channel binds; then the bearer; then the rate seen, 10 calls/s.
+        assert_eq!(left(20, 200, 90), Some(90));
+        assert_eq!(left(20, 500, 25), Some(50));
+        assert_eq!(left(4, 8, 2), Some(2));
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds_and_falls_when_nothing_happens() {
+        let mut counts = Counts::new(&started());
+        for call in 0..200 {
+            counts.heed(&sent(), SECOND / 10 * call);
+        }
+        let rate = counts.picture(SECOND * 20).rate;
+        assert!((9.5..10.5).contains(&rate), "{rate}");
+        for second in 21..40 {
+            counts.picture(SECOND * second);
+        }
+        let rate = counts.picture(SECOND * 40).rate;
+        assert!(rate < 0.01, "{rate}");
+        assert!(counts.recent.len() < 50);
+    }
+
+    #[test]
+    fn the_limit_in_force_is_the_lowest() {
+        let mut counts = Counts::new(&started());
+        let mut limit = |open| {
+            counts.heed(&standing(open, 50, 9), SECOND);
+            counts.picture(SECOND).limit
+        };
+        let of = [0, 3, 48].map(|open| limit(open).to_string());
+        assert_eq!(of, ["10", "3", "10"]);
+    }
+}

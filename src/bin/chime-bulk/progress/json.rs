@@ -1,0 +1,213 @@
+//! Progress as JSON, an event per line. The fields are a contract: the README lists them.
+
+use std::time::Duration;
+
+use chime_bulk::engine::{Event, OpenChannel};
+use chime_bulk::job::Started;
+use chime_bulk::model::{Outcome, plain};
+use chime_bulk::schedule::Binding;
+use serde::Serialize;
+
+use super::counts::word;
+
+/// A line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Line {
+    Begun {
+        run_id: String,
+        dir: String,
+        list: String,
+        service: String,
+        bearers: usize,
+        rows_read: u64,
+        settled_before: u64,
+    },
+    Staged {
+        seconds: f64,
+        rows_read: u64,
+        bytes_read: u64,
+        invalid: u64,
+    },
+    ListComplete {
+        seconds: f64,
+        rows_read: u64,
+        invalid: u64,
+        duplicate: u64,
+    },
+    Bound {
+        seconds: f64,
+        calls: u64,
+        least_seconds: f64,
+        binding: Option<Binding>,
+    },
+    CallSent {
+        seconds: f64,
+        call: i64,
+        members: usize,
+        in_flight: u32,
+    },
+    CallSettled {
+        seconds: f64,
+        call: i64,
+        refusal: Option<String>,
+        added: u64,
+        already_member: u64,
+        failed: u64,
+        unconfirmed: u64,
+        failed_by_code: std::collections::BTreeMap<String, u64>,
+        again: usize,
+        waiting: usize,
+        round_trip_seconds: f64,
+        in_flight: u32,
+        outage: bool,
+    },
+    Standing {
+        seconds: f64,
+        open_channels: usize,
+        cooling_channels: usize,
+        calls_left: u64,
+        largest_channels: Vec<Channel>,
+    },
+    Draining {
+        seconds: f64,
+        in_flight: u32,
+    },
+    /// A text for people.
+    Note {
+        text: String,
+    },
+    /// What went wrong, and how to mend it.
+    Error {
+        text: String,
+        hint: Option<String>,
+    },
+}
+
+/// A channel with calls left.
+#[derive(Debug, Serialize)]
+pub(crate) struct Channel {
+    id: String,
+    members_left: u64,
+    calls_left: u64,
+}
+
+impl From<&OpenChannel> for Channel {
+    fn from(channel: &OpenChannel) -> Self {
+        Self {
+            id: plain(&channel.id, usize::MAX),
+            members_left: channel.members_left,
+            calls_left: channel.calls_left,
+        }
+    }
+}
+
+/// The first line.
+pub(super) fn begun(started: &Started) -> Line {
+    Line::Begun {
+        run_id: plain(&started.run_id, usize::MAX),
+        dir: plain(&started.dir.display().to_string(), usize::MAX),
+        list: plain(&started.detected, usize::MAX),
+        service: plain(&started.service, usize::MAX),
+        bearers: started.bearers,
+        rows_read: started.staged.rows_read,
+        settled_before: started.settled_before,
+    }
+}
+
+/// The line for an event, so long after the beginning; none for one that is not known here.
+pub(super) fn event(event: &Event, now: Duration) -> Option<Line> {
+    let seconds = now.as_secs_f64();
+    Some(match event {
+        Event::Staged {
+            rows_read,
+            bytes_read,
+            invalid,
+        } => Line::Staged {
+            seconds,
+            rows_read: *rows_read,
+            bytes_read: *bytes_read,
+            invalid: *invalid,
+        },
+        Event::ListComplete {
+            rows_read,
+            invalid,
+            duplicate,
+        } => Line::ListComplete {
+            seconds,
+            rows_read: *rows_read,
+            invalid: *invalid,
+            duplicate: *duplicate,
+        },
+        Event::Bound {
+            calls,
+            time,
+            binding,
+        } => Line::Bound {
+            seconds,
+            calls: *calls,
+            least_seconds: time.as_secs_f64(),
+            binding: *binding,
+        },
+        Event::CallSent {
+            call,
+            members,
+            in_flight,
+        } => Line::CallSent {
+            seconds,
+            call: *call,
+            members: *members,
+            in_flight: *in_flight,
+        },
+        Event::CallSettled { .. } => settled(event, seconds)?,
+        Event::Standing(standing) => Line::Standing {
+            seconds,
+            open_channels: standing.open,
+            cooling_channels: standing.cooling,
+            calls_left: standing.calls_left,
+            largest_channels: standing.largest.iter().map(Channel::from).collect(),
+        },
+        Event::Draining { in_flight } => Line::Draining {
+            seconds,
+            in_flight: *in_flight,
+        },
+        _ => return None,
+    })
+}
+
+fn settled(event: &Event, seconds: f64) -> Option<Line> {
+    let Event::CallSettled {
+        call,
+        code,
+        settled,
+        failed,
+        again,
+        waiting,
+        round_trip,
+        in_flight,
+        outage,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let mut failed_by_code = std::collections::BTreeMap::new();
+    for (code, rows) in failed {
+        *failed_by_code.entry(word(code).to_owned()).or_default() += rows;
+    }
+    Some(Line::CallSettled {
+        seconds,
+        call: *call,
+        refusal: code.as_deref().map(|code| word(code).to_owned()),
+        added: settled.of(Outcome::Added),
+        already_member: settled.of(Outcome::AlreadyMember),
+        failed: settled.of(Outcome::Failed),
+        unconfirmed: settled.of(Outcome::Unconfirmed),
+        failed_by_code,
+        again: *again,
+        waiting: *waiting,
+        round_trip_seconds: round_trip.as_secs_f64(),
+        in_flight: *in_flight,
+        outage: *outage,
+    })
+}

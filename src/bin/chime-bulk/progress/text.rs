@@ -1,0 +1,263 @@
+//! How it looks: a picture of a run as lines of text.
+
+use std::time::Duration;
+
+use chime_bulk::model::plain;
+use console::{measure_text_width, truncate_str};
+use indicatif::HumanCount;
+
+use super::counts::{Picture, State};
+
+/// Below this width only what matters most is shown.
+const NARROW: usize = 60;
+/// Codes named.
+const CODES: usize = 3;
+
+/// What there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+}
+
+/// The screen: the bar, the calls, failures, the largest channels.
+pub(super) fn screen(picture: &Picture, room: Room) -> Vec<String> {
+    let is_narrow = room.columns < NARROW;
+    let mut lines = vec![bar(picture, room.columns), place(picture, is_narrow)];
+    lines.push(calls(picture, is_narrow));
+    lines.extend(troubles(picture, is_narrow));
+    if !is_narrow {
+        lines.extend(channels(picture));
+    }
+    // One row less, so that nothing scrolls; one column less, so that nothing wraps.
+    lines.truncate(room.rows.saturating_sub(1).max(1));
+    let fit = |line: String| truncate_str(&line, room.columns.saturating_sub(1), "…").into_owned();
+    lines.into_iter().map(fit).collect()
+}
+
+/// A line by itself, for a log.
+pub(super) fn line(picture: &Picture) -> String {
+    let mut parts = vec![place(picture, false), calls(picture, false)];
+    parts.extend(troubles(picture, false));
+    parts.join(" · ")
+}
+
+/// Hundredths done: never 100 before all are.
+fn percent(picture: &Picture) -> u64 {
+    let percent = picture.done.saturating_mul(100) / picture.to_send.max(1);
+    percent.min(100)
+}
+
+fn bar(picture: &Picture, columns: usize) -> String {
+    let percent = percent(picture);
+    let cells = columns.saturating_sub(8).clamp(1, 50);
+    let full = usize::try_from(percent).unwrap_or(100) * cells / 100;
+    format!(
+        "{}{} {percent:>3}%",
+        "█".repeat(full),
+        "░".repeat(cells - full)
+    )
+}
+
+fn place(picture: &Picture, is_narrow: bool) -> String {
+    let state = match (picture.state, picture.left) {
+        (State::Draining, _) => "draining".to_owned(),
+        (State::Outage, _) => "service down, probing".to_owned(),
+        (State::Credentials, _) => "paused: credentials not accepted".to_owned(),
+        (State::Reading, _) => "reading the list".to_owned(),
+        (State::CoolDown, None) => "cool-down".to_owned(),
+        (State::CoolDown, Some(left)) => format!("{} left, cool-down", time(left)),
+        (State::Calling, None) => "starting".to_owned(),
+        (State::Calling, Some(left)) => format!("{} left", time(left)),
+    };
+    let (done, to_send) = (HumanCount(picture.done), HumanCount(picture.to_send));
+    if is_narrow {
+        format!("{done}/{to_send} · {state}")
+    } else {
+        format!("{done} of {to_send} members · {state}")
+    }
+}
+
+fn calls(picture: &Picture, is_narrow: bool) -> String {
+    let rate = format!("{:.1}/s of {}", picture.rate, short(picture.limit));
+    let (calls, in_flight) = (HumanCount(picture.calls), picture.in_flight);
+    if is_narrow {
+        return format!("{rate} · {in_flight} in flight");
+    }
+    format!("{calls} calls, {rate} · {in_flight} in flight")
+}
+
+/// What went wrong, if anything did.
+fn troubles(picture: &Picture, is_narrow: bool) -> Option<String> {
+    let mut parts = Vec::new();
+    if picture.refused > 0 {
+        parts.push(format!("{} refused", HumanCount(picture.refused)));
+    }
+    if picture.retrying > 0 {
+        parts.push(format!("{} retrying", HumanCount(picture.retrying as u64)));
+    }
+    if picture.standing.cooling > 0 && !is_narrow {
+        parts.push(format!("{} channels cooling", picture.standing.cooling));
+    }
+    let failed: u64 = picture.failed.iter().map(|(_, rows)| rows).sum();
+    if failed > 0 {
+        let named = picture.failed.iter().take(CODES);
+        let mut codes: Vec<_> = named
+            .map(|(code, rows)| format!("{code} {}", HumanCount(*rows)))
+            .collect();
+        if picture.failed.len() > CODES {
+            codes.push("…".to_owned());
+        }
+        parts.push(if is_narrow {
+            format!("{} failed", HumanCount(failed))
+        } else {
+            format!("{} failed: {}", HumanCount(failed), codes.join(", "))
+        });
+    }
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+fn channels(picture: &Picture) -> Vec<String> {
+    let standing = &picture.standing;
+    let mut lines: Vec<_> = standing
+        .largest
+        .iter()
+        .map(|channel| {
+            let id = plain(&channel.id, 40);
+            let blanks = 40_usize.saturating_sub(measure_text_width(&id));
+            let members = HumanCount(channel.members_left).to_string();
+            let calls = HumanCount(channel.calls_left).to_string();
+            format!("  {id}{:blanks$} {members:>10} left {calls:>8} calls", "")
+        })
+        .collect();
+    let others = standing.open.saturating_sub(standing.largest.len());
+    if others > 0 {
+        lines.push(format!("  and {} more channels", HumanCount(others as u64)));
+    }
+    lines
+}
+
+/// A rate without digits that say nothing.
+fn short(rate: f64) -> String {
+    if rate.fract() == 0.0 {
+        format!("{rate:.0}")
+    } else {
+        format!("{rate:.1}")
+    }
+}
+
+/// A time left, rounded up to what is worth saying.
+fn time(left: Duration) -> String {
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    match seconds {
+        0..100 => format!("{seconds} s"),
+        100..6_000 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chime_bulk::engine::{OpenChannel, Standing};
+
+    use super::*;
+
+    fn picture() -> Picture {
+        let channel = |id: &str, members_left: u64| OpenChannel {
+            id: id.to_owned(),
+            members_left,
+            calls_left: members_left.div_ceil(100),
+        };
+        Picture {
+            state: State::CoolDown,
+            done: 512_300,
+            to_send: 1_000_000,
+            rate: 9.84,
+            limit: 10.0,
+            left: Some(Duration::from_secs(4_877)),
+            calls: 5_123,
+            in_flight: 12,
+            refused: 17,
+            retrying: 240,
+            failed: [("NotFound", 40), ("Forbidden", 3), ("Timeout", 2), ("A", 1)]
+                .map(|(code, rows)| (code.to_owned(), rows))
+                .to_vec(),
+            standing: Standing {
+                open: 48,
+                cooling: 2,
+                calls_left: 4_877,
+                largest: vec![channel("general", 123_456), channel("a\u{1b}[2Jb", 950)],
+            },
+        }
+    }
+
+    fn shown(picture: &Picture, columns: usize, rows: usize) -> String {
+        let lines = screen(picture, Room { columns, rows });
+        for line in &lines {
+            assert!(measure_text_width(line) < columns, "{line}");
+        }
+        lines.join("\n")
+    }
+
+    #[test]
+    fn at_80_columns() {
+        let expected = "\
+█████████████████████████░░░░░░░░░░░░░░░░░░░░░░░░░  51%
+512,300 of 1,000,000 members · 82 min left, cool-down
+5,123 calls, 9.8/s of 10 · 12 in flight
+17 refused · 240 retrying · 2 channels cooling · 46 failed: NotFound 40, Forbi…
+  general                                     123,456 left    1,235 calls
+  a\\u{1b}[2Jb                                     950 left       10 calls
+  and 46 more channels";
+        assert_eq!(shown(&picture(), 80, 24), expected);
+    }
+
+    #[test]
+    fn at_40_columns() {
+        let expected = "\
+████████████████░░░░░░░░░░░░░░░░  51%
+512,300/1,000,000 · 82 min left, cool-…
+9.8/s of 10 · 12 in flight
+17 refused · 240 retrying · 46 failed";
+        assert_eq!(shown(&picture(), 40, 24), expected);
+    }
+
+    #[test]
+    fn with_little_room_something_is_shown_that_fits() {
+        for columns in 2..200 {
+            for rows in 1..12 {
+                let text = shown(&picture(), columns, rows);
+                assert!(text.lines().count() <= rows.saturating_sub(1).max(1));
+            }
+        }
+    }
+
+    #[test]
+    fn as_a_line() {
+        let expected = "512,300 of 1,000,000 members · 82 min left, cool-down · \
+            5,123 calls, 9.8/s of 10 · 12 in flight · 17 refused · 240 retrying · \
+            2 channels cooling · 46 failed: NotFound 40, Forbidden 3, Timeout 2, …";
+        assert_eq!(line(&picture()), expected);
+    }
+
+    #[test]
+    fn each_state_is_named() {
+        let said = |state| {
+            let left = None;
+            let picture = Picture {
+                state,
+                left,
+                done: 0,
+                ..picture()
+            };
+            let place = place(&picture, false);
+            place.rsplit_once(" · ").unwrap().1.to_owned()
+        };
+        assert_eq!(said(State::Reading), "reading the list");
+        assert_eq!(said(State::Calling), "starting");
+        assert_eq!(said(State::CoolDown), "cool-down");
+        assert_eq!(said(State::Outage), "service down, probing");
+        assert_eq!(said(State::Credentials), "paused: credentials not accepted");
+        assert_eq!(said(State::Draining), "draining");
+    }
+}

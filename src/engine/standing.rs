@@ -1,0 +1,90 @@
+//! Where the channels stand, told now and then.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::event::{OpenChannel, Standing};
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{Outcome, Refusal};
+use crate::schedule::{Scheduler, Settlement};
+
+/// Between two times: looking at every channel is not for every turn of the loop.
+const EVERY: Duration = Duration::from_secs(1);
+/// Channels named.
+const NAMED: usize = 5;
+
+/// When it was told last.
+#[derive(Debug, Default)]
+pub(super) struct Pulse(Option<Duration>);
+
+impl Pulse {
+    /// Whether it is to be told now; then not again for a while.
+    pub(super) fn is_due(&mut self, now: Duration) -> bool {
+        let is_due = self.0.is_none_or(|last| now.saturating_sub(last) >= EVERY);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}
+
+/// Where the channels stand now.
+pub(super) fn standing(
+    scheduler: &Scheduler,
+    ledger: &Ledger,
+    now: Duration,
+) -> Result<Standing, LedgerError> {
+    let overview = scheduler.overview(now, NAMED);
+    let named = |left: &crate::schedule::ChannelLeft| {
+        let arn = ledger.channel_arn(left.channel)?;
+        let id = arn.as_str().rsplit('/').next().unwrap_or_default();
+        Ok(OpenChannel {
+            id: id.to_owned(),
+            members_left: left.members,
+            calls_left: left.calls,
+        })
+    };
+    Ok(Standing {
+        open: overview.open,
+        cooling: overview.cooling,
+        calls_left: overview.calls_left,
+        largest: overview
+            .largest
+            .iter()
+            .map(named)
+            .collect::<Result<_, LedgerError>>()?,
+    })
+}
+
+/// The rows that did not get in by a settlement, by the service's word for it.
+pub(super) fn failed(settlement: &Settlement) -> Vec<(String, u64)> {
+    let mut failed = BTreeMap::<&str, u64>::new();
+    for ruling in settlement.rulings.iter().chain(&settlement.others) {
+        if let Some(Outcome::Failed | Outcome::Unconfirmed) = ruling.outcome {
+            *failed
+                .entry(ruling.code.as_deref().unwrap_or_default())
+                .or_default() += 1;
+        }
+    }
+    if let Some((_, Refusal { code, .. })) = settlement.closed.first() {
+        *failed.entry(code).or_default() += settlement.unsent;
+    }
+    failed
+        .into_iter()
+        .filter(|(_, rows)| *rows > 0)
+        .map(|(code, rows)| (code.to_owned(), rows))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_at_once_and_then_once_a_second() {
+        let mut pulse = Pulse::default();
+        let due = [0, 1, 999, 1_000, 1_001, 1_999, 2_500, 3_499].map(Duration::from_millis);
+        let told = due.map(|now| pulse.is_due(now));
+        assert_eq!(told, [true, false, false, true, false, false, true, false]);
+    }
+}

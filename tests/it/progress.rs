@@ -1,0 +1,226 @@
+//! Progress as it is asked for: lines, JSON, none; and the last line in each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::program::{APP, Ended, Place, ids, repository, table};
+
+/// A line of `--progress json`, as the README has it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(dead_code, reason = "that they are there is what is tested")]
+enum Line {
+    Begun {
+        run_id: String,
+        dir: String,
+        list: String,
+        service: String,
+        bearers: usize,
+        rows_read: u64,
+        settled_before: u64,
+    },
+    Staged {
+        seconds: f64,
+        rows_read: u64,
+        bytes_read: u64,
+        invalid: u64,
+    },
+    ListComplete {
+        seconds: f64,
+        rows_read: u64,
+        invalid: u64,
+        duplicate: u64,
+    },
+    Bound {
+        seconds: f64,
+        calls: u64,
+        least_seconds: f64,
+        binding: Option<String>,
+    },
+    CallSent {
+        seconds: f64,
+        call: i64,
+        members: u64,
+        in_flight: u32,
+    },
+    CallSettled {
+        seconds: f64,
+        call: i64,
+        refusal: Option<String>,
+        added: u64,
+        already_member: u64,
+        failed: u64,
+        unconfirmed: u64,
+        failed_by_code: BTreeMap<String, u64>,
+        again: u64,
+        waiting: u64,
+        round_trip_seconds: f64,
+        in_flight: u32,
+        outage: bool,
+    },
+    Standing {
+        seconds: f64,
+        open_channels: u64,
+        cooling_channels: u64,
+        calls_left: u64,
+        largest_channels: Vec<Channel>,
+    },
+    Draining {
+        seconds: f64,
+        in_flight: u32,
+    },
+    Note {
+        text: String,
+    },
+    Error {
+        text: String,
+        hint: Option<String>,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "that they are there is what is tested")]
+struct Channel {
+    id: String,
+    members_left: u64,
+    calls_left: u64,
+}
+
+/// Every line of a text, parsed; the same lines' names with their fields.
+fn lines(text: &str) -> (Vec<Line>, BTreeMap<String, BTreeSet<String>>) {
+    let mut fields = BTreeMap::<String, BTreeSet<String>>::new();
+    let parse = |line: &str| {
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let name = object["event"].as_str().unwrap().to_owned();
+        let names = object.into_iter().map(|(name, _)| name);
+        fields.entry(name).or_default().extend(names);
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    (text.lines().map(parse).collect(), fields)
+}
+
+/// A run of rows that are refused for a while or for good.
+fn troubled(place: &Place, flags: &[&str]) -> Ended {
+    let faults = [
+        "--channel-arn",
+        &format!("{APP}/channel/c"),
+        "--fault",
+        "call-throttled=0.2",
+        "--fault",
+        "member-throttled=0.02",
+        "--missing-users",
+        "gone",
+    ];
+    place.run_fast("list.csv", &[&faults, flags].concat())
+}
+
+fn list() -> String {
+    ids("u", 1_500) + "gone1\ngone2\nnot valid,1\n"
+}
+
+#[test]
+fn every_line_in_json_is_as_the_readme_says() {
+    let place = Place::with("list.csv", list());
+    let ended = troubled(&place, &["--progress", "json"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let (events, mut fields) = lines(&ended.stderr);
+    assert!(matches!(events[0], Line::Begun { .. }), "{:?}", events[0]);
+
+    let summary = place.summary("run");
+    let mut sent = 0;
+    let mut done = (0, 0);
+    let mut throttled = 0;
+    let mut by_code = BTreeMap::new();
+    for event in &events {
+        match event {
+            Line::CallSent { .. } => sent += 1,
+            Line::CallSettled {
+                added,
+                failed,
+                refusal,
+                failed_by_code,
+                ..
+            } => {
+                done = (done.0 + added, done.1 + failed);
+                throttled += u64::from(refusal.as_deref() == Some("ThrottledClientException"));
+                for (code, rows) in failed_by_code {
+                    *by_code.entry(code.clone()).or_insert(0) += rows;
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(sent, summary.calls);
+    assert_eq!(done, (summary.added, summary.failed));
+    assert_eq!(throttled, summary.throttled_calls);
+    assert!(throttled > 0);
+    assert_eq!(by_code, BTreeMap::from([("NotFound".to_owned(), 2)]));
+
+    // Two events more that a good run has not.
+    let empty = Place::with("list.csv", ids("u", 3));
+    let failed = empty.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
+    assert_eq!(failed.code, Some(2), "{failed:#?}");
+    fields.extend(lines(&failed.stderr).1);
+    let readme = repository("README.md");
+    for row in table(&readme, "in an event").iter().skip(2) {
+        let name = row[0].trim_matches('`');
+        let Some(fields) = fields.get(name) else {
+            assert_eq!(name, "draining");
+            continue;
+        };
+        for field in fields.iter().filter(|f| *f != "event" && *f != "seconds") {
+            assert!(row[1].contains(&format!("`{field}`")), "{name}: {field}");
+        }
+    }
+    for name in fields.keys() {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn none_is_silent_and_plain_says_the_bound() {
+    let place = Place::with("list.csv", list());
+    let ended = troubled(&place, &["--progress", "none"]);
+    let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
+    assert_eq!(said, ["list:", "run: ", "repor"], "{ended:#?}");
+    for mode in ["plain", "auto", "bars"] {
+        let place = Place::with("list.csv", list());
+        let ended = troubled(&place, &["--progress", mode]);
+        let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
+        assert_eq!(said, ["list:", "run: ", "bound", "repor"], "{ended:#?}");
+    }
+}
+
+#[test]
+fn the_mode_can_be_a_variable() {
+    let place = Place::with("list.csv", ids("u", 3));
+    let channel = format!("{APP}/channel/c");
+    let flags = ["run", "list.csv", "--sandbox", "--channel-arn", &channel];
+    let mut command = place.command(flags);
+    let ended = Ended::of(command.env("CHIME_BULK_PROGRESS", "json"));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    lines(&ended.stderr);
+}
+
+/// The command that resumes is the last line, as it is, in every mode: after 3 and 4 here, after
+/// 130 where signals are tested.
+#[test]
+fn the_last_line_resumes_in_every_mode() {
+    for mode in ["auto", "bars", "plain", "json", "none"] {
+        let end = |flags: &[&str], code| {
+            let place = Place::with("list.csv", list());
+            let ended = troubled(&place, &[flags, &["--progress", mode]].concat());
+            assert_eq!(ended.code, Some(code), "{ended:#?}");
+            assert_eq!(ended.resume(), ["resume", "run"]);
+            if mode == "json" {
+                let (rest, _) = ended.stderr.trim_end().rsplit_once('\n').unwrap();
+                lines(rest);
+            }
+        };
+        end(&["--max-failures", "1"], 4);
+        end(&["--admin", &format!("{APP}/user/somebody")], 3);
+    }
+}
