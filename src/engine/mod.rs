@@ -11,6 +11,7 @@ mod event;
 mod feed;
 mod news;
 mod reconcile;
+mod restore;
 
 pub use ending::{Ending, EngineError, ListFault};
 pub use engine::{Engine, Setup};
@@ -18,3 +19,4 @@ pub use event::{Event, Watch};
 pub use feed::{Command, Feed};
 #[doc(hidden)]
 pub use reconcile::reconcile;
+pub use restore::restore;

@@ -9,11 +9,9 @@ use super::reading::Reading;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
 use super::{JobError, LimitOverrides, Settings, Target};
-use crate::engine::{Command, Feed, Watch};
+use crate::engine::{Command, Feed, Watch, restore};
 use crate::ledger::{Ledger, fact};
-use crate::model::LaneId;
 use crate::roster::Source;
-use crate::schedule::Scheduler;
 
 /// Goes on with the run in this directory. `target` says where the service is, if that has
 /// changed; limits given override those of the run.
@@ -94,33 +92,4 @@ async fn feed(
         }
     };
     Err(JobError::ListChanged { what })
-}
-
-/// Tells a new scheduler what an earlier one knew. Gives how many rows are sent and settled.
-fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> {
-    let mut settled = 0;
-    let mut next = 0;
-    ledger.lanes_left(|left| {
-        let lane = LaneId(next);
-        next += 1;
-        scheduler.open_lane(left.channel);
-        if left.accepted {
-            scheduler.was_accepted_before(left.channel);
-        }
-        settled += left.drawn;
-        if left.closed {
-            scheduler.close_lane(lane);
-            settled += left.fresh;
-        } else {
-            scheduler.stage(lane, left.fresh);
-        }
-    })?;
-    ledger.unsettled(|row| {
-        settled -= 1;
-        scheduler.take_up(row.lane, row.ticket);
-    })?;
-    if ledger.staged().complete {
-        scheduler.end_staging();
-    }
-    Ok(settled)
 }

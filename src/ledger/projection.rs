@@ -105,6 +105,10 @@ impl Ledger {
             connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0))
         })?;
         let pages = last_page.map_or(0, |last| last + 1);
+        let queued = self.staged().queued_pages;
+        if pages < queued {
+            return Err(self.damaged(format!("page {} is missing", queued - 1)));
+        }
         let starts = (0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX));
         Ok(starts.map(move |first| (first, WINDOW_PAGES.min(pages - first))))
     }
@@ -124,8 +128,12 @@ impl Ledger {
             (window.last_row() - 1) / PAGE_ROWS,
         );
         let mut pages = statement.query(range).map_err(sqlite)?;
-        while let Some(found) = pages.next().map_err(sqlite)? {
-            let id: u64 = found.get(0).map_err(sqlite)?;
+        for id in range.0..=range.1 {
+            let found = pages.next().map_err(sqlite)?;
+            let found = found.ok_or_else(|| self.damaged(format!("page {id} is missing")))?;
+            if found.get::<_, u64>(0).map_err(sqlite)? != id {
+                return Err(self.damaged(format!("page {id} is missing")).into());
+            }
             let text: String = found.get(1).map_err(sqlite)?;
             let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
             for (index, record) in (0u64..).zip(&records) {
