@@ -23,6 +23,18 @@ pub async fn resume(
     target: impl FnOnce(&Settings) -> Target,
     limits: LimitOverrides,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Conclusion, JobError> {
+    Box::pin(go_on(dir, |_| Ok(()), target, limits, watch, commands)).await
+}
+
+/// Goes on with a run, after something is done to its ledger once nothing else can be in the way.
+pub(super) async fn go_on(
+    dir: &Path,
+    first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
+    target: impl FnOnce(&Settings) -> Target,
+    limits: LimitOverrides,
+    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = session::open(dir)?;
@@ -47,6 +59,7 @@ pub async fn resume(
     let bearers = parse_bearers(&settings.bearers)?;
     let service = target.connect(&settings).await?;
     let (feed, detected, list_size) = feed(&ledger, &settings, &mut commands).await?;
+    first(&mut ledger)?;
     ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
     let dir = dir.to_owned();
     let session = Session {

@@ -18,6 +18,7 @@ mod ledger;
 mod page;
 mod pages;
 mod parcel;
+mod passes;
 mod projection;
 mod queue;
 mod resume;

@@ -40,7 +40,7 @@ pub struct Census {
 
 /// Where a row's code and message stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     #[default]
     None,
     Defect,
@@ -51,14 +51,14 @@ enum Source {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
-    outcome: Option<Outcome>,
-    source: Source,
+pub(super) struct State {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) source: Source,
     attempts: u16,
 }
 
 /// The rows from one page to another, and what is known of them.
-struct Window {
+pub(super) struct Window {
     first_row: u64,
     states: Vec<State>,
 }
@@ -66,6 +66,11 @@ struct Window {
 impl Window {
     fn last_row(&self) -> u64 {
         self.first_row + self.states.len() as u64 - 1
+    }
+
+    /// Every row, with what is known of it.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, State)> {
+        (self.first_row..).zip(self.states.iter().copied())
     }
 
     fn update(&mut self, row: u64, change: impl FnOnce(&mut State)) {
@@ -100,7 +105,7 @@ impl Ledger {
     }
 
     /// The first page of each window, and how many pages it has.
-    fn windows(&self) -> Result<impl Iterator<Item = (u64, u64)>, LedgerError> {
+    pub(super) fn windows(&self) -> Result<impl Iterator<Item = (u64, u64)> + use<>, LedgerError> {
         let last_page: Option<u64> = self.read(|connection| {
             connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0))
         })?;
@@ -158,7 +163,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
+    /// What is known of the rows of so many pages.
+    pub(super) fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
         let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
         let mut window = Window {
             first_row: first_page * PAGE_ROWS + 1,

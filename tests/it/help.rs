@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::program::{APP, Ended, Place, ids, repository, table};
 
-const COMMANDS: [&str; 5] = ["plan", "run", "resume", "report", "sandbox"];
+const COMMANDS: [&str; 6] = ["plan", "run", "resume", "retry", "report", "sandbox"];
 
 /// What `--help` says of the program and of each command.
 fn helps() -> Vec<String> {

@@ -47,6 +47,7 @@ mod rehearsal;
 mod report;
 #[cfg(test)]
 mod resume;
+mod retry;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub(crate) enum Subcommand {
     Run(Box<RunArguments>),
     /// Go on with an interrupted run.
     Resume(ResumeArguments),
+    /// Try again what failed in a finished run.
+    Retry(RetryArguments),
     /// Write the reports of a run again, from its ledger.
     Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
@@ -169,6 +171,16 @@ pub(crate) struct ResumeArguments {
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArguments {
+    /// Only rows with one of these error codes, such as those in results.csv.
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) codes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) resume: ResumeArguments,
 }
 
 /// Arguments of `report`.

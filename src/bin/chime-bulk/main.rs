@@ -61,6 +61,7 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         Subcommand::Resume(arguments) => {
             Box::pin(run::resume(arguments, signals::commands()?)).await
         }
+        Subcommand::Retry(arguments) => Box::pin(run::retry(arguments, signals::commands()?)).await,
         Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
         Subcommand::Sandbox(arguments) => sandbox::serve(arguments, Signals::listen()?).await,
     })

@@ -12,7 +12,9 @@ use chime_bulk::report::{RESULTS, Summary};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RunArguments, SandboxShape};
+use crate::args::{
+    AwsArguments, ReportArguments, ResumeArguments, RetryArguments, RunArguments, SandboxShape,
+};
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::{output, sandbox};
@@ -49,6 +51,19 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
 }
 
 pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Command>) -> Exit {
+    go_on(arguments, None, commands).await
+}
+
+pub(crate) async fn retry(arguments: RetryArguments, commands: Receiver<Command>) -> Exit {
+    go_on(arguments.resume, Some(arguments.codes), commands).await
+}
+
+/// Goes on with a run, or with what failed in it: all, or what failed with one of these codes.
+async fn go_on(
+    arguments: ResumeArguments,
+    retried: Option<Vec<String>>,
+    commands: Receiver<Command>,
+) -> Exit {
     let shape = match in_process(&arguments.shape) {
         Ok(target) => target,
         Err(exit) => return exit,
@@ -62,7 +77,10 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
     };
     let dir = &arguments.run_dir;
     let limits = arguments.limits.into();
-    let ended = Box::pin(job::resume(dir, target, limits, watch, commands)).await;
+    let ended = match retried {
+        Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, watch, commands)).await,
+        None => Box::pin(job::resume(dir, target, limits, watch, commands)).await,
+    };
     conclude(ended, Some(dir), arguments.json)
 }
 
