@@ -250,7 +250,7 @@ fn measure(chromium: &Path, place: &Place) -> String {
         const wide=[...d.querySelectorAll('body *')].filter(e=>!e.closest('.wide,svg')&&
             e.getBoundingClientRect().right>r.clientWidth+1).length;
         const drawn=[...d.querySelectorAll('figure svg')].filter(e=>
-            e.getBoundingClientRect().height>60&&e.querySelector('rect,polygon')).length;
+            e.getBoundingClientRect().height>30&&e.querySelector('rect,polygon')).length;
         const fetched=f.contentWindow.performance.getEntriesByType('resource').length;
         p.textContent=`width ${r.clientWidth} over ${r.scrollWidth-r.clientWidth} wide ${wide} charts ${drawn} fetched ${fetched} scripts ${d.scripts.length};`;
         document.body.append(p)}}</script>";

@@ -12,8 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figures::{ChannelTime, Figures};
 use super::latency::{Band, Latency};
-use super::words::{milliseconds, short_id};
-use crate::report::words::time;
+use super::words::{milliseconds, number, seconds, short_id};
 
 const SIZE: (u32, u32) = (480, 260);
 /// Height of one channel's bar, and of what is above and below them all.
@@ -175,7 +174,7 @@ fn axes<'a, 'b>(
 ) -> Result<Chart<'a, 'b>, Box<dyn Error>> {
     let chart = ChartBuilder::on(area)
         .margin(4)
-        .margin_right(24)
+        .margin_right(44)
         .margin_top(10)
         .x_label_area_size(below)
         .y_label_area_size(left)
@@ -209,27 +208,6 @@ fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", f64::from(size) * 1.24)
         .into_font()
         .color(&INK)
-}
-
-/// A number without needless digits.
-fn number(number: f64) -> String {
-    let (number, unit) = if number.abs() < 10_000.0 {
-        (number, "")
-    } else {
-        (number / 1_000.0, "k")
-    };
-    let rounded = (number * 100.0).round() / 100.0;
-    format!("{rounded}{unit}")
-}
-
-/// A time on an axis.
-fn seconds(seconds: f64) -> String {
-    match seconds {
-        0.0 => "0".to_owned(),
-        ..1.0 => format!("{} ms", number(seconds * 1_000.0)),
-        ..99.95 => format!("{} s", number(seconds)),
-        _ => time(seconds),
-    }
 }
 
 /// What is drawn, without the element around it.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::figures::{ChannelTime, Figures};
 use super::latency::Latency;
-use super::words::{count_of, grouped, milliseconds, share, short_id};
+use super::words::{count_of, grouped, milliseconds, seconds, share, short_id};
 use crate::model::Outcome;
 use crate::report::Summary;
 use crate::report::words::{binds, time};
@@ -162,7 +162,7 @@ pub(super) fn channels(channels: &[ChannelTime]) -> Markup {
                 @for channel in channels {
                     tr {
                         th.text scope="row" { (short_id(&channel.arn, CHANNEL)) }
-                        td.n { (time(channel.span.seconds())) }
+                        td.n { (seconds(channel.span.seconds())) }
                         td.n { (grouped(channel.span.calls.into())) }
                         td.n { (grouped(channel.span.refused.into())) }
                     }

@@ -49,6 +49,27 @@ pub(super) fn milliseconds(milliseconds: usize) -> String {
     }
 }
 
+/// A number without needless digits.
+pub(super) fn number(number: f64) -> String {
+    let (number, unit) = if number.abs() < 10_000.0 {
+        (number, "")
+    } else {
+        (number / 1_000.0, "k")
+    };
+    let rounded = (number * 100.0).round() / 100.0;
+    format!("{rounded}{unit}")
+}
+
+/// A time in seconds, or less: on an axis, or of a channel.
+pub(super) fn seconds(seconds: f64) -> String {
+    match seconds {
+        0.0 => "0".to_owned(),
+        ..1.0 => format!("{} ms", number(seconds * 1_000.0)),
+        ..99.95 => format!("{} s", number(seconds)),
+        _ => time(seconds),
+    }
+}
+
 /// The part of an ARN that tells it from others of its kind, cut to so many characters.
 pub(super) fn short_id(arn: &str, most: usize) -> String {
     plain(arn.rsplit('/').next().unwrap_or(arn), most)
@@ -124,6 +145,9 @@ mod tests {
             [999, 1_000, 1_500].map(milliseconds),
             ["999 ms", "1 s", "1.5 s"]
         );
+        let times = [0.0, 0.036, 21.7, 100.0].map(seconds);
+        assert_eq!(times, ["0", "36 ms", "21.7 s", "1 min 40 s"]);
+        assert_eq!([0.5, 9_999.0, 25_000.0].map(number), ["0.5", "9999", "25k"]);
         assert_eq!(short_id("arn:x/channel/abc", 2), "ab…");
     }
 }
