@@ -152,6 +152,34 @@ fn a_list_without_rows_and_one_with_a_single_row_have_a_page() {
     assert!(!one.contains("chime-bulk retry"), "{one}");
 }
 
+/// A column of the throughput's table, from 1.
+fn column(page: &str, number: usize) -> u64 {
+    let table = page.split_once("The throughput in figures").unwrap().1;
+    let table = table.split("</table>").next().unwrap();
+    let body = table.split("<tbody>").nth(1).unwrap();
+    let cell = |row: &str| {
+        let cells = row.split("<td class=\"n\">").nth(number).unwrap();
+        let text = cells.split('<').next().unwrap().replace(',', "");
+        text.parse::<u64>().unwrap()
+    };
+    body.split("</tr>")
+        .filter(|row| row.contains("<td"))
+        .map(cell)
+        .sum()
+}
+
+#[test]
+fn every_call_is_in_the_throughput_with_what_came_of_it() {
+    let flags = ["--fault", "call-throttled=0.2", "--seed", "3"];
+    let place = ran(&ids("u", 2_000), &flags);
+    let (page, summary) = (page(&place), place.summary("run"));
+    assert!(summary.throttled_calls > 0, "{summary:?}");
+    let [accepted, throttled, failed, members] = [3, 4, 5, 6].map(|number| column(&page, number));
+    assert_eq!(throttled, summary.throttled_calls);
+    assert_eq!(accepted + throttled + failed, summary.calls);
+    assert_eq!(members, summary.added);
+}
+
 /// Writes the reports of a run as if it had ended in this state.
 fn rewritten(place: &Place, state: RunState) -> String {
     let dir = place.path("run");
