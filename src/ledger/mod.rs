@@ -13,6 +13,7 @@ mod calls;
 mod counts;
 mod error;
 mod facts;
+mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
 mod page;
@@ -36,6 +37,7 @@ pub use calls::Departure;
 pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use facts::{Staged, fact};
+pub use history::{Fate, PastCall};
 pub use ledger::{Durability, Ledger};
 pub use parcel::{NewLane, Parcel};
 pub use projection::{Census, ResultRow};

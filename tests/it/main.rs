@@ -36,6 +36,8 @@ mod makespan;
 #[cfg(test)]
 mod nasty;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod program;

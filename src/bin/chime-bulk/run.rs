@@ -1,14 +1,12 @@
 //! `run` and `resume`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use chime_bulk::chime::Api;
 use chime_bulk::engine::{Command, Watch};
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
-use chime_bulk::model::is_unruly;
-use chime_bulk::report::{RESULTS, Summary};
+use chime_bulk::report::{RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
@@ -188,31 +186,5 @@ fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
 
 /// The command that resumes: the last line of a run that can be.
 fn resume_line(dir: &Path) {
-    output::note(format_args!("chime-bulk resume {}", quoted(dir)));
-}
-
-/// A path as a shell takes it.
-fn quoted(dir: &Path) -> String {
-    let text = dir.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if text.chars().all(plain) {
-        text
-    } else if text.contains(is_unruly) {
-        // The one form in which a line shows such characters and bash, ksh and zsh take them.
-        let mut line = String::from("$'");
-        for c in text.chars() {
-            if plain(c) {
-                line.push(c);
-            } else {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    // Writing to a String cannot fail.
-                    let _ = write!(line, "\\x{byte:02x}");
-                }
-            }
-        }
-        line + "'"
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    output::note(format_args!("chime-bulk resume {}", shell_word(dir)));
 }
