@@ -3,6 +3,7 @@
 //! Promises: a report is there whole or as it was before; the same ledger gives the same reports.
 //! Must not: change the ledger, or know how a run is made.
 
+mod explain;
 mod files;
 mod plan;
 mod plan_text;
@@ -10,6 +11,7 @@ mod results;
 mod summary;
 mod words;
 
+pub use explain::{Explanation, explain, explained};
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
 pub use summary::{ReportError, Summary};
