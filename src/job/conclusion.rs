@@ -73,6 +73,21 @@ impl Conclusion {
         }
     }
 
+    /// The IAM policy that the run needs, if it was stopped for want of one.
+    #[must_use]
+    pub fn policy(&self) -> Option<String> {
+        let Ending::Stopped(Stop::Denied(_)) = &self.ending else {
+            return None;
+        };
+        let instance = self.bearer.split("/user/").next().unwrap_or_default();
+        let [bearer, channels] = [self.bearer.clone(), format!("{instance}/channel/*")]
+            .map(|arn| serde_json::Value::from(arn).to_string());
+        Some(format!(
+            "{{\n  \"Effect\": \"Allow\",\n  \"Action\": \"chime:BatchCreateChannelMembership\",\n  \
+             \"Resource\": [\n    {bearer},\n    {channels}\n  ]\n}}"
+        ))
+    }
+
     /// How to mend it, if it was stopped.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -12,7 +12,7 @@ mod results;
 mod summary;
 mod words;
 
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, explained};
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
 pub use summary::{ReportError, Summary};

@@ -1,5 +1,7 @@
 //! A finished run that tries again what failed.
 
+use std::fmt::Write as _;
+
 use chime_bulk::job::LEDGER;
 use chime_bulk::ledger::{Durability, Ledger};
 
@@ -9,10 +11,10 @@ use crate::program::{APP, Ended, FAST, Place, ids};
 fn finished() -> Place {
     let mut list = "channel_id,user_id\n".to_owned();
     for id in ids("u", 148).lines().skip(1).chain(["gone1", "gone2"]) {
-        list += &format!("there,{id}\n");
+        let _ = writeln!(list, "there,{id}");
     }
     for id in ids("v", 150).lines().skip(1) {
-        list += &format!("lost,{id}\n");
+        let _ = writeln!(list, "lost,{id}");
     }
     let place = Place::with("list.csv", list);
     let flags = [

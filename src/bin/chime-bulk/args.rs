@@ -85,6 +85,24 @@ pub(crate) enum Subcommand {
     Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
     Sandbox(SandboxArguments),
+    /// Tell what an error code comes from, and its cure.
+    Explain {
+        /// The code, as results.csv has it [default: all].
+        #[arg(value_name = "CODE")]
+        code: Option<String>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages, one for each command.
+    Man {
+        /// Into this directory.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 /// Arguments of `plan`.

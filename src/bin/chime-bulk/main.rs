@@ -3,6 +3,7 @@
 
 mod args;
 mod exit;
+mod explain;
 mod limits;
 mod output;
 mod plan;
@@ -10,6 +11,7 @@ mod progress;
 mod roster;
 mod run;
 mod sandbox;
+mod shell;
 mod signals;
 
 use std::io;
@@ -63,6 +65,9 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         }
         Subcommand::Retry(arguments) => Box::pin(run::retry(arguments, signals::commands()?)).await,
         Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
+        Subcommand::Explain { code } => explain::explain(code.as_deref()),
+        Subcommand::Completions { shell } => shell::completions(shell),
+        Subcommand::Man { dir } => shell::man(&dir),
         Subcommand::Sandbox(arguments) => sandbox::serve(arguments, Signals::listen()?).await,
     })
 }

@@ -127,6 +127,10 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
     if let Some(reason) = conclusion.reason() {
         output::error(&reason, conclusion.hint().as_deref());
     }
+    if let Some(policy) = conclusion.policy() {
+        output::note("the policy statement:");
+        policy.lines().for_each(output::note);
+    }
     if verdict == Verdict::Miscounted {
         output::error(
             &"the outcomes do not add up to the rows read: do not rely on these reports",
