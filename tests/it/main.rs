@@ -58,6 +58,7 @@ mod sandbox;
 mod scenarios;
 #[cfg(test)]
 #[cfg(unix)]
+mod shell;
 mod signals;
 #[cfg(test)]
 mod simulation;
