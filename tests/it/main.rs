@@ -57,8 +57,9 @@ mod sandbox;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
-#[cfg(unix)]
 mod shell;
+#[cfg(test)]
+#[cfg(unix)]
 mod signals;
 #[cfg(test)]
 mod simulation;
