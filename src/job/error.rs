@@ -6,7 +6,7 @@ use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
 use crate::model::{ArnError, LimitsError};
-use crate::report::ReportError;
+use crate::report::{ReportError, shell_word};
 use crate::roster::RosterError;
 use crate::schedule::ThresholdError;
 
@@ -117,7 +117,7 @@ impl JobError {
             Self::RunExists(dir) => {
                 return Some(format!(
                     "go on with it: chime-bulk resume {}, or give another --run-dir",
-                    dir.display()
+                    shell_word(dir)
                 ));
             }
             Self::ListChanged { .. } => {
@@ -125,7 +125,7 @@ impl JobError {
             }
             Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
             Self::NotFinished(dir) => {
-                return Some(format!("first: chime-bulk resume {}", dir.display()));
+                return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
             }
             Self::NothingToRetry { .. } => {
                 "see the columns outcome and error_code of results.csv; defective rows are to be mended in the list"

@@ -3,8 +3,9 @@
 //! Promises: memory does not grow with the calls. The times and the fate of a call are noted after
 //! it left, and not sealed: whoever reads them must bear any number.
 
+use super::calls::word;
 use super::{Ledger, LedgerError};
-use crate::model::ChannelId;
+use crate::model::{ChannelId, RefusalKind};
 
 /// A call that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +70,16 @@ impl Ledger {
 
 /// What the ledger's word for a refusal says of the call.
 fn fate(settled_at: Option<i64>, refusal: Option<&str>) -> Fate {
+    let unanswered = [
+        RefusalKind::Lost,
+        RefusalKind::Unreachable,
+        RefusalKind::NoCredentials,
+    ];
     match refusal {
         None if settled_at.is_none() => Fate::Unanswered,
         None => Fate::Accepted,
-        Some("throttled") => Fate::Throttled,
-        Some("lost" | "unreachable" | "no_credentials") => Fate::Unanswered,
+        Some(said) if said == word(RefusalKind::Throttled) => Fate::Throttled,
+        Some(said) if unanswered.map(word).contains(&said) => Fate::Unanswered,
         Some(_) => Fate::Refused,
     }
 }

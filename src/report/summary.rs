@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{Explanation, explain};
-use super::words::{time, wrap};
+use super::words::{shell_word, time, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally};
 use crate::schedule::Binding;
@@ -38,7 +38,7 @@ impl ReportError {
         match self {
             Self::Ledger(error) => error.hint(),
             Self::Io { path, .. } => {
-                let dir = path.parent()?.display();
+                let dir = shell_word(path.parent()?);
                 Some(format!(
                     "nothing is lost: make room there, then: chime-bulk resume {dir}"
                 ))

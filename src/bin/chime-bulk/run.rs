@@ -1,4 +1,4 @@
-//! `run` and `resume`.
+//! `run`, `resume`, `retry` and `report`.
 
 use std::path::Path;
 use std::time::Duration;
