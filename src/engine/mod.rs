@@ -11,6 +11,7 @@ mod event;
 mod feed;
 mod news;
 mod reconcile;
+mod restore;
 mod standing;
 
 pub use ending::{Ending, EngineError, ListFault};
@@ -19,3 +20,4 @@ pub use event::{Event, OpenChannel, Standing, Watch};
 pub use feed::{Command, Feed};
 #[doc(hidden)]
 pub use reconcile::reconcile;
+pub use restore::restore;

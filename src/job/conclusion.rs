@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::{Ending, ListFault};
+use crate::model::MemberArn;
 use crate::report::Summary;
 use crate::schedule::Stop;
 
@@ -16,7 +17,7 @@ pub struct Conclusion {
     /// The run directory.
     pub dir: PathBuf,
     /// The first bearer, for hints.
-    pub bearer: String,
+    pub bearer: Option<MemberArn>,
 }
 
 /// What a job's end means to whoever started it.
@@ -73,6 +74,31 @@ impl Conclusion {
         }
     }
 
+    /// The IAM policy that the run needs, if it was stopped for want of one.
+    #[must_use]
+    pub fn policy(&self) -> Option<String> {
+        let Ending::Stopped(Stop::Denied(_)) = &self.ending else {
+            return None;
+        };
+        let [bearer, channels] = self
+            .resources()
+            .map(|arn| serde_json::Value::from(arn).to_string());
+        Some(format!(
+            "{{\n  \"Effect\": \"Allow\",\n  \"Action\": \"chime:BatchCreateChannelMembership\",\n  \
+             \"Resource\": [\n    {bearer},\n    {channels}\n  ]\n}}"
+        ))
+    }
+
+    /// On what the bearer must be allowed to act: itself, and the channels of its app instance.
+    fn resources(&self) -> [String; 2] {
+        self.bearer
+            .as_ref()
+            .map_or_else(Default::default, |bearer| {
+                let channels = format!("{}/channel/*", bearer.app_instance());
+                [bearer.to_string(), channels]
+            })
+    }
+
     /// How to mend it, if it was stopped.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -82,12 +108,13 @@ impl Conclusion {
                 "see that `aws sts get-caller-identity` works with this --profile, then resume"
                     .to_owned(),
             ),
-            Ending::Stopped(Stop::Denied(_)) => Some(format!(
-                "allow the IAM action chime:BatchCreateChannelMembership on both the bearer ({}) and the \
-                 channels ({}/channel/*), and make the bearer an AppInstanceAdmin or a moderator of the channels",
-                self.bearer,
-                self.bearer.split("/user/").next().unwrap_or_default()
-            )),
+            Ending::Stopped(Stop::Denied(_)) => {
+                let [bearer, channels] = self.resources();
+                Some(format!(
+                    "allow the IAM action chime:BatchCreateChannelMembership on both the bearer ({bearer}) and the \
+                     channels ({channels}), and make the bearer an AppInstanceAdmin or a moderator of the channels"
+                ))
+            }
             Ending::Stopped(Stop::Outage(_)) => {
                 Some("see whether the service or the network is down, then resume".to_owned())
             }

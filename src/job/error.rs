@@ -6,7 +6,7 @@ use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
 use crate::model::{ArnError, LimitsError};
-use crate::report::ReportError;
+use crate::report::{ReportError, shell_word};
 use crate::roster::RosterError;
 use crate::schedule::ThresholdError;
 
@@ -56,6 +56,15 @@ pub enum JobError {
     /// There is no run there.
     #[error("{} holds no run", .0.display())]
     NoRun(PathBuf),
+    /// The run is not at its end.
+    #[error("{} is not finished", .0.display())]
+    NotFinished(PathBuf),
+    /// No row is to be tried again.
+    #[error("no row is to be tried again{}{codes}", if codes.is_empty() { "" } else { " with one of these codes: " })]
+    NothingToRetry {
+        /// Those asked for.
+        codes: String,
+    },
     /// The list is another than when the run began.
     #[error("the list is not the one that this run began with: {what}")]
     ListChanged {
@@ -108,13 +117,19 @@ impl JobError {
             Self::RunExists(dir) => {
                 return Some(format!(
                     "go on with it: chime-bulk resume {}, or give another --run-dir",
-                    dir.display()
+                    shell_word(dir)
                 ));
             }
             Self::ListChanged { .. } => {
                 "give back the list as it was, or start a new run with the new list"
             }
             Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
+            Self::NotFinished(dir) => {
+                return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
+            }
+            Self::NothingToRetry { .. } => {
+                "see the columns outcome and error_code of results.csv; defective rows are to be mended in the list"
+            }
             Self::Owned { .. } => "wait for it to end, or stop it",
             Self::Limits(_)
             | Self::Threshold(_)

@@ -9,11 +9,9 @@ use super::reading::Reading;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
 use super::{JobError, LimitOverrides, Settings, Target};
-use crate::engine::{Command, Feed, Watch};
+use crate::engine::{Command, Feed, Watch, restore};
 use crate::ledger::{Ledger, fact};
-use crate::model::LaneId;
 use crate::roster::Source;
-use crate::schedule::Scheduler;
 
 /// Goes on with the run in this directory. `target` says where the service is, if that has
 /// changed; limits given override those of the run.
@@ -22,6 +20,18 @@ use crate::schedule::Scheduler;
 /// As [`run`](super::run()); and if there is no run there, or another process works on it.
 pub async fn resume(
     dir: &Path,
+    target: impl FnOnce(&Settings) -> Target,
+    limits: LimitOverrides,
+    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Conclusion, JobError> {
+    Box::pin(go_on(dir, |_| Ok(()), target, limits, watch, commands)).await
+}
+
+/// Goes on with a run, after something is done to its ledger once nothing else can be in the way.
+pub(super) async fn go_on(
+    dir: &Path,
+    first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
     target: impl FnOnce(&Settings) -> Target,
     limits: LimitOverrides,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
@@ -49,6 +59,7 @@ pub async fn resume(
     let bearers = parse_bearers(&settings.bearers)?;
     let service = target.connect(&settings).await?;
     let (feed, detected, list_size) = feed(&ledger, &settings, &mut commands).await?;
+    first(&mut ledger)?;
     ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
     let dir = dir.to_owned();
     let session = Session {
@@ -94,33 +105,4 @@ async fn feed(
         }
     };
     Err(JobError::ListChanged { what })
-}
-
-/// Tells a new scheduler what an earlier one knew. Gives how many rows are sent and settled.
-fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, JobError> {
-    let mut settled = 0;
-    let mut next = 0;
-    ledger.lanes_left(|left| {
-        let lane = LaneId(next);
-        next += 1;
-        scheduler.open_lane(left.channel);
-        if left.accepted {
-            scheduler.was_accepted_before(left.channel);
-        }
-        settled += left.drawn;
-        if left.closed {
-            scheduler.close_lane(lane);
-            settled += left.fresh;
-        } else {
-            scheduler.stage(lane, left.fresh);
-        }
-    })?;
-    ledger.unsettled(|row| {
-        settled -= 1;
-        scheduler.take_up(row.lane, row.ticket);
-    })?;
-    if ledger.staged().complete {
-        scheduler.end_staging();
-    }
-    Ok(settled)
 }

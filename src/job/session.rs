@@ -144,7 +144,7 @@ impl Session {
         };
         let summary = report::write(&ledger, reports, || !is_halted(&mut commands))?;
         drop(lock);
-        let bearer = bearers.first().map(ToString::to_string).unwrap_or_default();
+        let bearer = bearers.into_iter().next();
         Ok(Conclusion {
             summary,
             ending,

@@ -23,7 +23,7 @@ pub struct Departure<'a> {
 }
 
 /// The ledger's word for a kind of refusal.
-fn word(kind: RefusalKind) -> &'static str {
+pub(super) fn word(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::BadRequest => "bad_request",
         RefusalKind::LimitExceeded => "limit_exceeded",

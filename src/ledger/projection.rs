@@ -40,7 +40,7 @@ pub struct Census {
 
 /// Where a row's code and message stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     #[default]
     None,
     Defect,
@@ -51,14 +51,14 @@ enum Source {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
-    outcome: Option<Outcome>,
-    source: Source,
+pub(super) struct State {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) source: Source,
     attempts: u16,
 }
 
 /// The rows from one page to another, and what is known of them.
-struct Window {
+pub(super) struct Window {
     first_row: u64,
     states: Vec<State>,
 }
@@ -66,6 +66,11 @@ struct Window {
 impl Window {
     fn last_row(&self) -> u64 {
         self.first_row + self.states.len() as u64 - 1
+    }
+
+    /// Every row, with what is known of it.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, State)> {
+        (self.first_row..).zip(self.states.iter().copied())
     }
 
     fn update(&mut self, row: u64, change: impl FnOnce(&mut State)) {
@@ -100,11 +105,15 @@ impl Ledger {
     }
 
     /// The first page of each window, and how many pages it has.
-    fn windows(&self) -> Result<impl Iterator<Item = (u64, u64)>, LedgerError> {
+    pub(super) fn windows(&self) -> Result<impl Iterator<Item = (u64, u64)> + use<>, LedgerError> {
         let last_page: Option<u64> = self.read(|connection| {
             connection.query_row("SELECT max(id) FROM page", [], |row| row.get(0))
         })?;
         let pages = last_page.map_or(0, |last| last + 1);
+        let queued = self.staged().queued_pages;
+        if pages < queued {
+            return Err(self.damaged(format!("page {} is missing", queued - 1)));
+        }
         let starts = (0..pages).step_by(usize::try_from(WINDOW_PAGES).unwrap_or(usize::MAX));
         Ok(starts.map(move |first| (first, WINDOW_PAGES.min(pages - first))))
     }
@@ -124,8 +133,12 @@ impl Ledger {
             (window.last_row() - 1) / PAGE_ROWS,
         );
         let mut pages = statement.query(range).map_err(sqlite)?;
-        while let Some(found) = pages.next().map_err(sqlite)? {
-            let id: u64 = found.get(0).map_err(sqlite)?;
+        for id in range.0..=range.1 {
+            let found = pages.next().map_err(sqlite)?;
+            let found = found.ok_or_else(|| self.damaged(format!("page {id} is missing")))?;
+            if found.get::<_, u64>(0).map_err(sqlite)? != id {
+                return Err(self.damaged(format!("page {id} is missing")).into());
+            }
             let text: String = found.get(1).map_err(sqlite)?;
             let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
             for (index, record) in (0u64..).zip(&records) {
@@ -150,7 +163,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
+    /// What is known of the rows of so many pages.
+    pub(super) fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
         let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
         let mut window = Window {
             first_row: first_page * PAGE_ROWS + 1,

@@ -350,6 +350,21 @@ fn a_row_is_never_sent_to_a_channel_that_the_list_does_not_say() {
 }
 
 #[test]
+fn rows_of_the_list_that_vanished_are_missed() {
+    for which in ["id = 0", "id = (SELECT max(id) FROM page)"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = with_a_call(dir.path());
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let delete = format!("DELETE FROM page WHERE {which}");
+        assert_eq!(connection.execute(&delete, []).unwrap(), 1);
+        drop(connection);
+        let ledger = Ledger::open(&path, Durability::None).unwrap();
+        let error = ledger.project(|_| Ok::<_, LedgerError>(())).unwrap_err();
+        assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_lane_that_vanished_is_missed() {
     let dir = tempfile::tempdir().unwrap();
     let path = with_a_call(dir.path());

@@ -3,17 +3,20 @@
 //! Promises: a report is there whole or as it was before; the same ledger gives the same reports.
 //! Must not: change the ledger, or know how a run is made.
 
+mod explain;
 mod files;
+mod page;
 mod plan;
 mod plan_text;
 mod results;
 mod summary;
 mod words;
 
+pub use explain::{Explanation, explain, explained};
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
 pub use summary::{ReportError, Summary};
-pub use words::least;
+pub use words::{least, shell_word};
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";
@@ -21,3 +24,5 @@ pub const RESULTS: &str = "results.csv";
 pub const FAILED: &str = "failed.csv";
 /// The counts.
 pub const SUMMARY: &str = "summary.json";
+/// All of it on one page, for a browser.
+pub const PAGE: &str = "report.html";

@@ -1,11 +1,12 @@
-//! All reports in one pass over the ledger: `results.csv`, `failed.csv` and the counts.
+//! All reports in one pass over the rows: `results.csv`, `failed.csv`, the page and the counts.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use super::files::Replacement;
-use super::{FAILED, RESULTS, ReportError, SUMMARY, Summary};
+use super::page::{Failures, Page};
+use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{Census, Ledger, LedgerError, ResultRow, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Encoding, Entry, Layout};
@@ -36,7 +37,7 @@ pub struct Reports<'a> {
     pub limits: &'a Limits,
 }
 
-/// Writes `results.csv`, `failed.csv` and `summary.json`, and gives the summary. Now and then
+/// Writes `results.csv`, `failed.csv`, `report.html` and `summary.json`, and gives the summary. Now and then
 /// `go_on` is asked whether to.
 ///
 /// # Errors
@@ -61,6 +62,7 @@ pub fn write(
         failed.record(layout.header())?;
     }
     let mut errors_by_code = BTreeMap::<String, u64>::new();
+    let mut failures = Failures::default();
     let mut entry = Entry::default();
     let census = ledger.project(|row| {
         if row.row.is_multiple_of(ASKED_EVERY) && !go_on() {
@@ -82,24 +84,49 @@ pub fn write(
             failed.record(row.record.iter().map(|field| field.as_bytes()))?;
             if let Some(code) = &row.code {
                 *errors_by_code.entry(code.clone()).or_default() += 1;
+                let message = row.message.as_deref().unwrap_or_default();
+                failures.add(code, row.row, [channel, member, message]);
             }
         }
         Ok::<(), ReportError>(())
     })?;
     check_counts(ledger, reports.state, census.tally)?;
     let summary = summarize(ledger, reports, census, errors_by_code)?;
+    let page = Page::of(
+        ledger,
+        reports.dir,
+        &summary,
+        reports.limits,
+        &failures,
+        &mut go_on,
+    )?
+    .html()?;
+    let mut file = Replacement::begin(reports.dir.join(PAGE))?;
+    write_into(&mut file, reports.dir, PAGE, page.as_bytes())?;
     results.finish()?;
     failed.finish()?;
+    file.finish()?;
+    let text = serde_json::to_string_pretty(&summary).map_err(std::io::Error::from);
+    let text = text.map_err(|source| ReportError::Io {
+        path: reports.dir.join(SUMMARY),
+        source,
+    })? + "\n";
     let mut file = Replacement::begin(reports.dir.join(SUMMARY))?;
-    let written = serde_json::to_writer_pretty(&mut file, &summary).map_err(std::io::Error::from);
-    written
-        .and_then(|()| file.write_all(b"\n"))
-        .map_err(|source| ReportError::Io {
-            path: reports.dir.join(SUMMARY),
-            source,
-        })?;
+    write_into(&mut file, reports.dir, SUMMARY, text.as_bytes())?;
     file.finish()?;
     Ok(summary)
+}
+
+fn write_into(
+    file: &mut Replacement,
+    dir: &Path,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), ReportError> {
+    file.write_all(bytes).map_err(|source| ReportError::Io {
+        path: dir.join(name),
+        source,
+    })
 }
 
 /// A damaged ledger may lack rows without a trace in those that are left: then what was counted when

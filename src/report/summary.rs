@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::time;
+use super::explain::{Explanation, explain};
+use super::words::{shell_word, time, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally};
 use crate::schedule::Binding;
@@ -37,7 +38,7 @@ impl ReportError {
         match self {
             Self::Ledger(error) => error.hint(),
             Self::Io { path, .. } => {
-                let dir = path.parent()?.display();
+                let dir = shell_word(path.parent()?);
                 Some(format!(
                     "nothing is lost: make room there, then: chime-bulk resume {dir}"
                 ))
@@ -157,6 +158,10 @@ impl fmt::Display for Summary {
         }
         for (code, count) in &self.errors_by_code {
             writeln!(f, "  {:<16}{count:>12}", format!("· {code}"))?;
+            if let Some(Explanation { cause, cure, .. }) = explain(code) {
+                wrap(f, &format!("      {cause}"), 6)?;
+                wrap(f, &format!("      cure: {cure}"), 12)?;
+            }
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ mod makespan;
 #[cfg(test)]
 mod nasty;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod program;
@@ -49,12 +51,15 @@ mod rehearsal;
 mod report;
 #[cfg(test)]
 mod resume;
+mod retry;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod shell;
 #[cfg(test)]
 #[cfg(unix)]
 mod signals;

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chime_bulk::chime::Chime;
-use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, Setup};
+use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, Setup, restore};
 use chime_bulk::gate::Gate;
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Parcel, Stager};
 use chime_bulk::model::{
-    AddMembers, AppInstanceArn, ChannelArn, LaneId, Limits, MemberArn, Outcome, Refusal, Tally,
+    AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Outcome, Refusal, Tally,
 };
 use chime_bulk::roster::{Options, Roster, RosterError, Source};
 use chime_bulk::sandbox::{Service, Settings as World};
@@ -303,27 +303,7 @@ impl Rehearsal {
         }
         let mut ledger = Ledger::open(&path, Durability::None).unwrap();
         ledger.take_up(0).unwrap();
-        let mut next = 0;
-        ledger
-            .lanes_left(|left| {
-                scheduler.open_lane(left.channel);
-                if left.accepted {
-                    scheduler.was_accepted_before(left.channel);
-                }
-                if left.closed {
-                    scheduler.close_lane(LaneId(next));
-                } else {
-                    scheduler.stage(LaneId(next), left.fresh);
-                }
-                next += 1;
-            })
-            .unwrap();
-        ledger
-            .unsettled(|row| scheduler.take_up(row.lane, row.ticket))
-            .unwrap();
-        if ledger.staged().complete {
-            scheduler.end_staging();
-        }
+        restore(&ledger, &mut scheduler).unwrap();
         let feed = if ledger.staged().list_ended {
             Feed::Ended
         } else {

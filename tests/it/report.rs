@@ -10,7 +10,7 @@ use chime_bulk::report::{self, ReportError, Reports};
 
 use crate::program::{APP, Place, ids};
 
-const REPORTS: [&str; 3] = ["results.csv", "failed.csv", "summary.json"];
+const REPORTS: [&str; 4] = ["results.csv", "failed.csv", "report.html", "summary.json"];
 
 /// A finished run of 3,001 rows, one of which failed.
 fn finished() -> Place {

@@ -180,6 +180,15 @@ fn values_and_decisions_know_no_world() {
     }));
 }
 
+/// A clock that is set, or a machine that sleeps, changes nothing about when calls are due.
+#[test]
+fn what_paces_calls_knows_no_calendar() {
+    let names = ["SystemTime", "jiff", "Timestamp", "std::time::Instant"];
+    none(&offenders(&names, |source| {
+        ["schedule", "gate", "ledger", "engine"].contains(&source.module())
+    }));
+}
+
 #[test]
 fn each_library_is_named_where_it_belongs_alone() {
     let outside = |module: &'static str| move |source: &Source| source.module() != module;

@@ -80,10 +80,30 @@ pub(crate) enum Subcommand {
     Run(Box<RunArguments>),
     /// Go on with an interrupted run.
     Resume(Box<ResumeArguments>),
+    /// Try again what failed in a finished run.
+    Retry(Box<RetryArguments>),
     /// Write the reports of a run again, from its ledger.
     Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
     Sandbox(Box<SandboxArguments>),
+    /// Tell what an error code comes from, and its cure.
+    Explain {
+        /// The code, as results.csv has it [default: all].
+        #[arg(value_name = "CODE")]
+        code: Option<String>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages, one for each command.
+    Man {
+        /// Into this directory.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 /// Arguments of `plan`.
@@ -174,6 +194,16 @@ pub(crate) struct ResumeArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) screen: ScreenArguments,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArguments {
+    /// Only rows with one of these error codes, such as those in results.csv.
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) codes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) resume: ResumeArguments,
 }
 
 /// Arguments of `report`.

@@ -3,6 +3,7 @@
 
 mod args;
 mod exit;
+mod explain;
 mod limits;
 mod output;
 mod plan;
@@ -11,6 +12,7 @@ mod roster;
 mod run;
 mod sandbox;
 mod screen;
+mod shell;
 mod signals;
 
 use std::io;
@@ -62,7 +64,11 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         Subcommand::Resume(arguments) => {
             Box::pin(run::resume(*arguments, signals::commands()?)).await
         }
+        Subcommand::Retry(arguments) => Box::pin(run::retry(*arguments, signals::commands()?)).await,
         Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
+        Subcommand::Explain { code } => explain::explain(code.as_deref()),
+        Subcommand::Completions { shell } => shell::completions(shell),
+        Subcommand::Man { dir } => shell::man(&dir),
         Subcommand::Sandbox(arguments) => sandbox::serve(*arguments, Signals::listen()?).await,
     })
 }

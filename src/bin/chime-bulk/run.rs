@@ -1,18 +1,18 @@
-//! `run` and `resume`.
+//! `run`, `resume`, `retry` and `report`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use chime_bulk::chime::Api;
 use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
-use chime_bulk::model::is_unruly;
-use chime_bulk::report::{RESULTS, Summary};
+use chime_bulk::report::{RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RunArguments, SandboxShape};
+use crate::args::{
+    AwsArguments, ReportArguments, ResumeArguments, RetryArguments, RunArguments, SandboxShape,
+};
 use crate::exit::Exit;
 use crate::{output, sandbox};
 
@@ -50,6 +50,19 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
 }
 
 pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Command>) -> Exit {
+    go_on(arguments, None, commands).await
+}
+
+pub(crate) async fn retry(arguments: RetryArguments, commands: Receiver<Command>) -> Exit {
+    go_on(arguments.resume, Some(arguments.codes), commands).await
+}
+
+/// Goes on with a run, or with what failed in it: all, or what failed with one of these codes.
+async fn go_on(
+    arguments: ResumeArguments,
+    retried: Option<Vec<String>>,
+    commands: Receiver<Command>,
+) -> Exit {
     let screen = arguments.screen;
     screen.prepare();
     let shape = match in_process(&arguments.shape) {
@@ -66,7 +79,10 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
     let dir = &arguments.run_dir;
     let limits = arguments.limits.into();
     let watch = |started: &Started| screen.watch(started);
-    let ended = Box::pin(job::resume(dir, target, limits, watch, commands)).await;
+    let ended = match retried {
+        Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, watch, commands)).await,
+        None => Box::pin(job::resume(dir, target, limits, watch, commands)).await,
+    };
     conclude(ended, Some(dir), arguments.json)
 }
 
@@ -104,6 +120,10 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
     show(&conclusion.summary, json);
     if let Some(reason) = conclusion.reason() {
         output::error(&reason, conclusion.hint().as_deref());
+    }
+    if let Some(policy) = conclusion.policy() {
+        output::note("the policy statement:");
+        policy.lines().for_each(output::note);
     }
     if verdict == Verdict::Miscounted {
         output::error(
@@ -164,31 +184,5 @@ fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
 
 /// The command that resumes: the last line of a run that can be.
 fn resume_line(dir: &Path) {
-    output::last(format_args!("chime-bulk resume {}", quoted(dir)));
-}
-
-/// A path as a shell takes it.
-fn quoted(dir: &Path) -> String {
-    let text = dir.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if text.chars().all(plain) {
-        text
-    } else if text.contains(is_unruly) {
-        // The one form in which a line shows such characters and bash, ksh and zsh take them.
-        let mut line = String::from("$'");
-        for c in text.chars() {
-            if plain(c) {
-                line.push(c);
-            } else {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    // Writing to a String cannot fail.
-                    let _ = write!(line, "\\x{byte:02x}");
-                }
-            }
-        }
-        line + "'"
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    output::last(format_args!("chime-bulk resume {}", shell_word(dir)));
 }

@@ -2,6 +2,12 @@
 
 use super::*;
 
+/// The rows whose members did not get in.
+fn failed(ended: &[(u64, Outcome)]) -> Vec<u64> {
+    let out = ended.iter().filter(|(_, outcome)| !outcome.is_in());
+    out.map(|(row, _)| *row).collect()
+}
+
 #[test]
 fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
     for culprits in [vec![1], vec![37], vec![100], vec![5, 6, 77]] {
@@ -45,12 +51,7 @@ fn a_culprit_is_found_however_many_calls_fail_meanwhile() {
             added(flight)
         }
     });
-    let failed: Vec<u64> = ended
-        .iter()
-        .filter(|(_, outcome)| !outcome.is_in())
-        .map(|(row, _)| *row)
-        .collect();
-    assert_eq!((ended.len(), failed), (100, vec![37]));
+    assert_eq!((ended.len(), failed(&ended)), (100, vec![37]));
     // Every other one fails, beside the ten that find him anyway; who was tried a different number
     // of times waits differently, and is sent by itself.
     assert!(calls <= 2 * (10 + 2), "{calls}");
@@ -145,12 +146,7 @@ fn forbidden_is_poison_once_something_is_accepted() {
             added(flight)
         }
     });
-    let failed: Vec<u64> = ended
-        .iter()
-        .filter(|(_, outcome)| !outcome.is_in())
-        .map(|(row, _)| *row)
-        .collect();
-    assert_eq!(failed, [poisoned]);
+    assert_eq!(failed(&ended), [poisoned]);
 }
 
 #[test]

@@ -29,8 +29,8 @@ fn refused((fate, ended): (Fate, Ended), words: &str) {
 #[test]
 fn an_empty_file_is_no_run() {
     assert_eq!(replaced(b"").0, Fate::NoRun);
-    // To SQLite this is as good as empty.
-    assert_eq!(replaced(b"x").0, Fate::NoRun);
+    // To SQLite this is as good as empty; to whoever wrote it it is not.
+    assert_eq!(replaced(b"x").0, Fate::Refused);
 }
 
 #[test]

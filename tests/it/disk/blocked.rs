@@ -20,6 +20,7 @@ fn a_directory_in_the_place_of_a_report_is_said_and_the_run_is_not_lost() {
     for name in [
         "results.csv",
         "failed.csv",
+        "report.html",
         "summary.json",
         ".results.csv.part",
     ] {

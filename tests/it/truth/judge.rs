@@ -14,10 +14,11 @@ use super::world::World;
 pub(crate) type Judgement = Result<(), String>;
 
 /// What a finished run leaves behind.
-const LEFT: [&str; 5] = [
+const LEFT: [&str; 6] = [
     "failed.csv",
     "ledger.db",
     "owner.lock",
+    "report.html",
     "results.csv",
     "summary.json",
 ];
@@ -73,6 +74,11 @@ pub(crate) fn whole(world: &World, dir: &Path) -> Judgement {
     for name in ["results.csv", "failed.csv"] {
         let text = std::fs::read(dir.join(name)).unwrap_or(b"\n".to_vec());
         check(text.ends_with(b"\n"), || format!("{name} is cut off"))?;
+    }
+    if let Ok(text) = std::fs::read_to_string(dir.join("report.html")) {
+        check(text.ends_with("</html>\n"), || {
+            "report.html is cut off".into()
+        })?;
     }
     if let Ok(text) = std::fs::read_to_string(dir.join("summary.json")) {
         let summary = serde_json::from_str::<Summary>(&text);

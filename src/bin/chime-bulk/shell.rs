@@ -1,0 +1,31 @@
+//! `completions` and `man`: what a shell and `man` want to know of the arguments.
+
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Arguments;
+use crate::exit::Exit;
+use crate::output;
+
+/// Prints the completions for a shell.
+pub(crate) fn completions(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "chime-bulk", &mut script);
+    output::data(String::from_utf8_lossy(&script));
+    Exit::AllIn
+}
+
+/// Writes a page for the program and for each command.
+pub(crate) fn man(dir: &Path) -> Exit {
+    let written = std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Arguments::command(), dir));
+    match written {
+        Ok(()) => Exit::AllIn,
+        Err(error) => {
+            output::error(&format!("{}: {error}", dir.display()), None);
+            Exit::Fatal
+        }
+    }
+}

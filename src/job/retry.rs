@@ -1,0 +1,42 @@
+//! `retry`: a finished run tries again what failed, in a new pass.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+
+use super::conclusion::Conclusion;
+use super::resume::go_on;
+use super::session::Started;
+use super::{JobError, LimitOverrides, Settings, Target};
+use crate::engine::{Command, Watch};
+use crate::ledger::{Ledger, fact};
+use crate::model::RunState;
+
+/// Tries again the rows of a finished run that failed, stayed unconfirmed or were not attempted:
+/// all of them, or those with one of these error codes. Otherwise as
+/// [`resume`](super::resume()).
+///
+/// # Errors
+/// As `resume`; and if the run is not finished, or has no such row.
+pub async fn retry(
+    dir: &Path,
+    codes: &[String],
+    target: impl FnOnce(&Settings) -> Target,
+    limits: LimitOverrides,
+    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Conclusion, JobError> {
+    let begin = |ledger: &mut Ledger| {
+        if ledger.fact(fact::STATE)? != Some(RunState::Finished) {
+            return Err(JobError::NotFinished(dir.to_owned()));
+        }
+        if ledger.begin_pass(jiff::Timestamp::now().as_millisecond(), codes)? == 0 {
+            let codes = codes.join(", ");
+            return Err(JobError::NothingToRetry { codes });
+        }
+        // Cut off from here on, it is resumed like any other.
+        ledger.set_fact(fact::STATE, &RunState::Interrupted)?;
+        Ok(ledger.commit()?)
+    };
+    Box::pin(go_on(dir, begin, target, limits, watch, commands)).await
+}

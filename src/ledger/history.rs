@@ -1,0 +1,85 @@
+//! The calls of a run, one after the other, as they left.
+//!
+//! Promises: memory does not grow with the calls. The times and the fate of a call are noted after
+//! it left, and not sealed: whoever reads them must bear any number.
+
+use super::calls::word;
+use super::{Ledger, LedgerError};
+use crate::model::{ChannelId, RefusalKind};
+
+/// A call that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastCall {
+    /// The channel it was for.
+    pub channel: ChannelId,
+    /// How many members it carried.
+    pub members: u64,
+    /// When it left, in milliseconds since 1970.
+    pub sent_at: i64,
+    /// When what came of it was known; none if the run was cut off before.
+    pub settled_at: Option<i64>,
+    /// What came of it.
+    pub fate: Fate,
+}
+
+/// What came of a call as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Answered, member by member.
+    Accepted,
+    /// Answered 429.
+    Throttled,
+    /// Refused for another reason.
+    Refused,
+    /// No answer came, or none is known.
+    Unanswered,
+}
+
+impl Ledger {
+    /// Gives every call that was made, in the order they left.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or whatever `each` gives.
+    pub fn past_calls<E: From<LedgerError>>(
+        &self,
+        mut each: impl FnMut(PastCall) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare(
+            "SELECT lane.channel, call.members, call.sent_at, call.settled_at, call.refusal
+             FROM sound_call AS call JOIN sound_lane AS lane ON lane.id = call.lane ORDER BY call.id",
+        )?;
+        let mut calls = statement.query([]).map_err(sqlite)?;
+        while let Some(call) = calls.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<PastCall> {
+                let settled_at = call.get(3)?;
+                let refusal: Option<String> = call.get(4)?;
+                Ok(PastCall {
+                    channel: ChannelId(call.get(0)?),
+                    members: call.get(1)?,
+                    sent_at: call.get(2)?,
+                    settled_at,
+                    fate: fate(settled_at, refusal.as_deref()),
+                })
+            };
+            each(read().map_err(sqlite)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the ledger's word for a refusal says of the call.
+fn fate(settled_at: Option<i64>, refusal: Option<&str>) -> Fate {
+    let unanswered = [
+        RefusalKind::Lost,
+        RefusalKind::Unreachable,
+        RefusalKind::NoCredentials,
+    ];
+    match refusal {
+        None if settled_at.is_none() => Fate::Unanswered,
+        None => Fate::Accepted,
+        Some(said) if said == word(RefusalKind::Throttled) => Fate::Throttled,
+        Some(said) if unanswered.map(word).contains(&said) => Fate::Unanswered,
+        Some(_) => Fate::Refused,
+    }
+}

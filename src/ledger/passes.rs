@@ -1,0 +1,162 @@
+//! Passes: a finished run is told to try again what failed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::calls::AGAIN;
+use super::projection::Source;
+use super::{Ledger, LedgerError, rows};
+use crate::model::Outcome;
+
+/// Which failures are to be tried again: those with one of these codes, or all.
+struct Wanted<'a>(&'a [String]);
+
+impl Wanted<'_> {
+    fn has(&self, code: Option<&str>) -> bool {
+        let is_named = |code| {
+            self.0
+                .iter()
+                .any(|wanted| wanted.eq_ignore_ascii_case(code))
+        };
+        self.0.is_empty() || code.is_some_and(is_named)
+    }
+}
+
+impl Ledger {
+    /// Begins a new pass, at this time in milliseconds since 1970: rows that failed, stayed
+    /// unconfirmed or were not attempted are to be tried again, all of them or those with one of
+    /// these error codes. Channels that had ended are open again; a row of one goes by the code
+    /// that its channel ended with. What was decided before stays readable. Gives how many rows
+    /// there are; if none, nothing is changed.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read or written. It counts once it is [committed](Self::commit).
+    pub fn begin_pass(&mut self, at: i64, codes: &[String]) -> Result<u64, LedgerError> {
+        let wanted = Wanted(codes);
+        let closed = self.closed_lanes()?;
+        let mut taken = 0;
+        let windows: Vec<(u64, u64)> = self.windows()?.collect();
+        for (first_page, pages) in windows {
+            let mut by_verdict: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+            for (row, state) in self.window(first_page, pages)?.rows() {
+                match (state.outcome, state.source) {
+                    (Some(Outcome::Failed), Source::ClosedLane(lane)) => {
+                        let code = closed.get(&lane).and_then(Option::as_deref);
+                        taken += u64::from(wanted.has(code));
+                    }
+                    (
+                        Some(Outcome::Failed | Outcome::Unconfirmed | Outcome::NotAttempted),
+                        Source::Verdict(verdict),
+                    ) => by_verdict.entry(verdict).or_default().push(row),
+                    _ => {}
+                }
+            }
+            for (verdict, rows) in by_verdict {
+                taken += self.try_again(verdict, &rows, &wanted, &closed)?;
+            }
+        }
+        if taken > 0 {
+            self.open_lanes(&wanted, &closed)?;
+            self.note_pass(at, codes)?;
+        }
+        Ok(taken)
+    }
+
+    /// How many passes there were, the first with them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn passes(&self) -> Result<u64, LedgerError> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) + 1 FROM sound_pass", [], |row| row.get(0))
+        })
+    }
+
+    /// The lanes that are closed, each with the code it was closed with.
+    fn closed_lanes(&self) -> Result<HashMap<u32, Option<String>>, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare("SELECT id, closed_code FROM sound_lane WHERE closed_code IS NOT NULL")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Of rows for which this was decided last, those that are wanted are to be tried again. Gives
+    /// how many.
+    fn try_again(
+        &mut self,
+        verdict: u32,
+        rows: &[u64],
+        wanted: &Wanted<'_>,
+        closed: &HashMap<u32, Option<String>>,
+    ) -> Result<u64, LedgerError> {
+        let (code, lane): (Option<String>, u32) = self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT verdict.code, call.lane FROM sound_verdict AS verdict
+                     JOIN sound_call AS call ON call.id = verdict.call WHERE verdict.id = ?1",
+                )?
+                .query_row([verdict], |row| Ok((row.get(0)?, row.get(1)?)))
+        })?;
+        // Nothing can be sent to a channel that stays closed.
+        let code = closed.get(&lane).unwrap_or(&code).as_deref();
+        let (true, Some(first), Some(last)) = (wanted.has(code), rows.first(), rows.last()) else {
+            return Ok(0);
+        };
+        let values = (
+            verdict,
+            AGAIN,
+            first,
+            last,
+            rows::encode(rows.iter().copied()),
+        );
+        self.write(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO verdict
+                        (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, seal)
+                     SELECT next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5,
+                        seal('verdict', next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5)
+                     FROM verdict, (SELECT max(id) + 1 AS next FROM verdict) WHERE id = ?1",
+                )?
+                .execute(values)
+        })?;
+        Ok(rows.len() as u64)
+    }
+
+    /// Opens the lanes again that were closed with a code that is wanted.
+    fn open_lanes(
+        &mut self,
+        wanted: &Wanted<'_>,
+        closed: &HashMap<u32, Option<String>>,
+    ) -> Result<(), LedgerError> {
+        let opened = closed
+            .iter()
+            .filter(|(_, code)| wanted.has(code.as_deref()));
+        self.write(|connection| {
+            let mut open = connection.prepare_cached(
+                "UPDATE lane SET closed_code = NULL, closed_message = NULL WHERE id = ?1",
+            )?;
+            for (lane, _) in opened {
+                open.execute([lane])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn note_pass(&mut self, at: i64, codes: &[String]) -> Result<(), LedgerError> {
+        let codes =
+            serde_json::to_string(codes).map_err(|error| self.damaged(error.to_string()))?;
+        let codes = (codes != "[]").then_some(codes);
+        self.write(|connection| {
+            connection.execute(
+                "INSERT INTO pass (id, begun_at, codes, first_call, seal)
+                 SELECT id, ?1, ?2, call, seal('pass', id, ?1, ?2, call) FROM
+                    (SELECT coalesce(max(id), 1) + 1 AS id FROM pass),
+                    (SELECT coalesce(max(id), 0) + 1 AS call FROM call)",
+                (at, codes),
+            )
+        })?;
+        Ok(())
+    }
+}

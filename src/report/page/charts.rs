@@ -1,0 +1,239 @@
+//! The page's charts, as SVG. What they show stands in tables below them as well.
+//!
+//! Colours are only keys: the page's style gives each its own in light, dark and print, and a form
+//! (full, hatched, hollow, dashed) that is told apart without it.
+
+use std::error::Error;
+
+use maud::{Markup, PreEscaped, html};
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::figures::{ChannelTime, Figures};
+use super::latency::{Band, Latency};
+use super::words::{milliseconds, number, seconds, short_id};
+
+const SIZE: (u32, u32) = (480, 260);
+/// Height of one channel's bar, and of what is above and below them all.
+const BAR: u32 = 20;
+const AROUND: u32 = 50;
+/// Characters of a channel's name beside its bar.
+const NAME: usize = 20;
+
+const INK: RGBColor = RGBColor(1, 1, 1);
+const GRID: RGBColor = RGBColor(2, 2, 2);
+const ACCEPTED: RGBColor = RGBColor(3, 3, 3);
+const THROTTLED: RGBColor = RGBColor(4, 4, 4);
+const FAILED: RGBColor = RGBColor(5, 5, 5);
+const LIMIT: RGBColor = RGBColor(6, 6, 6);
+
+type Drawn = Result<(), Box<dyn Error>>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Calls a second over the time at work, against what the limits allowed.
+pub(super) fn throughput(figures: &Figures) -> Result<Markup, Box<dyn Error>> {
+    let desc = "Bars: calls a second in each stretch of time, accepted, throttled above them, then \
+                those refused or not answered. Dashed line: what the limits allowed. The figures \
+                are in the table below.";
+    let svg = draw(SIZE, |area| draw_throughput(area, figures))?;
+    Ok(framed(
+        "throughput",
+        "Calls a second over time",
+        desc,
+        SIZE,
+        &svg,
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn draw_throughput(area: &Area<'_>, figures: &Figures) -> Drawn {
+    let (timeline, allowed) = (&figures.timeline, &figures.allowed);
+    let (stretches, width) = (timeline.stretches(), timeline.seconds());
+    let rate = |calls: u64| calls as f64 / width;
+    let most = stretches.iter().map(|stretch| rate(stretch.calls()));
+    let limit = allowed.iter().copied().filter(|_| !figures.is_far_below());
+    let top = most.chain(limit).fold(1.0, f64::max) * 1.1;
+    let end = stretches.len() as f64 * width;
+    let mut chart = axes(area, (0.0..end, 0.0..top), (36, 44))?;
+    mesh(&mut chart, &|x| seconds(*x), Some(&|y| number(*y)))?;
+    for (index, stretch) in stretches.iter().enumerate() {
+        let from = index as f64 * width;
+        let to = from + width * 0.94;
+        let mut base = 0.0;
+        let kinds = [
+            (stretch.accepted, ACCEPTED),
+            (stretch.throttled, THROTTLED),
+            (stretch.failed, FAILED),
+        ];
+        for (calls, colour) in kinds {
+            if calls > 0 {
+                let corners = [(from, base), (to, base + rate(calls))];
+                chart.draw_series([Rectangle::new(corners, colour.filled())])?;
+                base += rate(calls);
+            }
+        }
+    }
+    if figures.is_far_below() {
+        return Ok(());
+    }
+    let mut steps = Vec::new();
+    for (index, rate) in allowed.iter().enumerate() {
+        steps.push((index as f64 * width, *rate));
+        steps.push(((index + 1) as f64 * width, *rate));
+    }
+    chart.draw_series([PathElement::new(steps, LIMIT.stroke_width(2))])?;
+    Ok(())
+}
+
+/// How many answers took how long.
+pub(super) fn latency(latency: &Latency) -> Result<Markup, Box<dyn Error>> {
+    let bands = latency.bands();
+    let desc = "Bars: how many answers took from one time to the next; the times grow from left \
+                to right, not evenly. The figures are in the table below.";
+    let svg = draw(SIZE, |area| draw_latency(area, &bands))?;
+    Ok(framed(
+        "latency",
+        "Answers by the time they took",
+        desc,
+        SIZE,
+        &svg,
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "labels are small whole numbers from 0"
+)]
+fn draw_latency(area: &Area<'_>, bands: &[Band]) -> Drawn {
+    let most = bands.iter().map(|band| band.answers).max().unwrap_or(1);
+    let count = bands.len() as f64;
+    let mut chart = axes(area, (0.0..count, 0.0..most as f64 * 1.1), (36, 44))?;
+    let begins = |x: &f64| {
+        let band = bands.get(x.round() as usize);
+        let is_whole = (x - x.round()).abs() < 1e-6;
+        band.filter(|_| is_whole)
+            .map_or_else(String::new, |band| milliseconds(band.from))
+    };
+    mesh(&mut chart, &begins, Some(&|y| number(*y)))?;
+    for (index, band) in bands.iter().enumerate() {
+        let from = index as f64 + 0.04;
+        let corners = [(from, 0.0), (from + 0.92, band.answers as f64)];
+        chart.draw_series([Rectangle::new(corners, ACCEPTED.filled())])?;
+    }
+    Ok(())
+}
+
+/// The channels that took longest.
+pub(super) fn channels(channels: &[ChannelTime]) -> Result<Markup, Box<dyn Error>> {
+    let rows = u32::try_from(channels.len()).unwrap_or(u32::MAX);
+    let size = (SIZE.0, rows.saturating_mul(BAR).saturating_add(AROUND));
+    let desc = "A bar for each channel, the longest first: the time from its first call to its \
+                last answer. The figures are in the table below.";
+    let svg = draw(size, |area| draw_channels(area, channels))?;
+    Ok(framed(
+        "channels",
+        "Time per channel, the longest",
+        desc,
+        size,
+        &svg,
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are few")]
+fn draw_channels(area: &Area<'_>, channels: &[ChannelTime]) -> Drawn {
+    let longest = channels.iter().map(|channel| channel.span.seconds());
+    let top = longest.fold(0.001, f64::max) * 1.02;
+    let count = channels.len() as f64;
+    let mut chart = axes(area, (0.0..top, count..0.0), (36, 150))?;
+    mesh(&mut chart, &|x| seconds(*x), None)?;
+    let (corner, _) = chart.plotting_area().get_pixel_range();
+    let name = text(12).pos(Pos::new(HPos::Right, VPos::Center));
+    for (index, channel) in channels.iter().enumerate() {
+        let above = index as f64;
+        let corners = [(0.0, above + 0.15), (channel.span.seconds(), above + 0.85)];
+        chart.draw_series([Rectangle::new(corners, ACCEPTED.filled())])?;
+        let (_, middle) = chart.backend_coord(&(0.0, above + 0.5));
+        area.draw_text(
+            &short_id(&channel.arn, NAME),
+            &name,
+            (corner.start - 6, middle),
+        )?;
+    }
+    Ok(())
+}
+
+/// A chart without its axes' labels.
+fn axes<'a, 'b>(
+    area: &'a Area<'b>,
+    (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
+    (below, left): (u32, u32),
+) -> Result<Chart<'a, 'b>, Box<dyn Error>> {
+    let chart = ChartBuilder::on(area)
+        .margin(4)
+        .margin_right(44)
+        .margin_top(10)
+        .x_label_area_size(below)
+        .y_label_area_size(left)
+        .build_cartesian_2d(x, y)?;
+    Ok(chart)
+}
+
+/// Lines and labels; without a way to label them, none for the height.
+fn mesh(
+    chart: &mut Chart<'_, '_>,
+    x: &dyn Fn(&f64) -> String,
+    y: Option<&dyn Fn(&f64) -> String>,
+) -> Drawn {
+    let mut mesh = chart.configure_mesh();
+    mesh.axis_style(INK)
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .label_style(text(13))
+        .x_labels(6)
+        .y_labels(5)
+        .x_label_formatter(&x);
+    match &y {
+        Some(y) => mesh.y_label_formatter(y),
+        None => mesh.disable_y_mesh().disable_y_axis(),
+    };
+    mesh.draw()?;
+    Ok(())
+}
+
+fn text(size: u32) -> TextStyle<'static> {
+    ("sans-serif", f64::from(size) * 1.24)
+        .into_font()
+        .color(&INK)
+}
+
+/// What is drawn, without the element around it.
+fn draw(size: (u32, u32), with: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, Box<dyn Error>> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        with(&area)?;
+        area.present()?;
+    }
+    let inner = svg
+        .split_once('>')
+        .and_then(|(_, rest)| rest.rsplit_once("</svg>"));
+    Ok(inner.map_or_else(String::new, |(inner, _)| inner.to_owned()))
+}
+
+/// The element, with its name and its meaning for those who do not see it. The library has escaped
+/// the texts within.
+fn framed(id: &str, title: &str, desc: &str, (width, height): (u32, u32), svg: &str) -> Markup {
+    let (title_id, desc_id) = (format!("{id}-title"), format!("{id}-desc"));
+    html! {
+        svg id=(id) role="img" viewBox=(format!("0 0 {width} {height}"))
+            aria-labelledby=(title_id) aria-describedby=(desc_id) {
+            title id=(title_id) { (title) }
+            desc id=(desc_id) { (desc) }
+            (PreEscaped(svg))
+        }
+    }
+}

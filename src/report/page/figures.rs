@@ -1,0 +1,202 @@
+//! What the page shows of the calls, gathered in one pass over them.
+
+use std::cmp::Reverse;
+
+use super::latency::Latency;
+use super::timeline::{Timeline, WorkClock};
+use crate::ledger::{Fate, Ledger, LedgerError, PastCall};
+use crate::model::{ChannelId, Limits, RunState};
+use crate::report::ReportError;
+
+/// Channels that are named.
+const NAMED: usize = 20;
+/// Calls after which it is asked whether to go on.
+const ASKED_EVERY: usize = 1_024;
+/// Milliseconds without a call that are a pause at least, and answers that are believed at most.
+const MINUTE: i64 = 60_000;
+
+/// What the calls came to.
+#[derive(Debug)]
+pub(super) struct Figures {
+    pub(super) timeline: Timeline,
+    /// Calls a second that the limits allowed, in each stretch.
+    pub(super) allowed: Vec<f64>,
+    pub(super) pauses: u64,
+    pub(super) latency: Latency,
+    /// Those that took longest, the longest first.
+    pub(super) channels: Vec<ChannelTime>,
+    /// How many were called.
+    pub(super) called: usize,
+}
+
+/// One channel's calls.
+#[derive(Debug, Clone)]
+pub(super) struct ChannelTime {
+    pub(super) arn: String,
+    pub(super) span: Span,
+}
+
+/// When a channel was called; milliseconds at work.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    pub(super) first: u64,
+    last: u64,
+    end: u64,
+    pub(super) calls: u32,
+    pub(super) refused: u32,
+}
+
+impl Span {
+    /// From the first call to the last answer, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub(super) fn seconds(self) -> f64 {
+        self.end.saturating_sub(self.first) as f64 / 1_000.0
+    }
+
+    fn add(&mut self, at: u64, took: u64, fate: Fate) {
+        if self.calls == 0 {
+            self.first = at;
+        }
+        self.last = at;
+        self.end = self.end.max(at.saturating_add(took));
+        self.calls = self.calls.saturating_add(1);
+        self.refused = self
+            .refused
+            .saturating_add(u32::from(fate != Fate::Accepted));
+    }
+}
+
+impl Figures {
+    /// Asks the ledger. Of each channel some bytes are held, as by the run itself.
+    pub(super) fn of(
+        ledger: &Ledger,
+        limits: &Limits,
+        bearers: u64,
+        state: RunState,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<Self, ReportError> {
+        let mut clock = WorkClock::new(longest_wait(limits));
+        let (mut timeline, mut latency) = (Timeline::default(), Latency::default());
+        let mut spans: Vec<Span> = Vec::new();
+        let mut seen = 0usize;
+        ledger.past_calls(|call| {
+            seen += 1;
+            if seen.is_multiple_of(ASKED_EVERY) && !go_on() {
+                return Err(ReportError::Interrupted);
+            }
+            let (at, took) = (clock.read(call.sent_at), took(&call));
+            timeline.add(at, call.fate, call.members);
+            if let Some(took) = took.filter(|_| call.fate != Fate::Unanswered) {
+                latency.add(took);
+            }
+            if spans.len() <= call.channel.index() {
+                spans.resize(call.channel.index() + 1, Span::default());
+            }
+            if let Some(span) = spans.get_mut(call.channel.index()) {
+                span.add(at, took.unwrap_or_default(), call.fate);
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            allowed: allowed(limits, bearers, state, &timeline, &spans),
+            timeline,
+            pauses: clock.pauses(),
+            latency,
+            called: spans.iter().filter(|span| span.calls > 0).count(),
+            channels: longest(ledger, &spans)?,
+        })
+    }
+}
+
+impl Figures {
+    /// Whether the limit is so far above the calls that a chart of both would show neither.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    pub(super) fn is_far_below(&self) -> bool {
+        let calls = self
+            .timeline
+            .stretches()
+            .iter()
+            .map(|stretch| stretch.calls());
+        let most = calls.max().unwrap_or_default() as f64 / self.timeline.seconds();
+        self.allowed.iter().copied().fold(0.0, f64::max) > 5.0 * most.max(1.0)
+    }
+}
+
+/// While there is work, a call leaves that often at least, unless the run waits for something else.
+fn longest_wait(limits: &Limits) -> i64 {
+    let slowest = limits
+        .max_rate
+        .map_or(limits.channel_rate, |rate| rate.min(limits.channel_rate));
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, and rates are above 0.001"
+    )]
+    let wait = (4_000.0 / slowest.min(limits.bearer_rate)) as i64;
+    wait.max(MINUTE)
+}
+
+/// How long the answer took, as far as the two times make sense.
+fn took(call: &PastCall) -> Option<u64> {
+    let took = call.settled_at?.checked_sub(call.sent_at)?;
+    u64::try_from(took).ok().filter(|_| took <= 10 * MINUTE)
+}
+
+/// The limits' calls a second in each stretch: those of the bearers together, or of the channels
+/// that were not done yet.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn allowed(
+    limits: &Limits,
+    bearers: u64,
+    state: RunState,
+    timeline: &Timeline,
+    spans: &[Span],
+) -> Vec<f64> {
+    let pool = limits.bearer_rate * bearers.max(1) as f64;
+    let pool = limits.max_rate.map_or(pool, |rate| rate.min(pool));
+    let mut done = vec![0u64; timeline.stretches().len()];
+    let called = spans.iter().filter(|span| span.calls > 0);
+    let mut open = 0u64;
+    for span in called {
+        open += 1;
+        if let Some(done) = done.get_mut(timeline.index(span.last)) {
+            *done += 1;
+        }
+    }
+    let mut each = Vec::with_capacity(done.len());
+    for done in done {
+        each.push(pool.min(open as f64 * limits.channel_rate));
+        // Of a run that is not finished it is not known which channels are done.
+        if state == RunState::Finished {
+            open -= done;
+        }
+    }
+    each
+}
+
+/// The channels that took longest.
+fn longest(ledger: &Ledger, spans: &[Span]) -> Result<Vec<ChannelTime>, LedgerError> {
+    let mut order: Vec<(u32, Span)> = Vec::new();
+    for (id, span) in (0..).zip(spans.iter().copied()) {
+        if span.calls > 0 {
+            order.push((id, span));
+        }
+        // Of equals the first in the list comes first: the sort is stable.
+        if order.len() == 10 * NAMED {
+            keep_longest(&mut order);
+        }
+    }
+    keep_longest(&mut order);
+    let named = order.into_iter().map(|(id, span)| {
+        let arn = ledger.channel_arn(ChannelId(id))?;
+        Ok(ChannelTime {
+            arn: arn.as_str().to_owned(),
+            span,
+        })
+    });
+    named.collect()
+}
+
+fn keep_longest(order: &mut Vec<(u32, Span)>) {
+    order.sort_by_key(|(_, span)| Reverse(span.end.saturating_sub(span.first)));
+    order.truncate(NAMED);
+}

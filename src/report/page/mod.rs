@@ -1,0 +1,68 @@
+//! `report.html`: the whole run on one page, for a browser.
+//!
+//! Promises: one file that fetches nothing and runs nothing; every text from outside is escaped;
+//! its size and the memory it takes do not grow with the list. Must not: name an instant of its own
+//! making, so that the same ledger gives the same page.
+
+mod charts;
+mod failures;
+mod figures;
+mod latency;
+mod sections;
+mod settings;
+mod tables;
+mod template;
+mod timeline;
+mod words;
+
+use std::error::Error;
+use std::path::Path;
+
+pub(super) use failures::Failures;
+
+use self::figures::Figures;
+use super::{PAGE, ReportError, Summary};
+use crate::ledger::{Ledger, fact};
+use crate::model::Limits;
+
+/// All that the page tells.
+pub(super) struct Page<'a> {
+    dir: &'a Path,
+    summary: &'a Summary,
+    limits: &'a Limits,
+    failures: &'a Failures,
+    figures: Figures,
+    settings: Vec<(String, String)>,
+}
+
+impl<'a> Page<'a> {
+    /// Asks the ledger for what the counts do not tell.
+    pub(super) fn of(
+        ledger: &Ledger,
+        dir: &'a Path,
+        summary: &'a Summary,
+        limits: &'a Limits,
+        failures: &'a Failures,
+        go_on: impl FnMut() -> bool,
+    ) -> Result<Self, ReportError> {
+        let given = ledger.fact(fact::SETTINGS)?.unwrap_or_default();
+        Ok(Self {
+            dir,
+            summary,
+            limits,
+            failures,
+            figures: Figures::of(ledger, limits, summary.bearers, summary.state, go_on)?,
+            settings: settings::settings(&given),
+        })
+    }
+
+    /// The page's text.
+    pub(super) fn html(&self) -> Result<String, ReportError> {
+        let failed = |error: Box<dyn Error>| ReportError::Io {
+            path: self.dir.join(PAGE),
+            source: std::io::Error::other(error.to_string()),
+        };
+        let document = template::document(self).map_err(failed)?;
+        Ok(document.into_string() + "\n")
+    }
+}

@@ -1,0 +1,198 @@
+//! Tables of figures.
+
+use maud::{Markup, html};
+
+use super::figures::{ChannelTime, Figures};
+use super::latency::Latency;
+use super::words::{count_of, grouped, milliseconds, seconds, share, short_id};
+use crate::model::Outcome;
+use crate::report::Summary;
+use crate::report::words::{binds, time};
+
+/// Characters of a channel's id.
+const CHANNEL: usize = 64;
+/// Lines of a table that is shown without being asked for.
+const FEW: usize = 12;
+
+/// What was asked, as names and values.
+pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)> {
+    let rows = count_of(summary.rows_read, "row");
+    let left_out = match summary.rows_left_out {
+        0 => String::new(),
+        left_out => format!(" ({} more left out by --where)", grouped(left_out)),
+    };
+    let mut facts = vec![
+        ("List", list.to_owned()),
+        ("Rows read", format!("{rows}{left_out}")),
+        ("Channels", grouped(summary.channels)),
+        ("In the name of", count_of(summary.bearers, "bearer")),
+        ("Began", moment(&summary.started_at)),
+        ("Ended", moment(&summary.finished_at)),
+        ("Time at work", time(summary.elapsed_seconds)),
+        (
+            "Least time",
+            format!(
+                "{} ({})",
+                time(summary.lower_bound_seconds),
+                binds(summary.binding_limit)
+            ),
+        ),
+        (
+            "Calls",
+            format!(
+                "{} (at least {}), {} throttled",
+                grouped(summary.calls),
+                grouped(summary.lower_bound_calls),
+                grouped(summary.throttled_calls)
+            ),
+        ),
+        ("Rows tried again", grouped(summary.retried_members)),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
+}
+
+/// A UTC timestamp for people.
+fn moment(stamp: &str) -> String {
+    let date = stamp.split_once('T');
+    date.map_or_else(String::new, |(date, time)| {
+        format!("{date} {} UTC", time.trim_end_matches('Z'))
+    })
+}
+
+/// What an outcome means, in a few words.
+fn meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Added => "the service listed the member as added",
+        Outcome::AlreadyMember => "the member was in the channel already",
+        Outcome::Failed => "the service refused the member",
+        Outcome::Invalid => "the row is defective and was never sent",
+        Outcome::Duplicate => "the same membership as an earlier row",
+        Outcome::Unconfirmed => "sent, but never answered for",
+        Outcome::NotAttempted => "not settled when the run stopped",
+    }
+}
+
+/// Rows by outcome.
+pub(super) fn outcomes(summary: &Summary) -> Markup {
+    let tally = summary.tally();
+    html! {
+        section aria-labelledby="outcomes" {
+            h2 id="outcomes" { "Outcomes" }
+            div.wide tabindex="0" role="region" aria-labelledby="outcomes" {
+                table {
+                    thead { tr {
+                        th scope="col" { "Outcome" } th.n scope="col" { "Rows" }
+                        th.n scope="col" { "Share" } th scope="col" { "Meaning" }
+                    } }
+                    tbody {
+                        @for outcome in Outcome::ALL {
+                            tr {
+                                th scope="row" { (outcome.as_str()) }
+                                td.n { (grouped(tally.of(outcome))) }
+                                td.n { (share(tally.of(outcome), summary.rows_read)) }
+                                td.text { (meaning(outcome)) }
+                            }
+                        }
+                        tr {
+                            th scope="row" { "rows read" }
+                            td.n { (grouped(summary.rows_read)) }
+                            td.n {} td {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A table that is folded away where it is long.
+fn folded(title: &str, lines: usize, table: &Markup) -> Markup {
+    html! {
+        details open[lines <= FEW] {
+            summary { (title) }
+            div.wide tabindex="0" role="region" aria-label=(title) { (table) }
+        }
+    }
+}
+
+/// The figures of the throughput.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(super) fn throughput(figures: &Figures) -> Markup {
+    let timeline = &figures.timeline;
+    let table = html! {
+        table {
+            thead { tr {
+                th.n scope="col" { "From" } th.n scope="col" { "Calls a second" }
+                th.n scope="col" { "Limit" } th.n scope="col" { "Accepted" }
+                th.n scope="col" { "Throttled" } th.n scope="col" { "Refused or unanswered" }
+                th.n scope="col" { "Members in accepted calls" }
+            } }
+            tbody {
+                @for (index, stretch) in timeline.stretches().iter().enumerate() {
+                    tr {
+                        th.n scope="row" { (timeline.begins(index)) }
+                        td.n { (format!("{:.1}", stretch.calls() as f64 / timeline.seconds())) }
+                        td.n { (format!("{:.1}", figures.allowed.get(index).unwrap_or(&0.0))) }
+                        td.n { (grouped(stretch.accepted)) }
+                        td.n { (grouped(stretch.throttled)) }
+                        td.n { (grouped(stretch.failed)) }
+                        td.n { (grouped(stretch.members)) }
+                    }
+                }
+            }
+        }
+    };
+    folded(
+        "The throughput in figures",
+        timeline.stretches().len(),
+        &table,
+    )
+}
+
+/// The figures of the channels.
+pub(super) fn channels(channels: &[ChannelTime]) -> Markup {
+    let table = html! {
+        table {
+            thead { tr {
+                th scope="col" { "Channel" } th.n scope="col" { "Time" }
+                th.n scope="col" { "Calls" } th.n scope="col" { "Not accepted" }
+            } }
+            tbody {
+                @for channel in channels {
+                    tr {
+                        th.text scope="row" { (short_id(&channel.arn, CHANNEL)) }
+                        td.n { (seconds(channel.span.seconds())) }
+                        td.n { (grouped(channel.span.calls.into())) }
+                        td.n { (grouped(channel.span.refused.into())) }
+                    }
+                }
+            }
+        }
+    };
+    folded("The channels in figures", channels.len(), &table)
+}
+
+/// The figures of the latency.
+pub(super) fn latency(latency: &Latency) -> Markup {
+    let bands = latency.bands();
+    let table = html! {
+        table {
+            thead { tr {
+                th.n scope="col" { "From" } th.n scope="col" { "To" }
+                th.n scope="col" { "Answers" } th.n scope="col" { "Share" }
+            } }
+            tbody {
+                @for band in &bands {
+                    tr {
+                        th.n scope="row" { (milliseconds(band.from)) }
+                        td.n { (band.to.map_or_else(|| "longer".to_owned(), milliseconds)) }
+                        td.n { (grouped(band.answers)) }
+                        td.n { (share(band.answers, latency.answers())) }
+                    }
+                }
+            }
+        }
+    };
+    folded("The answers in figures", bands.len(), &table)
+}

@@ -1,0 +1,91 @@
+//! The document, and what stands at its head.
+
+use std::error::Error;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::Page;
+use super::sections::{channels, commands, errors, latency, settings, throughput};
+use super::tables;
+use super::words::verdict;
+use crate::model::plain;
+
+/// Nothing is fetched, nothing is run, nothing is sent.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const STYLE: &str = include_str!("page.css");
+/// Characters of a list's name.
+const NAME: usize = 200;
+
+/// The whole page.
+pub(super) fn document(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
+    let summary = page.summary;
+    let list = plain(&summary.list, NAME);
+    let class = if summary.accounts && summary.is_all_in() {
+        "verdict good"
+    } else {
+        "verdict"
+    };
+    Ok(html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                meta name="robots" content="noindex";
+                title { (list) " – chime-bulk" }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (hatch())
+                main {
+                    h1 { "Members of " (list) }
+                    p.soft { "Run " (plain(&summary.run_id, NAME)) " of chime-bulk" }
+                    p class=(class) { (verdict(summary)) }
+                    (asked(page, &list))
+                    (tables::outcomes(summary))
+                    (commands(page))
+                    (errors(page))
+                    (throughput(page)?)
+                    (channels(page)?)
+                    (latency(page)?)
+                    (settings(page))
+                }
+            }
+        }
+    })
+}
+
+/// The pattern of throttled calls, by which the style draws them.
+fn hatch() -> Markup {
+    html! {
+        svg.none aria-hidden="true" {
+            defs {
+                pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse"
+                    patternTransform="rotate(45)" {
+                    path d="M0 0V5" {}
+                }
+            }
+        }
+    }
+}
+
+/// What was asked, and when.
+fn asked(page: &Page<'_>, list: &str) -> Markup {
+    let summary = page.summary;
+    let facts = tables::asked(summary, list);
+    html! {
+        section aria-labelledby="asked" {
+            h2 id="asked" { "What was asked" }
+            dl {
+                @for (name, value) in facts {
+                    dt { (name) }
+                    dd { (value) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Calls over the time at work.
+
+use super::super::words::time;
+use crate::ledger::Fate;
+
+/// Stretches of time that are shown at most.
+const MOST: u64 = 60;
+/// The shortest stretch, in milliseconds.
+const SHORTEST: u64 = 1_000;
+
+/// The time at work: that of the calls, without the times when none left for long.
+#[derive(Debug)]
+pub(super) struct WorkClock {
+    /// Milliseconds without a call that count as a pause.
+    longest_wait: i64,
+    last: Option<i64>,
+    now: u64,
+    pauses: u64,
+}
+
+impl WorkClock {
+    /// A clock for calls of which one leaves that often at least, while there is work.
+    pub(super) fn new(longest_wait: i64) -> Self {
+        Self {
+            longest_wait,
+            last: None,
+            now: 0,
+            pauses: 0,
+        }
+    }
+
+    /// Milliseconds at work when a call left at this time of the day. A clock that was set back
+    /// between two sessions counts as a pause.
+    pub(super) fn read(&mut self, sent_at: i64) -> u64 {
+        if let Some(last) = self.last {
+            match u64::try_from(sent_at.saturating_sub(last)) {
+                Ok(step) if sent_at.saturating_sub(last) <= self.longest_wait => self.now += step,
+                _ => self.pauses += 1,
+            }
+        }
+        self.last = Some(sent_at);
+        self.now
+    }
+
+    /// The pauses left out.
+    pub(super) fn pauses(&self) -> u64 {
+        self.pauses
+    }
+}
+
+/// What left in one stretch of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) accepted: u64,
+    pub(super) throttled: u64,
+    /// Refused for another reason, or never answered.
+    pub(super) failed: u64,
+    /// Members in the accepted calls.
+    pub(super) members: u64,
+}
+
+impl Stretch {
+    fn and(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            throttled: self.throttled + other.throttled,
+            failed: self.failed + other.failed,
+            members: self.members.saturating_add(other.members),
+        }
+    }
+
+    pub(super) fn calls(self) -> u64 {
+        self.accepted + self.throttled + self.failed
+    }
+}
+
+/// Stretches of equal length, as long as it takes for all to be few.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    width: u64,
+    stretches: Vec<Stretch>,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self {
+            width: SHORTEST,
+            stretches: Vec::new(),
+        }
+    }
+}
+
+impl Timeline {
+    /// Counts a call that left then.
+    pub(super) fn add(&mut self, at: u64, fate: Fate, members: u64) {
+        while at / self.width >= MOST {
+            self.width *= 2;
+            let pairs = self.stretches.chunks(2);
+            self.stretches = pairs
+                .map(|pair| pair.iter().copied().fold(Stretch::default(), Stretch::and))
+                .collect();
+        }
+        let index = self.index(at);
+        if self.stretches.len() <= index {
+            self.stretches.resize(index + 1, Stretch::default());
+        }
+        let Some(stretch) = self.stretches.get_mut(index) else {
+            return;
+        };
+        match fate {
+            Fate::Accepted => {
+                stretch.accepted += 1;
+                stretch.members = stretch.members.saturating_add(members);
+            }
+            Fate::Throttled => stretch.throttled += 1,
+            Fate::Refused | Fate::Unanswered => stretch.failed += 1,
+        }
+    }
+
+    /// The stretch of a time.
+    pub(super) fn index(&self, at: u64) -> usize {
+        usize::try_from(at / self.width).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn stretches(&self) -> &[Stretch] {
+        &self.stretches
+    }
+
+    /// The length of a stretch, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub(super) fn seconds(&self) -> f64 {
+        self.width as f64 / 1_000.0
+    }
+
+    /// When a stretch begins, for people.
+    #[expect(clippy::cast_precision_loss, reason = "there are few")]
+    pub(super) fn begins(&self, index: usize) -> String {
+        time(index as f64 * self.seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_grow_until_they_are_few_and_lose_no_call() {
+        let mut timeline = Timeline::default();
+        for second in 0..1_000 {
+            timeline.add(second * 1_000, Fate::Accepted, 100);
+            timeline.add(second * 1_000 + 1, Fate::Throttled, 100);
+        }
+        assert!((timeline.seconds() - 32.0).abs() < 1e-9);
+        assert_eq!(timeline.stretches().len(), 32);
+        let full = Stretch {
+            accepted: 32,
+            throttled: 32,
+            failed: 0,
+            members: 3_200,
+        };
+        assert_eq!(timeline.stretches()[..31], [full; 31]);
+        assert_eq!(timeline.stretches()[31].accepted, 8);
+    }
+
+    #[test]
+    fn pauses_take_no_time_whichever_way_the_clock_went() {
+        let mut clock = WorkClock::new(60_000);
+        let read = [
+            0,
+            500,
+            60_500,
+            9_000_000,
+            9_000_100,
+            100,
+            i64::MIN,
+            i64::MAX,
+        ];
+        let read = read.map(|at| clock.read(at));
+        assert_eq!(
+            read,
+            [0, 500, 60_500, 60_500, 60_600, 60_600, 60_600, 60_600]
+        );
+        assert_eq!(clock.pauses(), 4);
+    }
+}
