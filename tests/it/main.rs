@@ -51,6 +51,7 @@ mod rehearsal;
 mod report;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
 mod retry;
 #[cfg(test)]
 mod samples;
@@ -65,6 +66,9 @@ mod shell;
 mod signals;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+#[cfg(unix)]
+mod terminal;
 #[cfg(test)]
 #[cfg(unix)]
 mod truth;

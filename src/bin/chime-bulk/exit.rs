@@ -23,7 +23,8 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    fn code(self) -> u8 {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::AllIn => 0,
             Self::SomeNotIn => 1,

@@ -5,6 +5,7 @@ mod args;
 mod exit;
 mod explain;
 mod limits;
+mod log;
 mod output;
 mod plan;
 mod progress;

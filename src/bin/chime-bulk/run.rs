@@ -14,14 +14,23 @@ use crate::args::{
     AwsArguments, ReportArguments, ResumeArguments, RetryArguments, RunArguments, SandboxShape,
 };
 use crate::exit::Exit;
+use crate::screen::Screen;
 use crate::{output, sandbox};
 
 /// Round trip of the in-process sandbox where none is asked for: about that of the real service.
 const USUAL_LATENCY: Duration = Duration::from_millis(60);
 
 pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) -> Exit {
-    let screen = arguments.screen;
-    screen.prepare();
+    match arguments.screen.open() {
+        Ok(screen) => {
+            let exit = begin(arguments, &screen, commands).await;
+            screen.ended(exit)
+        }
+        Err(exit) => exit,
+    }
+}
+
+async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Command>) -> Exit {
     let source = source(&arguments.list);
     let target = if arguments.sandbox {
         match in_process(&arguments.shape) {
@@ -54,7 +63,8 @@ pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Comman
 }
 
 pub(crate) async fn retry(arguments: RetryArguments, commands: Receiver<Command>) -> Exit {
-    go_on(arguments.resume, Some(arguments.codes), commands).await
+    let RetryArguments { codes, resume } = arguments;
+    go_on(resume, Some(codes), commands).await
 }
 
 /// Goes on with a run, or with what failed in it: all, or what failed with one of these codes.
@@ -63,8 +73,21 @@ async fn go_on(
     retried: Option<Vec<String>>,
     commands: Receiver<Command>,
 ) -> Exit {
-    let screen = arguments.screen;
-    screen.prepare();
+    match arguments.screen.open() {
+        Ok(screen) => {
+            let exit = go_on_shown(arguments, retried, &screen, commands).await;
+            screen.ended(exit)
+        }
+        Err(exit) => exit,
+    }
+}
+
+async fn go_on_shown(
+    arguments: ResumeArguments,
+    retried: Option<Vec<String>>,
+    screen: &Screen,
+    commands: Receiver<Command>,
+) -> Exit {
     let shape = match in_process(&arguments.shape) {
         Ok(target) => target,
         Err(exit) => return exit,

@@ -1,9 +1,13 @@
 //! What is shown of a run, and what is logged.
 
-use chime_bulk::engine::Watch;
-use chime_bulk::job::Started;
-use clap::Args;
+use std::path::PathBuf;
 
+use chime_bulk::engine::{Event, Watch};
+use chime_bulk::job::Started;
+use clap::{ArgAction, Args};
+
+use crate::exit::Exit;
+use crate::log::{Level, Log};
 use crate::output;
 use crate::progress::{Mode, Progress};
 
@@ -11,26 +15,61 @@ use crate::progress::{Mode, Progress};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ScreenArguments {
-    /// How to show progress, on standard error.
+    /// How to show progress: auto, bars, plain, json or none.
     #[arg(
         long,
         value_name = "MODE",
         value_enum,
         default_value = "auto",
-        hide_possible_values = true,
-        help = "How to show progress: auto, bars, plain, json or none"
+        hide_possible_values = true
     )]
     pub(crate) progress: Mode,
+    /// Log refused calls and the run's course; -vv: each call.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Log to the end of this file instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
 }
 
 impl ScreenArguments {
     /// To be called before anything is said.
-    pub(crate) fn prepare(&self) {
+    pub(crate) fn open(&self) -> Result<Screen, Exit> {
         if self.progress == Mode::Json {
             output::speak_json();
         }
+        let level = match self.verbose {
+            0 | 1 => Level::Info,
+            _ => Level::Debug,
+        };
+        let log = match &self.log_file {
+            None if self.verbose == 0 => None,
+            file => match Log::open(level, file.as_deref()) {
+                Ok(log) => Some(log),
+                Err(error) => {
+                    let path = file.clone().unwrap_or_default();
+                    output::error(
+                        &format!("cannot write to the log file {}: {error}", path.display()),
+                        Some("name another with --log-file; nothing is begun"),
+                    );
+                    return Err(Exit::Usage);
+                }
+            },
+        };
+        Ok(Screen {
+            progress: self.progress,
+            log,
+        })
     }
+}
 
+/// What a command shows and logs.
+pub(crate) struct Screen {
+    progress: Mode,
+    log: Option<Log>,
+}
+
+impl Screen {
     /// Whoever watches a run that has begun.
     pub(crate) fn watch(&self, started: &Started) -> Box<dyn Watch> {
         if self.progress != Mode::Json {
@@ -41,6 +80,36 @@ impl ScreenArguments {
                 started.service
             ));
         }
-        Box::new(Progress::begin(started, self.progress))
+        let mut log = self.log.clone();
+        if let Some(log) = &mut log {
+            log.begun(started);
+        }
+        Box::new(Watching {
+            progress: Progress::begin(started, self.progress),
+            log,
+        })
+    }
+
+    /// The end of the command.
+    pub(crate) fn ended(&self, exit: Exit) -> Exit {
+        if let Some(log) = &self.log {
+            log.clone().ended(exit);
+        }
+        exit
+    }
+}
+
+/// A run that is shown and logged.
+struct Watching {
+    progress: Progress,
+    log: Option<Log>,
+}
+
+impl Watch for Watching {
+    fn event(&mut self, event: &Event) {
+        if let Some(log) = &mut self.log {
+            log.event(event);
+        }
+        self.progress.event(event);
     }
 }

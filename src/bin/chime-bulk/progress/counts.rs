@@ -308,7 +308,7 @@ pub(crate) mod tests {
         Event::CallSettled {
             call: 1,
             refusal,
-            code: None,
+            code: refusal.map(|_| "ThrottledClientException".to_owned()),
             settled: tally,
             failed: failed.iter().map(|(c, n)| ((*c).to_owned(), *n)).collect(),
             again: 0,

@@ -1,0 +1,259 @@
+//! Logs: what happened in a run, a line each. Made of events alone, which name nobody.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chime_bulk::engine::{Event, OpenChannel, Watch};
+use chime_bulk::job::Started;
+use chime_bulk::model::{Outcome, plain};
+use chime_bulk::report;
+
+use crate::exit::Exit;
+use crate::output;
+use crate::progress::counts::word;
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// What went wrong for a while.
+    Warn,
+    /// The course of the run.
+    Info,
+    /// Each call, and the list being read.
+    Debug,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Warn => "WARN",
+            Self::Info => "INFO",
+            Self::Debug => "DEBUG",
+        }
+    }
+}
+
+/// Where lines go, and which.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    most: Level,
+    /// None: to standard error.
+    file: Option<Arc<File>>,
+    outage: bool,
+}
+
+impl Log {
+    /// A log on standard error, or at the end of a file, which is made private if it is new.
+    pub(crate) fn open(most: Level, file: Option<&Path>) -> io::Result<Self> {
+        let open = |path| {
+            let mut options = File::options();
+            options.create(true).append(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(path)
+        };
+        Ok(Self {
+            most,
+            file: file.map(open).transpose()?.map(Arc::new),
+            outage: false,
+        })
+    }
+
+    /// The first line of a run.
+    pub(crate) fn begun(&mut self, started: &Started) {
+        let text = format!(
+            "run {} in {} against {}: {}, bearers: {}",
+            started.run_id,
+            started.dir.display(),
+            started.service,
+            started.detected,
+            started.bearers
+        );
+        self.write(Level::Info, &text);
+    }
+
+    /// The last line of a run.
+    pub(crate) fn ended(&mut self, exit: Exit) {
+        self.write(
+            Level::Info,
+            &format!("ended with exit code {}", exit.code()),
+        );
+    }
+
+    fn write(&mut self, level: Level, text: &str) {
+        if level > self.most {
+            return;
+        }
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+        let line = format!("{now} {:<5} {}", level.name(), plain(text, usize::MAX));
+        let Some(mut file) = self.file.as_deref() else {
+            output::note(line);
+            return;
+        };
+        // One write a line: another process may write to the same file.
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+            // The run is worth more than its log.
+            self.file = None;
+            self.most = Level::Warn;
+            output::error(
+                &format!("cannot write to the log file: {error}"),
+                Some("the run goes on; warnings are shown here instead"),
+            );
+        }
+    }
+}
+
+impl Watch for Log {
+    fn event(&mut self, event: &Event) {
+        if let Event::CallSettled { outage, .. } = event
+            && *outage != self.outage
+        {
+            self.outage = *outage;
+            let text = if *outage {
+                "the service refuses everything: one call at a time probes"
+            } else {
+                "the service is back"
+            };
+            self.write(Level::Warn, text);
+        }
+        if let Some((level, text)) = line(event) {
+            self.write(level, &text);
+        }
+    }
+}
+
+/// What is said of an event.
+fn line(event: &Event) -> Option<(Level, String)> {
+    Some(match event {
+        Event::Staged {
+            rows_read, invalid, ..
+        } => (
+            Level::Debug,
+            format!("{rows_read} rows read, {invalid} invalid"),
+        ),
+        Event::ListComplete {
+            rows_read,
+            invalid,
+            duplicate,
+        } => (
+            Level::Info,
+            format!("list complete: {rows_read} rows, {invalid} invalid, {duplicate} duplicate"),
+        ),
+        Event::Bound {
+            calls,
+            time,
+            binding,
+        } => (
+            Level::Info,
+            format!("bound: {}", report::least(*calls, *time, *binding)),
+        ),
+        Event::CallSent {
+            call,
+            members,
+            in_flight,
+        } => (
+            Level::Debug,
+            format!("call {call} sent: {members} members; {in_flight} in flight"),
+        ),
+        Event::CallSettled { code, failed, .. } => {
+            let level = match (code, failed.is_empty()) {
+                (Some(_), _) => Level::Warn,
+                (None, false) => Level::Info,
+                (None, true) => Level::Debug,
+            };
+            (level, settled(event)?)
+        }
+        Event::Standing(standing) => {
+            let channel = |open: &OpenChannel| format!("{} {}", open.id, open.calls_left);
+            let largest: Vec<_> = standing.largest.iter().map(channel).collect();
+            (
+                Level::Debug,
+                format!(
+                    "{} channels open, {} cooling, {} calls left; most: {}",
+                    standing.open,
+                    standing.cooling,
+                    standing.calls_left,
+                    largest.join(", ")
+                ),
+            )
+        }
+        Event::Draining { in_flight } => (
+            Level::Info,
+            format!("draining: no call is begun, {in_flight} in flight are awaited"),
+        ),
+        _ => return None,
+    })
+}
+
+fn settled(event: &Event) -> Option<String> {
+    let Event::CallSettled {
+        call,
+        code,
+        settled,
+        failed,
+        again,
+        round_trip,
+        in_flight,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let end = code.as_deref().map_or("answered", word);
+    let mut parts = vec![format!("call {call} {end} after {}", millis(*round_trip))];
+    for outcome in [Outcome::Added, Outcome::AlreadyMember] {
+        if settled.of(outcome) > 0 {
+            parts.push(format!("{} {outcome}", settled.of(outcome)));
+        }
+    }
+    for (code, rows) in failed {
+        parts.push(format!("{rows} {}", word(code)));
+    }
+    if *again > 0 {
+        parts.push(format!("{again} again"));
+    }
+    Some(format!("{}; {in_flight} in flight", parts.join(", ")))
+}
+
+fn millis(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use chime_bulk::model::RefusalKind;
+
+    use super::*;
+    use crate::progress::counts::tests::{complete, settled, standing};
+
+    #[test]
+    fn each_event_is_a_line() {
+        let refused = settled(Some(RefusalKind::Throttled), 0, &[], false);
+        let said: Vec<_> = [
+            complete(100),
+            settled(None, 98, &[], false),
+            settled(None, 90, &[("NotFound", 2), ("Ann <a@b.c>", 1)], false),
+            refused,
+            standing(3, 20, 9),
+            Event::Draining { in_flight: 2 },
+        ]
+        .iter()
+        .filter_map(line)
+        .map(|(level, text)| format!("{} {text}", level.name()))
+        .collect();
+        assert_eq!(
+            said,
+            [
+                "INFO list complete: 100 rows, 3 invalid, 2 duplicate",
+                "DEBUG call 1 answered after 60 ms, 98 added; 4 in flight",
+                "INFO call 1 answered after 60 ms, 90 added, 2 NotFound, 1 other; 4 in flight",
+                "WARN call 1 ThrottledClientException after 60 ms; 4 in flight",
+                "DEBUG 3 channels open, 0 cooling, 20 calls left; most: general 9",
+                "INFO draining: no call is begun, 2 in flight are awaited",
+            ]
+        );
+    }
+}
