@@ -1,13 +1,19 @@
 //! One owner per run: a lock that dies with its process.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::JobError;
 
 /// The lock's file in the run directory. It stays when the lock is gone.
 const OWNER: &str = "owner.lock";
+
+/// A look at the lock takes less time than this,
+const GLANCE: Duration = Duration::from_millis(10);
+/// and this many do not follow one another.
+const GLANCES: u32 = 5;
 
 /// Held while a run is under way.
 #[derive(Debug)]
@@ -25,17 +31,11 @@ impl RunLock {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(dir.join(OWNER)).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                file.read_to_string(&mut owner).map_err(io)?;
-                return Err(JobError::Owned {
-                    dir: dir.to_owned(),
-                    owner: owner.trim().to_owned(),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
+        if !is_had(&file).map_err(io)? {
+            return Err(JobError::Owned {
+                dir: dir.to_owned(),
+                owner: read_owner(&mut file).map_err(io)?,
+            });
         }
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         let owner = format!("process {}, since {now}\n", std::process::id());
@@ -49,6 +49,41 @@ impl RunLock {
     }
 }
 
+/// Who has the lock, if anybody has it.
+pub(super) fn owner(dir: &Path) -> Result<Option<String>, JobError> {
+    let look = || match File::open(dir.join(OWNER)) {
+        Ok(mut file) => match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => read_owner(&mut file).map(Some),
+            Err(TryLockError::Error(source)) => Err(source),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    look().map_err(|source| JobError::Directory {
+        dir: dir.to_owned(),
+        source,
+    })
+}
+
+/// Takes the lock if it is free. Whoever asks for the owner has it for a moment: that is waited for.
+fn is_had(file: &File) -> std::io::Result<bool> {
+    for _ in 0..GLANCES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(GLANCE),
+            Err(TryLockError::Error(source)) => return Err(source),
+        }
+    }
+    Ok(false)
+}
+
+fn read_owner(file: &mut File) -> std::io::Result<String> {
+    let mut owner = String::new();
+    file.read_to_string(&mut owner)?;
+    Ok(owner.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +94,10 @@ mod tests {
         let lock = RunLock::take(dir.path()).unwrap();
         let error = RunLock::take(dir.path()).unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()), "{error}");
+        let said = owner(dir.path()).unwrap().unwrap();
+        assert!(error.ends_with(&said), "{error}, {said}");
         drop(lock);
+        assert_eq!(owner(dir.path()).unwrap(), None);
         RunLock::take(dir.path()).unwrap();
     }
 }

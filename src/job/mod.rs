@@ -16,6 +16,7 @@ mod run;
 mod service;
 mod session;
 mod settings;
+mod status;
 
 pub use conclusion::{Conclusion, Verdict};
 pub use directory::{LEDGER, holds_run};
@@ -28,3 +29,4 @@ pub use run::{Request, run};
 pub use service::Target;
 pub use session::Started;
 pub use settings::{LimitOverrides, Settings};
+pub use status::{runs, status};

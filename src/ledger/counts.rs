@@ -10,6 +10,8 @@ pub struct CallCounts {
     pub calls: u64,
     /// Those answered 429.
     pub throttled: u64,
+    /// Those of which nothing is known yet: under way, or cut off.
+    pub open: u64,
 }
 
 impl Ledger {
@@ -20,14 +22,31 @@ impl Ledger {
     pub fn call_counts(&self) -> Result<CallCounts, LedgerError> {
         self.read(|connection| {
             connection.query_row(
-                "SELECT count(*), count(*) FILTER (WHERE refusal = 'throttled') FROM call",
+                "SELECT count(*), count(*) FILTER (WHERE refusal = 'throttled'),
+                    count(*) FILTER (WHERE settled_at IS NULL) FROM call",
                 [],
                 |row| {
                     Ok(CallCounts {
                         calls: row.get(0)?,
                         throttled: row.get(1)?,
+                        open: row.get(2)?,
                     })
                 },
+            )
+        })
+    }
+
+    /// Counts the calls that left after a time in milliseconds since 1970, and the members they
+    /// carried.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn calls_after(&self, time: i64) -> Result<(u64, u64), LedgerError> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT count(*), coalesce(sum(members), 0) FROM call WHERE sent_at > ?1",
+                [time],
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
         })
     }

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, ErrorCode};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 use serde::de::DeserializeOwned;
 
 use super::pages::Pages;
@@ -25,6 +26,8 @@ pub enum Durability {
 
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
+/// How long another process's hold on the file is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A run's ledger, open for one owner.
 #[derive(Debug)]
@@ -102,7 +105,7 @@ impl Ledger {
         if !begins_as_sqlite(path)? {
             return Ok(false);
         }
-        let connection = connect(path, Durability::None)?;
+        let connection = connect_to_read(path)?;
         schema::is_blank(&connection).map_err(|source| sqlite(path, source))
     }
 
@@ -111,33 +114,49 @@ impl Ledger {
     /// # Errors
     /// If it is not a ledger of this program's version, or damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
-        if !path.is_file() {
-            let source = std::io::ErrorKind::NotFound.into();
-            return Err(LedgerError::Io {
-                path: path.to_owned(),
-                source,
-            });
-        }
-        let connection = connect(path, durability)?;
-        let objection = schema::objection(&connection).map_err(|source| sqlite(path, source))?;
-        if let Some(reason) = objection {
+        let connection = connect_existing(path, |path| connect(path, durability))?;
+        let mut ledger = Self::ready(path, connection, schema::bring_forward)?;
+        ledger.reopen_queue()?;
+        Ok(ledger)
+    }
+
+    /// Opens a ledger as it stands at this moment, to be read only. Its owner may be at work on it,
+    /// and is not disturbed as long as this is not kept for long: meanwhile its log grows.
+    ///
+    /// # Errors
+    /// If it is not a ledger of this very version, or damaged.
+    pub fn look(path: &Path) -> Result<Self, LedgerError> {
+        let connection = connect_existing(path, connect_to_read)?;
+        let snapshot = connection.execute_batch("BEGIN");
+        snapshot.map_err(|source| sqlite(path, source))?;
+        if !schema::is_current(&connection).map_err(|source| sqlite(path, source))? {
             return Err(LedgerError::Foreign {
                 path: path.to_owned(),
-                reason,
+                reason: "of an earlier version: `chime-bulk report` brings it forward".to_owned(),
             });
         }
+        let mut ledger = Self::ready(path, connection, |_| Ok(()))?;
+        ledger.read(|connection| connection.pragma_update(None, "query_only", true))?;
+        ledger.reopen_queue()?;
+        Ok(ledger)
+    }
+
+    /// A ledger over an open file that holds one.
+    fn ready(
+        path: &Path,
+        connection: Connection,
+        bring_forward: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Self, LedgerError> {
         let key = stored(path, facts::read_key(&connection), fact::KEY)?;
         let ready = || {
             seal::teach(&connection, key)?;
-            schema::bring_forward(&connection)?;
+            bring_forward(&connection)?;
             seal::open_views(&connection)
         };
         ready().map_err(|source| sqlite(path, source))?;
         let layout = stored(path, facts::read(&connection, fact::LAYOUT), fact::LAYOUT)?;
         let staged = stored(path, facts::read(&connection, fact::STAGED), fact::STAGED)?;
-        let mut ledger = Self::over(path, connection, layout, staged);
-        ledger.reopen_queue()?;
-        Ok(ledger)
+        Ok(Self::over(path, connection, layout, staged))
     }
 
     fn over(path: &Path, connection: Connection, layout: Layout, staged: Staged) -> Self {
@@ -294,9 +313,42 @@ fn begins_as_sqlite(path: &Path) -> Result<bool, LedgerError> {
     Ok(start.is_empty() || start == MAGIC)
 }
 
+/// A connection to a file that is a ledger of a version this program knows.
+fn connect_existing(
+    path: &Path,
+    connect: impl FnOnce(&Path) -> Result<Connection, LedgerError>,
+) -> Result<Connection, LedgerError> {
+    if !path.is_file() {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(LedgerError::Io {
+            path: path.to_owned(),
+            source,
+        });
+    }
+    let connection = connect(path)?;
+    let objection = schema::objection(&connection).map_err(|source| sqlite(path, source))?;
+    objection.map_or(Ok(connection), |reason| {
+        Err(LedgerError::Foreign {
+            path: path.to_owned(),
+            reason,
+        })
+    })
+}
+
 /// Whether this is the path of a ledger that has no file of its own.
 pub(super) fn is_temporary(path: &Path) -> bool {
     path.as_os_str().is_empty()
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
+    let open = || {
+        // To be allowed to write is to be allowed to clean up: the log's files do not stay.
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.busy_timeout(PATIENCE)?;
+        Ok(connection)
+    };
+    open().map_err(|source| sqlite(path, source))
 }
 
 fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
@@ -313,7 +365,7 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerErro
             "OFF"
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        connection.busy_timeout(PATIENCE)?;
         Ok(connection)
     };
     open().map_err(|source| sqlite(path, source))

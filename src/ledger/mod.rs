@@ -13,6 +13,7 @@ mod calls;
 mod counts;
 mod error;
 mod facts;
+mod glance;
 mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
@@ -37,6 +38,7 @@ pub use calls::Departure;
 pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use facts::{Staged, fact};
+pub use glance::Glance;
 pub use history::{Fate, PastCall};
 pub use ledger::{Durability, Ledger};
 pub use parcel::{NewLane, Parcel};

@@ -39,7 +39,7 @@ pub struct Census {
 }
 
 /// Where a row's code and message stand.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     #[default]
     None,
@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) outcome: Option<Outcome>,
     pub(super) source: Source,
     attempts: u16,
+    /// Whether more is to come of it, if the run goes on.
+    pub(super) is_open: bool,
 }
 
 /// The rows from one page to another, and what is known of them.
@@ -93,10 +95,7 @@ impl Ledger {
         mut each: impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<Census, E> {
         let mut census = Census::default();
-        let mut words = Words {
-            ledger: self,
-            last: None,
-        };
+        let mut words = Words::new(self);
         for (first_page, pages) in self.windows()? {
             let window = self.window(first_page, pages)?;
             self.project_window(&window, &mut words, &mut census, &mut each)?;
@@ -275,6 +274,7 @@ impl Ledger {
                 window.update(row, |state| {
                     state.outcome = Some(outcome);
                     state.source = Source::Verdict(id);
+                    state.is_open = word == AGAIN;
                     state.attempts = state.attempts.saturating_add(u16::from(charged));
                 });
             }
@@ -288,6 +288,7 @@ impl Ledger {
         self.lay_rows(query, window, |state, _| {
             state.outcome = Some(Outcome::Unconfirmed);
             state.source = Source::Cut;
+            state.is_open = true;
         })
     }
 
@@ -311,13 +312,17 @@ fn unsettled(in_doubt: bool, refused: bool) -> Outcome {
 type Said = (Option<String>, Option<String>);
 
 /// Looks up codes and messages, many rows sharing one.
-struct Words<'a> {
+pub(super) struct Words<'a> {
     ledger: &'a Ledger,
     last: Option<(Source, Said)>,
 }
 
-impl Words<'_> {
-    fn of(&mut self, row: u64, source: Source) -> Result<Said, LedgerError> {
+impl<'a> Words<'a> {
+    pub(super) fn new(ledger: &'a Ledger) -> Self {
+        Self { ledger, last: None }
+    }
+
+    pub(super) fn of(&mut self, row: u64, source: Source) -> Result<Said, LedgerError> {
         if let Some((_, said)) = self.last.as_ref().filter(|(last, _)| *last == source) {
             return Ok(said.clone());
         }

@@ -107,12 +107,18 @@ pub(super) fn objection(connection: &Connection) -> rusqlite::Result<Option<Stri
     }))
 }
 
+/// Whether the ledger is of the version that this program writes.
+pub(super) fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(version == VERSION)
+}
+
 /// Brings a ledger of an earlier version forward, whole or not at all.
 pub(super) fn bring_forward(connection: &Connection) -> rusqlite::Result<()> {
-    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == VERSION {
+    if is_current(connection)? {
         return Ok(());
     }
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     // Version 1 had no seals, version 2 none of the numbers of calls and verdicts.
     let seal = |(table, columns): (&str, &str)| match version {
         1 => format!(

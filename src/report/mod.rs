@@ -9,12 +9,14 @@ mod page;
 mod plan;
 mod plan_text;
 mod results;
+mod status;
 mod summary;
 mod words;
 
 pub use explain::{Explanation, explain, explained};
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
+pub use status::{Listed, Listing, Status, status};
 pub use summary::{ReportError, Summary};
 pub use words::{least, shell_word};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{Explanation, explain};
-use super::words::{shell_word, time, wrap};
+use super::words::{shell_word, time, verb, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally};
 use crate::schedule::Binding;
@@ -117,12 +117,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.state {
-            RunState::Finished => "finished",
-            RunState::Interrupted => "was interrupted",
-            RunState::Aborted => "was stopped",
-            RunState::Running => "is under way",
-        };
+        let verb = verb(self.state);
         writeln!(
             f,
             "run {} {verb} after {:.1} s",

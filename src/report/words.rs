@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::is_unruly;
+use crate::model::{RunState, is_unruly};
 use crate::schedule::Binding;
 
 /// Columns of a terminal that a text is made for.
@@ -21,6 +21,16 @@ pub(super) fn time(seconds: f64) -> String {
         () if hours < 1 => format!("{minutes} min {} s", whole % 60),
         () if days < 1 => format!("{hours} h {} min", minutes % 60),
         () => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// How a run stands, as said of it.
+pub(super) fn verb(state: RunState) -> &'static str {
+    match state {
+        RunState::Finished => "finished",
+        RunState::Interrupted => "was interrupted",
+        RunState::Aborted => "was stopped",
+        RunState::Running => "is under way",
     }
 }
 

@@ -8,11 +8,13 @@ use rusqlite::Connection;
 
 use crate::program::{APP, Ended, Place, ids, repository, table};
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
     "plan",
     "run",
     "resume",
     "retry",
+    "status",
+    "runs",
     "report",
     "sandbox",
     "explain",

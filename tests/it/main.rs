@@ -68,6 +68,9 @@ mod signals;
 mod simulation;
 #[cfg(test)]
 #[cfg(unix)]
+mod status;
+#[cfg(test)]
+#[cfg(unix)]
 mod terminal;
 #[cfg(test)]
 #[cfg(unix)]

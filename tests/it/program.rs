@@ -172,6 +172,12 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Its process id.
+    #[cfg(unix)]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has not ended yet.
     #[cfg(unix)]
     pub(crate) fn is_alive(&mut self) -> bool {

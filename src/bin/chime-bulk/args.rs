@@ -82,6 +82,17 @@ pub(crate) enum Subcommand {
     Resume(Box<ResumeArguments>),
     /// Try again what failed in a finished run.
     Retry(Box<RetryArguments>),
+    /// Tell where a run stands, while it is under way and after.
+    Status(ReportArguments),
+    /// List runs: state, counts and age.
+    Runs {
+        /// The directory that holds the run directories.
+        #[arg(value_name = "DIR", default_value = "runs")]
+        dir: PathBuf,
+        /// Print them as JSON.
+        #[arg(long, help_heading = "Output")]
+        json: bool,
+    },
     /// Write the reports of a run again, from its ledger.
     Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
@@ -206,13 +217,13 @@ pub(crate) struct RetryArguments {
     pub(crate) resume: ResumeArguments,
 }
 
-/// Arguments of `report`.
+/// Arguments of `report` and `status`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
     /// The run's directory.
     #[arg(value_name = "RUN_DIR")]
     pub(crate) run_dir: PathBuf,
-    /// Print the summary as JSON.
+    /// Print it as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }

@@ -15,6 +15,7 @@ mod sandbox;
 mod screen;
 mod shell;
 mod signals;
+mod status;
 
 use std::io;
 use std::process::ExitCode;
@@ -67,6 +68,8 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         }
         Subcommand::Retry(arguments) => Box::pin(run::retry(*arguments, signals::commands()?)).await,
         Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
+        Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json),
+        Subcommand::Runs { dir, json } => status::runs(&dir, json),
         Subcommand::Explain { code } => explain::explain(code.as_deref()),
         Subcommand::Completions { shell } => shell::completions(shell),
         Subcommand::Man { dir } => shell::man(&dir),

@@ -2,23 +2,63 @@
 #![expect(clippy::print_stderr, reason = "the one place that prints")]
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chime_bulk::model::plain;
-use indicatif::ProgressBar;
+use console::Term;
+use serde::Serialize;
 
 use crate::progress::Line;
 
-/// What is drawn at the foot of the terminal: lines go above it.
-static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// What is drawn at the foot of the terminal: other lines go above it.
+static FOOT: Mutex<Option<Foot>> = Mutex::new(None);
 /// Whether standard error holds JSON, an object per line.
 static IN_JSON: AtomicBool = AtomicBool::new(false);
 
-/// From now on lines go above this.
-pub(crate) fn stand_above(bar: Option<ProgressBar>) {
-    *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+/// Lines at the foot of the terminal. The cursor rests at the beginning of the first: whatever a
+/// terminal that is resized does to lines, there they begin.
+struct Foot {
+    term: Term,
+    lines: Vec<String>,
+}
+
+impl Foot {
+    fn draw(&self) -> io::Result<()> {
+        self.term.hide_cursor()?;
+        self.wipe()?;
+        self.term.write_str(&self.lines.join("\r\n"))?;
+        self.term
+            .move_cursor_up(self.lines.len().saturating_sub(1))?;
+        self.term.write_str("\r")?;
+        self.term.flush()
+    }
+
+    fn wipe(&self) -> io::Result<()> {
+        self.term.write_str("\r")?;
+        self.term.clear_to_end_of_screen()
+    }
+}
+
+/// Draws these lines at the foot of the terminal, in place of those drawn before.
+pub(crate) fn draw(term: &Term, lines: Vec<String>) {
+    let term = term.clone();
+    let mut foot = foot();
+    // A terminal that is gone shows nothing, and that is all.
+    let _ = foot.insert(Foot { term, lines }).draw();
+}
+
+/// Wipes away what is drawn at the foot of the terminal.
+pub(crate) fn wipe() {
+    if let Some(Foot { term, .. }) = foot().take().filter(|foot| foot.wipe().is_ok()) {
+        let _ = term.show_cursor();
+        let _ = term.flush();
+    }
+}
+
+fn foot() -> MutexGuard<'static, Option<Foot>> {
+    FOOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// From now on standard error holds JSON.
@@ -61,20 +101,34 @@ pub(crate) fn event(event: &Line) {
 /// A line as it is, in JSON too: the command that resumes.
 pub(crate) fn last(text: impl Display) {
     let text = plain(&text.to_string(), usize::MAX);
-    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*drawn {
-        Some(bar) => bar.suspend(|| eprintln!("{text}")),
+    let foot = foot();
+    match &*foot {
+        Some(foot) => {
+            let _ = foot.wipe().and_then(|()| foot.term.write_line(&text));
+            let _ = foot.draw();
+        }
         None => eprintln!("{text}"),
     }
 }
 
 /// Data. That nobody reads it is no error.
 pub(crate) fn data(text: impl Display) {
-    let _ = write!(std::io::stdout(), "{text}");
-    let _ = std::io::stdout().flush();
+    let _ = write!(io::stdout(), "{text}");
+    let _ = io::stdout().flush();
 }
 
 /// A line of data, ended.
 pub(crate) fn line(text: impl Display) {
     data(format_args!("{text}\n"));
+}
+
+/// Data, for people or as JSON.
+pub(crate) fn show(data: &(impl Display + Serialize), json: bool) {
+    if !json {
+        return self::data(data);
+    }
+    match serde_json::to_string_pretty(data) {
+        Ok(text) => line(text),
+        Err(problem) => error(&problem, None),
+    }
 }

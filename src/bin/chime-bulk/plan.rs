@@ -22,14 +22,7 @@ pub(crate) fn plan(arguments: PlanArguments) -> Exit {
             return Exit::from(&error);
         }
     };
-    if arguments.json {
-        match serde_json::to_string_pretty(&plan) {
-            Ok(text) => output::line(text),
-            Err(error) => output::error(&error, None),
-        }
-    } else {
-        output::data(&plan);
-    }
+    output::show(&plan, arguments.json);
     if plan.is_sound() {
         Exit::AllIn
     } else {

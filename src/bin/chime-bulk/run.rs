@@ -6,7 +6,7 @@ use std::time::Duration;
 use chime_bulk::chime::Api;
 use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
-use chime_bulk::report::{RESULTS, Summary, shell_word};
+use chime_bulk::report::{RESULTS, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
@@ -140,7 +140,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
     };
     let verdict = conclusion.verdict();
     let exit = Exit::from(verdict);
-    show(&conclusion.summary, json);
+    output::show(&conclusion.summary, json);
     if let Some(reason) = conclusion.reason() {
         output::error(&reason, conclusion.hint().as_deref());
     }
@@ -166,7 +166,7 @@ pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Comman
     let dir = &arguments.run_dir;
     match job::report(dir, commands) {
         Ok(summary) => {
-            show(&summary, arguments.json);
+            output::show(&summary, arguments.json);
             reports_are_in(dir);
             if summary.is_all_in() {
                 Exit::AllIn
@@ -175,17 +175,6 @@ pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Comman
             }
         }
         Err(error) => report_error(&error, Some(dir)),
-    }
-}
-
-fn show(summary: &Summary, json: bool) {
-    if json {
-        match serde_json::to_string_pretty(summary) {
-            Ok(text) => output::line(text),
-            Err(error) => output::error(&error, None),
-        }
-    } else {
-        output::data(summary);
     }
 }
 

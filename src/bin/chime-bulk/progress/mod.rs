@@ -90,7 +90,7 @@ impl Progress {
             };
             match mode {
                 Mode::Bars => Some(std::thread::spawn(move || {
-                    let mut bars = Bars::new();
+                    let bars = Bars::new();
                     every(PICTURE_EVERY, Box::new(move || bars.draw(&picture())));
                 })),
                 Mode::Plain => Some(std::thread::spawn(move || {

@@ -127,7 +127,8 @@ fn channels(picture: &Picture) -> Vec<String> {
             let blanks = 40_usize.saturating_sub(measure_text_width(&id));
             let members = HumanCount(channel.members_left).to_string();
             let calls = HumanCount(channel.calls_left).to_string();
-            format!("  {id}{:blanks$} {members:>10} left {calls:>8} calls", "")
+            let plural = if channel.calls_left == 1 { "" } else { "s" };
+            format!("  {id}{:blanks$} {members:>10} left {calls:>8} call{plural}", "")
         })
         .collect();
     let others = standing.open.saturating_sub(standing.largest.len());

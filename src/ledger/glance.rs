@@ -1,0 +1,52 @@
+//! How far a run is, in few numbers: also while it is under way.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::projection::{Source, Words};
+use super::{Ledger, LedgerError};
+use crate::model::{Outcome, Tally};
+
+/// How far a run is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Rows whose verdict is final, unless they are tried again after the end.
+    pub settled: Tally,
+    /// The others that were taken from the list.
+    pub open: u64,
+    /// Rows that are settled and not in, by error code.
+    pub errors_by_code: BTreeMap<String, u64>,
+}
+
+impl Ledger {
+    /// How far the run is.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn glance(&self) -> Result<Glance, LedgerError> {
+        let mut settled = Tally::default();
+        let mut failures = HashMap::<Source, (u64, u64)>::new();
+        for (first_page, pages) in self.windows()? {
+            for (row, state) in self.window(first_page, pages)?.rows() {
+                let Some(outcome) = state.outcome.filter(|_| !state.is_open) else {
+                    continue;
+                };
+                settled.add(outcome, 1);
+                if !outcome.is_in() && outcome != Outcome::Duplicate {
+                    failures.entry(state.source).or_insert((row, 0)).1 += 1;
+                }
+            }
+        }
+        let mut words = Words::new(self);
+        let mut errors_by_code = BTreeMap::<String, u64>::new();
+        for (source, (row, rows)) in failures {
+            if let (Some(code), _) = words.of(row, source)? {
+                *errors_by_code.entry(code).or_default() += rows;
+            }
+        }
+        Ok(Glance {
+            open: self.staged().rows_read.saturating_sub(settled.total()),
+            settled,
+            errors_by_code,
+        })
+    }
+}

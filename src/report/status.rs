@@ -1,0 +1,260 @@
+//! Where a run stands, while it is under way and after.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::ReportError;
+use super::words::{count, shell_word, time, verb};
+use crate::ledger::{Ledger, fact};
+use crate::model::{Outcome, RunState, plain};
+
+/// Over how long the pace is measured, in milliseconds.
+const LATELY: i64 = 60_000;
+
+/// Where a run stands. As JSON its names are a contract: fields may be added, none renamed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the names are the documentation; see the README"
+)]
+pub struct Status {
+    pub run_id: String,
+    pub dir: PathBuf,
+    pub state: RunState,
+    /// Which process works on it, if one does.
+    pub owner: Option<String>,
+    pub list: String,
+    /// Whether the list is read to its end, and every duplicate found.
+    pub list_complete: bool,
+    pub rows_read: u64,
+    pub added: u64,
+    pub already_member: u64,
+    pub failed: u64,
+    pub invalid: u64,
+    pub duplicate: u64,
+    pub unconfirmed: u64,
+    pub not_attempted: u64,
+    /// Rows without a final verdict yet.
+    pub open: u64,
+    pub calls: u64,
+    pub throttled_calls: u64,
+    /// Calls under way, or cut off.
+    pub open_calls: u64,
+    /// In the last minute.
+    pub calls_lately: u64,
+    pub channels: u64,
+    /// 1, and one more for each time it was told to try again what failed.
+    pub passes: u64,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub seconds_since_start: f64,
+    /// At the pace of the last minute, while it is under way.
+    pub seconds_left: Option<f64>,
+    pub errors_by_code: BTreeMap<String, u64>,
+    /// The command that goes on with it, if there is something left to do.
+    pub next: Option<String>,
+}
+
+/// Where the run stands whose ledger this is, in this directory and state, at this time in
+/// milliseconds since 1970. `owner`: the process that works on it.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn status(
+    ledger: &Ledger,
+    dir: &Path,
+    state: RunState,
+    owner: Option<String>,
+    now: i64,
+) -> Result<Status, ReportError> {
+    let glance = ledger.glance()?;
+    let staged = ledger.staged();
+    let calls = ledger.call_counts()?;
+    let (calls_lately, members_lately) = ledger.calls_after(now - LATELY)?;
+    let started_at: String = ledger.fact(fact::STARTED_AT)?.unwrap_or_default();
+    let is_running = state == RunState::Running;
+    let since = seconds_since(&started_at, now).unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let left = |per_minute: u64| {
+        let minute = (LATELY / 1_000) as f64;
+        glance.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
+    };
+    let is_in = glance.settled.of(Outcome::Added) + glance.settled.of(Outcome::AlreadyMember);
+    let is_not_in = staged.rows_read - is_in.min(staged.rows_read)
+        > glance.settled.of(Outcome::Duplicate) + glance.settled.of(Outcome::Invalid);
+    let word = match state {
+        RunState::Running => None,
+        RunState::Interrupted | RunState::Aborted => Some("resume"),
+        RunState::Finished => is_not_in.then_some("retry"),
+    };
+    Ok(Status {
+        run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
+        dir: dir.to_owned(),
+        state,
+        owner,
+        list: ledger.fact(fact::LIST)?.unwrap_or_default(),
+        list_complete: staged.complete,
+        rows_read: staged.rows_read,
+        added: glance.settled.of(Outcome::Added),
+        already_member: glance.settled.of(Outcome::AlreadyMember),
+        failed: glance.settled.of(Outcome::Failed),
+        invalid: glance.settled.of(Outcome::Invalid),
+        duplicate: glance.settled.of(Outcome::Duplicate),
+        unconfirmed: glance.settled.of(Outcome::Unconfirmed),
+        not_attempted: glance.settled.of(Outcome::NotAttempted),
+        open: glance.open,
+        calls: calls.calls,
+        throttled_calls: calls.throttled,
+        open_calls: calls.open,
+        calls_lately,
+        channels: ledger.channels()?,
+        passes: ledger.passes()?,
+        seconds_since_start: since,
+        started_at,
+        finished_at: ledger.fact(fact::FINISHED_AT)?.filter(|_| !is_running),
+        seconds_left: (is_running && members_lately > 0).then(|| left(members_lately)),
+        errors_by_code: glance.errors_by_code,
+        next: word.map(|word| format!("chime-bulk {word} {}", shell_word(dir))),
+    })
+}
+
+/// How long ago a time was, in seconds; 0 if it is yet to come.
+fn seconds_since(time: &str, now: i64) -> Option<f64> {
+    let then: jiff::Timestamp = time.parse().ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "shown in two units")]
+    let seconds = now.saturating_sub(then.as_millisecond()).max(0) as f64 / 1_000.0;
+    Some(seconds)
+}
+
+impl Status {
+    /// Rows whose members are in, or that repeat one.
+    fn is_in(&self) -> u64 {
+        self.added + self.already_member
+    }
+
+    /// Rows that are settled, and whose members are not in.
+    fn is_not_in(&self) -> u64 {
+        self.failed + self.invalid + self.unconfirmed + self.not_attempted
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |f: &mut fmt::Formatter<'_>, name: &str, number: u64, more: &str| {
+            writeln!(f, "  {name:<16}{number:>12}{more}")
+        };
+        writeln!(f, "run {} {}", self.run_id, verb(self.state))?;
+        if let Some(owner) = &self.owner {
+            writeln!(f, "  {:<16}{owner}", "at work")?;
+        }
+        writeln!(
+            f,
+            "  {:<16}{}, {} ago",
+            "started",
+            self.started_at,
+            time(self.seconds_since_start)
+        )?;
+        if let Some(finished_at) = &self.finished_at {
+            writeln!(f, "  {:<16}{finished_at}", "ended")?;
+        }
+        writeln!(f, "  {:<16}{}", "list", plain(&self.list, 60))?;
+        let reading = if self.list_complete { "" } else { " so far" };
+        line(f, "rows read", self.rows_read, reading)?;
+        for (name, number) in [
+            ("added", self.added),
+            ("already_member", self.already_member),
+            ("failed", self.failed),
+            ("invalid", self.invalid),
+            ("duplicate", self.duplicate),
+            ("unconfirmed", self.unconfirmed),
+            ("not_attempted", self.not_attempted),
+            ("open", self.open),
+        ] {
+            if number > 0 || name == "added" {
+                line(f, name, number, "")?;
+            }
+        }
+        let open = match self.state {
+            RunState::Running => format!(
+                ", {} in flight, {} in the last minute",
+                self.open_calls, self.calls_lately
+            ),
+            _ if self.open_calls > 0 => format!(", {} cut off", self.open_calls),
+            _ => String::new(),
+        };
+        let channels = count(self.channels, "channel");
+        let calls = format!("   ({} throttled{open}), on {channels}", self.throttled_calls);
+        line(f, "calls", self.calls, &calls)?;
+        if self.passes > 1 {
+            line(f, "passes", self.passes, "")?;
+        }
+        for (code, rows) in &self.errors_by_code {
+            line(f, &format!("· {}", plain(code, 40)), *rows, "")?;
+        }
+        if let Some(left) = self.seconds_left {
+            let left = time(left);
+            writeln!(f, "  {:<16}{left} at the pace of the last minute", "left")?;
+        }
+        match &self.next {
+            Some(next) => writeln!(f, "next: {next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Run directories, one in a line.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Listing(pub Vec<Listed>);
+
+/// A run directory, and where its run stands; or what keeps that from being told.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Listed {
+    /// A run.
+    Run(Box<Status>),
+    /// One that cannot be read.
+    Unreadable {
+        /// The run directory.
+        dir: PathBuf,
+        /// What is wrong.
+        error: String,
+    },
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  directory",
+            "state", "rows", "in", "not in", "open", "age"
+        )?;
+        for listed in &self.0 {
+            match listed {
+                Listed::Run(status) => writeln!(
+                    f,
+                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}",
+                    status.state.as_str(),
+                    status.rows_read,
+                    status.is_in(),
+                    status.is_not_in(),
+                    status.open,
+                    time(status.seconds_since_start),
+                    plain(&status.dir.display().to_string(), usize::MAX)
+                )?,
+                Listed::Unreadable { dir, error } => {
+                    let dir = dir.display().to_string();
+                    let dir = plain(&dir, usize::MAX);
+                    writeln!(f, "{:<11} {dir}: {}", "unreadable", plain(error, usize::MAX))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
