@@ -205,6 +205,42 @@ fn the_mode_can_be_a_variable() {
     lines(&ended.stderr);
 }
 
+#[test]
+fn logs_name_codes_and_nobody_and_leave_the_last_line() {
+    let place = Place::with("list.csv", list());
+    let ended = troubled(&place, &["-vv", "--max-failures", "1"]);
+    assert_eq!(ended.code, Some(4), "{ended:#?}");
+    assert_eq!(ended.resume(), ["resume", "run"]);
+    let logged = |text: &str, level: &str| {
+        let line = |line: &&str| line.contains(level) && !line.contains("gone");
+        text.lines().filter(line).count()
+    };
+    assert!(logged(&ended.stderr, " DEBUG call ") > 10, "{ended:#?}");
+    assert!(logged(&ended.stderr, " NotFound") > 0, "{ended:#?}");
+
+    let place = Place::with("list.csv", list());
+    let ended = troubled(&place, &["--log-file", "run.log"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(!ended.stderr.contains("INFO"), "{ended:#?}");
+    let log = std::fs::read_to_string(place.path("run.log")).unwrap();
+    assert!(logged(&log, " WARN  call ") > 0, "{log}");
+    assert_eq!(logged(&log, " DEBUG "), 0, "{log}");
+    assert!(log.ends_with(" INFO  ended with exit code 1\n"), "{log}");
+    assert!(!log.contains("gone1") && !log.contains("u1499"), "{log}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(place.path("run.log")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    let place = Place::with("list.csv", list());
+    let ended = troubled(&place, &["--log-file", "nowhere/run.log"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.stderr.contains("cannot write to the log file nowhere/run.log"), "{ended:#?}");
+    assert!(!place.path("run").exists());
+}
+
 /// The command that resumes is the last line, as it is, in every mode: after 3 and 4 here, after
 /// 130 where signals are tested.
 #[test]

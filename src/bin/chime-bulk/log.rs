@@ -75,12 +75,12 @@ impl Log {
         self.write(Level::Info, &text);
     }
 
-    /// The last line of a run.
+    /// The last line of a run. On standard error the last line is another.
     pub(crate) fn ended(&mut self, exit: Exit) {
-        self.write(
-            Level::Info,
-            &format!("ended with exit code {}", exit.code()),
-        );
+        if self.file.is_some() {
+            let text = format!("ended with exit code {}", exit.code());
+            self.write(Level::Info, &text);
+        }
     }
 
     fn write(&mut self, level: Level, text: &str) {

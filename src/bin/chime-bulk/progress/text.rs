@@ -27,7 +27,7 @@ pub(super) fn screen(picture: &Picture, room: Room) -> Vec<String> {
     lines.push(calls(picture, is_narrow));
     lines.extend(troubles(picture, is_narrow));
     if !is_narrow {
-        lines.extend(channels(picture));
+        lines.extend(channels(picture, room.columns));
     }
     // One row less, so that nothing scrolls; one column less, so that nothing wraps.
     lines.truncate(room.rows.saturating_sub(1).max(1));
@@ -97,7 +97,9 @@ fn troubles(picture: &Picture, is_narrow: bool) -> Option<String> {
         parts.push(format!("{} retrying", HumanCount(picture.retrying as u64)));
     }
     if picture.standing.cooling > 0 && !is_narrow {
-        parts.push(format!("{} channels cooling", picture.standing.cooling));
+        let cooling = picture.standing.cooling;
+        let plural = if cooling == 1 { "" } else { "s" };
+        parts.push(format!("{cooling} channel{plural} cooling"));
     }
     let failed: u64 = picture.failed.iter().map(|(_, rows)| rows).sum();
     if failed > 0 {
@@ -117,14 +119,16 @@ fn troubles(picture: &Picture, is_narrow: bool) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-fn channels(picture: &Picture) -> Vec<String> {
+fn channels(picture: &Picture, columns: usize) -> Vec<String> {
     let standing = &picture.standing;
+    // What is not the name takes so many columns.
+    let width = columns.saturating_sub(36).clamp(8, 40);
     let mut lines: Vec<_> = standing
         .largest
         .iter()
         .map(|channel| {
-            let id = plain(&channel.id, 40);
-            let blanks = 40_usize.saturating_sub(measure_text_width(&id));
+            let id = truncate_str(&plain(&channel.id, width), width, "…").into_owned();
+            let blanks = width.saturating_sub(measure_text_width(&id));
             let members = HumanCount(channel.members_left).to_string();
             let calls = HumanCount(channel.calls_left).to_string();
             let plural = if channel.calls_left == 1 { "" } else { "s" };
@@ -211,6 +215,13 @@ mod tests {
   a\\u{1b}[2Jb                                     950 left       10 calls
   and 46 more channels";
         assert_eq!(shown(&picture(), 80, 24), expected);
+    }
+
+    #[test]
+    fn at_60_columns_nothing_of_a_channel_is_cut_but_its_name() {
+        let lines = shown(&picture(), 60, 24);
+        assert!(lines.contains("\n  general           "), "{lines}");
+        assert!(lines.contains(" 123,456 left    1,235 calls\n"), "{lines}");
     }
 
     #[test]
