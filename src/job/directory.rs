@@ -81,15 +81,19 @@ pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     Ok(())
 }
 
-/// A directory for a run that was given none: numbered if the second has seen a run already.
-pub(super) fn unused(run_id: &str) -> PathBuf {
-    let first = Path::new("runs").join(run_id);
-    let mut numbered = (2..).map(|n| Path::new("runs").join(format!("{run_id}-{n}")));
-    if first.exists() {
-        numbered.find(|dir| !dir.exists()).unwrap_or(first)
-    } else {
-        first
+/// This directory, or if it is there already, one beside it that is not: numbered.
+pub(super) fn unused(first: PathBuf) -> PathBuf {
+    if !first.exists() {
+        return first;
     }
+    let name = first.file_name().unwrap_or_default().to_owned();
+    let numbered = |n: u32| {
+        let mut name = name.clone();
+        name.push(format!("-{n}"));
+        first.with_file_name(name)
+    };
+    let unused = (2..).map(numbered).find(|dir| !dir.exists());
+    unused.unwrap_or(first)
 }
 
 #[cfg(test)]

@@ -53,6 +53,14 @@ pub enum JobError {
     /// The run directory holds a run.
     #[error("{} holds a run already", .0.display())]
     RunExists(PathBuf),
+    /// The run directory holds a run that is not the one asked for.
+    #[error("{} holds another run: {what}", dir.display())]
+    AnotherRun {
+        /// The run directory.
+        dir: PathBuf,
+        /// What is different.
+        what: String,
+    },
     /// There is no run there.
     #[error("{} holds no run", .0.display())]
     NoRun(PathBuf),
@@ -117,6 +125,12 @@ impl JobError {
             Self::RunExists(dir) => {
                 return Some(format!(
                     "go on with it: chime-bulk resume {}, or give another --run-dir",
+                    shell_word(dir)
+                ));
+            }
+            Self::AnotherRun { dir, .. } => {
+                return Some(format!(
+                    "give another --run-dir, or go on with that run: chime-bulk resume {}",
                     shell_word(dir)
                 ));
             }

@@ -3,6 +3,7 @@
 //! Promises: everything a run needs to go on is in its directory, credentials excepted; a run
 //! that ends early says how to resume it. Must not: print, exit, or know of a terminal.
 
+mod again;
 mod conclusion;
 mod directory;
 mod error;
@@ -18,6 +19,7 @@ mod session;
 mod settings;
 mod status;
 
+pub use again::{IfExists, run_again};
 pub use conclusion::{Conclusion, Verdict};
 pub use directory::{LEDGER, holds_run};
 pub use error::JobError;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use super::again::list_path;
 use super::conclusion::Conclusion;
 use super::lock::RunLock;
 use super::reading::Reading;
@@ -14,6 +15,9 @@ use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
 use crate::model::{ChannelArn, MemberArn, Membership};
 use crate::roster::{Options, Source};
 use crate::schedule::FailureThreshold;
+
+/// Where runs are kept that were given no place.
+const RUNS: &str = "runs";
 
 /// A run that is asked for.
 pub struct Request {
@@ -85,7 +89,7 @@ pub async fn run(
         bearers.push(sandbox_bearer(first.as_ref())?);
     }
     let list = match &source {
-        Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        Source::File(path) => Some(list_path(path)),
         _ => None,
     };
     let settings = Settings {
@@ -100,7 +104,7 @@ pub async fn run(
     let service = target.connect(&settings).await?;
 
     let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
-    let dir = run_dir.unwrap_or_else(|| directory::unused(&run_id));
+    let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
     directory::check_vacant(&dir)?;

@@ -3,6 +3,7 @@
 //! Promises: every value is valid by construction. Must not: know of time, I/O, or any library
 //! that performs them.
 
+mod alike;
 mod arn;
 mod batch;
 mod call;
@@ -13,6 +14,7 @@ mod outcome;
 mod plain;
 mod tally;
 
+pub use alike::most_alike;
 pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};

@@ -2,6 +2,10 @@
 //!
 //! Promises: every code that the service documents or this program gives is explained.
 
+use std::fmt;
+
+use super::words::wrap;
+
 /// What a code means, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explanation {
@@ -11,6 +15,14 @@ pub struct Explanation {
     pub cause: &'static str,
     /// What to do.
     pub cure: &'static str,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.code)?;
+        wrap(f, &format!("  {}", self.cause), 2)?;
+        wrap(f, &format!("  cure: {}", self.cure), 8)
+    }
 }
 
 /// Explains a code, in any case. `Http` and a status is explained by the status's class.

@@ -6,7 +6,7 @@ use super::Options;
 use super::error::Problem;
 use super::layout::MAX_NAME;
 use super::names::{OTHERS, is_known, is_position, named, normal};
-use crate::model::plain;
+use crate::model::{most_alike, plain};
 
 /// The columns, as the first record shows them.
 pub(super) struct Columns<'a> {
@@ -78,18 +78,13 @@ impl<'a> Columns<'a> {
 
     /// The column whose name is nearest to one that is not there.
     fn similar(&self, name: &str) -> Option<String> {
-        /// How alike two names are that may be meant for each other, of 1.
-        const ALIKE: f64 = 0.8;
         if !self.has_header {
             return None;
         }
-        let wanted = normal(name);
-        self.first
-            .iter()
-            .map(|cell| (strsim::jaro_winkler(&normal(cell), &wanted), cell))
-            .filter(|(alike, _)| *alike >= ALIKE)
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, cell)| plain(cell.trim(), MAX_NAME))
+        let cells: Vec<String> = self.first.iter().map(normal).collect();
+        let similar = most_alike(&normal(name), &cells)?;
+        let at = cells.iter().position(|cell| cell == similar)?;
+        Some(plain(self.first.get(at)?.trim(), MAX_NAME))
     }
 
     /// The columns for a message: some of their names, or their number.

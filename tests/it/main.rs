@@ -1,9 +1,14 @@
 //! The integration tests: one binary, a module per subject.
 
 #[cfg(test)]
+#[cfg(unix)]
+mod again;
+#[cfg(test)]
 mod bad_limits;
 #[cfg(test)]
 mod bound;
+#[cfg(test)]
+mod config;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chime_bulk::chime::Api;
+use chime_bulk::job;
 use chime_bulk::model::MembershipType;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
+use crate::config::{self, ReadError};
 use crate::limits::LimitArguments;
 use crate::roster::RosterArguments;
 use crate::screen::ScreenArguments;
@@ -39,9 +41,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line and, where it is silent, the environment.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&with_environment(Self::command()).try_get_matches()?)
+    /// Reads the command line and, where it is silent, the environment and the file it names.
+    pub(crate) fn read() -> Result<Self, ReadError> {
+        let command = with_environment(Self::command());
+        let matches = config::read(&command, std::env::args_os().collect())?;
+        Ok(Self::from_arg_matches(&matches)?)
     }
 }
 
@@ -54,7 +58,7 @@ fn with_environment(command: Command) -> Command {
         else {
             return arg;
         };
-        let variable = format!("CHIME_BULK_{}", flag.to_uppercase().replace('-', "_"));
+        let variable = config::variable(flag);
         let arg = arg.env(variable).hide_env(true);
         if matches!(arg.get_action(), ArgAction::SetTrue) {
             arg.value_parser(BoolishValueParser::new())
@@ -135,6 +139,8 @@ pub(crate) struct PlanArguments {
     /// Print the plan as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    config: ConfigArguments,
 }
 
 /// Arguments of `run`.
@@ -168,11 +174,56 @@ pub(crate) struct RunArguments {
     /// Where to keep the run [default: runs/<UTC time>-<list name>].
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) run_dir: Option<PathBuf>,
+    /// If --run-dir holds a run: fail, resume it, or begin a new one beside it.
+    #[arg(
+        long,
+        value_name = "ACTION",
+        value_enum,
+        default_value = "fail",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub(crate) if_exists: IfExists,
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) screen: ScreenArguments,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+/// Where flags come from that are not given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct ConfigArguments {
+    /// Take flags that are given neither here nor as a variable from this TOML file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print each flag's value and where it comes from, and do nothing.
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// What to do where the run directory holds a run.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum IfExists {
+    /// Refuse.
+    Fail,
+    /// Go on with it, unless it is finished.
+    Resume,
+    /// Begin another beside it.
+    New,
+}
+
+impl From<IfExists> for job::IfExists {
+    fn from(action: IfExists) -> Self {
+        match action {
+            IfExists::Fail => Self::Fail,
+            IfExists::Resume => Self::Resume,
+            IfExists::New => Self::New,
+        }
+    }
 }
 
 /// Who adds.
@@ -205,6 +256,8 @@ pub(crate) struct ResumeArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) screen: ScreenArguments,
+    #[command(flatten)]
+    config: ConfigArguments,
 }
 
 /// Arguments of `retry`.

@@ -1,6 +1,7 @@
 //! `explain`.
 
-use chime_bulk::report::{self, Explanation};
+use chime_bulk::model::most_alike;
+use chime_bulk::report;
 
 use crate::exit::Exit;
 use crate::output;
@@ -8,28 +9,18 @@ use crate::output;
 /// Explains a code, or all of them.
 pub(crate) fn explain(code: Option<&str>) -> Exit {
     let Some(code) = code else {
-        report::explained().iter().for_each(show);
+        report::explained().iter().for_each(output::data);
         return Exit::AllIn;
     };
     if let Some(explanation) = report::explain(code) {
-        show(explanation);
+        output::data(explanation);
         return Exit::AllIn;
     }
-    let alike = |known: &Explanation| {
-        strsim::jaro_winkler(&known.code.to_ascii_lowercase(), &code.to_ascii_lowercase())
-    };
-    let nearest = report::explained()
-        .iter()
-        .max_by(|a, b| alike(a).total_cmp(&alike(b)))
-        .filter(|nearest| alike(nearest) > 0.8);
+    let nearest = most_alike(code, report::explained().iter().map(|known| known.code));
     let hint = nearest.map_or_else(
         || "chime-bulk explain lists all that are known".to_owned(),
-        |nearest| format!("did you mean {}?", nearest.code),
+        |nearest| format!("did you mean {nearest}?"),
     );
     output::error(&format!("no code `{code}` is known"), Some(&hint));
     Exit::Usage
-}
-
-fn show(Explanation { code, cause, cure }: &Explanation) {
-    output::line(format_args!("{code}\n  {cause}\n  cure: {cure}"));
 }

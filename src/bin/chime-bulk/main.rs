@@ -2,6 +2,7 @@
 //! library.
 
 mod args;
+mod config;
 mod exit;
 mod explain;
 mod limits;
@@ -21,21 +22,14 @@ use std::io;
 use std::process::ExitCode;
 
 use args::{Arguments, Subcommand};
+use config::ReadError;
 use exit::Exit;
 use signals::Signals;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version come this way too; clap knows which stream is theirs.
-            let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::AllIn.into()
-            };
-        }
+        Err(error) => return not_read(error).into(),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -57,6 +51,29 @@ fn main() -> ExitCode {
     // What is still under way (a list being read from a pipe, say) is not waited for.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// What there is to say if no command can be performed.
+fn not_read(error: ReadError) -> Exit {
+    match error {
+        ReadError::Clap(error) => {
+            // Help and version come this way too; clap knows which stream is theirs.
+            let _ = error.print();
+            if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::AllIn
+            }
+        }
+        ReadError::Shown(text) => {
+            output::data(text);
+            Exit::AllIn
+        }
+        ReadError::File { what, hint } => {
+            output::error(&what, Some(&hint));
+            Exit::Usage
+        }
+    }
 }
 
 async fn perform(command: Subcommand) -> io::Result<Exit> {

@@ -50,11 +50,17 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
         limits: arguments.limits.into(),
         max_failures: arguments.max_failures,
     };
+    let mut is_begun = false;
     let begun = |started: &Started| {
         dir = Some(started.dir.clone());
+        is_begun = true;
         screen.watch(started)
     };
-    let ended = Box::pin(job::run(request, begun, commands)).await;
+    let if_exists = arguments.if_exists.into();
+    let ended = Box::pin(job::run_again(request, if_exists, begun, commands)).await;
+    if ended.is_ok() && !is_begun {
+        output::note("this run is finished already: nothing was done");
+    }
     conclude(ended, dir.as_deref(), arguments.json)
 }
 
