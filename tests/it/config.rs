@@ -1,6 +1,6 @@
 //! Where the values of flags come from.
 
-use crate::program::{APP, Ended, Place, ids};
+use crate::program::{APP, Ended, Place, ids, repository};
 
 /// What `--print-config` says of a run, as lines.
 fn shown(place: &Place, flags: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
@@ -151,4 +151,16 @@ fn a_run_does_as_the_file_says() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let summary = place.summary("run");
     assert_eq!((summary.added, summary.calls), (250, 5));
+}
+
+#[test]
+fn the_file_in_the_readme_is_one() {
+    let readme = repository("README.md");
+    let (_, file) = readme.split_once("```toml\n").unwrap();
+    let (file, _) = file.split_once("```").unwrap();
+    let place = Place::with("job.toml", file);
+    let lines = shown(&place, &["--config", "job.toml"], &[]);
+    assert!(has(&lines, "max-failures = \"5%\" # job.toml, line 3"), "{lines:#?}");
+    let taken = lines.iter().filter(|line| line.contains(" # job.toml, line "));
+    assert_eq!(taken.count(), file.lines().count());
 }

@@ -29,3 +29,40 @@ fn completions_and_man_pages_know_each_command() {
     let page = std::fs::read_to_string(place.path("man").join("chime-bulk-retry.1")).unwrap();
     assert!(page.contains("codes"), "{page}");
 }
+
+#[test]
+fn the_version_tells_the_commit() {
+    let ended = Place::new().run(["--version"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let mut words = ended.stdout.split_whitespace();
+    assert_eq!(words.next(), Some("chime-bulk"));
+    assert_eq!(words.next(), Some(env!("CARGO_PKG_VERSION")));
+    let commit = words.next().and_then(|word| word.strip_prefix('(')?.strip_suffix(')'));
+    let git = |arguments: &[&str]| std::process::Command::new("git").args(arguments).output();
+    let head = git(&["rev-parse", "--short=12", "HEAD"]);
+    // A copy that is no repository knows of no commit.
+    let head = head.ok().filter(|output| output.status.success());
+    let head = head.map(|output| String::from_utf8(output.stdout).unwrap());
+    assert_eq!(commit, head.as_deref().map(str::trim));
+}
+
+#[test]
+fn a_slip_in_a_flag_or_a_code_is_understood() {
+    let place = Place::new();
+    let ended = place.run(["run", "list.csv", "--chanel-arn", "x"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.stderr.contains("'--channel-arn'"), "{ended:#?}");
+    let ended = place.run(["resum", "run"]);
+    assert!(ended.stderr.contains("'resume'"), "{ended:#?}");
+    let ended = place.run(["explain", "NotFond"]);
+    assert!(ended.stderr.ends_with("hint: did you mean NotFound?\n"), "{ended:#?}");
+}
+
+#[test]
+fn explanations_fit_80_columns() {
+    let all = Place::new().run(["explain"]).stdout;
+    assert!(all.lines().count() > 30, "{all}");
+    for line in all.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}

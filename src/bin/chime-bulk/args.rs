@@ -14,6 +14,9 @@ use crate::limits::LimitArguments;
 use crate::roster::RosterArguments;
 use crate::screen::ScreenArguments;
 
+/// The version, and the commit it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("CHIME_BULK_BUILT_FROM"));
+
 /// Adds very many members to Amazon Chime SDK channels.
 ///
 /// Streams a member list (CSV), keeps every AWS limit filled and none exceeded, retries what can
@@ -21,7 +24,7 @@ use crate::screen::ScreenArguments;
 #[derive(Debug, Parser)]
 #[command(
     name = "chime-bulk",
-    version,
+    version = VERSION,
     max_term_width = 80,
     subcommand_required = true,
     arg_required_else_help = true
@@ -79,16 +82,37 @@ fn with_environment(command: Command) -> Command {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
     /// Read and check a list, and tell what it takes; no call is made.
+    #[command(after_help = "\
+Example:
+  chime-bulk plan members.csv --channel-arn ARN")]
     Plan(Box<PlanArguments>),
     /// Add the members of a list.
+    #[command(after_help = "\
+Examples:
+  chime-bulk run members.csv --channel-arn ARN --sandbox
+  chime-bulk run members.csv --channel-arn ARN --bearer ARN
+  chime-bulk run members.csv --config job.toml --run-dir onboarding \\
+      --if-exists resume")]
     Run(Box<RunArguments>),
     /// Go on with an interrupted run.
+    #[command(after_help = "\
+Example:
+  chime-bulk resume runs/20240506T070809Z-members")]
     Resume(Box<ResumeArguments>),
     /// Try again what failed in a finished run.
+    #[command(after_help = "\
+Example:
+  chime-bulk retry runs/20240506T070809Z-members --codes NotFound")]
     Retry(Box<RetryArguments>),
     /// Tell where a run stands, while it is under way and after.
+    #[command(after_help = "\
+Example:
+  chime-bulk status runs/20240506T070809Z-members")]
     Status(ReportArguments),
     /// List runs: state, counts and age.
+    #[command(after_help = "\
+Example:
+  chime-bulk runs --json")]
     Runs {
         /// The directory that holds the run directories.
         #[arg(value_name = "DIR", default_value = "runs")]
@@ -98,22 +122,37 @@ pub(crate) enum Subcommand {
         json: bool,
     },
     /// Write the reports of a run again, from its ledger.
+    #[command(after_help = "\
+Example:
+  chime-bulk report runs/20240506T070809Z-members")]
     Report(ReportArguments),
     /// Serve a local Chime to rehearse against.
+    #[command(after_help = "\
+Example:
+  chime-bulk sandbox --fault member-throttled=0.01 --missing-users gone")]
     Sandbox(Box<SandboxArguments>),
     /// Tell what an error code comes from, and its cure.
+    #[command(after_help = "\
+Example:
+  chime-bulk explain NotFound")]
     Explain {
         /// The code, as results.csv has it [default: all].
         #[arg(value_name = "CODE")]
         code: Option<String>,
     },
     /// Print completions for a shell.
+    #[command(after_help = "\
+Example:
+  source <(chime-bulk completions bash)")]
     Completions {
         /// Which shell.
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
     /// Write man pages, one for each command.
+    #[command(after_help = "\
+Example:
+  chime-bulk man ~/.local/share/man/man1")]
     Man {
         /// Into this directory.
         #[arg(value_name = "DIR")]
