@@ -58,12 +58,21 @@ pub async fn run_again(
             summary: report(&dir, &mut commands)?,
             ending: Ending::Finished,
             dir,
-            bearer: None,
+            bearers: Vec::new(),
+            channels: Vec::new(),
         });
     }
     let (target, limits) = (request.target, request.limits);
     let nothing_first = |_: &mut Ledger| Ok(());
-    Box::pin(go_on(&dir, nothing_first, |_| target, limits, watch, commands)).await
+    Box::pin(go_on(
+        &dir,
+        nothing_first,
+        |_| target,
+        limits,
+        watch,
+        commands,
+    ))
+    .await
 }
 
 /// Sees that the run in a directory is the one that is asked for, but for limits.
@@ -96,7 +105,9 @@ fn difference(
         .bearer_app_instance
         .clone_from(&settings.options.bearer_app_instance);
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
-    let size_now = list.as_deref().and_then(|path| std::fs::metadata(path).ok());
+    let size_now = list
+        .as_deref()
+        .and_then(|path| std::fs::metadata(path).ok());
     let is_of_size = match (size, size_now) {
         (Some(before), Some(now)) => before == now.len(),
         // A list that was read to its end may be put away.
@@ -108,9 +119,7 @@ fn difference(
         () if settings.list != list => Some("it is of another list"),
         () if !is_of_size => Some("its list had another size"),
         () if settings.options != options => Some("its list was to be read in another way"),
-        () if names_bearers && settings.bearers != request.bearers => {
-            Some("it has another bearer")
-        }
+        () if names_bearers && settings.bearers != request.bearers => Some("it has another bearer"),
         () => None,
     })
 }

@@ -1,9 +1,10 @@
 //! How a job ended, and what follows.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::engine::{Ending, ListFault};
-use crate::model::MemberArn;
+use crate::model::{ChannelArn, MemberArn};
 use crate::report::Summary;
 use crate::schedule::Stop;
 
@@ -16,9 +17,14 @@ pub struct Conclusion {
     pub ending: Ending,
     /// The run directory.
     pub dir: PathBuf,
-    /// The first bearer, for hints.
-    pub bearer: Option<MemberArn>,
+    /// In whose names it called.
+    pub bearers: Vec<MemberArn>,
+    /// The first channels of its list, one more than are named one by one.
+    pub channels: Vec<ChannelArn>,
 }
+
+/// Channels that a policy names one by one.
+pub(super) const NAMED_CHANNELS: usize = 10;
 
 /// What a job's end means to whoever started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,23 +86,7 @@ impl Conclusion {
         let Ending::Stopped(Stop::Denied(_)) = &self.ending else {
             return None;
         };
-        let [bearer, channels] = self
-            .resources()
-            .map(|arn| serde_json::Value::from(arn).to_string());
-        Some(format!(
-            "{{\n  \"Effect\": \"Allow\",\n  \"Action\": \"chime:BatchCreateChannelMembership\",\n  \
-             \"Resource\": [\n    {bearer},\n    {channels}\n  ]\n}}"
-        ))
-    }
-
-    /// On what the bearer must be allowed to act: itself, and the channels of its app instance.
-    fn resources(&self) -> [String; 2] {
-        self.bearer
-            .as_ref()
-            .map_or_else(Default::default, |bearer| {
-                let channels = format!("{}/channel/*", bearer.app_instance());
-                [bearer.to_string(), channels]
-            })
+        Some(statement(&self.bearers, &self.channels))
     }
 
     /// How to mend it, if it was stopped.
@@ -108,13 +98,11 @@ impl Conclusion {
                 "see that `aws sts get-caller-identity` works with this --profile, then resume"
                     .to_owned(),
             ),
-            Ending::Stopped(Stop::Denied(_)) => {
-                let [bearer, channels] = self.resources();
-                Some(format!(
-                    "allow the IAM action chime:BatchCreateChannelMembership on both the bearer ({bearer}) and the \
-                     channels ({channels}), and make the bearer an AppInstanceAdmin or a moderator of the channels"
-                ))
-            }
+            Ending::Stopped(Stop::Denied(_)) => Some(
+                "allow the IAM action chime:BatchCreateChannelMembership on both the bearer and the channels, as \
+                 below, and make the bearer an AppInstanceAdmin or a moderator of the channels"
+                    .to_owned(),
+            ),
             Ending::Stopped(Stop::Outage(_)) => {
                 Some("see whether the service or the network is down, then resume".to_owned())
             }
@@ -126,5 +114,54 @@ impl Conclusion {
                 "give back the list as it was, or start a new run with the new list".to_owned(),
             ),
         }
+    }
+}
+
+/// The IAM policy statement that lets these bearers add members to these channels: to each of
+/// them, or to all of their app instance. ARNs hold no character that JSON writes otherwise.
+fn statement(bearers: &[MemberArn], channels: &[ChannelArn]) -> String {
+    let channels: Vec<String> = if channels.len() > NAMED_CHANNELS {
+        let instances: BTreeSet<&str> = channels.iter().map(ChannelArn::app_instance).collect();
+        let all = |instance| format!("{instance}/channel/*");
+        instances.into_iter().map(all).collect()
+    } else {
+        channels.iter().map(ToString::to_string).collect()
+    };
+    let bearers = bearers.iter().map(ToString::to_string);
+    let resources: Vec<String> = bearers.chain(channels).collect();
+    format!(
+        "{{\n  \"Effect\": \"Allow\",\n  \"Action\": \"chime:BatchCreateChannelMembership\",\n  \
+         \"Resource\": [\n    \"{}\"\n  ]\n}}",
+        resources.join("\",\n    \"")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
+
+    fn policy(bearers: &[&str], channels: u32) -> serde_json::Value {
+        let bearer = |name: &&str| MemberArn::parse(&format!("{APP}/{name}")).unwrap();
+        let bearers: Vec<_> = bearers.iter().map(bearer).collect();
+        let channel = |n| ChannelArn::parse(&format!("{APP}/channel/c{n}")).unwrap();
+        let channels: Vec<_> = (0..channels).map(channel).collect();
+        serde_json::from_str(&statement(&bearers, &channels)).unwrap()
+    }
+
+    #[test]
+    fn the_policy_names_every_bearer_and_each_channel_unless_they_are_many() {
+        let resources = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| format!("{APP}/{name}")).collect()
+        };
+        let one = policy(&["user/a"], 2);
+        assert_eq!(one["Effect"], "Allow");
+        assert_eq!(one["Action"], "chime:BatchCreateChannelMembership");
+        let expected = resources(&["user/a", "channel/c0", "channel/c1"]);
+        assert_eq!(one["Resource"], serde_json::json!(expected));
+        let bots = policy(&["bot/a", "bot/b"], 11);
+        let expected = resources(&["bot/a", "bot/b", "channel/*"]);
+        assert_eq!(bots["Resource"], serde_json::json!(expected));
     }
 }

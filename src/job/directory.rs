@@ -92,8 +92,8 @@ pub(super) fn unused(first: PathBuf) -> PathBuf {
         name.push(format!("-{n}"));
         first.with_file_name(name)
     };
-    let unused = (2..).map(numbered).find(|dir| !dir.exists());
-    unused.unwrap_or(first)
+    let mut numbered = (2..).map(numbered);
+    numbered.find(|dir| !dir.exists()).unwrap_or(first)
 }
 
 #[cfg(test)]

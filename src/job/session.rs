@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::conclusion::Conclusion;
+use super::conclusion::{Conclusion, NAMED_CHANNELS};
 use super::lock::RunLock;
 use super::{JobError, Settings};
 use crate::chime::Chime;
@@ -144,12 +144,12 @@ impl Session {
         };
         let summary = report::write(&ledger, reports, || !is_halted(&mut commands))?;
         drop(lock);
-        let bearer = bearers.into_iter().next();
         Ok(Conclusion {
             summary,
             ending,
             dir,
-            bearer,
+            bearers,
+            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })
     }
 }

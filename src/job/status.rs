@@ -59,7 +59,9 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
         dir: dir.to_owned(),
         source,
     })?;
-    inner.iter().for_each(|dir| list(dir));
+    for dir in inner {
+        list(&dir);
+    }
     runs.sort_by(|a, b| started(b).cmp(started(a)));
     Ok(runs)
 }

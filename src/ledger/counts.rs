@@ -1,6 +1,7 @@
 //! Questions about the run as a whole.
 
 use super::{Ledger, LedgerError};
+use crate::model::{ChannelArn, ChannelId};
 use crate::schedule::LowerBound;
 
 /// Calls made.
@@ -59,6 +60,21 @@ impl Ledger {
         self.read(|connection| {
             connection.query_row("SELECT count(*) FROM channel", [], |row| row.get(0))
         })
+    }
+
+    /// The first channels of the list, so many at most.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn first_channels(&self, most: usize) -> Result<Vec<ChannelArn>, LedgerError> {
+        let channels: Vec<u32> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT id FROM channel ORDER BY id LIMIT ?1")?
+                .query_map([most], |row| row.get(0))?
+                .collect()
+        })?;
+        let channels = channels.into_iter().map(ChannelId);
+        channels.map(|channel| self.channel_arn(channel)).collect()
     }
 
     /// The least calls for the rows queued so far, with so many members in one at most.

@@ -186,7 +186,10 @@ impl fmt::Display for Status {
             _ => String::new(),
         };
         let channels = count(self.channels, "channel");
-        let calls = format!("   ({} throttled{open}), on {channels}", self.throttled_calls);
+        let calls = format!(
+            "   ({} throttled{open}), on {channels}",
+            self.throttled_calls
+        );
         line(f, "calls", self.calls, &calls)?;
         if self.passes > 1 {
             line(f, "passes", self.passes, "")?;
@@ -251,7 +254,12 @@ impl fmt::Display for Listing {
                 Listed::Unreadable { dir, error } => {
                     let dir = dir.display().to_string();
                     let dir = plain(&dir, usize::MAX);
-                    writeln!(f, "{:<11} {dir}: {}", "unreadable", plain(error, usize::MAX))?;
+                    writeln!(
+                        f,
+                        "{:<11} {dir}: {}",
+                        "unreadable",
+                        plain(error, usize::MAX)
+                    )?;
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{Explanation, explain};
-use super::words::{shell_word, time, verb, wrap};
+use super::words::{count, shell_word, time, verb, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally};
 use crate::schedule::Binding;
@@ -139,8 +139,12 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "  {:<16}{:>12}   (at least {}), {} throttled, on {} channels",
-            "calls", self.calls, self.lower_bound_calls, self.throttled_calls, self.channels
+            "  {:<16}{:>12}   (at least {}), {} throttled, on {}",
+            "calls",
+            self.calls,
+            self.lower_bound_calls,
+            self.throttled_calls,
+            count(self.channels, "channel")
         )?;
         if let Some(ratio) = self.lower_bound_ratio {
             writeln!(

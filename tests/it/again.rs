@@ -19,7 +19,12 @@ fn a_finished_run_is_not_repeated() {
     let first = place.summary("run");
     let ended = start(&place, &flags);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert!(ended.stderr.starts_with("this run is finished already: nothing was done\n"), "{ended:#?}");
+    assert!(
+        ended
+            .stderr
+            .starts_with("this run is finished already: nothing was done\n"),
+        "{ended:#?}"
+    );
     assert_eq!(place.summary("run"), first);
     // The list may be put away by then.
     std::fs::remove_file(place.path("list.csv")).unwrap();
@@ -30,13 +35,24 @@ fn a_finished_run_is_not_repeated() {
 fn an_interrupted_run_goes_on() {
     let place = Place::with("list.csv", ids("u", 3_000));
     let channel = format!("{APP}/channel/c");
-    let flags = ["run", "list.csv", "--sandbox", "--run-dir", "run", "--channel-arn", &channel];
+    let flags = [
+        "run",
+        "list.csv",
+        "--sandbox",
+        "--run-dir",
+        "run",
+        "--channel-arn",
+        &channel,
+    ];
     let mut running = Running::start(&mut place.command(flags.iter().chain(&RESUME)));
     running.hear("bound:");
     // While it runs, a second comer is told so.
     let second = start(&place, &RESUME);
     assert_eq!(second.code, Some(3), "{second:#?}");
-    assert!(second.stderr.contains("is at work: process "), "{second:#?}");
+    assert!(
+        second.stderr.contains("is at work: process "),
+        "{second:#?}"
+    );
     running.interrupt();
     assert_eq!(running.end().code, Some(130));
     let cut = place.summary("run");
@@ -67,7 +83,12 @@ fn if_nothing_is_said_it_is_refused() {
     for flags in [&[][..], &["--if-exists", "fail"]] {
         let ended = start(&place, flags);
         assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(ended.stderr.starts_with("error: run holds a run already\nhint: "), "{ended:#?}");
+        assert!(
+            ended
+                .stderr
+                .starts_with("error: run holds a run already\nhint: "),
+            "{ended:#?}"
+        );
     }
 }
 
@@ -89,11 +110,23 @@ fn another_run_is_not_taken_for_this_one() {
     refused("other.csv", &to, "it is of another list");
     let other = format!("{APP}/channel/d");
     let another_way = "its list was to be read in another way";
-    refused("list.csv", &["--channel-arn", &other, "--sandbox"], another_way);
+    refused(
+        "list.csv",
+        &["--channel-arn", &other, "--sandbox"],
+        another_way,
+    );
     let bearer = format!("{APP}/user/admin");
     let by = ["--bearer", &bearer];
-    refused("list.csv", &[&to[..], &by].concat(), "it has another bearer");
-    refused("list.csv", &[&to[..2], &by].concat(), "it is a rehearsal with --sandbox");
+    refused(
+        "list.csv",
+        &[&to[..], &by].concat(),
+        "it has another bearer",
+    );
+    refused(
+        "list.csv",
+        &[&to[..2], &by].concat(),
+        "it is a rehearsal with --sandbox",
+    );
     std::fs::write(place.path("list.csv"), ids("u", 251)).unwrap();
     refused("list.csv", &to, "its list had another size");
 }

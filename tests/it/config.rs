@@ -7,7 +7,11 @@ fn shown(place: &Place, flags: &[&str], variables: &[(&str, &str)]) -> Vec<Strin
     let begin = ["run", "list.csv", "--print-config"];
     let mut command = place.command(begin.iter().chain(flags));
     let ended = Ended::of(command.envs(variables.iter().copied()));
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:#?}");
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), ""),
+        "{ended:#?}"
+    );
     ended.stdout.lines().map(str::to_owned).collect()
 }
 
@@ -31,7 +35,10 @@ verbose = 2
 fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     let place = Place::with("job.toml", FILE);
     let flags = ["--config", "job.toml", "--channel-rate", "1"];
-    let variables = [("CHIME_BULK_CHANNEL_RATE", "2"), ("CHIME_BULK_BEARER_RATE", "20")];
+    let variables = [
+        ("CHIME_BULK_CHANNEL_RATE", "2"),
+        ("CHIME_BULK_BEARER_RATE", "20"),
+    ];
     let lines = shown(&place, &flags, &variables);
     for line in [
         "channel-rate = 1 # --channel-rate",
@@ -68,14 +75,25 @@ fn what_is_printed_is_a_file_that_says_the_same() {
 fn a_flag_sets_aside_what_it_rules_out_in_the_file() {
     let place = Place::with("job.toml", "region = \"us-east-1\"\nprofile = \"work\"\n");
     let lines = shown(&place, &["--config", "job.toml", "--sandbox"], &[]);
-    for line in ["sandbox = true # --sandbox", "# region: not given", "# profile: not given"] {
+    for line in [
+        "sandbox = true # --sandbox",
+        "# region: not given",
+        "# profile: not given",
+    ] {
         assert!(has(&lines, line), "{line}: {lines:#?}");
     }
     // One file serves several commands: what this one does not know is not its own.
     let place = Place::with("job.toml", "if-exists = \"resume\"\njson = true\n");
     std::fs::write(place.path("list.csv"), ids("u", 3)).unwrap();
     let channel = format!("{APP}/channel/c");
-    let flags = ["plan", "list.csv", "--channel-arn", &channel, "--config", "job.toml"];
+    let flags = [
+        "plan",
+        "list.csv",
+        "--channel-arn",
+        &channel,
+        "--config",
+        "job.toml",
+    ];
     let ended = place.run(flags);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(ended.stdout.starts_with('{'), "{ended:#?}");
@@ -130,13 +148,22 @@ fn a_wrong_file_is_refused_with_place_and_cure() {
         std::fs::write(place.path("list.csv"), ids("u", 3)).unwrap();
         let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
         assert_eq!(ended.code, Some(2), "{file}: {ended:#?}");
-        assert!(ended.stderr.starts_with(&format!("error: {what}")), "{file}: {ended:#?}");
-        assert!(ended.stderr.contains(&format!("\n{hint}")), "{file}: {ended:#?}");
+        assert!(
+            ended.stderr.starts_with(&format!("error: {what}")),
+            "{file}: {ended:#?}"
+        );
+        assert!(
+            ended.stderr.contains(&format!("\n{hint}")),
+            "{file}: {ended:#?}"
+        );
     }
     let place = Place::new();
     let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.stderr.starts_with("error: job.toml: No such file"), "{ended:#?}");
+    assert!(
+        ended.stderr.starts_with("error: job.toml: No such file"),
+        "{ended:#?}"
+    );
 }
 
 #[test]
@@ -160,7 +187,12 @@ fn the_file_in_the_readme_is_one() {
     let (file, _) = file.split_once("```").unwrap();
     let place = Place::with("job.toml", file);
     let lines = shown(&place, &["--config", "job.toml"], &[]);
-    assert!(has(&lines, "max-failures = \"5%\" # job.toml, line 3"), "{lines:#?}");
-    let taken = lines.iter().filter(|line| line.contains(" # job.toml, line "));
+    assert!(
+        has(&lines, "max-failures = \"5%\" # job.toml, line 3"),
+        "{lines:#?}"
+    );
+    let taken = lines
+        .iter()
+        .filter(|line| line.contains(" # job.toml, line "));
     assert_eq!(taken.count(), file.lines().count());
 }

@@ -142,6 +142,15 @@ fn a_bearer_denied_is_3_and_nobody_failed() {
     let hint = ended.stderr.lines().find(|line| line.starts_with("hint:"));
     let action = "chime:BatchCreateChannelMembership";
     assert!(hint.is_some_and(|hint| hint.contains(action)), "{ended:#?}");
+    let (_, policy) = ended.stderr.split_once("the policy statement:\n").unwrap();
+    let (policy, _) = policy.split_once("\n}\n").unwrap();
+    let policy: serde_json::Value = serde_json::from_str(&format!("{policy}}}")).unwrap();
+    let resources = [format!("{APP}/user/admin"), channel()];
+    assert_eq!(
+        policy["Resource"],
+        serde_json::json!(resources),
+        "{ended:#?}"
+    );
     assert_eq!(place.summary("run").calls, 1, "at once");
     stops_then_resumes(&place, &ended, 250);
 }

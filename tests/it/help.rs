@@ -93,10 +93,20 @@ fn help_fits_80_columns() {
 #[test]
 fn each_help_gives_an_example_and_groups_its_flags() {
     for help in &helps()[1..] {
-        assert!(help.contains("\nExample:\n") || help.contains("\nExamples:\n"), "{help}");
+        assert!(
+            help.contains("\nExample:\n") || help.contains("\nExamples:\n"),
+            "{help}"
+        );
     }
     let run = &helps()[1 + COMMANDS.iter().position(|name| *name == "run").unwrap()];
-    let topics = ["What to add", "Limits", "AWS", "Sandbox", "Output", "Configuration"];
+    let topics = [
+        "What to add",
+        "Limits",
+        "AWS",
+        "Sandbox",
+        "Output",
+        "Configuration",
+    ];
     for topic in topics {
         assert!(run.contains(&format!("\n{topic}:\n")), "{topic}: {run}");
     }

@@ -72,6 +72,8 @@ mod signals;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 #[cfg(unix)]
 mod status;
 #[cfg(test)]

@@ -230,14 +230,22 @@ fn logs_name_codes_and_nobody_and_leave_the_last_line() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(place.path("run.log")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(place.path("run.log"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
     let place = Place::with("list.csv", list());
     let ended = troubled(&place, &["--log-file", "nowhere/run.log"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.stderr.contains("cannot write to the log file nowhere/run.log"), "{ended:#?}");
+    assert!(
+        ended
+            .stderr
+            .contains("cannot write to the log file nowhere/run.log"),
+        "{ended:#?}"
+    );
     assert!(!place.path("run").exists());
 }
 

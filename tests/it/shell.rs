@@ -37,7 +37,9 @@ fn the_version_tells_the_commit() {
     let mut words = ended.stdout.split_whitespace();
     assert_eq!(words.next(), Some("chime-bulk"));
     assert_eq!(words.next(), Some(env!("CARGO_PKG_VERSION")));
-    let commit = words.next().and_then(|word| word.strip_prefix('(')?.strip_suffix(')'));
+    let commit = words
+        .next()
+        .and_then(|word| word.strip_prefix('(')?.strip_suffix(')'));
     let git = |arguments: &[&str]| std::process::Command::new("git").args(arguments).output();
     let head = git(&["rev-parse", "--short=12", "HEAD"]);
     // A copy that is no repository knows of no commit.
@@ -55,7 +57,10 @@ fn a_slip_in_a_flag_or_a_code_is_understood() {
     let ended = place.run(["resum", "run"]);
     assert!(ended.stderr.contains("'resume'"), "{ended:#?}");
     let ended = place.run(["explain", "NotFond"]);
-    assert!(ended.stderr.ends_with("hint: did you mean NotFound?\n"), "{ended:#?}");
+    assert!(
+        ended.stderr.ends_with("hint: did you mean NotFound?\n"),
+        "{ended:#?}"
+    );
 }
 
 #[test]

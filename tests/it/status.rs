@@ -10,7 +10,11 @@ use crate::program::{APP, Place, Running, ids, repository};
 
 fn status(place: &Place) -> Status {
     let ended = place.run(["status", "run", "--json"]);
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:#?}");
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), ""),
+        "{ended:#?}"
+    );
     serde_json::from_str(&ended.stdout).unwrap()
 }
 
@@ -49,8 +53,18 @@ fn a_finished_run_stands_as_its_reports_say() {
     assert_eq!(status.state, RunState::Finished);
     assert_eq!(status.rows_read, 1_504);
     assert_eq!(
-        (status.added, status.failed, status.invalid, status.duplicate),
-        (summary.added, summary.failed, summary.invalid, summary.duplicate)
+        (
+            status.added,
+            status.failed,
+            status.invalid,
+            status.duplicate
+        ),
+        (
+            summary.added,
+            summary.failed,
+            summary.invalid,
+            summary.duplicate
+        )
     );
     assert_eq!((status.open, status.open_calls, status.passes), (0, 0, 1));
     assert_eq!(status.calls, summary.calls);
@@ -61,7 +75,10 @@ fn a_finished_run_stands_as_its_reports_say() {
     let shown = place.run(["status", "run"]);
     assert_eq!(shown.code, Some(0), "{shown:#?}");
     assert!(shown.stdout.contains(" finished\n"), "{shown:#?}");
-    assert!(shown.stdout.ends_with("\nnext: chime-bulk retry run\n"), "{shown:#?}");
+    assert!(
+        shown.stdout.ends_with("\nnext: chime-bulk retry run\n"),
+        "{shown:#?}"
+    );
     assert_eq!(files(&place), before);
 }
 
@@ -78,7 +95,10 @@ fn a_run_under_way_is_told_and_not_disturbed() {
     };
     assert_eq!(first.state, RunState::Running);
     let owner = first.owner.unwrap();
-    assert!(owner.starts_with(&format!("process {}, since", running.id())), "{owner}");
+    assert!(
+        owner.starts_with(&format!("process {}, since", running.id())),
+        "{owner}"
+    );
     assert_eq!((first.rows_read, first.list_complete), (3_000, true));
     assert_eq!(first.added + first.open, 3_000);
     assert!(first.calls > 0 && first.calls_lately == first.calls);
@@ -123,7 +143,11 @@ fn where_there_is_no_run_that_is_said() {
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(ended.stderr.contains("nowhere"), "{ended:#?}");
     let ended = place.run(["runs", "empty"]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{ended:#?}");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), ""),
+        "{ended:#?}"
+    );
     assert_eq!(ended.stderr, "no runs in empty\n");
 }
 
@@ -155,7 +179,12 @@ fn runs_are_listed_also_those_that_cannot_be_read() {
 fn the_readme_names_every_field() {
     let place = Place::with("list.csv", ids("u", 3));
     let channel = format!("{APP}/channel/c");
-    assert_eq!(place.run_fast("list.csv", &["--channel-arn", &channel]).code, Some(0));
+    assert_eq!(
+        place
+            .run_fast("list.csv", &["--channel-arn", &channel])
+            .code,
+        Some(0)
+    );
     let ended = place.run(["status", "run", "--json"]);
     let status: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&ended.stdout).unwrap();

@@ -9,7 +9,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use crate::program::{APP, Place, ids};
 
 /// Longer nothing takes to show on the screen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program at a terminal.
 struct Terminal {
@@ -174,7 +174,8 @@ fn plain_draws_nothing_at_a_terminal() {
     let channel = format!("{APP}/channel/c");
     let place = Place::with("list.csv", ids("u", 250));
     let flags = ["run", "list.csv", "--sandbox", "--progress", "plain"];
-    let mut terminal = Terminal::start(&place, &[&flags[..], &["--channel-arn", &channel]].concat());
+    let mut terminal =
+        Terminal::start(&place, &[&flags[..], &["--channel-arn", &channel]].concat());
     let (code, lines) = terminal.end();
     assert_eq!(code, 0, "{lines:#?}");
     assert_eq!(bars(&lines), 0, "{lines:#?}");

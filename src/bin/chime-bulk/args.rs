@@ -37,7 +37,8 @@ Exit codes: 0 all rows in, 1 finished but some rows not, 2 usage, 3 stopped,
 4 stopped by --max-failures, 130 interrupted. After 3, 4 and 130 the last line
 is the command that resumes.
 
-Each flag can also be an environment variable: CHIME_BULK_BEARER for --bearer.")]
+Each flag can also be an environment variable, CHIME_BULK_BEARER for --bearer,
+or a line in the TOML file of --config: bearer = \"ARN\".")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Subcommand,
@@ -47,7 +48,7 @@ impl Arguments {
     /// Reads the command line and, where it is silent, the environment and the file it names.
     pub(crate) fn read() -> Result<Self, ReadError> {
         let command = with_environment(Self::command());
-        let matches = config::read(&command, std::env::args_os().collect())?;
+        let matches = config::read(&command, &std::env::args_os().collect::<Vec<_>>())?;
         Ok(Self::from_arg_matches(&matches)?)
     }
 }

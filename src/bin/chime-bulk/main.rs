@@ -83,7 +83,9 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         Subcommand::Resume(arguments) => {
             Box::pin(run::resume(*arguments, signals::commands()?)).await
         }
-        Subcommand::Retry(arguments) => Box::pin(run::retry(*arguments, signals::commands()?)).await,
+        Subcommand::Retry(arguments) => {
+            Box::pin(run::retry(*arguments, signals::commands()?)).await
+        }
         Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
         Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json),
         Subcommand::Runs { dir, json } => status::runs(&dir, json),

@@ -33,7 +33,10 @@ pub(crate) fn runs(dir: &Path, json: bool) -> Exit {
             Exit::AllIn
         }
         Err(error) => {
-            output::error(&error, Some("name the directory that holds run directories"));
+            output::error(
+                &error,
+                Some("name the directory that holds run directories"),
+            );
             Exit::Usage
         }
     }

@@ -132,7 +132,10 @@ fn channels(picture: &Picture, columns: usize) -> Vec<String> {
             let members = HumanCount(channel.members_left).to_string();
             let calls = HumanCount(channel.calls_left).to_string();
             let plural = if channel.calls_left == 1 { "" } else { "s" };
-            format!("  {id}{:blanks$} {members:>10} left {calls:>8} call{plural}", "")
+            format!(
+                "  {id}{:blanks$} {members:>10} left {calls:>8} call{plural}",
+                ""
+            )
         })
         .collect();
     let others = standing.open.saturating_sub(standing.largest.len());

@@ -1,0 +1,113 @@
+//! The file of `--config`: TOML, with a line for each flag.
+
+use std::path::{Path, PathBuf};
+
+use chime_bulk::model::{most_alike, plain};
+use clap::{Arg, ArgAction, Command};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ReadError;
+
+/// Flags that say what to do with the file, and so cannot stand in it.
+pub(super) const OUTSIDE: [&str; 4] = ["config", "print-config", "help", "version"];
+
+/// A file of settings.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) settings: Vec<Setting>,
+}
+
+/// A flag with what the file says of it.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) values: Vec<String>,
+}
+
+impl File {
+    /// Reads the file. Whether a flag takes its value is not known yet, only that there is such a
+    /// flag.
+    pub(super) fn read(command: &Command, path: &Path) -> Result<Self, ReadError> {
+        let at_fault = |what: String, hint: &str| ReadError::File {
+            what: format!("{}{}", path.display(), what),
+            hint: hint.to_owned(),
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let hint = "--config names a file with a line such as: max-rate = 5";
+            at_fault(format!(": {error}"), hint)
+        })?;
+        let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+        let table = DeTable::parse(&text).map_err(|error| {
+            let line = line_of(error.span().map_or(0, |span| span.start));
+            let hint =
+                "the file is TOML: name = \"text\", name = 5, name = true, name = [\"a\", \"b\"]";
+            at_fault(format!(", line {line}: {}", error.message()), hint)
+        })?;
+        let mut settings = Vec::new();
+        for (key, value) in table.get_ref() {
+            let (name, line) = (key.get_ref().as_ref(), line_of(key.span().start));
+            let place = format!(", line {line}: `{}`", plain(name, 60));
+            if !names(command).any(|known| known == name) {
+                let alike = most_alike(name, names(command));
+                let hint = alike.map_or_else(
+                    || "the names are those of the flags: see chime-bulk run --help".to_owned(),
+                    |alike| format!("did you mean {alike}?"),
+                );
+                return Err(at_fault(format!("{place} is not a flag"), &hint));
+            }
+            let values = texts(value).ok_or_else(|| {
+                let what = format!("{place} is {}", value.get_ref().type_str());
+                at_fault(
+                    what,
+                    "give a text, a number, true or false, or an array of these",
+                )
+            })?;
+            let is_switch = all(command)
+                .filter(|arg| arg.get_long() == Some(name))
+                .any(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
+            if is_switch && !matches!(&*values, [value] if value == "true" || value == "false") {
+                let hint = "write true or false, without quotes";
+                return Err(at_fault(format!("{place} is true or false"), hint));
+            }
+            settings.push(Setting {
+                name: name.to_owned(),
+                line,
+                values,
+            });
+        }
+        settings.sort_by_key(|setting| setting.line);
+        let path = path.to_owned();
+        Ok(Self { path, settings })
+    }
+}
+
+/// The names that a file may use: those of every command, so that one file can serve several.
+fn names(command: &Command) -> impl Iterator<Item = &str> {
+    all(command)
+        .filter_map(Arg::get_long)
+        .filter(|name| !OUTSIDE.contains(name))
+}
+
+/// The arguments of every command.
+fn all(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_subcommands().flat_map(Command::get_arguments)
+}
+
+/// A value as it would be written on a command line; none for what cannot be written there.
+fn texts(value: &Spanned<DeValue<'_>>) -> Option<Vec<String>> {
+    let text = |value: &DeValue<'_>| {
+        Some(match value {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Boolean(yes) => yes.to_string(),
+            _ => return None,
+        })
+    };
+    match value.get_ref() {
+        DeValue::Array(values) => values.iter().map(|value| text(value.get_ref())).collect(),
+        value => text(value).map(|text| vec![text]),
+    }
+}

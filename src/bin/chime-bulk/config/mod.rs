@@ -1,0 +1,226 @@
+//! Where the value of a flag comes from: the flag, the environment, the file of `--config`, or the
+//! default, in this order.
+//!
+//! What the file says is put on the command line wherever that and the environment are silent: so
+//! it means the same, and is judged by the same rules.
+
+mod file;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use chime_bulk::model::plain;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use file::{File, OUTSIDE, Setting};
+
+/// The variable for a flag.
+pub(crate) fn variable(flag: &str) -> String {
+    format!("CHIME_BULK_{}", flag.to_uppercase().replace('-', "_"))
+}
+
+/// What keeps a command line from being read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// clap's own words, also for help and version.
+    Clap(clap::Error),
+    /// Nothing: what the flags are was asked for, and is this.
+    Shown(String),
+    /// The file is at fault.
+    File {
+        /// What and where.
+        what: String,
+        /// How to mend it.
+        hint: String,
+    },
+}
+
+impl From<clap::Error> for ReadError {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(error)
+    }
+}
+
+/// Reads a command line, with the file that it names.
+pub(crate) fn read(command: &Command, line: &[OsString]) -> Result<ArgMatches, ReadError> {
+    let given = command.clone().try_get_matches_from(line)?;
+    let Some((name, flags)) = given.subcommand() else {
+        return Ok(given);
+    };
+    let Some(path) = file_of(flags) else {
+        show_if_asked(command, name, flags, None)?;
+        return Ok(given);
+    };
+    let mut file = File::read(command, &path)?;
+    let known = command.find_subcommand(name).ok_or_else(|| wrong(&path))?;
+    file.settings.retain(|setting| {
+        let arg = flag(known, &setting.name);
+        arg.is_some_and(|arg| !is_given(flags, arg) && !is_set_aside(known, flags, arg))
+    });
+    let merged = put_on(known, line, &file.settings);
+    let matches = match command.clone().try_get_matches_from(merged) {
+        Ok(matches) => matches,
+        Err(error) => return Err(blame(&file, command, known, line, &error)),
+    };
+    if let Some((name, flags)) = matches.subcommand() {
+        show_if_asked(command, name, flags, Some(&file))?;
+    }
+    Ok(matches)
+}
+
+fn wrong(path: &Path) -> ReadError {
+    ReadError::File {
+        what: format!("{}: for an unknown command", path.display()),
+        hint: "see chime-bulk --help".to_owned(),
+    }
+}
+
+/// The file that a command is given, if it takes one.
+fn file_of(flags: &ArgMatches) -> Option<PathBuf> {
+    flags.try_get_one::<PathBuf>("config").ok()?.cloned()
+}
+
+/// The argument of a flag.
+fn flag<'c>(command: &'c Command, name: &str) -> Option<&'c Arg> {
+    command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(name))
+}
+
+fn is_given(flags: &ArgMatches, arg: &Arg) -> bool {
+    let source = flags.value_source(arg.get_id().as_str());
+    matches!(
+        source,
+        Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+    )
+}
+
+/// Whether a flag that is given rules this one out: it wins over the file.
+fn is_set_aside(command: &Command, flags: &ArgMatches, arg: &Arg) -> bool {
+    let given = || command.get_arguments().filter(|arg| is_given(flags, arg));
+    let conflicts = |one: &Arg, other: &Arg| {
+        let excluded = command.get_arg_conflicts_with(one);
+        excluded.iter().any(|arg| arg.get_id() == other.get_id())
+    };
+    given().any(|other| conflicts(arg, other) || conflicts(other, arg))
+}
+
+/// The command line with these settings in it: right after the command, so that nothing that
+/// was written there takes them for its own.
+fn put_on(command: &Command, line: &[OsString], settings: &[Setting]) -> Vec<OsString> {
+    let mut rest = line.iter().skip(1);
+    let command_at = rest.position(|word| word == command.get_name());
+    let at = command_at.map_or(line.len(), |at| at + 2);
+    let words = settings.iter().flat_map(|setting| {
+        let arg = flag(command, &setting.name);
+        words(setting, arg.map(Arg::get_action))
+    });
+    let mut merged = line[..at].to_vec();
+    merged.extend(words.map(OsString::from));
+    merged.extend_from_slice(&line[at..]);
+    merged
+}
+
+/// Which setting does not do: the first that fails by itfile.
+fn blame(
+    file: &File,
+    command: &Command,
+    known: &Command,
+    line: &[OsString],
+    error: &clap::Error,
+) -> ReadError {
+    let fails = |setting: &&Setting| {
+        let merged = put_on(known, line, std::slice::from_ref(*setting));
+        command.clone().try_get_matches_from(merged).is_err()
+    };
+    let place = file.settings.iter().find(fails).map_or_else(
+        || file.path.display().to_string(),
+        |setting| format!("{}, line {}", file.path.display(), setting.line),
+    );
+    let said = error.render().to_string();
+    let said = said.trim_start_matches("error: ").lines().next();
+    ReadError::File {
+        what: format!("{place}: {}", said.unwrap_or_default()),
+        hint: "correct it there, or give another value as a flag, which wins".to_owned(),
+    }
+}
+
+/// The words of a setting.
+fn words(setting: &Setting, action: Option<&ArgAction>) -> Vec<String> {
+    let flag = format!("--{}", setting.name);
+    let number = |text: &String| text.parse().unwrap_or(usize::from(text == "true"));
+    // Such a flag takes no value: it is there, so many times, or it is not.
+    if let Some(ArgAction::SetTrue | ArgAction::Count) = action {
+        let times = setting.values.first().map_or(0, number);
+        return vec![flag; times.min(9)];
+    }
+    let each = setting.values.iter();
+    each.map(|value| format!("{flag}={value}")).collect()
+}
+
+/// What the flags of a command are and where each comes from, if that is asked.
+fn show_if_asked(
+    command: &Command,
+    name: &str,
+    flags: &ArgMatches,
+    file: Option<&File>,
+) -> Result<(), ReadError> {
+    let asked = flags.try_get_one::<bool>("print_config").ok().flatten();
+    match (asked, command.find_subcommand(name)) {
+        (Some(true), Some(command)) => Err(ReadError::Shown(shown(command, flags, file))),
+        _ => Ok(()),
+    }
+}
+
+/// The flags of a command and where each comes from, as a file for `--config`.
+fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
+    let mut text = String::new();
+    for arg in command.get_arguments() {
+        let Some(name) = arg.get_long().filter(|name| !OUTSIDE.contains(name)) else {
+            continue;
+        };
+        let id = arg.get_id().as_str();
+        let set = file.and_then(|file| {
+            let setting = file.settings.iter().find(|setting| setting.name == name)?;
+            Some(format!("{}, line {}", file.path.display(), setting.line))
+        });
+        let origin = match (flags.value_source(id), set) {
+            (_, Some(place)) => place,
+            (Some(ValueSource::CommandLine), None) => format!("--{name}"),
+            (Some(ValueSource::EnvVariable), None) => variable(name),
+            (Some(_), None) => "default".to_owned(),
+            (None, None) => {
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "# {name}: not given");
+                continue;
+            }
+        };
+        let values = flags.get_raw(id).into_iter().flatten();
+        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        let value = match arg.get_action() {
+            ArgAction::SetTrue => flags.get_flag(id).to_string(),
+            ArgAction::Count => flags.get_count(id).to_string(),
+            ArgAction::Append => {
+                let each: Vec<_> = values.iter().map(|value| literal(value)).collect();
+                format!("[{}]", each.join(", "))
+            }
+            _ => values
+                .first()
+                .map(|value| literal(value))
+                .unwrap_or_default(),
+        };
+        let _ = writeln!(text, "{name} = {value} # {}", plain(&origin, usize::MAX));
+    }
+    text
+}
+
+/// A value as the file has it.
+fn literal(value: &str) -> String {
+    let number: Option<i64> = value.parse().ok();
+    if number.is_some_and(|number| number.to_string() == value) {
+        return value.to_owned();
+    }
+    toml::Value::String(value.to_owned()).to_string()
+}
