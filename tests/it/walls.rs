@@ -195,7 +195,8 @@ fn each_library_is_named_where_it_belongs_alone() {
     none(&offenders(&["governor"], outside("gate")));
     none(&offenders(&["aws_"], outside("chime")));
     none(&offenders(&["rusqlite"], outside("ledger")));
-    none(&offenders(&["clap", "indicatif"], outside("bin")));
+    let of_terminal = ["clap", "indicatif", "console", "toml"];
+    none(&offenders(&of_terminal, outside("bin")));
     none(&offenders(&["backoff::"], |source| {
         source.path != "schedule/delay.rs"
     }));

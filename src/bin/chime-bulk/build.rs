@@ -10,7 +10,7 @@ fn main() {
             println!("cargo::rerun-if-changed={trace}");
         }
     }
-    println!("cargo::rerun-if-changed=src/build.rs");
+    println!("cargo::rerun-if-changed=src/bin/chime-bulk/build.rs");
     let commit = of_repository().or_else(of_package);
     println!(
         "cargo::rustc-env=CHIME_BULK_BUILT_FROM={}",
