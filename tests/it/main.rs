@@ -51,6 +51,9 @@ mod progress;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+#[cfg(unix)]
+mod readme;
+#[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
 mod report;
