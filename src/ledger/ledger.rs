@@ -141,6 +141,17 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Seals every row of a ledger's file anew, as it stands: for trying what a forged one does.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    #[doc(hidden)]
+    pub fn seal_anew(path: &Path, key: [u8; 16]) -> Result<(), LedgerError> {
+        let connection = connect(path, Durability::None)?;
+        let sealed = seal::teach(&connection, key).and_then(|()| seal::seal_anew(&connection));
+        sealed.map_err(|source| sqlite(path, source))
+    }
+
     /// A ledger over an open file that holds one.
     fn ready(
         path: &Path,

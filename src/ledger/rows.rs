@@ -32,14 +32,19 @@ pub(super) fn decode(text: &str) -> Option<Vec<u64>> {
                 gap = Some(gap.unwrap_or(0).checked_mul(10)?.checked_add(digit)?);
             }
             b',' => {
-                last = last.checked_add(gap.take()?)?;
+                last = after(last, gap.take()?)?;
                 rows.push(last);
             }
             _ => return None,
         }
     }
-    rows.push(last.checked_add(gap?)?);
+    rows.push(after(last, gap?)?);
     Some(rows)
+}
+
+/// The row so far after another: rows are numbered from 1, and none is there twice.
+fn after(row: u64, gap: u64) -> Option<u64> {
+    row.checked_add(gap).filter(|next| *next > row)
 }
 
 #[cfg(test)]
@@ -57,6 +62,8 @@ mod tests {
             "[",
             "7,1",
             "[7,]",
+            "[0,1]",
+            "[7,0]",
             "[,7]",
             "[-1]",
             "[18446744073709551615,1]",

@@ -67,6 +67,14 @@ pub(super) fn open_views(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&SEALED.map(view).concat())
 }
 
+/// Seals every row as it stands now.
+pub(super) fn seal_anew(connection: &Connection) -> rusqlite::Result<()> {
+    let seal = |(table, columns): (&str, &str)| {
+        format!("UPDATE {table} SET seal = seal('{table}', {columns});")
+    };
+    connection.execute_batch(&SEALED.map(seal).concat())
+}
+
 /// The hash of a row's values, from one of them on: the table's name, then the columns.
 fn seal(mut hasher: SipHasher13, row: &Context<'_>, from: usize) -> i64 {
     for index in from..row.len() {

@@ -118,7 +118,7 @@ impl<'a> Input<'a> {
 }
 
 /// The first byte says what is done to a sound ledger: bytes are changed in it, it is another file
-/// altogether, its log is, or cells of its tables are changed.
+/// altogether, its log is, or cells of its tables are changed, with seals that fit or not.
 pub(crate) fn run(input: &[u8]) {
     let mut input = Input(input);
     let how = input.byte();
@@ -142,6 +142,10 @@ pub(crate) fn run(input: &[u8]) {
     }
     if how & 3 == 3 {
         set_cells(&path, &mut input);
+        if how & 8 != 0 {
+            // Seals then keep nothing from whoever reads.
+            let _ = Ledger::seal_anew(&path, KEY);
+        }
     }
     let _ = Ledger::is_blank(&path).inspect_err(check);
     let _ = ask(&path, dir.path()).inspect_err(check);
@@ -265,6 +269,10 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let _ = ledger.key().inspect_err(check);
     let _ = ledger.call_counts().inspect_err(check);
     let _ = ledger.channels().inspect_err(check);
+    let _ = ledger.glance().inspect_err(check);
+    let _ = ledger.first_channels(3).inspect_err(check);
+    let _ = ledger.passes().inspect_err(check);
+    let _ = ledger.past_calls(|_| Ok(())).inspect_err(check);
     let _ = ledger.lower_bound(100_u64).inspect_err(check);
     let _ = ledger.defect_kinds(10, 3).inspect_err(check);
     let _ = ledger.repeats(3).inspect_err(check);

@@ -96,5 +96,5 @@ fn any_answer_is_judged_as_promised() {
 
 #[test]
 fn any_ledger_is_opened_or_refused() {
-    corpus("ledger", ledger::run, 10);
+    corpus("ledger", ledger::run, 20);
 }
