@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ledger::is_temporary;
+use super::connection::is_temporary;
 
 /// A ledger that cannot be used, or stopped working.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@
 //! and `result` unfold this for any SQLite client; see `schema`.
 
 mod calls;
+mod connection;
 mod counts;
 mod error;
 mod facts;
@@ -35,12 +36,13 @@ mod suspects;
 mod tests;
 
 pub use calls::Departure;
+pub use connection::Durability;
 pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use facts::{Staged, fact};
 pub use glance::Glance;
 pub use history::{Fate, PastCall};
-pub use ledger::{Durability, Ledger};
+pub use ledger::Ledger;
 pub use parcel::{NewLane, Parcel};
 pub use projection::{Census, ResultRow};
 pub use resume::{LaneLeft, Unsettled};

@@ -321,7 +321,6 @@ fn in_a_browser_nothing_overflows_or_is_fetched_and_every_chart_is_drawn() {
 }
 
 #[test]
-#[ignore = "a million rows take minutes unoptimised"]
 fn a_million_rows_make_a_page_of_the_usual_size() {
     let flags = ["--missing-users", "u77", "--capacity", "1000000"];
     let place = ran(&ids("u", 1_000_000), &flags);

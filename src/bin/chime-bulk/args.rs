@@ -1,6 +1,5 @@
 //! The arguments.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chime_bulk::chime::Api;
@@ -12,6 +11,7 @@ use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 use crate::config::{self, ReadError};
 use crate::limits::LimitArguments;
 use crate::roster::RosterArguments;
+use crate::sandbox::{SandboxArguments, SandboxShape};
 use crate::screen::ScreenArguments;
 
 /// The version, and the commit it was built from.
@@ -337,67 +337,6 @@ pub(crate) struct AwsArguments {
     /// Which API: messaging, or legacy (the first namespace; us-east-1 only).
     #[arg(long)]
     pub(crate) api: Option<Api>,
-}
-
-/// Arguments of `sandbox`.
-#[derive(Debug, Args)]
-pub(crate) struct SandboxArguments {
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
-    pub(crate) listen: SocketAddr,
-    #[command(flatten)]
-    pub(crate) shape: SandboxShape,
-}
-
-/// How the sandbox behaves.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Sandbox")]
-pub(crate) struct SandboxShape {
-    /// Lift the quotas of calls per second.
-    #[arg(long)]
-    pub(crate) unlimited: bool,
-    /// Time from a call to its answer, in milliseconds [default: 0; with run: 60].
-    #[arg(long, value_name = "MS")]
-    pub(crate) latency: Option<u64>,
-    /// Let calls fail by chance: call-throttled, call-unavailable,
-    /// member-throttled, lost, reset or slow, and a share from 0 to 1.
-    #[arg(long, value_name = "NAME=SHARE")]
-    pub(crate) fault: Vec<chime_bulk::sandbox::FaultShare>,
-    /// Where chance begins: the same seed, the same faults [default: 0].
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-    /// A list, columns `channel_arn` and `member_arn`, of members who are in already.
-    #[arg(long, value_name = "LIST")]
-    pub(crate) existing: Option<PathBuf>,
-    /// Users whose id begins so do not exist.
-    #[arg(long, value_name = "PREFIX")]
-    pub(crate) missing_users: Vec<String>,
-    /// Channels whose id begins so do not exist.
-    #[arg(long, value_name = "PREFIX")]
-    pub(crate) missing_channels: Vec<String>,
-    /// Users whose id begins so are refused with this code.
-    #[arg(long, value_name = "PREFIX=CODE")]
-    pub(crate) answer_member: Vec<chime_bulk::sandbox::MemberAnswer>,
-    /// The only bearer who may call [default: everybody may]. Can be repeated.
-    #[arg(long, value_name = "ARN")]
-    pub(crate) admin: Vec<String>,
-    /// Memberships that one channel holds [default: 10000].
-    #[arg(long, value_name = "N")]
-    pub(crate) capacity: Option<u64>,
-    /// Answer every call 503 from second FROM to second TO.
-    #[arg(long, value_name = "FROM..TO", value_parser = parse_outage)]
-    pub(crate) outage: Option<std::ops::Range<u64>>,
-}
-
-fn parse_outage(text: &str) -> Result<std::ops::Range<u64>, String> {
-    let wrong = || format!("`{text}` is not of the form FROM..TO, in seconds");
-    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
-    let seconds = |text: &str| text.parse::<u64>().map_err(|_| wrong());
-    Ok(seconds(from)?..if to.is_empty() {
-        u64::from(u32::MAX)
-    } else {
-        seconds(to)?
-    })
 }
 
 /// Reads a membership type for clap.

@@ -10,10 +10,9 @@ use chime_bulk::report::{RESULTS, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{
-    AwsArguments, ReportArguments, ResumeArguments, RetryArguments, RunArguments, SandboxShape,
-};
+use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RetryArguments, RunArguments};
 use crate::exit::Exit;
+use crate::sandbox::SandboxShape;
 use crate::screen::Screen;
 use crate::{output, sandbox};
 

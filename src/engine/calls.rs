@@ -1,0 +1,197 @@
+//! Calls: ordered, sent, landed and settled. A call is in the ledger before it leaves, and its
+//! outcome before anybody is told.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::ending::EngineError;
+use super::engine::{Engine, Setup};
+use super::event::Event;
+use super::news::{Landed, Ready};
+use super::reconcile::reconcile;
+use super::standing;
+use crate::chime::code;
+use crate::ledger::Departure;
+use crate::model::{AddMembers, Batch, Outcome, Refusal, RefusalKind, Tally};
+use crate::schedule::{Answer, Flight, Order, Step, Ticket};
+
+/// Calls ordered in one turn: bounds what one commit holds.
+const ORDERS_PER_TURN: usize = 64;
+
+impl Engine<'_> {
+    /// Asks for orders until there is nothing to do now; writes them to the ledger.
+    pub(super) fn order(&mut self) -> Result<(Vec<Ready>, Step), EngineError> {
+        let mut ready = Vec::new();
+        loop {
+            let now = self.now();
+            match self.setup.scheduler.next(now) {
+                // What was read counts, also if it is not sent now.
+                Step::Done if self.setup.ledger.has_gathered() => {
+                    self.queue()?;
+                }
+                Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
+                    Ok(()) => ready.push(self.depart(order, now)?),
+                    Err(until) => self
+                        .setup
+                        .scheduler
+                        .postpone(order, until.duration_since(self.start)),
+                },
+                step => return Ok((ready, step)),
+            }
+            if ready.len() == ORDERS_PER_TURN {
+                return Ok((ready, Step::Wait(Some(now))));
+            }
+        }
+    }
+
+    /// Draws an order's rows and notes in the ledger that the call is about to leave.
+    fn depart(&mut self, order: Order, now: Duration) -> Result<Ready, EngineError> {
+        let at = self.millis();
+        let Setup {
+            ledger, bearers, ..
+        } = &mut self.setup;
+        let drawn = ledger.draw(order.lane, order.fresh)?;
+        if drawn.len() != order.fresh {
+            return Err(ledger
+                .damaged(format!("lane {} has too few rows", order.lane.0))
+                .into());
+        }
+        let mut tickets = order.again;
+        tickets.extend(drawn.into_iter().map(Ticket::fresh));
+        tickets.sort_unstable_by_key(|ticket| ticket.row);
+        let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
+        let (channel, membership) = ledger.lane(order.lane)?;
+        let channel = ledger.channel_arn(channel)?;
+        let members = Batch::new(ledger.members(&channel, &rows)?)
+            .map_err(|error| ledger.damaged(error.to_string()))?;
+        let bearer = bearers[order.bearer].clone();
+        let call = ledger.depart(Departure {
+            lane: order.lane,
+            bearer: bearer.as_str(),
+            rows: &rows,
+            fresh: order.fresh,
+            at,
+        })?;
+        let flight = Flight {
+            lane: order.lane,
+            channel: order.channel,
+            bearer: order.bearer,
+            sent_at: now,
+            tickets,
+            beside: order.beside,
+            waited: order.waited,
+        };
+        self.flights.insert(call, flight);
+        Ok(Ready {
+            call,
+            timeout: order.timeout,
+            request: AddMembers {
+                channel,
+                bearer,
+                membership,
+                members,
+            },
+        })
+    }
+
+    pub(super) fn send(&mut self, ready: Ready) {
+        let Ready {
+            call,
+            timeout,
+            request,
+        } = ready;
+        let members = request.members.clone();
+        self.events.push(Event::CallSent {
+            call,
+            members: members.members().len(),
+            in_flight: self.setup.scheduler.in_flight(),
+        });
+        let answer = self.setup.service.add_members(request);
+        self.calls.spawn(async move {
+            Landed {
+                call,
+                members,
+                answer: tokio::time::timeout(timeout, answer)
+                    .await
+                    .unwrap_or_else(|_| Err(overdue(timeout))),
+            }
+        });
+    }
+
+    pub(super) fn land(&mut self, landed: Landed) -> Result<(), EngineError> {
+        let Some(flight) = self.flights.remove(&landed.call) else {
+            return Ok(());
+        };
+        match landed.answer {
+            Ok(reply) => {
+                let answers = reconcile(landed.members.members(), reply);
+                self.settle(landed.call, flight, Answer::Members(answers), None)
+            }
+            Err(refusal) => self.settle(
+                landed.call,
+                flight,
+                Answer::Refused(refusal.clone()),
+                Some(&refusal),
+            ),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        call: i64,
+        flight: Flight,
+        answer: Answer,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), EngineError> {
+        let (now, at) = (self.now(), self.millis());
+        let round_trip = now.saturating_sub(flight.sent_at);
+        let settlement = self.setup.scheduler.settle(now, flight, answer);
+        self.setup
+            .ledger
+            .settle(call, at, refusal, &settlement.rulings, &settlement.others)?;
+        for (lane, refusal) in &settlement.closed {
+            self.setup.ledger.close_lane(*lane, refusal)?;
+        }
+        let mut settled = Tally::default();
+        let mut again = 0;
+        for ruling in settlement.rulings.iter().chain(&settlement.others) {
+            match ruling.outcome {
+                Some(outcome) => settled.add(outcome, 1),
+                None => again += 1,
+            }
+        }
+        settled.add(Outcome::Failed, settlement.unsent);
+        self.events.push(Event::CallSettled {
+            call,
+            refusal: refusal.map(|refusal| refusal.kind),
+            code: refusal.map(|refusal| refusal.code.clone()),
+            settled,
+            failed: standing::failed(&settlement),
+            again,
+            waiting: self.setup.scheduler.waiting(),
+            round_trip,
+            in_flight: self.setup.scheduler.in_flight(),
+            outage: self.setup.scheduler.is_outage(),
+        });
+        Ok(())
+    }
+
+    /// Stops now: calls under way are given up. They stay in the ledger as they are, under way,
+    /// for a later session to ask again: nobody's verdict depends on when the run was stopped.
+    pub(super) fn give_up_calls(&mut self) {
+        self.calls.abort_all();
+        self.calls = JoinSet::new();
+        self.flights.clear();
+        self.setup.scheduler.give_up_calls();
+    }
+}
+
+/// A call whose answer did not come in time.
+fn overdue(timeout: Duration) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Lost,
+        code: code::TIMEOUT.to_owned(),
+        message: format!("no answer within {} s", timeout.as_secs()),
+    }
+}
