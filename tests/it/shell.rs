@@ -1,6 +1,6 @@
 //! What helps at a shell: error codes explained, completions, man pages.
 
-use crate::program::Place;
+use crate::program::{Ended, Place};
 
 #[test]
 fn a_code_is_explained_and_one_that_is_unknown_is_a_usage_error() {
@@ -28,6 +28,29 @@ fn completions_and_man_pages_know_each_command() {
     assert_eq!(place.run(["man", "man"]).code, Some(0));
     let page = std::fs::read_to_string(place.path("man").join("chime-bulk-retry.1")).unwrap();
     assert!(page.contains("codes"), "{page}");
+}
+
+#[test]
+#[cfg(unix)]
+fn bash_takes_the_completions() {
+    let place = Place::new();
+    std::fs::write(
+        place.path("script"),
+        place.run(["completions", "bash"]).stdout,
+    )
+    .unwrap();
+    let mut bash = std::process::Command::new("bash");
+    let ask = "source ./script
+        COMP_WORDS=(chime-bulk ret); COMP_CWORD=1
+        [[ $(complete -p chime-bulk) =~ -F\\ ([^ ]+) ]]
+        ${BASH_REMATCH[1]} chime-bulk ret chime-bulk
+        echo \"${COMPREPLY[*]}\"";
+    let ended = Ended::of(bash.args(["-euc", ask]).current_dir(place.path("")));
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "retry\n"),
+        "{ended:#?}"
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn size(rows: u16, cols: u16) -> PtySize {
 }
 
 impl Terminal {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
+    fn start(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let (rows, cols) = (24, 80);
         let pair = native_pty_system().openpty(size(rows, cols)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_chime-bulk"));
@@ -38,6 +38,9 @@ impl Terminal {
         command.env_clear();
         command.env("HOME", place.path(""));
         command.env("TERM", "xterm-256color");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = channel();
@@ -122,7 +125,7 @@ fn run(place: &Place, more: &[&str]) -> Terminal {
     std::fs::write(place.path("list.csv"), list).unwrap();
     let bearer = format!("{APP}/user/admin");
     let begin = ["run", "list.csv", "--sandbox", "--bearer", &bearer];
-    Terminal::start(place, &[&begin, more].concat())
+    Terminal::start(place, &[&begin, more].concat(), &[])
 }
 
 #[test]
@@ -174,10 +177,43 @@ fn plain_draws_nothing_at_a_terminal() {
     let channel = format!("{APP}/channel/c");
     let place = Place::with("list.csv", ids("u", 250));
     let flags = ["run", "list.csv", "--sandbox", "--progress", "plain"];
-    let mut terminal =
-        Terminal::start(&place, &[&flags[..], &["--channel-arn", &channel]].concat());
+    let arguments = [&flags[..], &["--channel-arn", &channel]].concat();
+    let mut terminal = Terminal::start(&place, &arguments, &[]);
     let (code, lines) = terminal.end();
     assert_eq!(code, 0, "{lines:#?}");
     assert_eq!(bars(&lines), 0, "{lines:#?}");
     assert!(has(&lines, "bound: "), "{lines:#?}");
+}
+
+#[test]
+fn a_dumb_terminal_is_given_lines() {
+    let channel = format!("{APP}/channel/c");
+    let place = Place::with("list.csv", ids("u", 250));
+    let arguments = ["run", "list.csv", "--sandbox", "--channel-arn", &channel];
+    let mut terminal = Terminal::start(&place, &arguments, &[("TERM", "dumb")]);
+    let (code, lines) = terminal.end();
+    assert_eq!(code, 0, "{lines:#?}");
+    assert_eq!(bars(&lines), 0, "{lines:#?}");
+}
+
+/// Whether anything on the screen is bold, underlined or in colour.
+fn is_plain(screen: &vt100::Screen) -> bool {
+    let (rows, cols) = screen.size();
+    let mut cells = (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col)));
+    cells.all(|(row, col)| {
+        screen.cell(row, col).is_none_or(|cell| {
+            cell.fgcolor() == vt100::Color::Default && !cell.bold() && !cell.underline()
+        })
+    })
+}
+
+#[test]
+fn no_color_is_minded() {
+    let place = Place::new();
+    for (variables, plain) in [(&[][..], false), (&[("NO_COLOR", "1")], true)] {
+        let mut terminal = Terminal::start(&place, &["run", "--nonsense"], variables);
+        let (code, lines) = terminal.end();
+        assert_eq!(code, 2, "{lines:#?}");
+        assert_eq!(is_plain(terminal.screen.screen()), plain, "{lines:#?}");
+    }
 }
