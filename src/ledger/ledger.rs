@@ -123,7 +123,6 @@ impl Ledger {
             });
         }
         let mut ledger = Self::ready(path, connection, |_| Ok(()))?;
-        ledger.read(|connection| connection.pragma_update(None, "query_only", true))?;
         ledger.reopen_queue()?;
         Ok(ledger)
     }

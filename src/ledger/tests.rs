@@ -127,6 +127,55 @@ fn a_call_cut_off_leaves_its_rows_in_doubt() {
     assert_eq!(unsettled, [(1, true), (2, true), (3, true), (4, true)]);
 }
 
+/// The sum of what is settled and what is open is what was read, whatever is under way; and a look
+/// from beside sees what is committed.
+#[test]
+fn a_glance_tells_what_is_settled_from_what_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let repeated = ids(20).chain(["user-3".to_owned(), "not valid".to_owned()]);
+    let (path, mut ledger, mut stager) = begin(dir.path(), roster(repeated));
+    stage(&mut ledger, &mut stager);
+    let rows = ledger.draw(LaneId(0), 12).unwrap();
+    let call = depart(&mut ledger, &rows[..9]);
+    let outcomes = [Some(Outcome::Added), Some(Outcome::Failed), None];
+    let rulings = rows[..9].iter().zip(outcomes.into_iter().cycle());
+    let rulings: Vec<Ruling> = rulings
+        .map(|(row, outcome)| Ruling {
+            ticket: Ticket::fresh(*row),
+            outcome,
+            charged: true,
+            code: (outcome != Some(Outcome::Added)).then(|| "Odd".to_owned()),
+            message: None,
+        })
+        .collect();
+    ledger.settle(call, 9, None, &rulings, &[]).unwrap();
+    depart(&mut ledger, &rows[9..]);
+    ledger.commit().unwrap();
+
+    for ledger in [&ledger, &Ledger::look(&path).unwrap()] {
+        let glance = ledger.glance().unwrap();
+        let counts = [
+            Outcome::Added,
+            Outcome::Failed,
+            Outcome::Invalid,
+            Outcome::Duplicate,
+        ];
+        assert_eq!(
+            counts.map(|outcome| glance.settled.of(outcome)),
+            [3, 3, 1, 1]
+        );
+        assert_eq!((glance.settled.total(), glance.open), (8, 14));
+        let errors: Vec<_> = glance.errors_by_code.into_iter().collect();
+        assert_eq!(errors, [("Defect".to_owned(), 1), ("Odd".to_owned(), 3)]);
+        let calls = ledger.call_counts().unwrap();
+        assert_eq!((calls.calls, calls.open), (2, 1));
+        assert_eq!(ledger.calls_after(6).unwrap(), (2, 12));
+        assert_eq!(ledger.calls_after(7).unwrap(), (0, 0));
+    }
+    let mut look = Ledger::look(&path).unwrap();
+    assert!(look.set_fact("state", &1).is_err(), "it is for reading");
+}
+
 #[test]
 fn duplicates_are_found_over_the_whole_list_and_belong_to_the_first() {
     let dir = tempfile::tempdir().unwrap();

@@ -136,6 +136,8 @@ fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
     assert_eq!(bars(&lines), 1, "{lines:#?}");
     assert!(has(&lines, " of 4,200 members · "), "{lines:#?}");
     assert!(has(&lines, " in flight"), "{lines:#?}");
+    let above: Vec<_> = lines[..3].iter().map(|line| &line[..5]).collect();
+    assert_eq!(above, ["list:", "run: ", "bound"], "{lines:#?}");
     let largest: Vec<_> = lines
         .iter()
         .filter(|line| line.contains(" left  "))
