@@ -8,7 +8,7 @@ mod file;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chime_bulk::model::plain;
 use clap::parser::ValueSource;
@@ -49,12 +49,14 @@ pub(crate) fn read(command: &Command, line: &[OsString]) -> Result<ArgMatches, R
     let Some((name, flags)) = given.subcommand() else {
         return Ok(given);
     };
+    let Some(known) = command.find_subcommand(name) else {
+        return Ok(given);
+    };
     let Some(path) = file_of(flags) else {
-        show_if_asked(command, name, flags, None)?;
+        show_if_asked(known, flags, None)?;
         return Ok(given);
     };
     let mut file = File::read(command, &path)?;
-    let known = command.find_subcommand(name).ok_or_else(|| wrong(&path))?;
     file.settings.retain(|setting| {
         let arg = flag(known, &setting.name);
         arg.is_some_and(|arg| !is_given(flags, arg) && !is_set_aside(known, flags, arg))
@@ -64,17 +66,10 @@ pub(crate) fn read(command: &Command, line: &[OsString]) -> Result<ArgMatches, R
         Ok(matches) => matches,
         Err(error) => return Err(blame(&file, command, known, line, &error)),
     };
-    if let Some((name, flags)) = matches.subcommand() {
-        show_if_asked(command, name, flags, Some(&file))?;
+    if let Some((_, flags)) = matches.subcommand() {
+        show_if_asked(known, flags, Some(&file))?;
     }
     Ok(matches)
-}
-
-fn wrong(path: &Path) -> ReadError {
-    ReadError::File {
-        what: format!("{}: for an unknown command", path.display()),
-        hint: "see chime-bulk --help".to_owned(),
-    }
 }
 
 /// The file that a command is given, if it takes one.
@@ -123,7 +118,7 @@ fn put_on(command: &Command, line: &[OsString], settings: &[Setting]) -> Vec<OsS
     merged
 }
 
-/// Which setting does not do: the first that fails by itfile.
+/// Which setting does not do: the first that fails by itself.
 fn blame(
     file: &File,
     command: &Command,
@@ -163,13 +158,11 @@ fn words(setting: &Setting, action: Option<&ArgAction>) -> Vec<String> {
 /// What the flags of a command are and where each comes from, if that is asked.
 fn show_if_asked(
     command: &Command,
-    name: &str,
     flags: &ArgMatches,
     file: Option<&File>,
 ) -> Result<(), ReadError> {
-    let asked = flags.try_get_one::<bool>("print_config").ok().flatten();
-    match (asked, command.find_subcommand(name)) {
-        (Some(true), Some(command)) => Err(ReadError::Shown(shown(command, flags, file))),
+    match flags.try_get_one::<bool>("print_config") {
+        Ok(Some(true)) => Err(ReadError::Shown(shown(command, flags, file))),
         _ => Ok(()),
     }
 }
