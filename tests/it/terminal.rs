@@ -118,7 +118,7 @@ fn has(lines: &[String], text: &str) -> bool {
 /// A run of half a minute, three channels.
 fn run(place: &Place, more: &[&str]) -> Terminal {
     let list = "channel,member\n".to_owned()
-        + &[("big", 3_000), ("middle", 1_000), ("small", 200)]
+        + &[("big", 3_000), ("middle", 2_000), ("small", 1_000)]
             .iter()
             .flat_map(|(channel, rows)| (0..*rows).map(move |row| format!("{channel},u{row}\n")))
             .collect::<String>();
@@ -134,7 +134,7 @@ fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
     let mut terminal = run(&place, &["--run-dir", "run"]);
     let lines = terminal.until(|lines| has(lines, " small ") && has(lines, "/s of 3"));
     assert_eq!(bars(&lines), 1, "{lines:#?}");
-    assert!(has(&lines, " of 4,200 members · "), "{lines:#?}");
+    assert!(has(&lines, " of 6,000 members · "), "{lines:#?}");
     assert!(has(&lines, " in flight"), "{lines:#?}");
     let above: Vec<_> = lines[..3].iter().map(|line| &line[..5]).collect();
     assert_eq!(above, ["list:", "run: ", "bound"], "{lines:#?}");
@@ -146,10 +146,10 @@ fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
     assert_eq!(largest, ["big", "middle", "small"], "{lines:#?}");
 
     terminal.resize(24, 50);
-    let lines = terminal.until(|lines| has(lines, "/4,200 · ") && bars(lines) == 1);
+    let lines = terminal.until(|lines| has(lines, "/6,000 · ") && bars(lines) == 1);
     assert!(!has(&lines, " big "), "{lines:#?}");
     terminal.resize(24, 100);
-    terminal.until(|lines| has(lines, " of 4,200 members · ") && bars(lines) == 1);
+    terminal.until(|lines| has(lines, " of 6,000 members · ") && bars(lines) == 1);
     assert!(terminal.screen.screen().hide_cursor());
 
     terminal.press(b"\x03");
