@@ -177,20 +177,20 @@ impl fmt::Display for Status {
                 line(f, name, number, "")?;
             }
         }
-        let open = match self.state {
-            RunState::Running => format!(
-                ", {} in flight, {} in the last minute",
-                self.open_calls, self.calls_lately
-            ),
-            _ if self.open_calls > 0 => format!(", {} cut off", self.open_calls),
-            _ => String::new(),
-        };
         let channels = count(self.channels, "channel");
-        let calls = format!(
-            "   ({} throttled{open}), on {channels}",
-            self.throttled_calls
-        );
+        let calls = format!("   ({} throttled), on {channels}", self.throttled_calls);
         line(f, "calls", self.calls, &calls)?;
+        if self.state == RunState::Running {
+            line(f, "in flight", self.open_calls, "")?;
+            line(
+                f,
+                "lately",
+                self.calls_lately,
+                "   calls in the last minute",
+            )?;
+        } else if self.open_calls > 0 {
+            line(f, "cut off", self.open_calls, "")?;
+        }
         if self.passes > 1 {
             line(f, "passes", self.passes, "")?;
         }

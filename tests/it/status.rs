@@ -104,6 +104,12 @@ fn a_run_under_way_is_told_and_not_disturbed() {
     assert!(first.calls > 0 && first.calls_lately == first.calls);
     assert!(first.seconds_left.unwrap() > 1.0);
     assert_eq!((first.next, first.finished_at), (None, None));
+    let shown = place.run(["status", "run"]).stdout;
+    assert!(shown.contains("  in flight "), "{shown}");
+    assert!(
+        shown.lines().all(|line| line.chars().count() <= 80),
+        "{shown}"
+    );
     let listed = place.run(["runs", "."]);
     assert!(listed.stdout.contains("\nrunning "), "{listed:#?}");
 
