@@ -82,13 +82,14 @@ pub fn status(
         let minute = (LATELY / 1_000) as f64;
         glance.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
     };
-    let is_in = glance.settled.of(Outcome::Added) + glance.settled.of(Outcome::AlreadyMember);
-    let is_not_in = staged.rows_read - is_in.min(staged.rows_read)
-        > glance.settled.of(Outcome::Duplicate) + glance.settled.of(Outcome::Invalid);
+    let retried = [Outcome::Failed, Outcome::Unconfirmed, Outcome::NotAttempted];
+    let can_be_retried = retried
+        .iter()
+        .any(|outcome| glance.settled.of(*outcome) > 0);
     let word = match state {
         RunState::Running => None,
         RunState::Interrupted | RunState::Aborted => Some("resume"),
-        RunState::Finished => is_not_in.then_some("retry"),
+        RunState::Finished => can_be_retried.then_some("retry"),
     };
     Ok(Status {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),

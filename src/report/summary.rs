@@ -113,6 +113,12 @@ impl Summary {
     pub fn is_all_in(&self) -> bool {
         self.rows_read == self.added + self.already_member + self.duplicate
     }
+
+    /// Whether the run is at its end, and has rows that `retry` tries again.
+    #[must_use]
+    pub fn can_be_retried(&self) -> bool {
+        self.state == RunState::Finished && self.failed + self.unconfirmed + self.not_attempted > 0
+    }
 }
 
 impl fmt::Display for Summary {

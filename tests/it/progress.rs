@@ -185,12 +185,16 @@ fn none_is_silent_and_plain_says_the_bound() {
     let place = Place::with("list.csv", list());
     let ended = troubled(&place, &["--progress", "none"]);
     let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
-    assert_eq!(said, ["list:", "run: ", "repor"], "{ended:#?}");
+    assert_eq!(said, ["list:", "run: ", "repor", "next:"], "{ended:#?}");
     for mode in ["plain", "auto", "bars"] {
         let place = Place::with("list.csv", list());
         let ended = troubled(&place, &["--progress", mode]);
         let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
-        assert_eq!(said, ["list:", "run: ", "bound", "repor"], "{ended:#?}");
+        assert_eq!(
+            said,
+            ["list:", "run: ", "bound", "repor", "next:"],
+            "{ended:#?}"
+        );
     }
 }
 

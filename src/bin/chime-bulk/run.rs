@@ -6,7 +6,7 @@ use std::time::Duration;
 use chime_bulk::chime::Api;
 use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
-use chime_bulk::report::{RESULTS, shell_word};
+use chime_bulk::report::{PAGE, RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
@@ -159,7 +159,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
             Some("please report this as a fault, with summary.json"),
         );
     }
-    reports_are_in(&conclusion.dir);
+    reports_are_in(&conclusion.dir, &conclusion.summary);
     if exit.is_resumable() {
         resume_line(&conclusion.dir);
     }
@@ -172,7 +172,7 @@ pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Comman
     match job::report(dir, commands) {
         Ok(summary) => {
             output::show(&summary, arguments.json);
-            reports_are_in(dir);
+            reports_are_in(dir, &summary);
             if summary.is_all_in() {
                 Exit::AllIn
             } else {
@@ -183,9 +183,13 @@ pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Comman
     }
 }
 
-fn reports_are_in(dir: &Path) {
-    let results = dir.join(RESULTS);
-    output::note(format_args!("reports: {}", results.display()));
+/// Where the reports are, and how what failed is tried again, if it can be.
+fn reports_are_in(dir: &Path, summary: &Summary) {
+    let page = dir.join(PAGE);
+    output::note(format_args!("reports: {} and {RESULTS}", page.display()));
+    if summary.can_be_retried() {
+        output::note(format_args!("next: chime-bulk retry {}", shell_word(dir)));
+    }
 }
 
 fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
