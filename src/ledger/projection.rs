@@ -164,6 +164,15 @@ impl Ledger {
 
     /// What is known of the rows of so many pages.
     pub(super) fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
+        // The pages are counted by the number of the last: if that is wrong, there is no end.
+        let is_there = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM page WHERE id = ?1)")?
+                .query_row([first_page], |row| row.get::<_, bool>(0))
+        })?;
+        if !is_there {
+            return Err(self.damaged(format!("page {first_page} is missing")));
+        }
         let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
         let mut window = Window {
             first_row: first_page * PAGE_ROWS + 1,
