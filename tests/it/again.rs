@@ -92,6 +92,19 @@ fn if_nothing_is_said_it_is_refused() {
     }
 }
 
+#[test]
+fn without_a_directory_of_its_own_there_is_nothing_to_go_on_with() {
+    let place = Place::with("list.csv", ids("u", 3));
+    let ended = place.run(["run", "list.csv", "--sandbox", "--if-exists", "resume"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(
+        ended
+            .stderr
+            .contains("hint: give the job a directory of its own: --run-dir DIR"),
+        "{ended:#?}"
+    );
+}
+
 /// Nobody is to believe that an import was done because another was.
 #[test]
 fn another_run_is_not_taken_for_this_one() {

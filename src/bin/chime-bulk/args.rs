@@ -246,7 +246,7 @@ pub(crate) struct ConfigArguments {
 }
 
 /// What to do where the run directory holds a run.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum IfExists {
     /// Refuse.
     Fail,

@@ -10,7 +10,9 @@ use chime_bulk::report::{PAGE, RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{AwsArguments, ReportArguments, ResumeArguments, RetryArguments, RunArguments};
+use crate::args::{
+    AwsArguments, IfExists, ReportArguments, ResumeArguments, RetryArguments, RunArguments,
+};
 use crate::exit::Exit;
 use crate::sandbox::SandboxShape;
 use crate::screen::Screen;
@@ -30,6 +32,13 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
 }
 
 async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Command>) -> Exit {
+    if arguments.if_exists != IfExists::Fail && arguments.run_dir.is_none() {
+        output::error(
+            &"--if-exists says what to do with a run directory, and none is given",
+            Some("give the job a directory of its own: --run-dir DIR"),
+        );
+        return Exit::Usage;
+    }
     let source = source(&arguments.list);
     let target = if arguments.sandbox {
         match in_process(&arguments.shape) {
