@@ -153,7 +153,38 @@ impl Ledger {
         ready().map_err(|source| sqlite(path, source))?;
         let layout = stored(path, facts::read(&connection, fact::LAYOUT), fact::LAYOUT)?;
         let staged = stored(path, facts::read(&connection, fact::STAGED), fact::STAGED)?;
-        Ok(Self::over(path, connection, layout, staged))
+        let ledger = Self::over(path, connection, layout, staged);
+        ledger.check_numbers()?;
+        Ok(ledger)
+    }
+
+    /// Lanes and channels are numbered from 0 without a gap, and nothing goes by a number beyond:
+    /// what is kept by number would go astray, or take room without end.
+    fn check_numbers(&self) -> Result<(), LedgerError> {
+        let kinds = [
+            (
+                "lane",
+                "SELECT max(id) FROM lane UNION ALL SELECT max(lane) FROM queue
+                 UNION ALL SELECT max(lane) FROM suspect UNION ALL SELECT max(lane) FROM call",
+            ),
+            (
+                "channel",
+                "SELECT max(id) FROM channel UNION ALL SELECT max(channel) FROM lane",
+            ),
+        ];
+        for (table, numbers) in kinds {
+            let query = format!(
+                "SELECT (SELECT count(*) FROM {table} WHERE id >= 0), coalesce(max(number), -1) + 1
+                 FROM (SELECT NULL AS number UNION ALL {numbers})"
+            );
+            let (count, needed): (i64, i64) = self.read(|connection| {
+                connection.query_row(&query, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            })?;
+            if count != needed {
+                return Err(self.damaged(format!("a {table} is missing")));
+            }
+        }
+        Ok(())
     }
 
     fn over(path: &Path, connection: Connection, layout: Layout, staged: Staged) -> Self {

@@ -317,11 +317,6 @@ impl Ledger {
         Ok(lines)
     }
 
-    /// How many lanes there must be for what is queued and drawn.
-    pub(super) fn lanes_queued(&self) -> usize {
-        self.queue.lines.len()
-    }
-
     /// Rows of a lane that were queued, drawn or not.
     pub(super) fn queued(&self, lane: LaneId) -> u64 {
         self.queue

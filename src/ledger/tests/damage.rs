@@ -177,15 +177,28 @@ fn rows_of_the_list_that_vanished_are_missed() {
 }
 
 #[test]
-fn a_lane_that_vanished_is_missed() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = with_a_call(dir.path());
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute("DELETE FROM lane", []).unwrap();
-    drop(connection);
-    let ledger = Ledger::open(&path, Durability::None).unwrap();
-    let error = ledger.lanes_left(|_| {}).unwrap_err();
-    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+fn a_lane_or_channel_that_is_not_there_is_missed() {
+    for (change, missing) in [
+        ("UPDATE queue SET lane = 4000000000", "a lane"),
+        ("UPDATE call SET lane = 1", "a lane"),
+        ("UPDATE lane SET channel = 4000000000", "a channel"),
+        ("UPDATE channel SET id = -1", "a channel"),
+        ("DELETE FROM channel", "a channel"),
+        ("DELETE FROM lane", "a lane"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = with_a_call(dir.path());
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute(change, []).unwrap();
+        drop(connection);
+        let error = Ledger::open(&path, Durability::None).unwrap_err();
+        assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.ends_with(&format!("{missing} is missing")),
+            "{change}: {said}"
+        );
+    }
 }
 
 /// Where in the file the number of the second row stands in the page that holds this text.
