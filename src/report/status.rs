@@ -131,7 +131,7 @@ fn seconds_since(time: &str, now: i64) -> Option<f64> {
 }
 
 impl Status {
-    /// Rows whose members are in, or that repeat one.
+    /// Rows whose members are in.
     fn is_in(&self) -> u64 {
         self.added + self.already_member
     }
