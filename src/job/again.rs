@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
-use super::resume::go_on;
 use super::session::Started;
-use super::{JobError, Request, Settings, directory, report, run, session};
+use super::{JobError, Request, Settings, directory, report, resume, run, session};
 use crate::engine::{Command, Ending, Watch};
 use crate::ledger::{Ledger, LedgerError, fact};
 use crate::model::RunState;
@@ -63,23 +62,12 @@ pub async fn run_again(
         });
     }
     let (target, limits) = (request.target, request.limits);
-    let nothing_first = |_: &mut Ledger| Ok(());
-    Box::pin(go_on(
-        &dir,
-        nothing_first,
-        |_| target,
-        limits,
-        watch,
-        commands,
-    ))
-    .await
+    Box::pin(resume(&dir, |_| target, limits, watch, commands)).await
 }
 
 /// Sees that the run in a directory is the one that is asked for, but for limits.
 fn check_same(ledger: &Ledger, request: &Request, dir: &Path) -> Result<(), JobError> {
-    let settings: Settings = ledger
-        .fact(fact::SETTINGS)?
-        .ok_or_else(|| JobError::NoRun(dir.to_owned()))?;
+    let settings = Settings::of(ledger, dir)?;
     difference(ledger, &settings, request)?.map_or(Ok(()), |what| {
         Err(JobError::AnotherRun {
             dir: dir.to_owned(),

@@ -18,9 +18,11 @@ use crate::report::{self, Reports, Summary};
 /// earlier reports stand.
 pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summary, JobError> {
     let (_lock, ledger) = session::open(dir)?;
-    let no_run = || JobError::NoRun(dir.to_owned());
-    let settings: Settings = ledger.fact(fact::SETTINGS)?.ok_or_else(no_run)?;
-    let state = match ledger.fact(fact::STATE)?.ok_or_else(no_run)? {
+    let settings = Settings::of(&ledger, dir)?;
+    let state = match ledger
+        .fact(fact::STATE)?
+        .ok_or_else(|| JobError::NoRun(dir.to_owned()))?
+    {
         // Nobody is at work on it, so it was killed.
         RunState::Running => RunState::Interrupted,
         state => state,

@@ -38,9 +38,7 @@ pub(super) async fn go_on(
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = session::open(dir)?;
-    let mut settings: Settings = ledger
-        .fact(fact::SETTINGS)?
-        .ok_or_else(|| JobError::NoRun(dir.to_owned()))?;
+    let mut settings = Settings::of(&ledger, dir)?;
     let target = target(&settings);
     if let Target::Aws {
         api,
@@ -58,7 +56,7 @@ pub(super) async fn go_on(
     let limits = settings.limits.over(&settings.region)?;
     let bearers = parse_bearers(&settings.bearers)?;
     let service = target.connect(&settings).await?;
-    let (feed, detected, list_size) = feed(&ledger, &settings, &mut commands).await?;
+    let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
     first(&mut ledger)?;
     ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
     let dir = dir.to_owned();
@@ -74,7 +72,7 @@ pub(super) async fn go_on(
     };
     let mut scheduler = session.scheduler()?;
     let settled_before = restore(&session.ledger, &mut scheduler)?;
-    let started = session.started(detected, list_size, settled_before)?;
+    let started = session.started(detected, settled_before)?;
     session
         .run(scheduler, &mut *watch(&started), commands)
         .await
@@ -86,9 +84,9 @@ async fn feed(
     ledger: &Ledger,
     settings: &Settings,
     commands: &mut mpsc::Receiver<Command>,
-) -> Result<(Feed, String, Option<u64>), JobError> {
+) -> Result<(Feed, String), JobError> {
     if ledger.staged().list_ended {
-        return Ok((Feed::Ended, "the list is read to its end".to_owned(), None));
+        return Ok((Feed::Ended, "the list is read to its end".to_owned()));
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
     let options = settings.options.clone();
@@ -99,10 +97,7 @@ async fn feed(
             format!("it had {before} bytes, and has {now}")
         }
         _ if reading.layout != *ledger.layout() => "its columns differ".to_owned(),
-        _ => {
-            let (detected, size) = (reading.detected, reading.size);
-            return Ok((Feed::spawn(None, reading.stager), detected, size));
-        }
+        _ => return Ok((Feed::spawn(None, reading.stager), reading.detected)),
     };
     Err(JobError::ListChanged { what })
 }

@@ -130,7 +130,7 @@ pub async fn run(
         service,
         feed,
     };
-    let started = session.started(detected, size, 0)?;
+    let started = session.started(detected, 0)?;
     let scheduler = session.scheduler()?;
     session
         .run(scheduler, &mut *watch(&started), commands)

@@ -26,8 +26,6 @@ pub struct Started {
     pub dir: PathBuf,
     /// How the list is read, in a line.
     pub detected: String,
-    /// The list's raw size in bytes, if known.
-    pub list_size: Option<u64>,
     /// The limits in force.
     pub limits: Limits,
     /// How many bearers share the work.
@@ -73,14 +71,12 @@ impl Session {
     pub(super) fn started(
         &self,
         detected: String,
-        list_size: Option<u64>,
         settled_before: u64,
     ) -> Result<Started, JobError> {
         Ok(Started {
             run_id: self.ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
             dir: self.dir.clone(),
             detected,
-            list_size,
             limits: self.limits,
             bearers: self.bearers.len(),
             service: self.settings.service(),

@@ -1,8 +1,12 @@
 //! What a run was asked to do, as its ledger keeps it.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use super::JobError;
 use crate::chime::Api;
+use crate::ledger::{Ledger, fact};
 use crate::model::{Limits, LimitsError};
 use crate::roster::Options;
 
@@ -82,6 +86,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What the run was asked to do whose ledger this is, in this directory.
+    pub(super) fn of(ledger: &Ledger, dir: &Path) -> Result<Self, JobError> {
+        ledger
+            .fact(fact::SETTINGS)?
+            .ok_or_else(|| JobError::NoRun(dir.to_owned()))
+    }
+
     /// Which service that is, for people.
     pub(super) fn service(&self) -> String {
         if self.sandbox {

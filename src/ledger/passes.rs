@@ -43,10 +43,9 @@ impl Ledger {
                         let code = closed.get(&lane).and_then(Option::as_deref);
                         taken += u64::from(wanted.has(code));
                     }
-                    (
-                        Some(Outcome::Failed | Outcome::Unconfirmed | Outcome::NotAttempted),
-                        Source::Verdict(verdict),
-                    ) => by_verdict.entry(verdict).or_default().push(row),
+                    (Some(outcome), Source::Verdict(verdict)) if outcome.can_be_retried() => {
+                        by_verdict.entry(verdict).or_default().push(row);
+                    }
                     _ => {}
                 }
             }

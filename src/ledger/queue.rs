@@ -302,18 +302,27 @@ impl Ledger {
     /// What was drawn of each lane.
     fn lines_drawn(&self) -> Result<Vec<Line>, LedgerError> {
         let mut lines = Vec::new();
+        let mut is_astray = false;
         self.read(|connection| {
+            let known = connection.query_row("SELECT count(*) FROM lane", [], |row| row.get(0))?;
+            lines.resize(known, Line::default());
             let mut calls = connection.prepare(
                 "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM sound_call",
             )?;
             let mut calls = calls.query([])?;
             while let Some(call) = calls.next()? {
-                let line = line_of(&mut lines, LaneId(call.get(0)?));
+                let Some(line) = lines.get_mut(LaneId(call.get(0)?).index()) else {
+                    is_astray = true;
+                    break;
+                };
                 line.drawn += call.get::<_, u64>(1)?;
                 line.accepted |= call.get::<_, bool>(2)?;
             }
             Ok(())
         })?;
+        if is_astray {
+            return Err(self.damaged("a lane is missing"));
+        }
         Ok(lines)
     }
 

@@ -55,6 +55,12 @@ impl Outcome {
     pub fn is_in(self) -> bool {
         matches!(self, Self::Added | Self::AlreadyMember)
     }
+
+    /// Whether a finished run can be told to try such a row again.
+    #[must_use]
+    pub fn can_be_retried(self) -> bool {
+        matches!(self, Self::Failed | Self::Unconfirmed | Self::NotAttempted)
+    }
 }
 
 impl fmt::Display for Outcome {

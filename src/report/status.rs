@@ -82,10 +82,8 @@ pub fn status(
         let minute = (LATELY / 1_000) as f64;
         glance.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
     };
-    let retried = [Outcome::Failed, Outcome::Unconfirmed, Outcome::NotAttempted];
-    let can_be_retried = retried
-        .iter()
-        .any(|outcome| glance.settled.of(*outcome) > 0);
+    let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
+    let can_be_retried = retried.any(|outcome| glance.settled.of(outcome) > 0);
     let word = match state {
         RunState::Running => None,
         RunState::Interrupted | RunState::Aborted => Some("resume"),

@@ -117,7 +117,8 @@ impl Summary {
     /// Whether the run is at its end, and has rows that `retry` tries again.
     #[must_use]
     pub fn can_be_retried(&self) -> bool {
-        self.state == RunState::Finished && self.failed + self.unconfirmed + self.not_attempted > 0
+        let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
+        self.state == RunState::Finished && retried.any(|outcome| self.count(outcome) > 0)
     }
 }
 

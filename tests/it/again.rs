@@ -2,7 +2,7 @@
 
 use chime_bulk::model::RunState;
 
-use crate::program::{APP, Ended, Place, Running, ids};
+use crate::program::{APP, Ended, Place, ids};
 
 fn start(place: &Place, flags: &[&str]) -> Ended {
     let channel = format!("{APP}/channel/c");
@@ -33,18 +33,8 @@ fn a_finished_run_is_not_repeated() {
 
 #[test]
 fn an_interrupted_run_goes_on() {
-    let place = Place::with("list.csv", ids("u", 3_000));
-    let channel = format!("{APP}/channel/c");
-    let flags = [
-        "run",
-        "list.csv",
-        "--sandbox",
-        "--run-dir",
-        "run",
-        "--channel-arn",
-        &channel,
-    ];
-    let mut running = Running::start(&mut place.command(flags.iter().chain(&RESUME)));
+    let place = Place::new();
+    let mut running = place.start_slow(&RESUME);
     running.hear("bound:");
     // While it runs, a second comer is told so.
     let second = start(&place, &RESUME);

@@ -70,6 +70,17 @@ impl Place {
         self.run(begin.iter().chain(&FAST).chain(flags))
     }
 
+    /// Begins a run that takes half a minute, at the service's limits, with more flags; the run is
+    /// kept in `run`.
+    #[cfg(unix)]
+    pub(crate) fn start_slow(&self, flags: &[&str]) -> Running {
+        std::fs::write(self.path("list.csv"), ids("u", 3_000)).unwrap();
+        let channel = format!("{APP}/channel/c");
+        let begin = ["run", "list.csv", "--sandbox", "--run-dir", "run"];
+        let to = ["--channel-arn", &channel];
+        Running::start(&mut self.command(begin.iter().chain(&to).chain(flags)))
+    }
+
     /// The counts of the run that is kept in this directory, which must add up.
     pub(crate) fn summary(&self, dir: &str) -> Summary {
         let text = std::fs::read_to_string(self.path(dir).join("summary.json")).unwrap();

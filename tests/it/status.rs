@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chime_bulk::model::RunState;
 use chime_bulk::report::Status;
 
-use crate::program::{APP, Place, Running, ids, repository};
+use crate::program::{APP, Place, ids, repository};
 
 fn status(place: &Place) -> Status {
     let ended = place.run(["status", "run", "--json"]);
@@ -30,14 +30,6 @@ fn files(place: &Place) -> BTreeMap<String, u64> {
             (name, print.finish())
         })
         .collect()
-}
-
-/// A run that takes half a minute.
-fn slow_run(place: &Place) -> Running {
-    std::fs::write(place.path("list.csv"), ids("u", 3_000)).unwrap();
-    let channel = format!("{APP}/channel/c");
-    let flags = ["run", "list.csv", "--sandbox", "--run-dir", "run"];
-    Running::start(&mut place.command(flags.into_iter().chain(["--channel-arn", &channel])))
 }
 
 #[test]
@@ -85,7 +77,7 @@ fn a_finished_run_stands_as_its_reports_say() {
 #[test]
 fn a_run_under_way_is_told_and_not_disturbed() {
     let place = Place::new();
-    let mut running = slow_run(&place);
+    let mut running = place.start_slow(&[]);
     running.hear("bound:");
     let first = loop {
         let status = status(&place);
@@ -125,7 +117,7 @@ fn a_run_under_way_is_told_and_not_disturbed() {
 #[test]
 fn a_killed_run_is_interrupted_and_what_was_under_way_is_open() {
     let place = Place::new();
-    let mut running = slow_run(&place);
+    let mut running = place.start_slow(&[]);
     running.hear("bound:");
     while status(&place).added == 0 {}
     running.signal(&["KILL"]);

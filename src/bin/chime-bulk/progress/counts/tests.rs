@@ -9,7 +9,6 @@ pub(crate) fn started() -> Started {
         run_id: "run".to_owned(),
         dir: "runs/run".into(),
         detected: "a list".to_owned(),
-        list_size: None,
         limits: Limits::of_region("us-east-1"),
         bearers: 1,
         service: "sandbox".to_owned(),
