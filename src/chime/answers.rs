@@ -1,8 +1,9 @@
 //! Bounds on what may be answered, whoever answers.
 //!
-//! Promises: no answer takes more than a fixed memory, more time than an attempt has, or more of
-//! the stack than the decoders have. An answer beyond that is one whose body breaks off: its
-//! status still counts. Must not: know what is asked for.
+//! Promises: no answer takes more than a fixed memory, more time than its call has, or more of the
+//! stack than the decoders have. An answer beyond that is one whose body breaks off: a status that
+//! refuses the call still counts. The time of a call begins when its request is handed to the
+//! network, so that waiting for credentials uses up none of it. Must not: know what is asked for.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,10 +15,13 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame};
+use tokio::time::Instant;
 
 /// The longest body that is read, in bytes. A hundred members with the longest ARNs, names and
 /// messages there can be take less than 2 MiB.
@@ -26,17 +30,43 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 /// what it does not know by calling itself takes a frame of the stack for each level.
 const MAX_DEPTH: usize = 64;
 
+tokio::task_local! {
+    /// How long the answer of the task's call is waited for.
+    static TIMEOUT: Duration;
+}
+
+/// Makes a call whose answer is waited for this long, from when its request leaves.
+pub(super) fn within<F: Future>(timeout: Duration, call: F) -> impl Future<Output = F::Output> {
+    TIMEOUT.scope(timeout, call)
+}
+
 /// An HTTP client that reads bodies itself, within bounds.
 #[derive(Debug)]
 pub(super) struct Bounded {
     inner: SharedHttpClient,
-    /// How long a body may take from the answer's head on.
-    patience: Duration,
+    patience: Patience,
+}
+
+/// How long an answer may take, to its end.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    /// As long as its call says: see [`within`].
+    OfCall,
+    /// This long.
+    Fixed(Duration),
 }
 
 impl Bounded {
-    pub(super) fn new(inner: SharedHttpClient, patience: Duration) -> Self {
-        Self { inner, patience }
+    /// For calls made [`within`] a time.
+    pub(super) fn for_calls(inner: SharedHttpClient) -> SharedHttpClient {
+        let patience = Patience::OfCall;
+        Self { inner, patience }.into_shared()
+    }
+
+    /// For the requests of a credential chain, within whose call others are made.
+    pub(super) fn for_credentials(inner: SharedHttpClient, patience: Duration) -> SharedHttpClient {
+        let patience = Patience::Fixed(patience);
+        Self { inner, patience }.into_shared()
     }
 }
 
@@ -56,17 +86,27 @@ impl HttpClient for Bounded {
 #[derive(Debug)]
 struct Connector {
     inner: SharedHttpConnector,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (answer, patience) = (self.inner.call(request), self.patience);
+        let patience = match self.patience {
+            Patience::OfCall => TIMEOUT
+                .try_with(|timeout| *timeout)
+                .unwrap_or(Duration::MAX),
+            Patience::Fixed(patience) => patience,
+        };
+        let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
-            let mut answer: HttpResponse = answer.await?;
-            let body = read(answer.take_body(), patience).await;
+            let due = later(patience);
+            let late = || ConnectorError::timeout(Fault::Slow(patience).into());
+            let answer = tokio::time::timeout_at(due, answer).await;
+            let mut answer: HttpResponse = answer.map_err(|_| late())??;
+            let body = read(answer.take_body(), due).await;
             *answer.body_mut() = match body {
                 Ok(bytes) => SdkBody::from(bytes),
+                Err(Fault::Slow(_)) if answer.status().is_success() => return Err(late()),
                 Err(fault) => SdkBody::from_body_1_x(Broken(Some(fault))),
             };
             Ok(answer)
@@ -74,9 +114,16 @@ impl HttpConnector for Connector {
     }
 }
 
+/// This long from now, or so late that it never comes.
+fn later(time: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_hours(24 * 365);
+    Instant::now() + time.min(NEVER)
+}
+
 /// Reads a body to its end.
-async fn read(body: SdkBody, patience: Duration) -> Result<Bytes, Fault> {
-    let whole = tokio::time::timeout(patience, Limited::new(body, MAX_BODY).collect());
+async fn read(body: SdkBody, due: Instant) -> Result<Bytes, Fault> {
+    let patience = due.saturating_duration_since(Instant::now());
+    let whole = tokio::time::timeout_at(due, Limited::new(body, MAX_BODY).collect());
     let bytes = match whole.await {
         Err(_) => return Err(Fault::Slow(patience)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Fault::Long),
@@ -175,7 +222,7 @@ mod tests {
     async fn a_body_is_read_within_its_bounds_or_not_at_all() {
         let patience = Duration::from_secs(1);
         let said = |body: SdkBody| async move {
-            let read = read(body, patience).await;
+            let read = read(body, Instant::now() + patience).await;
             read.map(|bytes| bytes.len())
                 .map_err(|fault| fault.to_string())
         };

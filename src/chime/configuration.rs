@@ -1,7 +1,7 @@
 //! The SDK's configuration for our calls.
 //!
-//! Promises: a client made of it never retries and gives up in bounded time, and only a request that
-//! was sent can run out of it. Must not: ask for credentials.
+//! Promises: a client made of it never retries, and waits for an answer as long as its call says.
+//! Must not: ask for credentials.
 
 use std::time::Duration;
 
@@ -13,7 +13,6 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -36,7 +35,8 @@ pub(super) async fn configure(settings: Settings) -> SdkConfig {
 
 /// The configuration over this HTTP client, whose answers are bounded.
 pub(super) async fn configure_over(settings: Settings, http: SharedHttpClient) -> SdkConfig {
-    let http: SharedHttpClient = Bounded::new(http, settings.attempt_timeout).into_shared();
+    let calls = Bounded::for_calls(http.clone());
+    let http = Bounded::for_credentials(http, CREDENTIALS_TIMEOUT);
     let region = Region::new(settings.region);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
@@ -61,15 +61,13 @@ pub(super) async fn configure_over(settings: Settings, http: SharedHttpClient) -
     let credentials = config.credentials_provider();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
-        .read_timeout(settings.attempt_timeout)
-        // Spans the wait for credentials too, so only a request that was sent can exhaust it.
-        .operation_attempt_timeout(settings.attempt_timeout + CREDENTIALS_TIMEOUT)
         .build();
     let mut config = config
         .into_builder()
+        .http_client(calls)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
-        // Bodies are a few kilobytes: the attempt's timeout says all.
+        // Bodies are a few kilobytes: each call's own timeout covers them.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .identity_cache(
             IdentityCache::lazy()
@@ -103,6 +101,7 @@ mod tests {
     use std::sync::Mutex;
     use tokio::net::TcpListener;
 
+    const TIMEOUT: Duration = Duration::from_secs(15);
     const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
     fn call() -> AddMembers {
@@ -146,7 +145,7 @@ mod tests {
         let config = configure(settings(&url)).await.into_builder();
         let broke = SharedCredentialsProvider::new(Broke);
         let client = Messaging::new(&config.credentials_provider(broke).build());
-        let refusal = client.add_members(call()).await.unwrap_err();
+        let refusal = client.add_members(call(), TIMEOUT).await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::NoCredentials);
         assert!(refusal.message.contains("profile `nobody` is not there"));
         let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
@@ -192,7 +191,7 @@ mod tests {
         };
         for region in Api::Messaging.regions() {
             let config = to_aws(Api::Messaging, region).await;
-            let _ = Messaging::new(&config).add_members(call()).await;
+            let _ = Messaging::new(&config).add_members(call(), TIMEOUT).await;
             let uri = addressed.0.lock().unwrap().pop().unwrap();
             let host = format!("https://messaging-chime.{region}.amazonaws.com/channels/");
             assert!(uri.starts_with(&host), "{uri}");
@@ -200,7 +199,7 @@ mod tests {
         #[cfg(feature = "legacy-chime")]
         {
             let config = to_aws(Api::Legacy, "us-east-1").await;
-            let _ = Legacy::new(&config).add_members(call()).await;
+            let _ = Legacy::new(&config).add_members(call(), TIMEOUT).await;
             let uri = addressed.0.lock().unwrap().pop().unwrap();
             let host = "https://messaging-chime.us-east-1.amazonaws.com/channels/";
             assert!(uri.starts_with(host), "{uri}");

@@ -4,6 +4,7 @@
 //! before any request. Must not: know how it was configured.
 
 use std::future::ready;
+use std::time::Duration;
 
 use aws_sdk_chime::Client;
 use aws_sdk_chime::config::interceptors::BeforeSerializationInterceptorContextRef;
@@ -15,8 +16,10 @@ use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::endpoint_config::EndpointUrl;
 
-use super::refusal::{code, member_error, refusal};
+use super::answers::within;
+use super::refusal::{member_error, refusal};
 use super::{Api, Chime, Pending, Unsupported};
+use crate::model::codes;
 use crate::model::{AddMembers, MembershipType, Refusal, RefusalKind, Reply};
 
 /// The service under its first namespace.
@@ -38,7 +41,7 @@ impl Chime for Legacy {
         deprecated,
         reason = "in favour of the messaging API; this client is the old one"
     )]
-    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
+    fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         if let Err(lack) = Api::Legacy.supports(&call) {
             return Box::pin(ready(Err(unsupported(lack))));
         }
@@ -56,7 +59,9 @@ impl Chime for Legacy {
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
             ));
-        Box::pin(async move { request.send().await.map(reply).map_err(|e| refusal(&e)) })
+        Box::pin(within(timeout, async move {
+            request.send().await.map(reply).map_err(|e| refusal(&e))
+        }))
     }
 }
 
@@ -64,7 +69,7 @@ impl Chime for Legacy {
 fn unsupported(lack: Unsupported) -> Refusal {
     Refusal {
         kind: RefusalKind::BadRequest,
-        code: code::UNSUPPORTED.to_owned(),
+        code: codes::UNSUPPORTED.to_owned(),
         message: lack.to_string(),
     }
 }
@@ -97,9 +102,12 @@ impl Intercept for PlainHost {
 
 fn reply(output: Output) -> Reply {
     let memberships = output.batch_channel_memberships;
-    let members = memberships.and_then(|memberships| memberships.members);
+    let (channel, members) = memberships.map_or((None, None), |memberships| {
+        (memberships.channel_arn, memberships.members)
+    });
     let errors = output.errors.unwrap_or_default().into_iter();
     Reply {
+        channel,
         added: members
             .into_iter()
             .flatten()

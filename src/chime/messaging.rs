@@ -2,11 +2,14 @@
 //!
 //! Promises: what [`Chime`] promises. Must not: know how it was configured.
 
+use std::time::Duration;
+
 use aws_sdk_chimesdkmessaging::Client;
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
 use aws_sdk_chimesdkmessaging::types::{ChannelMembershipType, ErrorCode};
 use aws_types::SdkConfig;
 
+use super::answers::within;
 use super::refusal::{member_error, refusal};
 use super::{Chime, Pending};
 use crate::model::{AddMembers, MembershipType, Reply};
@@ -25,7 +28,7 @@ impl Messaging {
 }
 
 impl Chime for Messaging {
-    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
+    fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let membership_type = match call.membership.membership_type {
             MembershipType::Default => ChannelMembershipType::Default,
             MembershipType::Hidden => ChannelMembershipType::Hidden,
@@ -42,15 +45,20 @@ impl Chime for Messaging {
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
             ));
-        Box::pin(async move { request.send().await.map(reply).map_err(|e| refusal(&e)) })
+        Box::pin(within(timeout, async move {
+            request.send().await.map(reply).map_err(|e| refusal(&e))
+        }))
     }
 }
 
 fn reply(output: Output) -> Reply {
     let memberships = output.batch_channel_memberships;
-    let members = memberships.and_then(|memberships| memberships.members);
+    let (channel, members) = memberships.map_or((None, None), |memberships| {
+        (memberships.channel_arn, memberships.members)
+    });
     let errors = output.errors.unwrap_or_default().into_iter();
     Reply {
+        channel,
         added: members
             .into_iter()
             .flatten()

@@ -24,6 +24,5 @@ pub use api::{Api, Unsupported};
 #[doc(hidden)]
 pub use canned::{Answer, canned};
 pub use connect::{ConnectError, connect};
-pub use refusal::code;
 pub use service::{Chime, Pending};
 pub use settings::{FixedCredentials, Settings};

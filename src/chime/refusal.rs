@@ -10,30 +10,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
+use crate::model::codes;
 use crate::model::{MemberError, Refusal, RefusalKind, is_unruly};
 
 /// Longest message kept, in characters: a ledger row, not a web page.
 const MAX_MESSAGE: usize = 500;
 /// Longest exception name kept, in characters.
 const MAX_CODE: usize = 100;
-
-/// What a refusal's code says where no exception of the service's can.
-pub mod code {
-    /// The answer did not come in time.
-    pub const TIMEOUT: &str = "Timeout";
-    /// The connection was closed or broke before the answer was there.
-    pub const CONNECTION_LOST: &str = "ConnectionLost";
-    /// An answer of success came that is not the service's JSON.
-    pub const UNREADABLE_REPLY: &str = "UnreadableReply";
-    /// No connection could be made.
-    pub const UNREACHABLE: &str = "Unreachable";
-    /// The credential chain gave none.
-    pub const NO_CREDENTIALS: &str = "NoCredentials";
-    /// A member was refused without a code.
-    pub const NO_CODE: &str = "NoCode";
-    /// The API does not have what the call asks for.
-    pub const UNSUPPORTED: &str = "Unsupported";
-}
 
 /// Why the call brought no reply.
 pub(super) fn refusal<E>(error: &SdkError<E, HttpResponse>) -> Refusal
@@ -52,12 +35,12 @@ where
         }
         SdkError::DispatchFailure(failure) => failure
             .as_connector_error()
-            .map_or_else(|| lost(code::CONNECTION_LOST, error), dispatch),
-        SdkError::TimeoutError(_) => lost(code::TIMEOUT, error),
+            .map_or_else(|| lost(codes::CONNECTION_LOST, error), dispatch),
+        SdkError::TimeoutError(_) => lost(codes::TIMEOUT, error),
         SdkError::ConstructionFailure(_) => {
-            ours(RefusalKind::NoCredentials, code::NO_CREDENTIALS, error)
+            ours(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, error)
         }
-        _ => lost(code::CONNECTION_LOST, error),
+        _ => lost(codes::CONNECTION_LOST, error),
     }
 }
 
@@ -71,7 +54,7 @@ pub(super) fn member_error(
         member: member?,
         code: bounded(
             code.filter(|code| !code.is_empty())
-                .unwrap_or(code::NO_CODE),
+                .unwrap_or(codes::NO_CODE),
             MAX_CODE,
         ),
         message: bounded(&message.unwrap_or_default(), MAX_MESSAGE),
@@ -81,25 +64,29 @@ pub(super) fn member_error(
 /// An HTTP answer came, but no reply could be read from it.
 fn answered(answer: &HttpResponse, said: &ErrorMetadata, error: &(dyn Error + 'static)) -> Refusal {
     let status = answer.status().as_u16();
-    if answer.status().is_success() {
-        return lost(code::UNREADABLE_REPLY, error);
-    }
     // A body that is not JSON hides even the header from the SDK.
     let header = || answer.headers().get("x-amzn-errortype");
     let exception = said.code().or_else(header).map(exception_name);
-    let exception = exception.unwrap_or_default();
+    let exception = bounded(exception.unwrap_or_default(), MAX_CODE);
+    let (kind, code) = codes::refused_call(status, &exception, is_html(answer));
+    if code == codes::UNREADABLE_REPLY {
+        return ours(kind, &code, error);
+    }
     Refusal {
-        kind: RefusalKind::from_exception(status, exception),
-        code: if exception.is_empty() {
-            format!("Http{status}")
-        } else {
-            bounded(exception, MAX_CODE)
-        },
+        kind,
+        code,
         message: said.message().map_or_else(
             || format!("HTTP status {status}, without a message"),
             |words| bounded(words, MAX_MESSAGE),
         ),
     }
+}
+
+/// Whether the answer is a web page: by its content type, or by its first character.
+fn is_html(answer: &HttpResponse) -> bool {
+    let content_type = answer.headers().get("content-type").unwrap_or_default();
+    let body = answer.body().bytes().unwrap_or_default();
+    content_type.to_ascii_lowercase().contains("html") || body.trim_ascii_start().starts_with(b"<")
 }
 
 /// `namespace#Exception:http://…` is how some AWS services write `Exception`.
@@ -113,13 +100,13 @@ fn dispatch(failure: &ConnectorError) -> Refusal {
     let connecting = source::<hyper_util::client::legacy::Error>(failure)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     if source::<CredentialsError>(failure).is_some() {
-        ours(RefusalKind::NoCredentials, code::NO_CREDENTIALS, failure)
+        ours(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, failure)
     } else if connecting {
-        ours(RefusalKind::Unreachable, code::UNREACHABLE, failure)
+        ours(RefusalKind::Unreachable, codes::UNREACHABLE, failure)
     } else if failure.is_timeout() {
-        lost(code::TIMEOUT, failure)
+        lost(codes::TIMEOUT, failure)
     } else {
-        lost(code::CONNECTION_LOST, failure)
+        lost(codes::CONNECTION_LOST, failure)
     }
 }
 
@@ -221,6 +208,11 @@ mod tests {
         let success = cut(answer(200, None));
         assert_eq!(success.kind, RefusalKind::Lost);
         assert_eq!(success.code, "UnreadableReply");
+        let page = cut(answer(404, None));
+        assert_eq!(
+            (page.kind, &*page.code),
+            (RefusalKind::WrongAddress, "Http404")
+        );
         let throttled = cut(answer(429, Some("ThrottledClientException")));
         assert_eq!(throttled.kind, RefusalKind::Throttled);
     }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::model::{AddMembers, Refusal, Reply};
 
@@ -10,6 +11,8 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>;
 
 /// Amazon Chime SDK messaging, real or simulated.
 pub trait Chime: Send + Sync {
-    /// Adds members to a channel: exactly one request.
-    fn add_members(&self, call: AddMembers) -> Pending<Reply>;
+    /// Adds members to a channel: exactly one request. Its answer is waited for this long, from
+    /// when the request is handed to the network; then it counts as lost. The wait for credentials
+    /// is bounded by itself: a request that never left is never in doubt.
+    fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply>;
 }

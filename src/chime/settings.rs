@@ -1,4 +1,4 @@
-//! What a client needs to know: which API, where, as whom, and how long it waits.
+//! What a client needs to know: which API, where and as whom.
 //!
 //! Promises: `Debug` shows no secret. Must not: read the environment.
 
@@ -25,13 +25,10 @@ pub struct Settings {
     pub credentials: Option<FixedCredentials>,
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
-    /// How long a request may take, from asking for a connection to the answer's head, and then
-    /// the answer to its end.
-    pub attempt_timeout: Duration,
 }
 
 impl Settings {
-    /// The usual: AWS itself, its credential chain, 3 s for a connection and 15 s for an answer.
+    /// The usual: AWS itself, its credential chain, 3 s for a connection.
     #[must_use]
     pub fn new(api: Api, region: impl Into<String>) -> Self {
         Self {
@@ -41,7 +38,6 @@ impl Settings {
             endpoint_url: None,
             credentials: None,
             connect_timeout: Duration::from_secs(3),
-            attempt_timeout: Duration::from_secs(15),
         }
     }
 }

@@ -11,9 +11,11 @@ use super::event::Event;
 use super::news::{Landed, Ready};
 use super::reconcile::reconcile;
 use super::standing;
-use crate::chime::code;
 use crate::ledger::Departure;
-use crate::model::{AddMembers, Batch, Outcome, Refusal, RefusalKind, Tally};
+use crate::model::{
+    AddMembers, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally,
+    codes,
+};
 use crate::schedule::{Answer, Flight, Order, Step, Ticket};
 
 /// Calls ordered in one turn: bounds what one commit holds.
@@ -31,6 +33,7 @@ impl Engine<'_> {
                     self.queue()?;
                 }
                 Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
+                    Ok(()) if order.is_control() => ready.extend(self.depart_control(order, now)?),
                     Ok(()) => ready.push(self.depart(order, now)?),
                     Err(until) => self
                         .setup
@@ -48,44 +51,78 @@ impl Engine<'_> {
     /// Draws an order's rows and notes in the ledger that the call is about to leave.
     fn depart(&mut self, order: Order, now: Duration) -> Result<Ready, EngineError> {
         let at = self.millis();
-        let Setup {
-            ledger, bearers, ..
-        } = &mut self.setup;
+        let ledger = &mut self.setup.ledger;
         let drawn = ledger.draw(order.lane, order.fresh)?;
         if drawn.len() != order.fresh {
             return Err(ledger
                 .damaged(format!("lane {} has too few rows", order.lane.0))
                 .into());
         }
-        let mut tickets = order.again;
+        let mut tickets = order.again.clone();
         tickets.extend(drawn.into_iter().map(Ticket::fresh));
         tickets.sort_unstable_by_key(|ticket| ticket.row);
         let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
-        let (channel, membership) = ledger.lane(order.lane)?;
+        let members = self.members(order.lane, &rows)?;
+        let flight = flight(&order, now, tickets);
+        self.note(flight, &rows, order.fresh, order.timeout, members, at)
+    }
+
+    /// A control call: adds somebody who is in the channel already. None if nobody is known to be.
+    fn depart_control(
+        &mut self,
+        order: Order,
+        now: Duration,
+    ) -> Result<Option<Ready>, EngineError> {
+        let at = self.millis();
+        let Some((lane, row)) = self.setup.ledger.somebody_in(order.channel)? else {
+            self.setup.scheduler.no_control(order);
+            return Ok(None);
+        };
+        let members = self.members(lane, &[row])?;
+        let flight = Flight {
+            lane,
+            ..flight(&order, now, Vec::new())
+        };
+        self.note(flight, &[], 0, order.timeout, members, at)
+            .map(Some)
+    }
+
+    /// The members of these rows of a lane.
+    fn members(&mut self, lane: LaneId, rows: &[u64]) -> Result<Batch, EngineError> {
+        let ledger = &mut self.setup.ledger;
+        let (channel, _) = ledger.lane(lane)?;
         let channel = ledger.channel_arn(channel)?;
-        let members = Batch::new(ledger.members(&channel, &rows)?)
-            .map_err(|error| ledger.damaged(error.to_string()))?;
-        let bearer = bearers[order.bearer].clone();
+        let members: Vec<MemberArn> = ledger.members(&channel, rows)?;
+        Batch::new(members).map_err(|error| ledger.damaged(error.to_string()).into())
+    }
+
+    /// Notes a call in the ledger: it may leave once that is committed.
+    fn note(
+        &mut self,
+        flight: Flight,
+        rows: &[u64],
+        fresh: usize,
+        timeout: Duration,
+        members: Batch,
+        at: i64,
+    ) -> Result<Ready, EngineError> {
+        let Setup {
+            ledger, bearers, ..
+        } = &mut self.setup;
+        let (channel, membership) = ledger.lane(flight.lane)?;
+        let channel = ledger.channel_arn(channel)?;
+        let bearer = bearers[flight.bearer].clone();
         let call = ledger.depart(Departure {
-            lane: order.lane,
+            lane: flight.lane,
             bearer: bearer.as_str(),
-            rows: &rows,
-            fresh: order.fresh,
+            rows,
+            fresh,
             at,
         })?;
-        let flight = Flight {
-            lane: order.lane,
-            channel: order.channel,
-            bearer: order.bearer,
-            sent_at: now,
-            tickets,
-            beside: order.beside,
-            waited: order.waited,
-        };
         self.flights.insert(call, flight);
         Ok(Ready {
             call,
-            timeout: order.timeout,
+            timeout,
             request: AddMembers {
                 channel,
                 bearer,
@@ -107,14 +144,14 @@ impl Engine<'_> {
             members: members.members().len(),
             in_flight: self.setup.scheduler.in_flight(),
         });
-        let answer = self.setup.service.add_members(request);
+        let channel = request.channel.clone();
+        let answer = self.setup.service.add_members(request, timeout);
         self.calls.spawn(async move {
             Landed {
                 call,
+                channel,
                 members,
-                answer: tokio::time::timeout(timeout, answer)
-                    .await
-                    .unwrap_or_else(|_| Err(overdue(timeout))),
+                answer: answer.await,
             }
         });
     }
@@ -123,7 +160,15 @@ impl Engine<'_> {
         let Some(flight) = self.flights.remove(&landed.call) else {
             return Ok(());
         };
-        match landed.answer {
+        let answer = landed
+            .answer
+            .and_then(|reply| of_channel(&landed.channel, reply));
+        match answer {
+            Ok(reply) if flight.tickets.is_empty() => {
+                // What a control call shows is that it was accepted.
+                drop(reply);
+                self.settle(landed.call, flight, Answer::Members(Vec::new()), None)
+            }
             Ok(reply) => {
                 let answers = reconcile(landed.members.members(), reply);
                 self.settle(landed.call, flight, Answer::Members(answers), None)
@@ -150,6 +195,11 @@ impl Engine<'_> {
         self.setup
             .ledger
             .settle(call, at, refusal, &settlement.rulings, &settlement.others)?;
+        for bearer in &settlement.set_aside {
+            self.events.push(Event::BearerSetAside {
+                bearer: self.setup.bearers[*bearer].clone(),
+            });
+        }
         for (lane, refusal) in &settlement.closed {
             self.setup.ledger.close_lane(*lane, refusal)?;
         }
@@ -187,11 +237,28 @@ impl Engine<'_> {
     }
 }
 
-/// A call whose answer did not come in time.
-fn overdue(timeout: Duration) -> Refusal {
-    Refusal {
-        kind: RefusalKind::Lost,
-        code: code::TIMEOUT.to_owned(),
-        message: format!("no answer within {} s", timeout.as_secs()),
+/// The call of an order.
+fn flight(order: &Order, now: Duration, tickets: Vec<Ticket>) -> Flight {
+    Flight {
+        lane: order.lane,
+        channel: order.channel,
+        bearer: order.bearer,
+        sent_at: now,
+        tickets,
+        beside: order.beside.clone(),
+        suspect_since: order.suspect_since,
+        waited: order.waited,
+    }
+}
+
+/// A reply, if it is about this channel: another's confirms nobody.
+fn of_channel(channel: &ChannelArn, reply: Reply) -> Result<Reply, Refusal> {
+    match &reply.channel {
+        Some(named) if named != channel.as_str() => Err(Refusal {
+            kind: RefusalKind::Lost,
+            code: codes::OTHER_CHANNEL.to_owned(),
+            message: "the answer is about another channel".to_owned(),
+        }),
+        _ => Ok(reply),
     }
 }

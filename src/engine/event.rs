@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{RefusalKind, Tally};
+use crate::model::{MemberArn, RefusalKind, Tally};
 use crate::schedule::Binding;
 
 /// Something that happened. Holds no personal data.
@@ -67,6 +67,12 @@ pub enum Event {
         in_flight: u32,
         /// Whether the service counts as down.
         outage: bool,
+    },
+    /// Calls denied to this bearer were accepted from another: it is called with only where all
+    /// others were refused.
+    BearerSetAside {
+        /// The bearer: an app instance user or bot of the operator's, not of the list.
+        bearer: MemberArn,
     },
     /// Where the channels stand: told at most once a second, and only when something happens.
     Standing(Standing),

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::feed::Command;
 use crate::ledger::Parcel;
-use crate::model::{AddMembers, Batch, Refusal, Reply};
+use crate::model::{AddMembers, Batch, ChannelArn, Refusal, Reply};
 use crate::roster::RosterError;
 
 /// A call's answer, when it is back.
 pub(super) struct Landed {
     pub(super) call: i64,
+    pub(super) channel: ChannelArn,
     pub(super) members: Batch,
     pub(super) answer: Result<Reply, Refusal>,
 }

@@ -77,6 +77,7 @@ mod tests {
         };
         let listed = |id: &str| arn(id).as_str().to_owned();
         let reply = Reply {
+            channel: None,
             added: vec![
                 listed("added"),
                 listed("added"),

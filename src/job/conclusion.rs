@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::engine::{Ending, ListFault};
-use crate::model::{ChannelArn, MemberArn};
+use crate::model::{ChannelArn, MemberArn, RefusalKind, codes};
 use crate::report::Summary;
 use crate::schedule::Stop;
 
@@ -67,8 +67,11 @@ impl Conclusion {
             Ending::Stopped(Stop::Credentials(refusal)) => {
                 Some(format!("the credentials were not accepted: {refusal}"))
             }
-            Ending::Stopped(Stop::Denied(refusal)) => Some(format!(
-                "the bearer was denied before anything was accepted: {refusal}"
+            Ending::Stopped(Stop::Denied(refusal)) => {
+                Some(format!("the service refuses every call: {refusal}"))
+            }
+            Ending::Stopped(Stop::WrongAddress(refusal)) => Some(format!(
+                "the answers are not the service's: a wrong address, or a proxy: {refusal}"
             )),
             Ending::Stopped(Stop::Outage(refusal)) => Some(format!(
                 "nothing was accepted for too long; the last answer: {refusal}"
@@ -83,10 +86,12 @@ impl Conclusion {
     /// The IAM policy that the run needs, if it was stopped for want of one.
     #[must_use]
     pub fn policy(&self) -> Option<String> {
-        let Ending::Stopped(Stop::Denied(_)) = &self.ending else {
-            return None;
-        };
-        Some(statement(&self.bearers, &self.channels))
+        match &self.ending {
+            Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
+                Some(statement(&self.bearers, &self.channels))
+            }
+            _ => None,
+        }
     }
 
     /// How to mend it, if it was stopped.
@@ -94,15 +99,17 @@ impl Conclusion {
     pub fn hint(&self) -> Option<String> {
         match &self.ending {
             Ending::Finished | Ending::Interrupted => None,
-            Ending::Stopped(Stop::Credentials(_)) => Some(
-                "see that `aws sts get-caller-identity` works with this --profile, then resume"
-                    .to_owned(),
-            ),
-            Ending::Stopped(Stop::Denied(_)) => Some(
+            Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => Some(
                 "allow the IAM action chime:BatchCreateChannelMembership on both the bearer and the channels, as \
                  below, and make the bearer an AppInstanceAdmin or a moderator of the channels"
                     .to_owned(),
             ),
+            Ending::Stopped(
+                Stop::Credentials(refusal) | Stop::Denied(refusal) | Stop::WrongAddress(refusal),
+            ) => Some(codes::explain(&refusal.code).map_or_else(
+                || "see the message, fix its cause, then resume".to_owned(),
+                |code| code.fix.to_owned(),
+            )),
             Ending::Stopped(Stop::Outage(_)) => {
                 Some("see whether the service or the network is down, then resume".to_owned())
             }

@@ -1,7 +1,7 @@
 //! Calls and what was decided for their rows.
 
 use super::{Ledger, LedgerError, rows};
-use crate::model::{LaneId, Outcome, Refusal, RefusalKind};
+use crate::model::{LaneId, Outcome, Refusal};
 use crate::schedule::Ruling;
 
 /// How a row to be tried again is marked.
@@ -14,29 +14,12 @@ pub struct Departure<'a> {
     pub lane: LaneId,
     /// By whom.
     pub bearer: &'a str,
-    /// The rows it carries, ascending.
+    /// The rows it carries, ascending; none if it is a control call.
     pub rows: &'a [u64],
     /// How many of them are sent for the first time.
     pub fresh: usize,
     /// When, in milliseconds since 1970.
     pub at: i64,
-}
-
-/// The ledger's word for a kind of refusal.
-pub(super) fn word(kind: RefusalKind) -> &'static str {
-    match kind {
-        RefusalKind::BadRequest => "bad_request",
-        RefusalKind::LimitExceeded => "limit_exceeded",
-        RefusalKind::Unauthorized => "unauthorized",
-        RefusalKind::Forbidden => "forbidden",
-        RefusalKind::NotFound => "not_found",
-        RefusalKind::Throttled => "throttled",
-        RefusalKind::ServiceFailure => "service_failure",
-        RefusalKind::ServiceUnavailable => "service_unavailable",
-        RefusalKind::Lost => "lost",
-        RefusalKind::Unreachable => "unreachable",
-        RefusalKind::NoCredentials => "no_credentials",
-    }
 }
 
 impl Ledger {
@@ -85,7 +68,7 @@ impl Ledger {
                 .execute((
                     call,
                     at,
-                    refusal.map(|refusal| word(refusal.kind)),
+                    refusal.map(|refusal| refusal.kind.as_str()),
                     refusal.map(|refusal| &refusal.code),
                     refusal.map(|refusal| &refusal.message),
                 ))?;

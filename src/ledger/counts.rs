@@ -1,7 +1,7 @@
 //! Questions about the run as a whole.
 
 use super::{Ledger, LedgerError};
-use crate::model::{ChannelArn, ChannelId};
+use crate::model::{ChannelArn, ChannelId, RefusalKind};
 use crate::schedule::LowerBound;
 
 /// Calls made.
@@ -23,9 +23,9 @@ impl Ledger {
     pub fn call_counts(&self) -> Result<CallCounts, LedgerError> {
         self.read(|connection| {
             connection.query_row(
-                "SELECT count(*), count(*) FILTER (WHERE refusal = 'throttled'),
+                "SELECT count(*), count(*) FILTER (WHERE refusal = ?1),
                     count(*) FILTER (WHERE settled_at IS NULL) FROM call",
-                [],
+                [RefusalKind::Throttled.as_str()],
                 |row| {
                     Ok(CallCounts {
                         calls: row.get(0)?,

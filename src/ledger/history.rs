@@ -3,7 +3,6 @@
 //! Promises: memory does not grow with the calls. The times and the fate of a call are noted after
 //! it left, and not sealed: whoever reads them must bear any number.
 
-use super::calls::word;
 use super::{Ledger, LedgerError};
 use crate::model::{ChannelId, RefusalKind};
 
@@ -78,8 +77,8 @@ fn fate(settled_at: Option<i64>, refusal: Option<&str>) -> Fate {
     match refusal {
         None if settled_at.is_none() => Fate::Unanswered,
         None => Fate::Accepted,
-        Some(said) if said == word(RefusalKind::Throttled) => Fate::Throttled,
-        Some(said) if unanswered.map(word).contains(&said) => Fate::Unanswered,
+        Some(said) if said == RefusalKind::Throttled.as_str() => Fate::Throttled,
+        Some(said) if unanswered.map(RefusalKind::as_str).contains(&said) => Fate::Unanswered,
         Some(_) => Fate::Refused,
     }
 }

@@ -11,6 +11,7 @@
 
 mod calls;
 mod connection;
+mod control;
 mod counts;
 mod error;
 mod facts;

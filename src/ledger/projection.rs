@@ -7,7 +7,7 @@ use super::calls::AGAIN;
 use super::page::{self, Fields};
 use super::schema::PAGE_ROWS;
 use super::{Ledger, LedgerError, rows};
-use crate::model::{Outcome, Tally};
+use crate::model::{Outcome, Tally, codes};
 
 /// Pages in one window: about a million rows, some 12 MB.
 const WINDOW_PAGES: u64 = 1 << 14;
@@ -366,7 +366,7 @@ impl<'a> Words<'a> {
                 u64::from(lane),
             )?,
             Source::Cut => (
-                Some("Interrupted".to_owned()),
+                Some(codes::INTERRUPTED.to_owned()),
                 Some("the run was cut off while the call was under way".to_owned()),
             ),
         };

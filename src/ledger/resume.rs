@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
 use super::{Ledger, LedgerError};
-use crate::model::{ChannelId, LaneId};
+use crate::model::{ChannelId, LaneId, RefusalKind, codes};
 use crate::schedule::Ticket;
 
 /// A row that an earlier session sent and did not settle.
@@ -62,16 +62,16 @@ impl Ledger {
                 "INSERT INTO verdict (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, seal)
                  SELECT *, seal('verdict', id, call, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
                     (SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY id) AS id,
-                        id AS call, ?1, 1, 1, 'Interrupted' AS code,
+                        id AS call, ?1, 1, 1, ?2 AS code,
                         'the run was cut off while the call was under way' AS message,
                         json_extract(rows, '$[0]') AS first_row,
                         (SELECT sum(value) FROM json_each(rows)) AS last_row
-                     FROM sound_call WHERE settled_at IS NULL)",
-                [AGAIN],
+                     FROM sound_call WHERE settled_at IS NULL AND members > 0)",
+                [AGAIN, codes::INTERRUPTED],
             )?;
             connection.execute(
-                "UPDATE call SET settled_at = ?1, refusal = 'lost', code = 'Interrupted' WHERE settled_at IS NULL",
-                [at],
+                "UPDATE call SET settled_at = ?1, refusal = ?2, code = ?3 WHERE settled_at IS NULL",
+                (at, RefusalKind::Lost.as_str(), codes::INTERRUPTED),
             )?;
             Ok(())
         })?;

@@ -1,5 +1,6 @@
 //! A call to the service, and what comes back.
 
+use super::codes::{self, Scope};
 use super::{Batch, ChannelArn, MemberArn, Membership};
 
 /// One `BatchCreateChannelMembership` request.
@@ -19,6 +20,8 @@ pub struct AddMembers {
 /// one twice or in both lists, or leave some out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
+    /// The channel that the answer names, if it names one.
+    pub channel: Option<String>,
     /// ARNs listed as members now.
     pub added: Vec<String>,
     /// Members refused one by one.
@@ -48,70 +51,64 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// Kinds of whole-call failure. The first eight are the operation's documented exceptions.
+/// Kinds of whole-call failure, by what follows from them: see [`codes`](super::codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
-    /// 400 `BadRequestException`, and any other 4xx the service model does not name.
+    /// The request, or something in it, is not accepted.
     BadRequest,
-    /// 400 `ResourceLimitExceededException`.
+    /// A channel, or a member, has as many memberships as it may.
     LimitExceeded,
-    /// 401 `UnauthorizedClientException`, and credentials that are wrong or expired.
-    Unauthorized,
-    /// 403 `ForbiddenException`, `AccessDeniedException`.
-    Forbidden,
-    /// 404 `NotFoundException`.
+    /// The bearer, or whoever signs, may not do this.
+    Denied,
+    /// There is no such channel.
     NotFound,
-    /// 429 `ThrottledClientException`.
+    /// Over a rate limit.
     Throttled,
-    /// 500 `ServiceFailureException`, and any other 5xx.
+    /// The service failed: the call may have been applied.
     ServiceFailure,
-    /// 503 `ServiceUnavailableException`.
+    /// The service refused the call for the time being: not applied.
     ServiceUnavailable,
     /// Sent, but no readable answer: timeout, reset, garbage. It may have been applied.
     Lost,
     /// No connection was made: certainly not applied.
     Unreachable,
-    /// No credentials could be had, so nothing was sent.
+    /// The credentials are wrong or expired.
+    Credentials,
+    /// No credentials were found, so nothing was sent.
     NoCredentials,
+    /// Something other than the service refused the call: a proxy, a wrong address. Not applied.
+    WrongAddress,
+}
+
+/// What follows from a call that was refused as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallAction {
+    /// Over a limit: the same members again after a cool-down, at no cost to them.
+    SlowDown,
+    /// The service or the way to it is in trouble: the same members again later.
+    Retry,
+    /// The refusal concerns a member, the channel, the bearer or all: find out which.
+    Examine,
+    /// The channel does not exist.
+    EndChannel,
+    /// Nothing works with these credentials: the run waits for others, or stops.
+    StopRun,
 }
 
 impl RefusalKind {
-    /// What an answer that is no success means, by its HTTP status and the exception it names
-    /// (`x-amzn-errortype`, the part after a namespace and before a colon; empty if none).
-    ///
-    /// The name decides where it is known, the status where it is not: errors of the signature and
-    /// of IAM are no part of the service model (AWS, "Common Errors", names them).
+    /// What follows.
     #[must_use]
-    pub fn from_exception(status: u16, exception: &str) -> Self {
-        match exception {
-            "BadRequestException" => Self::BadRequest,
-            "ResourceLimitExceededException" => Self::LimitExceeded,
-            "UnauthorizedClientException"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "RequestExpired"
-            | "UnrecognizedClientException"
-            | "InvalidSignatureException"
-            | "InvalidClientTokenId"
-            | "IncompleteSignature"
-            | "IncompleteSignatureException"
-            | "MissingAuthenticationToken"
-            | "MissingAuthenticationTokenException" => Self::Unauthorized,
-            "ForbiddenException" | "AccessDenied" | "AccessDeniedException" => Self::Forbidden,
-            "NotFoundException" => Self::NotFound,
-            "ThrottledClientException" => Self::Throttled,
-            "ServiceFailureException" => Self::ServiceFailure,
-            "ServiceUnavailableException" => Self::ServiceUnavailable,
-            _ => match status {
-                401 => Self::Unauthorized,
-                403 => Self::Forbidden,
-                404 => Self::NotFound,
-                429 => Self::Throttled,
-                503 => Self::ServiceUnavailable,
-                400..=499 => Self::BadRequest,
-                500..=599 => Self::ServiceFailure,
-                _ => Self::Lost,
-            },
+    pub fn action(self) -> CallAction {
+        match self {
+            Self::Throttled => CallAction::SlowDown,
+            Self::ServiceFailure
+            | Self::ServiceUnavailable
+            | Self::Lost
+            | Self::Unreachable
+            | Self::WrongAddress => CallAction::Retry,
+            Self::BadRequest | Self::LimitExceeded | Self::Denied => CallAction::Examine,
+            Self::NotFound => CallAction::EndChannel,
+            Self::Credentials | Self::NoCredentials => CallAction::StopRun,
         }
     }
 
@@ -120,79 +117,31 @@ impl RefusalKind {
     pub fn leaves_doubt(self) -> bool {
         matches!(self, Self::Lost | Self::ServiceFailure)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_known_exception_decides_whatever_the_status() {
-        let cases = [
-            (400, "BadRequestException", RefusalKind::BadRequest),
-            (
-                400,
-                "ResourceLimitExceededException",
-                RefusalKind::LimitExceeded,
-            ),
-            (
-                401,
-                "UnauthorizedClientException",
-                RefusalKind::Unauthorized,
-            ),
-            (403, "ForbiddenException", RefusalKind::Forbidden),
-            (403, "AccessDeniedException", RefusalKind::Forbidden),
-            (400, "AccessDenied", RefusalKind::Forbidden),
-            (404, "NotFoundException", RefusalKind::NotFound),
-            (429, "ThrottledClientException", RefusalKind::Throttled),
-            (500, "ServiceFailureException", RefusalKind::ServiceFailure),
-            (
-                503,
-                "ServiceUnavailableException",
-                RefusalKind::ServiceUnavailable,
-            ),
-            (403, "ExpiredTokenException", RefusalKind::Unauthorized),
-            (400, "ExpiredToken", RefusalKind::Unauthorized),
-            (
-                403,
-                "UnrecognizedClientException",
-                RefusalKind::Unauthorized,
-            ),
-            (403, "InvalidSignatureException", RefusalKind::Unauthorized),
-            (403, "InvalidClientTokenId", RefusalKind::Unauthorized),
-            (400, "IncompleteSignature", RefusalKind::Unauthorized),
-            (
-                403,
-                "MissingAuthenticationTokenException",
-                RefusalKind::Unauthorized,
-            ),
-        ];
-        for (status, exception, kind) in cases {
-            assert_eq!(
-                RefusalKind::from_exception(status, exception),
-                kind,
-                "{exception}"
-            );
+    /// The word used in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Throttled => "throttled",
+            Self::ServiceFailure => "service_failure",
+            Self::ServiceUnavailable => "service_unavailable",
+            Self::Lost => "lost",
+            Self::Unreachable => "unreachable",
+            Self::Credentials => "credentials",
+            Self::NoCredentials => "no_credentials",
+            Self::WrongAddress => "wrong_address",
         }
     }
+}
 
-    #[test]
-    fn an_unknown_exception_leaves_it_to_the_status() {
-        let cases = [
-            (400, RefusalKind::BadRequest),
-            (401, RefusalKind::Unauthorized),
-            (403, RefusalKind::Forbidden),
-            (404, RefusalKind::NotFound),
-            (413, RefusalKind::BadRequest),
-            (429, RefusalKind::Throttled),
-            (500, RefusalKind::ServiceFailure),
-            (502, RefusalKind::ServiceFailure),
-            (503, RefusalKind::ServiceUnavailable),
-            (302, RefusalKind::Lost),
-        ];
-        for (status, kind) in cases {
-            assert_eq!(RefusalKind::from_exception(status, "Odd"), kind, "{status}");
-            assert_eq!(RefusalKind::from_exception(status, ""), kind, "{status}");
-        }
+impl Refusal {
+    /// Whether it may concern this.
+    #[must_use]
+    pub fn may_concern(&self, scope: Scope) -> bool {
+        codes::scope(&self.code).contains(&scope)
     }
 }

@@ -13,7 +13,7 @@ mod status;
 mod summary;
 mod words;
 
-pub use explain::{Explanation, explain, explained};
+pub use explain::Explanation;
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
 pub use status::{Listed, Listing, Status, status};

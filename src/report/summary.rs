@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::explain::{Explanation, explain};
 use super::words::{count, shell_word, time, verb, wrap};
 use crate::ledger::LedgerError;
-use crate::model::{Outcome, RunState, Tally};
+use crate::model::{Outcome, RunState, Tally, codes};
 use crate::schedule::Binding;
 
 /// What keeps reports from being written.
@@ -164,9 +163,9 @@ impl fmt::Display for Summary {
         }
         for (code, count) in &self.errors_by_code {
             writeln!(f, "  {:<16}{count:>12}", format!("· {code}"))?;
-            if let Some(Explanation { cause, cure, .. }) = explain(code) {
-                wrap(f, &format!("      {cause}"), 6)?;
-                wrap(f, &format!("      cure: {cure}"), 12)?;
+            if let Some(known) = codes::explain(code) {
+                wrap(f, &format!("      {}", known.cause), 6)?;
+                wrap(f, &format!("      fix: {}", known.fix), 11)?;
             }
         }
         Ok(())

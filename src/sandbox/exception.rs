@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Refusal, RefusalKind};
+use crate::model::{Refusal, codes};
 
 /// A refusal as it stands on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +44,10 @@ exceptions! {
 impl Exception {
     /// The refusal a client makes of it.
     pub(super) fn into_refusal(self) -> Refusal {
+        let (kind, code) = codes::refused_call(self.status, &self.name, false);
         Refusal {
-            kind: RefusalKind::from_exception(self.status, &self.name),
-            code: self.name.into_owned(),
+            kind,
+            code,
             message: self.message.into_owned(),
         }
     }

@@ -1,14 +1,15 @@
 //! The simulated service within the process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::service::{Service, pass};
 use super::state::Answer;
 use super::verdict::Verdict;
 use super::wire;
 use super::world::Address;
-use crate::chime::{Chime, Pending, code};
-use crate::model::{AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply};
+use crate::chime::{Chime, Pending};
+use crate::model::{AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply, codes};
 
 /// The simulated service as the engine calls it: on tokio's clock, without a network.
 ///
@@ -26,18 +27,22 @@ impl Simulated {
 }
 
 impl Chime for Simulated {
-    fn add_members(&self, call: AddMembers) -> Pending<Reply> {
+    fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
             let travel = service.travel();
+            let patience = timeout.min(service.settings().attempt_timeout);
+            if travel.out >= patience {
+                pass(patience).await;
+                return Err(lost(codes::TIMEOUT, "no answer in time"));
+            }
             pass(travel.out).await;
             let answer = make(&service, &call);
-            let patience = service.settings().attempt_timeout;
             if matches!(answer, Answer::Lost | Answer::Silence)
                 || travel.out + travel.back >= patience
             {
                 pass(patience.saturating_sub(travel.out)).await;
-                return Err(lost(code::TIMEOUT, "no answer in time"));
+                return Err(lost(codes::TIMEOUT, "no answer in time"));
             }
             pass(travel.back).await;
             read(&call, answer)
@@ -65,15 +70,18 @@ fn read(call: &AddMembers, answer: Answer<Vec<Verdict>>) -> Result<Reply, Refusa
         Answer::Given(verdicts) => Ok(reply(call, verdicts)),
         Answer::Refused(exception) => Err(exception.into_refusal()),
         Answer::Body(body) => wire::read_reply(&body)
-            .map_err(|_| lost(code::UNREADABLE_REPLY, "the answer cannot be read")),
+            .map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read")),
         Answer::Cut | Answer::Lost | Answer::Silence => {
-            Err(lost(code::CONNECTION_LOST, "the connection was closed"))
+            Err(lost(codes::CONNECTION_LOST, "the connection was closed"))
         }
     }
 }
 
 fn reply(call: &AddMembers, verdicts: Vec<Verdict>) -> Reply {
-    let mut reply = Reply::default();
+    let mut reply = Reply {
+        channel: Some(call.channel.to_string()),
+        ..Reply::default()
+    };
     for (member, verdict) in call.members.members().iter().zip(verdicts) {
         let member = member.as_str().to_owned();
         match verdict {
@@ -106,6 +114,8 @@ mod tests {
     use super::super::{Fault, FaultShare, Scripted, Settings};
     use super::*;
     use crate::model::{AppInstanceArn, Batch, ChannelArn, Membership};
+
+    const TIMEOUT: Duration = Duration::from_mins(1);
 
     fn instance() -> AppInstanceArn {
         AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap()
@@ -145,7 +155,10 @@ mod tests {
     async fn a_lost_reply_is_applied_and_times_out() {
         let (service, chime) = simulated(always(Fault::Lost));
         let start = Instant::now();
-        let refusal = chime.add_members(call(&["ann"])).await.unwrap_err();
+        let refusal = chime
+            .add_members(call(&["ann"]), TIMEOUT)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost);
         assert_eq!(start.elapsed(), Duration::from_secs(10));
         assert!(service.is_member(&channel(), &member("ann")));
@@ -155,7 +168,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reset_is_not_applied() {
         let (service, chime) = simulated(always(Fault::Reset));
-        let refusal = chime.add_members(call(&["ann"])).await.unwrap_err();
+        let refusal = chime
+            .add_members(call(&["ann"]), TIMEOUT)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost);
         assert!(!service.is_member(&channel(), &member("ann")));
     }
@@ -167,12 +183,15 @@ mod tests {
             (Fault::CallUnavailable, RefusalKind::ServiceUnavailable),
         ] {
             let (service, chime) = simulated(always(fault));
-            let refusal = chime.add_members(call(&["ann"])).await.unwrap_err();
+            let refusal = chime
+                .add_members(call(&["ann"]), TIMEOUT)
+                .await
+                .unwrap_err();
             assert_eq!(refusal.kind, kind);
             assert_eq!(service.members(&channel()), Vec::<String>::new());
         }
         let (service, chime) = simulated(always(Fault::MemberThrottled));
-        let reply = chime.add_members(call(&["ann"])).await.unwrap();
+        let reply = chime.add_members(call(&["ann"]), TIMEOUT).await.unwrap();
         assert_eq!(reply.errors[0].code, "Throttled");
         assert_eq!(service.members(&channel()), Vec::<String>::new());
     }
@@ -184,14 +203,14 @@ mod tests {
             ..Settings::default()
         });
         let start = Instant::now();
-        let first = chime.add_members(call(&["ann"])).await;
+        let first = chime.add_members(call(&["ann"]), TIMEOUT).await;
         assert!(first.is_ok());
         assert_eq!(start.elapsed(), Duration::from_millis(80));
 
         // Given up before it arrives, a call was never made; after that, it was.
         sleep(Duration::from_secs(1)).await;
         for (patience, applied) in [(39, false), (41, true)] {
-            let call = chime.add_members(call(&["bob"]));
+            let call = chime.add_members(call(&["bob"]), TIMEOUT);
             let given_up = tokio::time::timeout(Duration::from_millis(patience), call).await;
             assert!(given_up.is_err());
             assert_eq!(service.is_member(&channel(), &member("bob")), applied);
@@ -206,7 +225,7 @@ mod tests {
         });
         let mut kinds = Vec::new();
         for _ in 0..5 {
-            let answer = chime.add_members(call(&["ann"])).await;
+            let answer = chime.add_members(call(&["ann"]), TIMEOUT).await;
             kinds.push(answer.err().map(|refusal| refusal.kind));
             sleep(Duration::from_secs(3)).await;
         }
@@ -240,38 +259,50 @@ mod tests {
             vec![Scripted::Silence],
         ]);
 
-        let reply = chime.add_members(call(&["ann", "bob"])).await.unwrap();
+        let reply = chime
+            .add_members(call(&["ann", "bob"]), TIMEOUT)
+            .await
+            .unwrap();
         assert_eq!(reply.added, [member("bob").to_string()]);
         assert_eq!(
             (&reply.errors[0].member, &*reply.errors[0].code),
             (&ann(), "Odd")
         );
-        let reply = chime.add_members(call(&["ann", "cid"])).await.unwrap();
+        let reply = chime
+            .add_members(call(&["ann", "cid"]), TIMEOUT)
+            .await
+            .unwrap();
         assert_eq!((reply.added.len(), reply.errors.len()), (1, 0));
         assert!(!service.is_member(&channel(), &member("ann")));
 
-        let refusal = chime.add_members(call(&["dan"])).await.unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Unauthorized);
+        let refusal = chime
+            .add_members(call(&["dan"]), TIMEOUT)
+            .await
+            .unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Credentials);
         assert!(!service.is_member(&channel(), &member("dan")));
-        let refusal = chime.add_members(call(&["eva"])).await.unwrap_err();
+        let refusal = chime
+            .add_members(call(&["eva"]), TIMEOUT)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost);
-        let reply = chime.add_members(call(&["fay"])).await.unwrap();
+        let reply = chime.add_members(call(&["fay"]), TIMEOUT).await.unwrap();
         assert_eq!(reply, Reply::default());
         for id in ["gus", "hal"] {
-            let refusal = chime.add_members(call(&[id])).await.unwrap_err();
+            let refusal = chime.add_members(call(&[id]), TIMEOUT).await.unwrap_err();
             assert_eq!(refusal.kind, RefusalKind::Lost);
         }
         for applied in ["eva", "fay", "gus", "hal"] {
             assert!(service.is_member(&channel(), &member(applied)), "{applied}");
         }
-        assert!(chime.add_members(call(&["ann"])).await.is_ok());
+        assert!(chime.add_members(call(&["ann"]), TIMEOUT).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_busiest_second_counts_refused_calls_too() {
         let (service, chime) = simulated(Settings::default());
         for _ in 0..3 {
-            let _ = chime.add_members(call(&["ann"])).await;
+            let _ = chime.add_members(call(&["ann"]), TIMEOUT).await;
         }
         let stats = service.stats();
         assert_eq!((stats.batch_calls, stats.throttled_calls), (3, 2));

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::exception::Exception;
 use super::memberships::{Page, Record};
 use super::verdict::Verdict;
-use crate::chime::code;
 use crate::model::{
-    ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId,
+    ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId, codes,
 };
 
 /// Body of `BatchCreateChannelMembership`.
@@ -264,6 +263,7 @@ struct BatchReplyIn {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct MembershipsIn {
+    channel_arn: Option<String>,
     members: Option<Vec<IdentityIn>>,
 }
 
@@ -285,15 +285,22 @@ struct ErrorIn {
 /// without an ARN says nothing.
 pub(super) fn read_reply(body: &str) -> Result<Reply, serde_json::Error> {
     let read: BatchReplyIn = serde_json::from_str(if body.is_empty() { "{}" } else { body })?;
-    let members = read.batch_channel_memberships.and_then(|m| m.members);
+    let (channel, members) = read
+        .batch_channel_memberships
+        .map_or((None, None), |memberships| {
+            (memberships.channel_arn, memberships.members)
+        });
     let error = |error: ErrorIn| {
         Some(MemberError {
             member: error.member_arn?,
-            code: error.error_code.unwrap_or_else(|| code::NO_CODE.to_owned()),
+            code: error
+                .error_code
+                .unwrap_or_else(|| codes::NO_CODE.to_owned()),
             message: error.error_message.unwrap_or_default(),
         })
     };
     Ok(Reply {
+        channel,
         added: members
             .into_iter()
             .flatten()

@@ -1,18 +1,48 @@
 //! The pool of bearers, and the limit over all calls together.
+//!
+//! A bearer whose call was denied is in question until another of its calls, sent after that, is
+//! accepted: meanwhile it makes one call at a time. A bearer in question whose refused call another
+//! bearer gets through is set aside: it is tried again only where all others were refused.
 
 use std::time::Duration;
 
 use super::pace::Pace;
 use crate::model::{ChannelId, Limits};
 
+/// Calls of a bearer in question that are spent to find out whether it is denied everywhere, where
+/// others of the pool are known to be allowed: each costs its channel a second.
+const PROBES_BESIDE_OTHERS: u32 = 3;
+/// Calls denied one after the other, on as many channels as there are, after which a pool none of
+/// whose bearers is accepted counts as denied: if it may add to every other channel, one such stop
+/// in 256 is wrong, and then no more than a stop.
+pub(super) const PROBES: u32 = 8;
+
 #[derive(Debug)]
 struct Bearer {
     pace: Pace,
     /// The channel of its last throttled call since its last success.
     throttled_on: Option<ChannelId>,
+    in_flight: u32,
+    question: Option<Question>,
+    is_set_aside: bool,
+    /// Its latest accepted calls on two different channels: when they were sent.
+    works: [Option<(ChannelId, Duration)>; 2],
 }
 
-/// When which bearer may call next.
+/// A bearer was denied, and not accepted since.
+#[derive(Debug, Clone)]
+struct Question {
+    /// When it was first denied.
+    since: Duration,
+    /// When it was last denied.
+    last: Duration,
+    /// Where it was denied.
+    channels: Vec<ChannelId>,
+    /// Denied calls that were sent after the first denial, each on another channel.
+    probes: u32,
+}
+
+/// Which bearer may call next, and when.
 #[derive(Debug)]
 pub(super) struct Bearers {
     pool: Vec<Bearer>,
@@ -24,6 +54,10 @@ impl Bearers {
         let bearer = || Bearer {
             pace: Pace::new(limits.bearer_rate),
             throttled_on: None,
+            in_flight: 0,
+            question: None,
+            is_set_aside: false,
+            works: [None; 2],
         };
         Self {
             pool: std::iter::repeat_with(bearer)
@@ -33,27 +67,73 @@ impl Bearers {
         }
     }
 
-    /// The bearer who may call first, and when: of several the one who has called least lately.
-    pub(super) fn first(&self) -> (usize, Duration) {
-        let (bearer, at) = self
-            .pool
-            .iter()
-            .enumerate()
-            .map(|(index, bearer)| (index, bearer.pace.next()))
-            .min_by_key(|(_, at)| *at)
-            .unwrap_or_default();
-        (
-            bearer,
-            at.max(self.total.map_or(Duration::ZERO, |total| total.next())),
-        )
+    /// Of the bearers among these, the one that may call first, and when: of several the one that
+    /// has called least lately. None if all of them wait for an answer first.
+    pub(super) fn first(&self, among: impl Fn(usize) -> bool) -> Option<(usize, Duration)> {
+        let (bearer, at) = (0..self.pool.len())
+            .filter(|bearer| among(*bearer) && !self.is_busy(*bearer))
+            .map(|bearer| (bearer, self.pool[bearer].pace.next()))
+            .min_by_key(|(_, at)| *at)?;
+        let total = self.total.map_or(Duration::ZERO, |total| total.next());
+        Some((bearer, at.max(total)))
+    }
+
+    /// All of them, by number.
+    pub(super) fn numbers(&self) -> std::ops::Range<usize> {
+        0..self.pool.len()
+    }
+
+    /// Whether it takes part: it is not set aside, and not paused because enough of its calls were
+    /// denied while others are allowed.
+    pub(super) fn is_active(&self, bearer: usize) -> bool {
+        let state = &self.pool[bearer];
+        let is_probed = state
+            .question
+            .as_ref()
+            .is_some_and(|question| question.probes >= PROBES_BESIDE_OTHERS);
+        !state.is_set_aside && !(is_probed && self.is_any_trusted())
+    }
+
+    /// Whether it has to wait for an answer: a bearer in question makes one call at a time.
+    fn is_busy(&self, bearer: usize) -> bool {
+        let state = &self.pool[bearer];
+        state.question.is_some() && state.in_flight > 0
+    }
+
+    fn is_any_trusted(&self) -> bool {
+        let is_trusted = |state: &Bearer| state.question.is_none() && state.works[0].is_some();
+        self.pool.iter().any(is_trusted)
+    }
+
+    /// Whether it was set aside.
+    pub(super) fn is_set_aside(&self, bearer: usize) -> bool {
+        self.pool[bearer].is_set_aside
+    }
+
+    /// Whether all are denied, as far as enough calls tell.
+    pub(super) fn are_denied(&self) -> bool {
+        let in_question = |state: &Bearer| match &state.question {
+            Some(question) => state.is_set_aside || question.probes > 0,
+            None => false,
+        };
+        let probes = self.pool.iter().filter_map(|state| state.question.as_ref());
+        self.pool.iter().all(in_question)
+            && probes.map(|question| question.probes).sum::<u32>() >= PROBES
     }
 
     /// A call is made.
     pub(super) fn spend(&mut self, bearer: usize, now: Duration) {
         self.pool[bearer].pace.spend(now);
+        self.pool[bearer].in_flight += 1;
         if let Some(total) = &mut self.total {
             total.spend(now);
         }
+    }
+
+    /// A call came back, or is not made after all.
+    pub(super) fn landed(&mut self, bearer: usize) {
+        let in_flight = &mut self.pool[bearer].in_flight;
+        *in_flight = in_flight.saturating_sub(1);
     }
 
     /// Not before then.
@@ -61,7 +141,7 @@ impl Bearers {
         self.pool[bearer].pace.postpone(until);
     }
 
-    /// Whether what a bearer heard last, on any other channel, is that it was throttled.
+    /// Whether the last answer to a bearer, on any other channel, was that it was throttled.
     pub(super) fn is_refused_elsewhere(&self, bearer: usize, channel: ChannelId) -> bool {
         self.pool[bearer]
             .throttled_on
@@ -80,8 +160,79 @@ impl Bearers {
 
     /// A call of this bearer, sent then, was accepted. True if by this one its limit is found to
     /// have lifted.
-    pub(super) fn accepted(&mut self, bearer: usize, sent_at: Duration) -> bool {
-        self.pool[bearer].throttled_on = None;
-        self.pool[bearer].pace.accepted(sent_at)
+    pub(super) fn accepted(
+        &mut self,
+        bearer: usize,
+        channel: ChannelId,
+        sent_at: Duration,
+    ) -> bool {
+        let state = &mut self.pool[bearer];
+        state.throttled_on = None;
+        if state
+            .question
+            .as_ref()
+            .is_some_and(|question| question.last <= sent_at)
+        {
+            state.question = None;
+            state.is_set_aside = false;
+        }
+        let [latest, other] = &mut state.works;
+        match latest {
+            Some((known, at)) if *known == channel => *at = (*at).max(sent_at),
+            _ => {
+                *other = *latest;
+                *latest = Some((channel, sent_at));
+            }
+        }
+        state.pace.accepted(sent_at)
+    }
+
+    /// Whether a call of it was ever accepted.
+    pub(super) fn has_worked(&self, bearer: usize) -> bool {
+        self.pool[bearer].works[0].is_some()
+    }
+
+    /// When the last of its accepted calls on another channel than this was sent.
+    pub(super) fn works_elsewhere(&self, bearer: usize, channel: ChannelId) -> Option<Duration> {
+        let elsewhere = self.pool[bearer].works.iter().flatten();
+        let elsewhere = elsewhere.filter(|(known, _)| *known != channel);
+        elsewhere.map(|(_, at)| *at).max()
+    }
+
+    /// A call of this bearer, sent then, was denied.
+    pub(super) fn denied(
+        &mut self,
+        bearer: usize,
+        channel: ChannelId,
+        sent_at: Duration,
+        now: Duration,
+    ) {
+        let question = self.pool[bearer].question.get_or_insert_with(|| Question {
+            since: now,
+            last: now,
+            channels: vec![channel],
+            probes: 0,
+        });
+        question.last = now;
+        if !question.channels.contains(&channel) {
+            question.channels.push(channel);
+            question.probes += u32::from(sent_at >= question.since);
+        }
+    }
+
+    /// Another bearer got through a call that was denied to this one. True if that sets it aside.
+    pub(super) fn set_aside(&mut self, bearer: usize) -> bool {
+        let state = &mut self.pool[bearer];
+        let is_new = state.question.is_some() && !state.is_set_aside;
+        state.is_set_aside |= is_new;
+        is_new
+    }
+
+    /// Nothing more can be found out about a bearer in question: it is set aside if others are
+    /// allowed.
+    pub(super) fn give_up(&mut self, bearer: usize) {
+        if self.is_any_trusted() {
+            self.set_aside(bearer);
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::Ticket;
+use super::examine::Examination;
 use super::spacing::{Kept, Spacing};
 use crate::model::{ChannelId, LaneId, Refusal};
 
@@ -17,10 +18,12 @@ pub(super) struct Part {
     /// The others, held back: if these are accepted, the member is among the others; if not, the
     /// others are as good as any.
     pub(super) beside: Vec<Ticket>,
+    /// When the first refusal came of a call with these rows.
+    pub(super) suspect_since: Duration,
 }
 
 /// What the next call of a lane carries.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     /// Rows tried before.
     pub(super) again: Vec<Ticket>,
@@ -28,6 +31,8 @@ pub(super) struct Load {
     pub(super) fresh: usize,
     /// If it is a part: the other one.
     pub(super) beside: Option<Vec<Ticket>>,
+    /// If it is a part: when the first refusal came of a call with these rows.
+    pub(super) suspect_since: Option<Duration>,
 }
 
 /// The members of one channel that can share a call.
@@ -95,6 +100,7 @@ impl Lane {
                 again: part.tickets,
                 fresh: 0,
                 beside: Some(part.beside),
+                suspect_since: Some(part.suspect_since),
             };
         }
         let full = full as usize;
@@ -116,6 +122,7 @@ impl Lane {
             again,
             fresh: usize::try_from(fresh).unwrap_or_default(),
             beside: None,
+            suspect_since: None,
         }
     }
 
@@ -139,6 +146,8 @@ pub(super) struct Channel {
     pub(super) lanes: Vec<LaneId>,
     /// Not to be called before.
     pub(super) next: Duration,
+    /// Calls on it in flight.
+    pub(super) in_flight: u32,
     /// When it was called last.
     pub(super) called_at: Duration,
     /// When the last call that was not throttled was sent, if there was one.
@@ -153,8 +162,8 @@ pub(super) struct Channel {
     pub(super) spacing: Option<Box<Spacing>>,
     /// Whether a call on it was ever accepted.
     pub(super) accepted: bool,
-    /// Members that were forbidden one by one before anything was accepted.
-    pub(super) forbidden_alone: u32,
+    /// What is being found out about refused calls, if anything is.
+    pub(super) examination: Option<Box<Examination>>,
 }
 
 impl Channel {

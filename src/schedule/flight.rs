@@ -30,7 +30,8 @@ impl Ticket {
     }
 }
 
-/// A call to make now.
+/// A call to make now. One that carries no rows is a control call: it adds a member that is in the
+/// channel already, and so shows whether the bearer may add to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// Which members may share it.
@@ -45,10 +46,20 @@ pub struct Order {
     pub fresh: usize,
     /// If it is a part of a refused call: the other part.
     pub beside: Option<Vec<Ticket>>,
+    /// If its rows were in a call that was refused as a whole: when the first such refusal came.
+    pub suspect_since: Option<Duration>,
     /// How many rows waited for this call, those of the other part with them.
     pub waited: usize,
     /// How long its answer is waited for; after that it counts as lost.
     pub timeout: Duration,
+}
+
+impl Order {
+    /// Whether it is a control call.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.again.is_empty() && self.fresh == 0
+    }
 }
 
 /// A call under way.
@@ -67,6 +78,8 @@ pub struct Flight {
     /// If it is a part of a call that was refused perhaps for one member's sake: the other part,
     /// held back until this one's answer tells in which of them that member is.
     pub beside: Option<Vec<Ticket>>,
+    /// If its rows were in a call that was refused as a whole: when the first such refusal came.
+    pub suspect_since: Option<Duration>,
     /// How many rows waited for it, as its order said.
     pub waited: usize,
 }
@@ -120,6 +133,8 @@ pub struct Settlement {
     pub closed: Vec<(LaneId, Refusal)>,
     /// How many rows not drawn yet those are.
     pub unsent: u64,
-    /// Rows of other calls that waited in those lanes, or for proof that the bearer is allowed.
+    /// Rows of other calls that waited in those lanes, or for what this call shows.
     pub others: Vec<Ruling>,
+    /// Bearers that are set aside from now on: others get through with calls denied to them.
+    pub set_aside: Vec<usize>,
 }

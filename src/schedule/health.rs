@@ -17,6 +17,8 @@ pub(super) const OUTAGE_PROBES: u32 = 10;
 const LONGEST_PROBE: Duration = Duration::from_secs(3);
 /// Pause between two calls that tell whether expired credentials were renewed.
 const RENEWAL: Duration = Duration::from_secs(15);
+/// How long answers that are not the service's are waited out.
+const BRIEFLY: Duration = Duration::from_secs(30);
 /// Failed calls that are sent again whatever the others come to.
 const BUDGET: f64 = 10.0;
 /// What an accepted call adds to the budget: one call in six may fail for good without its being
@@ -26,10 +28,10 @@ const EARNED: f64 = 0.2;
 /// Whether the service works, as the calls tell.
 #[derive(Debug)]
 pub(super) struct Health {
-    /// Whether any call was ever accepted, by this session or one before.
-    pub(super) accepted: bool,
-    /// Whether one was in this session.
-    accepted_now: bool,
+    /// Whether a call was accepted in this session.
+    accepted: bool,
+    /// Whether the service answered a call in this session, if only to refuse it.
+    answered: bool,
     /// Failed calls since the last one that was answered (throttled ones not counted).
     failed_in_row: u32,
     /// Failed calls that may be sent again.
@@ -42,6 +44,8 @@ pub(super) struct Health {
     refused_in_row: u32,
     /// When the first of those came back.
     refused_since: Option<Duration>,
+    /// When the first came back of those answers in a row that are not the service's.
+    astray_since: Option<Duration>,
     /// While it counts as down: when to probe next.
     probe_at: Duration,
 }
@@ -50,13 +54,14 @@ impl Health {
     pub(super) fn new() -> Self {
         Self {
             accepted: false,
-            accepted_now: false,
+            answered: false,
             failed_in_row: 0,
             budget: BUDGET,
             probes: 0,
             down: false,
             refused_in_row: 0,
             refused_since: None,
+            astray_since: None,
             probe_at: Duration::ZERO,
         }
     }
@@ -76,6 +81,8 @@ impl Health {
         self.failed_in_row = 0;
         self.refused_in_row = 0;
         self.refused_since = None;
+        self.astray_since = None;
+        self.answered = true;
         self.probes = 0;
         self.down = false;
     }
@@ -84,7 +91,6 @@ impl Health {
     pub(super) fn accept(&mut self) {
         self.answer();
         self.accepted = true;
-        self.accepted_now = true;
         self.budget = (self.budget + EARNED).min(BUDGET);
     }
 
@@ -102,19 +108,32 @@ impl Health {
     /// The credentials were not accepted. True if they never were in this session: then waiting
     /// for others is of no use. Else one call at a time tells whether they were renewed.
     pub(super) fn lock_out(&mut self, now: Duration) -> bool {
-        if self.accepted_now {
+        if self.accepted {
             self.down = true;
             self.probe_at = self.probe_at.max(now + RENEWAL);
         }
-        !self.accepted_now
+        !self.accepted
     }
 
     /// Counts a failed or throttled call. True if nothing was answered for as long as patience
     /// lasts.
     pub(super) fn refuse(&mut self, now: Duration, patience: Duration) -> bool {
+        self.astray_since = None;
         self.refused_in_row += 1;
         let since = *self.refused_since.get_or_insert(now);
         self.refused_in_row >= OUTAGE_PROBES && now.saturating_sub(since) >= patience
+    }
+
+    /// Counts an answer that is not the service's. True if there was no other for a while: a proxy
+    /// is restarted in that time, a wrong address stays wrong.
+    pub(super) fn astray(&mut self, now: Duration) -> bool {
+        let since = *self.astray_since.get_or_insert(now);
+        now.saturating_sub(since) >= BRIEFLY
+    }
+
+    /// Whether the service answered a call in this session.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered
     }
 }
 

@@ -8,12 +8,13 @@
 
 mod agenda;
 mod bearers;
+mod bisect;
 mod bound;
 mod channel;
 mod delay;
+mod examine;
 mod flight;
 mod health;
-mod isolate;
 mod jitter;
 mod overview;
 mod pace;
@@ -27,7 +28,6 @@ mod tests;
 mod threshold;
 mod throttle;
 mod timeout;
-mod verdict;
 
 pub use bound::{Binding, LowerBound};
 pub use delay::RetryDelays;
@@ -36,4 +36,3 @@ pub use overview::{ChannelLeft, Overview};
 pub use scheduler::{Scheduler, Settings, Step};
 pub use stop::Stop;
 pub use threshold::{FailureThreshold, ThresholdError};
-pub use verdict::{MemberVerdict, RefusalVerdict, member_verdict, refusal_verdict};

@@ -3,6 +3,7 @@
 //! Promises: a call is never empty or above 100; a row is in one call at a time; a final verdict
 //! is never taken back; every run ends. Must not: read a clock, wait, or do I/O.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::agenda::{Agenda, Work};
@@ -11,8 +12,8 @@ use super::channel::{Channel, Lane, Load, Part};
 use super::health::Health;
 use super::jitter::Jitter;
 use super::timeout::Timeout;
-use super::{FailureThreshold, Flight, Order, RetryDelays, Stop, Ticket};
-use crate::model::{ChannelId, LaneId, Limits, Refusal};
+use super::{FailureThreshold, Order, RetryDelays, Stop, Ticket};
+use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
 #[derive(Debug, Clone)]
@@ -75,8 +76,12 @@ pub struct Scheduler {
     /// Rows under way that waited before.
     pub(super) trying_again: usize,
     pub(super) health: Health,
-    /// Calls forbidden before anything was accepted: poison if something is, denial if not.
-    pub(super) suspended: Vec<(Flight, Refusal)>,
+    /// Channels whose refused calls are being examined.
+    pub(super) examined: BTreeSet<ChannelId>,
+    /// Channels on which calls were accepted: control calls can be made there.
+    pub(super) control_channels: [Option<ChannelId>; 2],
+    /// Calls refused since the last that was accepted, those over a limit not counted.
+    pub(super) refused_in_row: u32,
     pub(super) stop: Option<Stop>,
     pub(super) failures: u64,
     pub(super) settled: u64,
@@ -116,7 +121,9 @@ impl Scheduler {
             waiting: 0,
             trying_again: 0,
             health: Health::new(),
-            suspended: Vec::new(),
+            examined: BTreeSet::new(),
+            control_channels: [None; 2],
+            refused_in_row: 0,
             stop: None,
             failures: 0,
             settled: 0,
@@ -177,20 +184,14 @@ impl Scheduler {
                 Step::Wait(None)
             };
         }
-        if !self.suspended.is_empty() {
-            if self.in_flight > 0 {
+        if self.agenda.is_empty() {
+            if self.in_flight > 0 || self.staging {
                 return Step::Wait(None);
             }
-            // All that was under way is back, and nothing was accepted.
-            self.stop = self
-                .suspended
-                .pop()
-                .map(|(_, refusal)| Stop::Denied(refusal));
-            return Step::Done;
-        }
-        if self.agenda.is_empty() {
-            let done = self.in_flight == 0 && !self.staging;
-            return if done { Step::Done } else { Step::Wait(None) };
+            let control = self.settle_examinations();
+            return control.map_or(Step::Done, |(channel, bearer)| {
+                self.control(channel, bearer, now)
+            });
         }
         if self.in_flight >= self.max_in_flight {
             return Step::Wait(None);
@@ -203,20 +204,45 @@ impl Scheduler {
                 return Step::Wait(Some(self.health.probe_at()));
             }
         }
-        let (bearer, bearer_at) = self.bearers.first();
         let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting;
-        let (channel, due) = if with_fresh {
-            (self.agenda.longest(now), self.agenda.next_due())
-        } else {
-            (self.agenda.longest_waiting(now), self.agenda.next_again())
-        };
-        let Some(channel) = channel else {
-            return Step::Wait(due.map(|due| due.max(bearer_at)));
-        };
-        if bearer_at > now {
-            return Step::Wait(Some(bearer_at));
+        loop {
+            let (channel, due) = if with_fresh {
+                (self.agenda.longest(now), self.agenda.next_due())
+            } else {
+                (self.agenda.longest_waiting(now), self.agenda.next_again())
+            };
+            let Some(channel) = channel else {
+                let bearer = self.bearers.first(|bearer| self.bearers.is_active(bearer));
+                let bearer_at = bearer.map_or(Duration::ZERO, |(_, at)| at);
+                return Step::Wait(due.map(|due| due.max(bearer_at)));
+            };
+            let found = self.bearer_for(channel);
+            match found {
+                Some((bearer, at)) if at <= now => {
+                    return Step::Call(self.order(channel, bearer, now, with_fresh));
+                }
+                // Others may be called meanwhile by bearers that this one cannot use.
+                _ if self.channels[channel.index()].examination.is_some() => {
+                    self.park(now, channel, found.map(|(_, at)| at));
+                }
+                _ => return Step::Wait(found.map(|(_, at)| at)),
+            }
         }
-        Step::Call(self.order(channel, bearer, now, with_fresh))
+    }
+
+    /// A control call on this channel, as soon as it can be made.
+    fn control(&mut self, channel: ChannelId, bearer: usize, now: Duration) -> Step {
+        let bearer_at = self.bearers.first(|one| one == bearer).map(|(_, at)| at);
+        let probe_at = if self.is_outage() {
+            self.health.probe_at()
+        } else {
+            Duration::ZERO
+        };
+        let at = self.channels[channel.index()].next.max(probe_at);
+        match bearer_at.map(|bearer_at| bearer_at.max(at)) {
+            Some(at) if at <= now => Step::Call(self.issue(channel, bearer, None, now)),
+            at => Step::Wait(at),
+        }
     }
 
     fn order(
@@ -226,9 +252,12 @@ impl Scheduler {
         now: Duration,
         with_fresh: bool,
     ) -> Order {
+        if self.control_due(channel).is_some() {
+            return self.issue(channel, bearer, None, now);
+        }
         let fewest = self.fewest_fresh();
         let full = self.settings.limits.members_per_call;
-        let state = &mut self.channels[channel.index()];
+        let state = &self.channels[channel.index()];
         let lanes = &mut self.lanes;
         let is_due = |lane: &Lane, fewest| {
             let due = if with_fresh {
@@ -249,15 +278,31 @@ impl Scheduler {
                 (is_due(lane, fewest), lane.calls_left(full))
             })
             .unwrap_or(state.lanes[0]);
+        let load = lanes[lane.index()].take(now, full, with_fresh);
+        self.issue(channel, bearer, Some((lane, load)), now)
+    }
+
+    /// Makes a call of what a lane carries, or a control call.
+    fn issue(
+        &mut self,
+        channel: ChannelId,
+        bearer: usize,
+        load: Option<(LaneId, Load)>,
+        now: Duration,
+    ) -> Order {
+        let state = &mut self.channels[channel.index()];
+        let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
         let Load {
             again,
             fresh,
             beside,
-        } = lanes[lane.index()].take(now, full, with_fresh);
+            suspect_since,
+        } = load;
         let waited = again.len() + beside.as_ref().map_or(0, Vec::len);
         self.waiting -= waited;
         self.trying_again += waited;
         state.called_at = now;
+        state.in_flight += 1;
         state.next = now + state.interval(self.interval, self.lifts) + self.jitter.guard(None);
         self.bearers.spend(bearer, now);
         self.in_flight += 1;
@@ -269,6 +314,7 @@ impl Scheduler {
             again,
             fresh,
             beside,
+            suspect_since,
             waited,
             timeout: self.timeout.next(self.jitter.longest()),
         }
@@ -276,19 +322,34 @@ impl Scheduler {
 
     /// The gate does not let this order pass before `until`: it is taken back.
     pub fn postpone(&mut self, order: Order, until: Duration) {
-        self.in_flight -= 1;
-        self.trying_again -= order.waited;
+        let (channel, bearer) = (order.channel, order.bearer);
+        self.cancel(order);
+        self.channels[channel.index()].next = until;
+        self.bearers.postpone(bearer, until);
+        self.place(channel);
+    }
+
+    /// Takes an order back: its rows wait as before.
+    pub(super) fn cancel(&mut self, order: Order) {
+        self.call_ended(order.channel, order.bearer, order.waited);
         if let Some(beside) = order.beside {
-            self.wait_as_part(order.lane, Duration::ZERO, order.again, beside);
+            let since = order.suspect_since.unwrap_or_default();
+            self.wait_as_part(order.lane, Duration::ZERO, order.again, beside, since);
         } else {
             self.lanes[order.lane.index()].fresh += order.fresh as u64;
             for ticket in order.again {
                 self.wait(order.lane, Duration::ZERO, ticket);
             }
         }
-        self.channels[order.channel.index()].next = until;
-        self.bearers.postpone(order.bearer, until);
-        self.place(order.channel);
+    }
+
+    /// A call is no longer in flight.
+    pub(super) fn call_ended(&mut self, channel: ChannelId, bearer: usize, waited: usize) {
+        self.in_flight -= 1;
+        self.trying_again -= waited;
+        self.bearers.landed(bearer);
+        let in_flight = &mut self.channels[channel.index()].in_flight;
+        *in_flight = in_flight.saturating_sub(1);
     }
 
     /// Puts a part of a refused call first among what waits.
@@ -298,12 +359,14 @@ impl Scheduler {
         due: Duration,
         tickets: Vec<Ticket>,
         beside: Vec<Ticket>,
+        suspect_since: Duration,
     ) {
         self.waiting += tickets.len() + beside.len();
         let part = Part {
             due,
             tickets,
             beside,
+            suspect_since,
         };
         self.lanes[lane.index()].parts.push_front(part);
     }
@@ -334,13 +397,17 @@ impl Scheduler {
                 .filter(|lane| !lane.closed)
         };
         let fewest = self.fewest_fresh();
-        let due = lanes().filter_map(|lane| lane.due(fewest)).min();
+        // A control call needs no rows; a channel that is held back sends none.
+        let (mut due, mut again) = (None, None);
+        if self.control_due(channel).is_some() {
+            (due, again) = (Some(Duration::ZERO), Some(Duration::ZERO));
+        } else if !self.is_held_back(channel) {
+            due = lanes().filter_map(|lane| lane.due(fewest)).min();
+            again = lanes().filter_map(Lane::earliest_again).min();
+        }
         let work = due.map(|due| Work {
             at: due.max(state.next),
-            again_at: lanes()
-                .filter_map(Lane::earliest_again)
-                .min()
-                .map(|due| due.max(state.next)),
+            again_at: again.map(|due| due.max(state.next)),
             calls_left: lanes()
                 .map(|lane| lane.calls_left(self.settings.limits.members_per_call))
                 .sum(),

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use super::{
-    Answer, Flight, MemberAnswer, MemberVerdict, RefusalVerdict, Ruling, Scheduler, Settlement,
-    Stop, Ticket, member_verdict, refusal_verdict,
-};
-use crate::model::{LaneId, Outcome, Refusal, RefusalKind};
+use super::{Answer, Flight, MemberAnswer, Ruling, Scheduler, Settlement, Stop, Ticket};
+use crate::model::codes::{self, MemberAction, Scope};
+use crate::model::{CallAction, LaneId, Outcome, Refusal, RefusalKind};
 
 impl Scheduler {
     /// A call came back, or is given up.
     pub fn settle(&mut self, now: Duration, flight: Flight, answer: Answer) -> Settlement {
-        self.in_flight -= 1;
-        self.trying_again -= flight.waited;
         let channel = flight.channel;
+        self.call_ended(channel, flight.bearer, flight.waited);
         let settlement = match answer {
             Answer::Members(answers) => self.answered(now, flight, answers),
             Answer::Refused(refusal) => self.refused(now, flight, refusal),
@@ -49,7 +46,7 @@ impl Scheduler {
     fn answered(
         &mut self,
         now: Duration,
-        flight: Flight,
+        mut flight: Flight,
         answers: Vec<MemberAnswer>,
     ) -> Settlement {
         self.health.accept();
@@ -62,14 +59,14 @@ impl Scheduler {
             let ticket = ticket.charged();
             let ruling = match answer {
                 MemberAnswer::Added => Ruling::last(ticket, Outcome::Added, None),
-                MemberAnswer::Error { code, message } => match member_verdict(&code) {
-                    MemberVerdict::AlreadyMember => {
+                MemberAnswer::Error { code, message } => match codes::member_action(&code) {
+                    MemberAction::AlreadyMember => {
                         Ruling::last(ticket, Outcome::AlreadyMember, Some((code, message)))
                     }
-                    MemberVerdict::Fail => {
+                    MemberAction::Fail => {
                         Ruling::last(ticket, Outcome::Failed, Some((code, message)))
                     }
-                    MemberVerdict::Retry => {
+                    MemberAction::Retry => {
                         let due = now + self.delays.part(ticket.tries, share);
                         self.again(due, flight.lane, ticket, code, message)
                     }
@@ -81,15 +78,21 @@ impl Scheduler {
                     };
                     let message = "the answer did not say what became of this member".to_owned();
                     let due = now + self.delays.part(ticket.tries, share);
-                    self.again(due, flight.lane, ticket, "NoVerdict".to_owned(), message)
+                    self.again(
+                        due,
+                        flight.lane,
+                        ticket,
+                        codes::NO_VERDICT.to_owned(),
+                        message,
+                    )
                 }
             };
             settlement.rulings.push(ruling);
         }
-        if let Some(beside) = flight.beside {
-            self.accuse(flight.lane, beside, None, &mut settlement);
+        if let (Some(other_half), Some(since)) = (flight.beside.take(), flight.suspect_since) {
+            self.bisect_other_half(flight.lane, other_half, since, &mut settlement);
         }
-        self.lift_suspicion(now, &mut settlement);
+        self.accepted_on(&flight, &mut settlement);
         settlement
     }
 
@@ -126,40 +129,45 @@ impl Scheduler {
         if refusal.kind == RefusalKind::Lost {
             self.timeout.lost();
         }
-        match refusal_verdict(refusal.kind) {
-            RefusalVerdict::StopRun => {
+        match refusal.kind.action() {
+            CallAction::StopRun => {
                 if self.health.lock_out(now) || self.health.refuse(now, self.settings.patience) {
                     self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
                 }
                 self.give_back(now, flight, &refusal)
             }
-            RefusalVerdict::CoolDown => {
+            CallAction::SlowDown => {
                 self.lose_patience(now, &refusal);
                 self.heed_throttling(now, &flight);
                 self.give_back(now, flight, &refusal)
             }
-            RefusalVerdict::Retry => self.failed_call(now, flight, &refusal),
-            RefusalVerdict::EndChannel => {
+            CallAction::Retry => self.failed_call(now, flight, &refusal),
+            CallAction::EndChannel => {
                 self.health.answer();
-                self.end_channel(flight, &refusal)
-            }
-            RefusalVerdict::Split
-                if refusal.kind == RefusalKind::Forbidden && !self.health.accepted =>
-            {
-                let settlement = Settlement::pending(&flight, &refusal);
-                self.suspended.push((flight, refusal));
+                let mut settlement = Settlement {
+                    rulings: Settlement::fail(&flight, &refusal),
+                    ..Settlement::default()
+                };
+                self.end_channel(flight.channel, &refusal, &mut settlement);
+                let other_half = flight.other_half();
+                self.requeue_other_half(now, flight.lane, other_half, &refusal, &mut settlement);
                 settlement
             }
-            RefusalVerdict::Split => {
-                self.health.answer();
-                self.split(now, flight, &refusal)
-            }
+            CallAction::Examine => self.examine(now, flight, &refusal),
         }
     }
 
     /// Counts a refusal, and ends the run's patience when nothing was accepted for too long.
     fn lose_patience(&mut self, now: Duration, refusal: &Refusal) {
-        if self.health.refuse(now, self.settings.patience) {
+        // Where the service has answered, the address is right, and a page with a status of 500 or a
+        // success is more likely part of an outage.
+        let is_astray = codes::scope(&refusal.code) == [Scope::Path]
+            && (refusal.kind == RefusalKind::WrongAddress || !self.health.has_answered());
+        if is_astray {
+            if self.health.astray(now) {
+                self.stop.get_or_insert(Stop::WrongAddress(refusal.clone()));
+            }
+        } else if self.health.refuse(now, self.settings.patience) {
             self.stop.get_or_insert(Stop::Outage(refusal.clone()));
         }
     }
@@ -169,9 +177,11 @@ impl Scheduler {
         let mut settlement = Settlement::pending(&flight, refusal);
         if self.lanes[flight.lane.index()].closed {
             settlement.end();
-            self.release(now, flight.lane, flight.beside, refusal, &mut settlement);
+            let other_half = flight.other_half();
+            self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
         } else if let Some(beside) = flight.beside {
-            self.wait_as_part(flight.lane, now, flight.tickets, beside);
+            let since = flight.suspect_since.unwrap_or(now);
+            self.wait_as_part(flight.lane, now, flight.tickets, beside, since);
         } else {
             for ticket in flight.tickets {
                 self.wait(flight.lane, now, ticket);
@@ -191,8 +201,13 @@ impl Scheduler {
         for ticket in &flight.tickets {
             let charged = ticket.charged();
             let ticket = Ticket {
-                // What all calls meet is no member's fault: an outage uses up nobody's attempts.
-                tries: if is_down { ticket.tries } else { charged.tries },
+                // What all calls meet is no member's fault: neither an outage nor a proxy uses up
+                // anybody's attempts.
+                tries: if is_down || refusal.kind == RefusalKind::WrongAddress {
+                    ticket.tries
+                } else {
+                    charged.tries
+                },
                 in_doubt: ticket.in_doubt || refusal.kind.leaves_doubt(),
                 ..charged
             };
@@ -207,13 +222,15 @@ impl Scheduler {
             // What was found out of the culprit stays found out.
             (Some(due), Some(beside)) => {
                 let tickets = left.into_iter().map(|(_, ticket)| ticket).collect();
-                self.wait_as_part(flight.lane, due, tickets, beside);
+                let since = flight.suspect_since.unwrap_or(now);
+                self.wait_as_part(flight.lane, due, tickets, beside, since);
             }
-            (_, beside) => {
+            (_, other_half) => {
                 for (due, ticket) in left {
                     self.wait(flight.lane, due, ticket);
                 }
-                self.release(now, flight.lane, beside, refusal, &mut settlement);
+                let other_half = other_half.unwrap_or_default();
+                self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
             }
         }
         settlement

@@ -59,11 +59,11 @@ impl Scheduler {
         self.place(self.lanes[lane.index()].channel);
     }
 
-    /// An earlier session of this run had calls accepted on this channel: a denial now is no
-    /// denial of the bearer.
+    /// An earlier session of this run had calls accepted on this channel: a control call can be
+    /// made there.
     pub fn was_accepted_before(&mut self, channel: ChannelId) {
-        self.health.accepted = true;
         self.channels[channel.index()].accepted = true;
+        self.note_control_channel(channel);
     }
 
     /// The list is read: no more rows will be staged.

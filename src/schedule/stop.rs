@@ -7,8 +7,10 @@ use crate::model::Refusal;
 pub enum Stop {
     /// The credentials are missing, wrong or expired.
     Credentials(Refusal),
-    /// The bearer was denied before anything was ever accepted.
+    /// Nobody gets through any more: every bearer is denied, or every call refused.
     Denied(Refusal),
+    /// Who answers is not the service: a proxy, or a wrong address.
+    WrongAddress(Refusal),
     /// Nothing was accepted for as long as patience lasts.
     Outage(Refusal),
     /// More failures than `--max-failures` allows.

@@ -59,10 +59,11 @@ impl Scheduler {
         let round_trip = now.saturating_sub(flight.sent_at);
         self.jitter.accepted(round_trip);
         let channel = &mut self.channels[flight.channel.index()];
-        let mut lifted = self.bearers.accepted(flight.bearer, flight.sent_at);
+        let mut lifted = self
+            .bearers
+            .accepted(flight.bearer, flight.channel, flight.sent_at);
         lifted |= channel.learn(flight.sent_at, self.interval, self.lifts);
         self.lifts += u32::from(lifted);
-        channel.accepted = true;
         channel.accepted_at = channel.accepted_at.max(Some(flight.sent_at));
         channel.throttled_in_row = 0;
         channel.level = 0;

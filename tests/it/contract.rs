@@ -8,7 +8,7 @@ use chime_bulk::model::{MemberError, RefusalKind, Reply};
 use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
 use tokio::net::TcpListener;
 
-use crate::face::{APIS, Face, arns, call, channel, settings, user};
+use crate::face::{APIS, Face, TIMEOUT, arns, call, channel, settings, user};
 
 /// Runs each case with each implementor; the simulated one on a paused clock.
 macro_rules! suite {
@@ -143,6 +143,7 @@ async fn what_nobody_asked_for_is_passed_on(face: Face) {
         message: message.to_owned(),
     };
     let wanted = Reply {
+        channel: None,
         added: vec!["stranger".to_owned(), "stranger".to_owned()],
         errors: vec![
             error("stranger", "Throttled", "slow down"),
@@ -161,12 +162,8 @@ async fn each_exception_has_its_kind_and_is_called_once(face: Face) {
             "ResourceLimitExceededException",
             RefusalKind::LimitExceeded,
         ),
-        (
-            401,
-            "UnauthorizedClientException",
-            RefusalKind::Unauthorized,
-        ),
-        (403, "ForbiddenException", RefusalKind::Forbidden),
+        (401, "UnauthorizedClientException", RefusalKind::Credentials),
+        (403, "ForbiddenException", RefusalKind::Denied),
         (404, "NotFoundException", RefusalKind::NotFound),
         (429, "ThrottledClientException", RefusalKind::Throttled),
         (500, "ServiceFailureException", RefusalKind::ServiceFailure),
@@ -176,7 +173,7 @@ async fn each_exception_has_its_kind_and_is_called_once(face: Face) {
             RefusalKind::ServiceUnavailable,
         ),
         // Not in the model.
-        (403, "AccessDeniedException", RefusalKind::Forbidden),
+        (403, "AccessDeniedException", RefusalKind::Denied),
         (409, "ConflictException", RefusalKind::BadRequest),
         (418, "TeapotException", RefusalKind::BadRequest),
         (507, "FullException", RefusalKind::ServiceFailure),
@@ -234,7 +231,7 @@ async fn credentials_refused_are_no_fault_of_the_members(face: Face) {
             message: "the security token included in the request is expired".to_owned(),
         }]);
         let refusal = stand.add(&["ann"]).await.unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Unauthorized, "{exception}");
+        assert_eq!(refusal.kind, RefusalKind::Credentials, "{exception}");
         assert_eq!(refusal.code, exception);
     }
 }
@@ -303,7 +300,7 @@ async fn calls_under_way_together_keep_their_answers(face: Face) {
     let stand = face.stand().await;
     let calls = (0..50).map(|i| {
         let id = format!("user-{i}");
-        let answer = stand.client.add_members(call(&[&id]));
+        let answer = stand.client.add_members(call(&[&id]), TIMEOUT);
         tokio::spawn(async move { (id, answer.await) })
     });
     for answer in calls.collect::<Vec<_>>() {
@@ -328,8 +325,11 @@ async fn a_wrong_secret_is_unauthorized() {
             ..known
         });
         let client = connect(settings).await.unwrap();
-        let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Unauthorized, "{api}: {refusal}");
+        let refusal = client
+            .add_members(call(&["ann"]), TIMEOUT)
+            .await
+            .unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Credentials, "{api}: {refusal}");
         assert!(!format!("{refusal:?}").contains("not the secret"));
         assert_eq!(service.members(&channel()), arns(&[]));
         server.abort();
@@ -345,8 +345,8 @@ async fn the_legacy_client_refuses_what_its_api_lacks_before_any_request() {
     let mut bot = call(&["ann"]);
     bot.bearer = format!("{}/bot/b", crate::face::INSTANCE).parse().unwrap();
     for call in [sub_channel, bot] {
-        let refusal = stand.client.add_members(call).await.unwrap_err();
-        assert_eq!(refusal.code, chime_bulk::chime::code::UNSUPPORTED);
+        let refusal = stand.client.add_members(call, TIMEOUT).await.unwrap_err();
+        assert_eq!(refusal.code, chime_bulk::model::codes::UNSUPPORTED);
     }
     assert_eq!(stand.calls(), 0);
 }

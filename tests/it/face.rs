@@ -11,6 +11,9 @@ use tokio::sync::oneshot;
 
 pub(crate) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
+/// How long the answer of a call is waited for, unless a case is about that.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The APIs in this build.
 pub(crate) const APIS: &[Api] = &[
     Api::Messaging,
@@ -71,11 +74,7 @@ impl Face {
         tokio::spawn(serve(listener, Arc::clone(&service), async {
             drop(stop.await);
         }));
-        let client = chime::connect(chime::Settings {
-            attempt_timeout: service.settings().attempt_timeout,
-            ..self::settings(api, &url)
-        })
-        .await;
+        let client = chime::connect(self::settings(api, &url)).await;
         Stand {
             client: client.unwrap(),
             service,
@@ -105,7 +104,8 @@ impl Stand {
 
     /// Makes the call.
     pub(crate) async fn add(&self, ids: &[&str]) -> Result<Reply, Refusal> {
-        self.client.add_members(call(ids)).await
+        let timeout = self.service.settings().attempt_timeout;
+        self.client.add_members(call(ids), timeout).await
     }
 
     /// Batch calls that reached the service.

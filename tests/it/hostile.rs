@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chime_bulk::chime::{Api, Chime, Settings, code, connect};
+use chime_bulk::chime::{Api, Chime, connect};
 use chime_bulk::engine::reconcile;
+use chime_bulk::model::codes;
 use chime_bulk::model::{MemberArn, Refusal, RefusalKind, Reply};
 use chime_bulk::schedule::MemberAnswer;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::face::{APIS, INSTANCE, call, settings, user};
+use crate::face::{APIS, INSTANCE, TIMEOUT, call, settings, user};
 use crate::program::{APP, Ended, Place, tally};
 
 /// What is sent as an answer, and again and again after it.
@@ -90,19 +91,15 @@ async fn answer_one(mut stream: TcpStream, answer: Bytes) -> std::io::Result<()>
     stream.shutdown().await
 }
 
-async fn client(api: Api, answer: Bytes, patience: Duration) -> Arc<dyn Chime> {
+async fn client(api: Api, answer: Bytes) -> Arc<dyn Chime> {
     let url = format!("http://{}", server(answer).await);
-    let settings = Settings {
-        attempt_timeout: patience,
-        ..settings(api, &url)
-    };
-    connect(settings).await.unwrap()
+    connect(settings(api, &url)).await.unwrap()
 }
 
 /// What a client makes of an answer to a call for `ann` and `bob`.
 async fn add(api: Api, answer: Bytes) -> Result<Reply, Refusal> {
-    let client = client(api, answer, Duration::from_secs(10)).await;
-    client.add_members(call(&["ann", "bob"])).await
+    let client = client(api, answer).await;
+    client.add_members(call(&["ann", "bob"]), TIMEOUT).await
 }
 
 /// The verdicts on `ann` and `bob`, of both clients, which must agree.
@@ -176,7 +173,7 @@ async fn only_those_asked_for_get_a_verdict_and_only_one() {
         (
             json!({"Errors": [{"MemberArn": arn("ann")},
                    {"MemberArn": arn("bob"), "ErrorCode": "", "ErrorMessage": null}]}),
-            [error(code::NO_CODE, ""), error(code::NO_CODE, "")],
+            [error(codes::NO_CODE, ""), error(codes::NO_CODE, "")],
         ),
     ];
     for (body, wanted) in cases {
@@ -259,7 +256,7 @@ async fn what_is_not_the_services_json_is_a_lost_answer() {
         for (name, body) in &cases {
             let refusal = add(*api, Bytes::ok(body)).await.unwrap_err();
             assert_eq!(refusal.kind, RefusalKind::Lost, "{api}, {name}: {refusal}");
-            assert_eq!(refusal.code, code::UNREADABLE_REPLY, "{api}, {name}");
+            assert_eq!(refusal.code, codes::UNREADABLE_REPLY, "{api}, {name}");
         }
     }
     // What is unknown, and not deep, is passed over.
@@ -368,9 +365,13 @@ async fn a_body_that_drips_is_given_up() {
         ..Bytes::once(head).then("1\r\n \r\n", usize::MAX)
     };
     for api in APIS {
-        let client = client(*api, drip.clone(), Duration::from_millis(300)).await;
+        let client = client(*api, drip.clone()).await;
+        let patience = Duration::from_millis(300);
         let began = Instant::now();
-        let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
+        let refusal = client
+            .add_members(call(&["ann"]), patience)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost, "{api}: {refusal}");
         assert!(
             refusal.message.contains("did not end within 300ms"),

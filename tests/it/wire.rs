@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Api, Settings, code, connect};
+use chime_bulk::chime::{Api, Settings, connect};
+use chime_bulk::model::codes;
 use chime_bulk::model::{MembershipType, RefusalKind, Reply};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::face::{APIS, INSTANCE, call, settings};
+use crate::face::{APIS, INSTANCE, TIMEOUT, call, settings};
 
 /// A request as it came.
 struct Request {
@@ -68,7 +69,7 @@ async fn sent(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     call.membership.membership_type = MembershipType::Hidden;
     call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-    let (reply, request) = tokio::join!(client.add_members(call), take(listener, answer));
+    let (reply, request) = tokio::join!(client.add_members(call, TIMEOUT), take(listener, answer));
     assert_eq!(reply, Ok(Reply::default()));
     (request, host)
 }
@@ -145,12 +146,12 @@ async fn answers_that_are_not_the_services_are_told_apart() {
         (
             "200 OK\r\ncontent-length: 900\r\n\r\n{\"Errors\":[",
             RefusalKind::Lost,
-            code::UNREADABLE_REPLY,
+            codes::UNREADABLE_REPLY,
         ),
         (
             "200 OK\r\ncontent-length: 6\r\n\r\n<html>",
             RefusalKind::Lost,
-            code::UNREADABLE_REPLY,
+            codes::UNREADABLE_REPLY,
         ),
     ];
     for api in APIS {
@@ -159,8 +160,10 @@ async fn answers_that_are_not_the_services_are_told_apart() {
             let url = format!("http://{}", listener.local_addr().unwrap());
             let client = connect(settings(*api, &url)).await.unwrap();
             let answer = format!("HTTP/1.1 {answer}");
-            let (reply, _) =
-                tokio::join!(client.add_members(call(&["ann"])), take(listener, &answer));
+            let (reply, _) = tokio::join!(
+                client.add_members(call(&["ann"]), TIMEOUT),
+                take(listener, &answer)
+            );
             let refusal = reply.unwrap_err();
             assert_eq!(refusal.kind, kind, "{api}, {answer}: {refusal}");
             assert_eq!(refusal.code, code, "{api}, {answer}");
@@ -175,7 +178,10 @@ async fn where_nobody_listens_nothing_is_in_doubt() {
     drop(listener);
     for url in [url.as_str(), "http://nowhere.invalid:8480"] {
         let client = connect(settings(Api::Messaging, url)).await.unwrap();
-        let refusal = client.add_members(call(&["ann"])).await.unwrap_err();
+        let refusal = client
+            .add_members(call(&["ann"]), TIMEOUT)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Unreachable, "{refusal:?}");
         assert!(!refusal.kind.leaves_doubt());
     }
@@ -192,7 +198,7 @@ async fn a_handshake_that_never_ends_leaves_no_doubt() {
     let refusal = client
         .await
         .unwrap()
-        .add_members(call(&["ann"]))
+        .add_members(call(&["ann"]), TIMEOUT)
         .await
         .unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Unreachable, "{refusal:?}");
@@ -203,18 +209,15 @@ async fn a_handshake_that_never_ends_leaves_no_doubt() {
 async fn an_answer_that_never_comes_leaves_doubt() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let client = connect(Settings {
-        attempt_timeout: Duration::from_millis(20),
-        ..settings(Api::Messaging, &url)
-    });
+    let client = connect(settings(Api::Messaging, &url));
     let refusal = client
         .await
         .unwrap()
-        .add_members(call(&["ann"]))
+        .add_members(call(&["ann"]), Duration::from_millis(20))
         .await
         .unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
-    assert_eq!(refusal.code, code::TIMEOUT);
+    assert_eq!(refusal.code, codes::TIMEOUT);
 }
 
 #[tokio::test]
@@ -226,8 +229,8 @@ async fn a_connection_closed_without_an_answer_leaves_doubt() {
         let (stream, _) = listener.accept().await.unwrap();
         stream.readable().await.unwrap();
     };
-    let (answer, ()) = tokio::join!(client.add_members(call(&["ann"])), server);
+    let (answer, ()) = tokio::join!(client.add_members(call(&["ann"]), TIMEOUT), server);
     let refusal = answer.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
-    assert_eq!(refusal.code, code::CONNECTION_LOST);
+    assert_eq!(refusal.code, codes::CONNECTION_LOST);
 }

@@ -118,7 +118,7 @@ impl Drop for Due {
 }
 
 impl Chime for Door {
-    fn add_members(&self, mut call: AddMembers) -> Pending<Reply> {
+    fn add_members(&self, mut call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let door = self.clone();
         let channel = number(&call.channel);
         let sent = call.members.members().len() as u64;
@@ -132,7 +132,7 @@ impl Chime for Door {
             again: sent,
         };
         Box::pin(async move {
-            let mut answer = door.inner.add_members(call).await;
+            let mut answer = door.inner.add_members(call, timeout).await;
             let mut seen = door.seen();
             match &mut answer {
                 Ok(reply) => {
@@ -193,7 +193,10 @@ mod tests {
         assert_eq!(door.hindsight(roster.sizes()).calls(), 3);
         service.script([vec![], vec![], vec![], vec![Scripted::Reset]]);
         for answered in [1, 0] {
-            let reply = door.add_members(call(0, 1)).await.unwrap();
+            let reply = door
+                .add_members(call(0, 1), Duration::from_mins(1))
+                .await
+                .unwrap();
             let throttled = reply
                 .errors
                 .iter()
@@ -201,8 +204,14 @@ mod tests {
             assert_eq!(throttled.count(), answered);
         }
         assert_eq!(door.hindsight(roster.sizes()).calls(), 4);
-        door.add_members(call(1, 0)).await.unwrap();
-        assert!(door.add_members(call(1, 0)).await.is_err());
+        door.add_members(call(1, 0), Duration::from_mins(1))
+            .await
+            .unwrap();
+        assert!(
+            door.add_members(call(1, 0), Duration::from_mins(1))
+                .await
+                .is_err()
+        );
         // 99 members, and 99 whose answer was lost: 2 calls.
         assert_eq!(door.hindsight(roster.sizes()).calls(), 5);
         assert_eq!(door.recovery(Duration::ZERO, 3), Some(Duration::ZERO));

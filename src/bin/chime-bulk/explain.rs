@@ -1,7 +1,7 @@
 //! `explain`.
 
-use chime_bulk::model::most_alike;
-use chime_bulk::report;
+use chime_bulk::model::{codes, most_alike};
+use chime_bulk::report::Explanation;
 
 use crate::exit::Exit;
 use crate::output;
@@ -9,14 +9,14 @@ use crate::output;
 /// Explains a code, or all of them.
 pub(crate) fn explain(code: Option<&str>) -> Exit {
     let Some(code) = code else {
-        report::explained().iter().for_each(output::data);
+        codes::CODES.iter().map(Explanation).for_each(output::data);
         return Exit::AllIn;
     };
-    if let Some(explanation) = report::explain(code) {
-        output::data(explanation);
+    if let Some(known) = codes::explain(code) {
+        output::data(Explanation(known));
         return Exit::AllIn;
     }
-    let nearest = most_alike(code, report::explained().iter().map(|known| known.code));
+    let nearest = most_alike(code, codes::CODES.iter().map(|known| known.text));
     let hint = nearest.map_or_else(
         || "chime-bulk explain lists all that are known".to_owned(),
         |nearest| format!("did you mean {nearest}?"),

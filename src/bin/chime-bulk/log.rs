@@ -75,6 +75,11 @@ impl Log {
         self.write(Level::Info, &text);
     }
 
+    /// Whether its lines go to standard error.
+    pub(crate) fn is_on_screen(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// The last line of a run. On standard error the last line is another.
     pub(crate) fn ended(&mut self, exit: Exit) {
         if self.file.is_some() {
@@ -180,12 +185,18 @@ fn line(event: &Event) -> Option<(Level, String)> {
                 ),
             )
         }
+        Event::BearerSetAside { bearer } => (Level::Warn, set_aside(bearer.as_str())),
         Event::Draining { in_flight } => (
             Level::Info,
             format!("draining: no call is begun, {in_flight} in flight are awaited"),
         ),
         _ => return None,
     })
+}
+
+/// That a bearer is set aside.
+pub(crate) fn set_aside(bearer: &str) -> String {
+    format!("{bearer} is denied calls that other bearers get through; its calls go to the others")
 }
 
 fn settled(event: &Event) -> Option<String> {

@@ -7,7 +7,7 @@ use chime_bulk::job::Started;
 use clap::{ArgAction, Args};
 
 use crate::exit::Exit;
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, set_aside};
 use crate::output;
 use crate::progress::{Mode, Progress};
 
@@ -86,6 +86,7 @@ impl Screen {
         }
         Box::new(Watching {
             progress: Progress::begin(started, self.progress),
+            notes: self.progress != Mode::Json && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
     }
@@ -103,12 +104,19 @@ impl Screen {
 struct Watching {
     progress: Progress,
     log: Option<Log>,
+    /// Whether what nobody else shows is noted on standard error.
+    notes: bool,
 }
 
 impl Watch for Watching {
     fn event(&mut self, event: &Event) {
         if let Some(log) = &mut self.log {
             log.event(event);
+        }
+        if let Event::BearerSetAside { bearer } = event
+            && self.notes
+        {
+            output::note(format_args!("note: {}", set_aside(bearer.as_str())));
         }
         self.progress.event(event);
     }

@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::failures::shown;
 use super::words::{count_of, grouped, milliseconds, short_id};
 use super::{Page, charts, tables};
-use crate::model::{RunState, plain};
+use crate::model::{RunState, codes, plain};
 use crate::report::words::time;
-use crate::report::{FAILED, explain, shell_word};
+use crate::report::{FAILED, shell_word};
 
 /// Error codes that are told of.
 const MOST_CODES: usize = 50;
@@ -69,13 +69,13 @@ pub(super) fn errors(page: &Page<'_>) -> Markup {
 }
 
 fn error(page: &Page<'_>, code: &str, rows: u64) -> Markup {
-    let (known, first, name) = (explain(code), page.failures.of(code), shown(code));
+    let (known, first, name) = (codes::explain(code), page.failures.of(code), shown(code));
     html! {
         h3 { (name) ": " (count_of(rows, "row")) }
         @if let Some(known) = known {
             dl {
                 dt { "Cause" } dd { (known.cause) }
-                dt { "Cure" } dd { (known.cure) }
+                dt { "Fix" } dd { (known.fix) }
             }
         }
         @if !first.is_empty() {

@@ -102,20 +102,47 @@ fn a_missing_channel_takes_all_its_lanes_and_nothing_else() {
 }
 
 #[test]
-fn forbidden_before_anything_is_accepted_stops_the_run_once_all_is_back() {
-    let mut desk = Desk::usual(&[100, 100]);
+fn a_run_in_which_everything_is_denied_stops_after_a_few_calls_with_nobody_failed() {
+    // On many channels as many are asked, on one or two a few members alone.
+    for (channels, most) in [(40, 9), (2, 14), (1, 7)] {
+        for accepted_first in [0, 30] {
+            let mut desk = Desk::usual(&vec![10_000; channels]);
+            for _ in 0..accepted_first {
+                let flight = desk.next_call();
+                desk.accept(flight);
+            }
+            // Bisected where something was accepted before, and then a control call.
+            let most = if accepted_first > 0 && channels < 40 {
+                most + 10
+            } else {
+                most
+            };
+            let (calls, ended) = desk.play(|_| Answer::Refused(refusal(RefusalKind::Denied)));
+            assert!(calls <= most, "{calls} calls on {channels} channels");
+            assert_eq!(ended, []);
+            assert!(matches!(desk.scheduler.stopped(), Some(Stop::Denied(_))));
+        }
+    }
+}
+
+#[test]
+fn a_bearer_in_question_makes_one_call_at_a_time() {
+    let mut desk = Desk::usual(&[100; 5]);
     let (first, second) = (desk.at_once(), desk.at_once());
-    let settlement = desk.refuse(first, RefusalKind::Forbidden);
+    let settlement = desk.refuse(first, RefusalKind::Denied);
     assert!(
         settlement
             .rulings
             .iter()
             .all(|r| r.outcome.is_none() && !r.charged)
     );
-    assert_eq!(desk.scheduler.next(desk.now), Step::Wait(None));
-    desk.refuse(second, RefusalKind::Forbidden);
-    assert_eq!(desk.scheduler.next(desk.now), Step::Done);
-    assert!(matches!(desk.scheduler.stopped(), Some(Stop::Denied(_))));
+    assert_eq!(desk.call(), None);
+    // Sent before the refusal came, this one shows nothing about the time after it.
+    desk.accept(second);
+    let third = desk.at_once();
+    assert_eq!(desk.call(), None);
+    desk.accept(third);
+    let (_, _) = (desk.at_once(), desk.at_once());
 }
 
 #[test]
@@ -124,7 +151,7 @@ fn forbidden_is_poison_once_something_is_accepted() {
     let (first, second) = (desk.at_once(), desk.at_once());
     let poisoned = first.tickets[40].row;
     let place = first.channel;
-    desk.refuse(first, RefusalKind::Forbidden);
+    desk.refuse(first, RefusalKind::Denied);
     desk.accept(second);
     assert_eq!(desk.scheduler.stopped(), None);
     // Nothing was accepted there yet, so it is more likely denied as a whole: one alone tells.
@@ -135,13 +162,13 @@ fn forbidden_is_poison_once_something_is_accepted() {
     assert_eq!((flight.channel, flight.tickets.len()), (place, 50));
     let poisons = |flight: &Flight| flight.tickets.iter().any(|t| t.row == poisoned);
     if poisons(&flight) {
-        desk.refuse(flight, RefusalKind::Forbidden);
+        desk.refuse(flight, RefusalKind::Denied);
     } else {
         desk.accept(flight);
     }
     let (_, ended) = desk.play(|flight| {
         if poisons(flight) {
-            Answer::Refused(refusal(RefusalKind::Forbidden))
+            Answer::Refused(refusal(RefusalKind::Denied))
         } else {
             added(flight)
         }
@@ -150,27 +177,125 @@ fn forbidden_is_poison_once_something_is_accepted() {
 }
 
 #[test]
-fn a_single_member_forbidden_too_soon_is_settled_when_the_bearer_proves_allowed() {
+fn the_last_row_refused_fails_only_after_a_control_call_elsewhere_and_a_second_refusal() {
     let mut desk = Desk::usual(&[1, 1]);
     let (first, second) = (desk.at_once(), desk.at_once());
-    let row = first.tickets[0].row;
-    desk.refuse(first, RefusalKind::Forbidden);
+    let (row, place, other) = (first.tickets[0].row, first.channel, second.channel);
+    desk.now += SECOND / 10;
+    desk.refuse(first, RefusalKind::Denied);
     let settlement = desk.accept(second);
+    assert_eq!(settlement.others, []);
+    let control = desk.next_call();
+    assert_eq!((control.channel, control.tickets.len()), (other, 0));
+    desk.accept(control);
+    let again = desk.next_call();
+    assert_eq!((again.channel, again.tickets[0].row), (place, row));
+    let settlement = desk.refuse(again, RefusalKind::Denied);
     assert_eq!(settlement.others.len(), 1);
     assert_eq!(settlement.others[0].ticket.row, row);
     assert_eq!(settlement.others[0].outcome, Some(Outcome::Failed));
     assert_eq!(desk.scheduler.next(desk.now), Step::Done);
+    assert_eq!(desk.scheduler.stopped(), None);
+}
+
+#[test]
+fn a_member_refused_in_a_time_of_refusals_is_added_after_it() {
+    // The last call of a channel falls into it: nobody of it fails.
+    for (rows, most) in [(101, 1), (130, 3), (200, 3)] {
+        let mut desk = Desk::usual(&[rows]);
+        let first = desk.at_once();
+        desk.accept(first);
+        let refused = std::cell::Cell::new(0);
+        let (_, ended) = desk.play(|flight| {
+            refused.set(refused.get() + 1);
+            if refused.get() <= most {
+                Answer::Refused(refusal(RefusalKind::Denied))
+            } else {
+                added(flight)
+            }
+        });
+        assert!(failed(&ended).is_empty());
+        assert_eq!(ended.len() as u64, rows - 100);
+    }
+}
+
+#[test]
+fn a_channel_is_not_ended_for_a_time_in_which_everything_is_denied() {
+    for most in 1..8 {
+        let mut desk = Desk::usual(&[300, 300, 300]);
+        let refused = std::cell::Cell::new(0);
+        let (_, ended) = desk.play(|flight| {
+            refused.set(refused.get() + 1);
+            if refused.get() <= most {
+                Answer::Refused(Refusal {
+                    code: "AccessDeniedException".to_owned(),
+                    ..refusal(RefusalKind::Denied)
+                })
+            } else {
+                added(flight)
+            }
+        });
+        assert!(failed(&ended).is_empty(), "{most}");
+        // When nothing else is left to call, it stops.
+        let is_stopped = desk.scheduler.stopped().is_some();
+        assert_eq!(
+            (ended.len(), is_stopped),
+            if most < 3 { (900, false) } else { (0, true) }
+        );
+    }
+}
+
+#[test]
+fn of_three_bearers_the_denied_one_is_set_aside_and_its_calls_go_to_the_others() {
+    for code in [
+        "ForbiddenException",
+        "AccessDeniedException",
+        "UnauthorizedClientException",
+    ] {
+        for rows in [vec![1_000], vec![100; 30], vec![1]] {
+            let mut desk = Desk::new(&rows, |settings| settings.bearers = 3);
+            let denied = std::cell::Cell::new(0);
+            let (calls, ended) = desk.play(|flight| {
+                if flight.bearer == 1 {
+                    denied.set(denied.get() + 1);
+                    Answer::Refused(Refusal {
+                        code: code.to_owned(),
+                        ..refusal(RefusalKind::Denied)
+                    })
+                } else {
+                    added(flight)
+                }
+            });
+            let rows: u64 = rows.iter().sum();
+            assert_eq!((ended.len() as u64, failed(&ended)), (rows, vec![]));
+            assert!(denied.get() <= 4, "{} calls of the bearer", denied.get());
+            let least = usize::try_from(rows.div_ceil(100)).unwrap().max(1);
+            assert!(calls <= least + denied.get() + 1, "{calls} of {least}");
+        }
+    }
+}
+
+#[test]
+fn bearers_that_may_each_add_to_other_channels_add_everybody_together() {
+    let mut desk = Desk::new(&[150; 12], |settings| settings.bearers = 3);
+    let (_, ended) = desk.play(|flight| {
+        if flight.channel.0 as usize % 3 == flight.bearer {
+            added(flight)
+        } else {
+            Answer::Refused(refusal(RefusalKind::Denied))
+        }
+    });
+    assert_eq!((ended.len(), failed(&ended)), (12 * 150, vec![]));
 }
 
 #[test]
 fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
     let mut desk = Desk::usual(&[10_000, 100]);
-    desk.scheduler.was_accepted_before(ChannelId(1));
     let (calls, ended) = desk.play(|flight| {
         if flight.channel == ChannelId(1) {
             added(flight)
         } else {
-            Answer::Refused(refusal(RefusalKind::Forbidden))
+            Answer::Refused(refusal(RefusalKind::Denied))
         }
     });
     assert!(calls < 15, "{calls}");
@@ -178,13 +303,17 @@ fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
         ended.iter().filter(|(_, o)| *o == Outcome::Added).count(),
         100
     );
+    assert_eq!(
+        (desk.scheduler.stopped(), desk.scheduler.failures),
+        (None, 10_000)
+    );
 }
 
 #[test]
 fn unauthorized_stops_with_nobody_failed() {
     let mut desk = Desk::usual(&[300]);
     let flight = desk.at_once();
-    let settlement = desk.refuse(flight, RefusalKind::Unauthorized);
+    let settlement = desk.refuse(flight, RefusalKind::Credentials);
     assert!(
         settlement
             .rulings
@@ -259,7 +388,7 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
         let rows = 1 + draw(900);
         let culprits: Vec<u64> = (0..=draw(6)).map(|_| 1 + draw(rows)).collect();
         let kind =
-            [RefusalKind::BadRequest, RefusalKind::Forbidden][usize::try_from(draw(2)).unwrap()];
+            [RefusalKind::BadRequest, RefusalKind::Denied][usize::try_from(draw(2)).unwrap()];
         let mut desk = Desk::usual(&[rows, 0]);
         desk.scheduler.was_accepted_before(ChannelId(1));
         let (calls, ended) = desk.play(|flight| {
@@ -278,7 +407,7 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
         let mut known = culprits.clone();
         known.sort_unstable();
         known.dedup();
-        if kind == RefusalKind::Forbidden && failed.len() > known.len() {
+        if kind == RefusalKind::Denied && failed.len() > known.len() {
             // So many were forbidden before anything was accepted that the channel was closed.
             continue;
         }
@@ -355,7 +484,7 @@ fn credentials_that_expire_are_waited_for_and_stop_the_run_when_they_do_not_come
         let (second, third) = (desk.next_call(), desk.next_call());
         let expired_at = desk.now;
         for flight in [second, third] {
-            let settlement = desk.refuse(flight, RefusalKind::Unauthorized);
+            let settlement = desk.refuse(flight, RefusalKind::Credentials);
             assert!(
                 settlement
                     .rulings
@@ -384,7 +513,7 @@ fn credentials_that_expire_are_waited_for_and_stop_the_run_when_they_do_not_come
         }
         while desk.scheduler.stopped().is_none() {
             let probe = desk.next_call();
-            desk.refuse(probe, RefusalKind::Unauthorized);
+            desk.refuse(probe, RefusalKind::Credentials);
         }
         let waited = desk.now.saturating_sub(expired_at);
         assert!(

@@ -61,13 +61,12 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: Answer) {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "wJalrXUtnFEMI".to_owned(),
         }),
-        attempt_timeout: Duration::from_mins(10),
         ..Settings::new(api, "us-east-1")
     };
     let (status, body) = (answer.status, answer.body.clone());
     let client = canned(settings, answer).await.unwrap();
     let is_success = (200..300).contains(&status);
-    let reply = match client.add_members(call).await {
+    let reply = match client.add_members(call, Duration::from_mins(10)).await {
         Ok(reply) => reply,
         Err(refusal) => {
             tame(&refusal.code, &refusal.message);

@@ -15,7 +15,7 @@ use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel, refusal
 
 #[tokio::test(start_paused = true)]
 async fn one_poisonous_member_costs_the_other_99_nothing() {
-    for kind in [RefusalKind::BadRequest, RefusalKind::Forbidden] {
+    for kind in [RefusalKind::BadRequest, RefusalKind::Denied] {
         let rows = (0..300).map(|n| (0, format!("u{n}")));
         let mut run = Rehearsal::new(list(rows)).intercept(move |call| {
             let poison = user("u137");
@@ -114,7 +114,7 @@ async fn a_bearer_denied_from_the_start_stops_the_run_with_nobody_failed() {
 async fn a_bearer_denied_on_one_channel_only_ends_that_channel_in_a_few_calls() {
     let mut run = Rehearsal::new(list(many_channels(3, 2_000))).intercept(|call| {
         let denied = call.channel == channel(1);
-        denied.then(|| refusal(RefusalKind::Forbidden, "ForbiddenException"))
+        denied.then(|| refusal(RefusalKind::Denied, "ForbiddenException"))
     });
     let ended = run.run().await;
     assert!(ended.is_finished());
@@ -136,7 +136,7 @@ fn expiring() -> (Rehearsal, Arc<AtomicBool>) {
     let (calls, are_renewed) = (AtomicU32::new(0), Arc::clone(&renewed));
     let run = Rehearsal::new(one_channel(1_000)).intercept(move |_| {
         let is_expired = calls.fetch_add(1, Relaxed) >= 2 && !are_renewed.load(Relaxed);
-        is_expired.then(|| refusal(RefusalKind::Unauthorized, "ExpiredTokenException"))
+        is_expired.then(|| refusal(RefusalKind::Credentials, "ExpiredTokenException"))
     });
     (run, renewed)
 }
@@ -148,7 +148,7 @@ async fn a_bearer_that_was_allowed_on_a_channel_counts_as_allowed_when_the_run_i
     let mut run = Rehearsal::new(one_channel(300)).intercept(move |call| {
         let mut members = call.members.members().iter();
         let is_in = members.any(|member| forbidden.contains(member));
-        is_in.then(|| refusal(RefusalKind::Forbidden, "ForbiddenException"))
+        is_in.then(|| refusal(RefusalKind::Denied, "ForbiddenException"))
     });
     let cut = Cut::Command(Command::Drain);
     let ended = run.run_until(Duration::from_millis(500), cut).await;

@@ -88,7 +88,7 @@ impl Case {
             existing,
             banned,
             poison,
-            poisonous: dice.any(&[RefusalKind::BadRequest, RefusalKind::Forbidden]),
+            poisonous: dice.any(&[RefusalKind::BadRequest, RefusalKind::Denied]),
             rubbish: dice.any(&[0, 0, 0, 2, 6]),
             unstoppable: dice.once_in(3),
             expired: if dice.once_in(6) {

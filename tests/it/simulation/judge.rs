@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chime_bulk::chime::code;
+use chime_bulk::model::codes::{self, MemberAction};
 use chime_bulk::model::{ChannelArn, MemberArn, Outcome, RefusalKind};
-use chime_bulk::schedule::{MemberVerdict, member_verdict};
 use rusqlite::Connection;
 
 use super::case::Case;
@@ -99,14 +98,14 @@ fn is_true(
 fn is_definite(code: &str) -> bool {
     let is_silent = matches!(
         code,
-        code::TIMEOUT
-            | code::CONNECTION_LOST
-            | code::UNREADABLE_REPLY
+        codes::TIMEOUT
+            | codes::CONNECTION_LOST
+            | codes::UNREADABLE_REPLY
             | "NoVerdict"
             | "Interrupted"
     );
     let is_trouble = code.starts_with("ServiceFailure") || code.starts_with("ServiceUnavailable");
-    !is_silent && !is_trouble && member_verdict(code) == MemberVerdict::Fail
+    !is_silent && !is_trouble && codes::member_action(code) == MemberAction::Fail
 }
 
 /// The first row of each membership that is wanted.
@@ -195,7 +194,7 @@ fn judge_channel(case: &Case, played: &Played, number: u8, wanted: &BTreeMap<(u8
     let poisoned = of(number, case.poison.iter())
         .filter(|member| wanted.contains_key(&(number, *member)))
         .count();
-    let may_be_denied = case.poisonous == RefusalKind::Forbidden
+    let may_be_denied = case.poisonous == RefusalKind::Denied
         && poisoned >= DENIED_AFTER
         && !was_allowed(played, number);
     if !case.is_certain() || may_be_denied || played.is_open {

@@ -121,7 +121,7 @@ fn rehearsal(case: &Case) -> Rehearsal {
     let mut run = run.intercept(move |call| {
         let is_expired = expired.contains(&calls.fetch_add(1, Ordering::Relaxed));
         if is_expired {
-            return Some(refusal(RefusalKind::Unauthorized, "ExpiredTokenException"));
+            return Some(refusal(RefusalKind::Credentials, "ExpiredTokenException"));
         }
         let mut members = call.members.members().iter();
         let is_in = members.any(|member| poison.contains(&(call.channel.clone(), member.clone())));

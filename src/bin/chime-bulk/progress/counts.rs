@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Event, Standing};
 use chime_bulk::job::Started;
+use chime_bulk::model::codes;
 use chime_bulk::model::{Limits, Outcome, RefusalKind, Tally};
 
 /// Over how long the rate is measured.
@@ -163,7 +164,7 @@ impl Counts {
     /// For whose sake one call at a time probes: as the last one that was refused says.
     fn pause_for(&self, refusal: Option<RefusalKind>) -> State {
         match refusal {
-            Some(RefusalKind::Unauthorized | RefusalKind::NoCredentials) => State::Credentials,
+            Some(RefusalKind::Credentials | RefusalKind::NoCredentials) => State::Credentials,
             Some(_) => State::Outage,
             None => self.pause.unwrap_or(State::Outage),
         }
@@ -259,11 +260,14 @@ impl Counts {
     }
 }
 
-/// A code as it can be shown and logged: what does not look like a code is no code, and may be
-/// anything, a name too.
+/// A code as it can be shown and logged: one that the catalogue does not have may be anything, a
+/// name too.
 pub(crate) fn word(code: &str) -> &str {
-    let is_word = (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphabetic());
-    if is_word { code } else { "other" }
+    if codes::explain(code).is_some() {
+        code
+    } else {
+        "other"
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,10 @@ pub(crate) enum Line {
         calls_left: u64,
         largest_channels: Vec<Channel>,
     },
+    BearerSetAside {
+        seconds: f64,
+        bearer: String,
+    },
     Draining {
         seconds: f64,
         in_flight: u32,
@@ -166,6 +170,10 @@ pub(super) fn event(event: &Event, now: Duration) -> Option<Line> {
             cooling_channels: standing.cooling,
             calls_left: standing.calls_left,
             largest_channels: standing.largest.iter().map(Channel::from).collect(),
+        },
+        Event::BearerSetAside { bearer } => Line::BearerSetAside {
+            seconds,
+            bearer: bearer.to_string(),
         },
         Event::Draining { in_flight } => Line::Draining {
             seconds,

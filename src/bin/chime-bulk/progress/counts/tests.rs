@@ -84,7 +84,7 @@ fn states_follow_what_happens() {
     assert_eq!(after(&sent(), 5), State::Calling);
     let down = settled(Some(RefusalKind::ServiceUnavailable), 0, &[], true);
     assert_eq!(after(&down, 6), State::Outage);
-    let locked = settled(Some(RefusalKind::Unauthorized), 0, &[], true);
+    let locked = settled(Some(RefusalKind::Credentials), 0, &[], true);
     assert_eq!(after(&locked, 7), State::Credentials);
     assert_eq!(after(&settled(None, 5, &[], false), 8), State::Calling);
     assert_eq!(after(&Event::Draining { in_flight: 2 }, 9), State::Draining);

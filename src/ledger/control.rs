@@ -1,0 +1,32 @@
+//! Somebody who is in a channel, for a control call.
+
+use super::{Ledger, LedgerError};
+use crate::model::{ChannelId, LaneId, Outcome};
+
+impl Ledger {
+    /// A member of the channel whom this run added or found there, as its lane and row; none if
+    /// there is nobody.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn somebody_in(&self, channel: ChannelId) -> Result<Option<(LaneId, u64)>, LedgerError> {
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare(
+            "SELECT call.lane, coalesce(verdict.rows, call.rows)
+             FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
+             JOIN sound_lane AS lane ON lane.id = call.lane
+             WHERE lane.channel = ?1 AND verdict.outcome IN (?2, ?3)
+             ORDER BY verdict.id DESC LIMIT 1",
+        )?;
+        let outcomes = (Outcome::Added.as_str(), Outcome::AlreadyMember.as_str());
+        let mut found = statement
+            .query((channel.0, outcomes.0, outcomes.1))
+            .map_err(sqlite)?;
+        let Some(row) = found.next().map_err(sqlite)? else {
+            return Ok(None);
+        };
+        let read = || -> rusqlite::Result<(u32, String)> { Ok((row.get(0)?, row.get(1)?)) };
+        let (lane, rows) = read().map_err(sqlite)?;
+        Ok(self.decode(&rows)?.first().map(|row| (LaneId(lane), *row)))
+    }
+}

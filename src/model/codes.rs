@@ -1,0 +1,370 @@
+//! The catalogue of error codes: where each comes from, what it may concern, what follows from it,
+//! and how to fix it. The scheduler, the clients, the reports, `explain` and the sandbox read it
+//! here; no other place lists codes.
+//!
+//! Sources: the service model (Amazon Chime SDK messaging API reference, "Errors" of
+//! `BatchCreateChannelMembership` and the `ErrorCode` type), AWS's "Common Error Types" of the same
+//! reference, and the names that AWS's SDKs count as throttling. Which scope an error of the
+//! service has is undocumented: the scopes here are those that cannot be ruled out.
+
+mod table;
+
+use super::RefusalKind;
+
+pub use table::CODES;
+
+/// Where a code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// One entry of the answer's `Errors`.
+    Member,
+    /// The exception, or HTTP status, with which a call is refused as a whole.
+    Call,
+    /// This program's own word where no answer of the service gives one.
+    Program,
+}
+
+/// What an error may concern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One member.
+    Member,
+    /// One channel, for every member and perhaps every bearer.
+    Channel,
+    /// One bearer, on one channel or on all.
+    Bearer,
+    /// This one call: the next may pass.
+    Call,
+    /// Every call of the run: credentials, permissions, an outage.
+    Run,
+    /// The way to the service: a wrong address, a proxy, the network.
+    Path,
+}
+
+/// What follows from a member-level code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberAction {
+    /// The member is in the channel already: a success.
+    AlreadyMember,
+    /// Try this member again later.
+    Retry,
+    /// Final for this member.
+    Fail,
+}
+
+/// What follows from a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// For the one member that it names.
+    Member(MemberAction),
+    /// For the whole call: see [`RefusalKind::action`].
+    Call(RefusalKind),
+    /// Nothing: the row is never sent.
+    Nothing,
+}
+
+/// One entry of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The code as it stands in `results.csv`.
+    pub text: &'static str,
+    /// Where it comes from.
+    pub level: Level,
+    /// What it may concern; of several the scheduler finds out which.
+    pub scope: &'static [Scope],
+    /// What follows from it.
+    pub follows: Follows,
+    /// What it comes from, in words.
+    pub cause: &'static str,
+    /// What to do about it, in words.
+    pub fix: &'static str,
+}
+
+/// The answer did not come in time.
+pub const TIMEOUT: &str = "Timeout";
+/// The connection was closed or broke before the answer was complete.
+pub const CONNECTION_LOST: &str = "ConnectionLost";
+/// An answer of success that is not the service's JSON.
+pub const UNREADABLE_REPLY: &str = "UnreadableReply";
+/// An HTML page in place of an answer, with a status that says the call was refused.
+pub const HTML_PAGE: &str = "HtmlPage";
+/// An HTML page with a status of 500 or above.
+pub const GATEWAY_ERROR: &str = "GatewayError";
+/// No connection could be made.
+pub const UNREACHABLE: &str = "Unreachable";
+/// The credential chain returned none.
+pub const NO_CREDENTIALS: &str = "NoCredentials";
+/// A member was refused without a code.
+pub const NO_CODE: &str = "NoCode";
+/// The answer does not name the member, or contradicts itself about it.
+pub const NO_VERDICT: &str = "NoVerdict";
+/// The answer is about another channel than the call.
+pub const OTHER_CHANNEL: &str = "OtherChannel";
+/// The run was cut off while the call was in flight.
+pub const INTERRUPTED: &str = "Interrupted";
+/// The API does not have what the call asks for.
+pub const UNSUPPORTED: &str = "Unsupported";
+
+/// What a code may concern that the catalogue does not know.
+const ANY: &[Scope] = &[Scope::Member, Scope::Channel, Scope::Bearer, Scope::Run];
+
+/// What follows from an entry of `Errors[].ErrorCode`. Unknown codes are final: a code that is not
+/// understood is reported, never guessed at.
+#[must_use]
+pub fn member_action(code: &str) -> MemberAction {
+    let found = find(code).filter(|entry| entry.text == code);
+    match found.map(|entry| entry.follows) {
+        Some(Follows::Member(action)) => action,
+        _ => MemberAction::Fail,
+    }
+}
+
+/// What an HTTP answer that is not a success means: its kind, and the code to report.
+///
+/// `exception` is the name in `x-amzn-errortype` or in the body, without namespace and URL; empty
+/// if there is none. A known name decides whatever the status; an unknown one, or none, leaves it
+/// to the status. Only an exception of the service's own can end a channel or fail a member: an
+/// answer without a name is a proxy's, or comes from a wrong address.
+#[must_use]
+pub fn refused_call(status: u16, exception: &str, is_html: bool) -> (RefusalKind, String) {
+    let kind_of = |entry: &Code| match entry.follows {
+        Follows::Call(kind) => kind,
+        _ => RefusalKind::Lost,
+    };
+    if (200..300).contains(&status) {
+        return (RefusalKind::Lost, UNREADABLE_REPLY.to_owned());
+    }
+    if let Some(entry) = exception_named(exception) {
+        return (kind_of(entry), exception.to_owned());
+    }
+    if is_html && status != 429 {
+        let text = if status >= 500 {
+            GATEWAY_ERROR
+        } else {
+            HTML_PAGE
+        };
+        let kind = explain(text).map_or(RefusalKind::WrongAddress, kind_of);
+        return (kind, text.to_owned());
+    }
+    let unnamed = format!("Http{status}");
+    let kind = http_status(&unnamed).map_or(RefusalKind::Lost, kind_of);
+    if exception.is_empty() {
+        (kind, unnamed)
+    } else if kind == RefusalKind::WrongAddress && !is_of_transport(status) {
+        // Named, so the service's, but not understood: whom it concerns is found out.
+        (RefusalKind::BadRequest, exception.to_owned())
+    } else {
+        (kind, exception.to_owned())
+    }
+}
+
+/// What a call-level code may concern.
+#[must_use]
+pub fn scope(code: &str) -> &'static [Scope] {
+    let own = || find(code).filter(|entry| entry.level == Level::Program);
+    exception_named(code)
+        .or_else(|| http_status(code))
+        .or_else(own)
+        .map_or(ANY, |entry| entry.scope)
+}
+
+/// The entry that explains a code, in any case: `Http` and a status by the status's class,
+/// exceptions with and without `Exception` at their end.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static Code> {
+    find(code)
+        .or_else(|| http_status(code))
+        .or_else(|| exception_named(code))
+}
+
+/// The entry of this text, in any case.
+fn find(text: &str) -> Option<&'static Code> {
+    let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
+    let wanted = || text.bytes().map(|byte| byte.to_ascii_lowercase());
+    let place = CODES.binary_search_by(|entry| lower(entry.text).cmp(wanted()));
+    place.ok().map(|place| &CODES[place])
+}
+
+/// Statuses that HTTP software between here and the service answers, whatever they name.
+fn is_of_transport(status: u16) -> bool {
+    matches!(
+        status,
+        300..=399 | 404 | 405 | 407 | 408 | 411 | 413 | 414 | 417 | 421 | 431
+    )
+}
+
+/// The entry of an exception. AWS writes many names both with and without `Exception`.
+fn exception_named(name: &str) -> Option<&'static Code> {
+    fn stem(name: &str) -> &str {
+        name.strip_suffix("Exception").unwrap_or(name)
+    }
+    // A bare `NotFound` may be anybody's; it must not end a channel.
+    let is_exact = stem(name) == "NotFound";
+    CODES
+        .iter()
+        .filter(|entry| entry.level == Level::Call)
+        .find(|entry| {
+            entry.text == name || (!is_exact && stem(entry.text).eq_ignore_ascii_case(stem(name)))
+        })
+}
+
+/// The entry of `Http` and a status: of that status, or of its class.
+fn http_status(code: &str) -> Option<&'static Code> {
+    let (name, digits) = code.split_at_checked(4)?;
+    let is_status = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !name.eq_ignore_ascii_case("Http") || !is_status {
+        return None;
+    }
+    let entry = |digits: &str| {
+        let of = |entry: &&Code| entry.text.strip_prefix("Http") == Some(digits);
+        CODES.iter().find(of)
+    };
+    entry(digits).or_else(|| entry(&format!("{}xx", &digits[..1])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RefusalKind as Kind;
+
+    #[test]
+    fn entries_are_in_order_and_each_has_one_place() {
+        let key = |entry: &Code| entry.text.to_ascii_lowercase();
+        for pair in CODES.windows(2) {
+            assert!(
+                key(&pair[0]) < key(&pair[1]),
+                "{} comes too late",
+                pair[1].text
+            );
+        }
+        for entry in CODES {
+            assert!(
+                !entry.cause.is_empty() && !entry.fix.is_empty(),
+                "{}",
+                entry.text
+            );
+            let is_row = entry.follows == Follows::Nothing;
+            assert_eq!(entry.scope.is_empty(), is_row, "{}", entry.text);
+            let fits = match entry.follows {
+                Follows::Member(_) => entry.level != Level::Call,
+                Follows::Call(_) => entry.level != Level::Member,
+                Follows::Nothing => entry.level == Level::Program,
+            };
+            assert!(fits, "{}", entry.text);
+        }
+    }
+
+    #[test]
+    fn a_known_exception_decides_whatever_the_status_and_the_form_of_its_name() {
+        let cases = [
+            ("BadRequestException", Kind::BadRequest),
+            ("ResourceLimitExceededException", Kind::LimitExceeded),
+            ("UnauthorizedClientException", Kind::Denied),
+            ("ForbiddenException", Kind::Denied),
+            ("AccessDenied", Kind::Denied),
+            ("AccessDeniedException", Kind::Denied),
+            ("NotAuthorized", Kind::Denied),
+            ("NotFoundException", Kind::NotFound),
+            ("ThrottledClientException", Kind::Throttled),
+            ("ThrottlingException", Kind::Throttled),
+            ("Throttling", Kind::Throttled),
+            ("TooManyRequestsException", Kind::Throttled),
+            ("RequestLimitExceeded", Kind::Throttled),
+            ("SlowDown", Kind::Throttled),
+            ("PriorRequestNotComplete", Kind::Throttled),
+            ("ServiceFailureException", Kind::ServiceFailure),
+            ("InternalFailure", Kind::ServiceFailure),
+            ("ServiceUnavailable", Kind::ServiceUnavailable),
+            ("SignatureDoesNotMatch", Kind::Credentials),
+            ("RequestTimeTooSkewed", Kind::Credentials),
+            ("OptInRequired", Kind::Credentials),
+            ("ExpiredToken", Kind::Credentials),
+            ("ExpiredTokenException", Kind::Credentials),
+            ("InvalidClientTokenId", Kind::Credentials),
+            ("UnrecognizedClientException", Kind::Credentials),
+            ("IncompleteSignature", Kind::Credentials),
+            ("MissingAuthenticationToken", Kind::Credentials),
+            ("UnknownOperationException", Kind::WrongAddress),
+            ("UnknownOperation", Kind::WrongAddress),
+        ];
+        for (exception, kind) in cases {
+            for (status, is_html) in [(400, false), (403, false), (404, true), (503, true)] {
+                let expected = (kind, exception.to_owned());
+                assert_eq!(
+                    refused_call(status, exception, is_html),
+                    expected,
+                    "{status}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_services_is_a_wrong_address_and_never_a_channels_end() {
+        for status in [301, 400, 404, 405, 407, 408, 413, 414, 418, 431] {
+            assert_eq!(
+                refused_call(status, "", false).0,
+                Kind::WrongAddress,
+                "{status}"
+            );
+            let page = (Kind::WrongAddress, HTML_PAGE.to_owned());
+            assert_eq!(refused_call(status, "", true), page, "{status}");
+        }
+        for status in [404, 405, 407, 408, 413, 414, 431] {
+            let named = refused_call(status, "ResourceNotFoundException", false);
+            assert_eq!(named.0, Kind::WrongAddress, "{status}");
+        }
+        assert_eq!(refused_call(404, "NotFound", false).0, Kind::WrongAddress);
+        let lost = |code: &str| (Kind::Lost, code.to_owned());
+        assert_eq!(refused_call(200, "", true), lost(UNREADABLE_REPLY));
+        assert_eq!(refused_call(502, "", true), lost(GATEWAY_ERROR));
+        assert_eq!(refused_call(429, "", true).0, Kind::Throttled);
+    }
+
+    #[test]
+    fn an_answer_without_a_known_name_goes_by_its_status() {
+        let cases = [
+            (401, Kind::Denied),
+            (403, Kind::Denied),
+            (429, Kind::Throttled),
+            (500, Kind::ServiceFailure),
+            (502, Kind::ServiceFailure),
+            (503, Kind::ServiceUnavailable),
+            (199, Kind::Lost),
+        ];
+        for (status, kind) in cases {
+            assert_eq!(refused_call(status, "Odd", false), (kind, "Odd".to_owned()));
+            assert_eq!(
+                refused_call(status, "", false),
+                (kind, format!("Http{status}"))
+            );
+        }
+        let unknown = (Kind::BadRequest, "TeapotException".to_owned());
+        assert_eq!(refused_call(418, "TeapotException", false), unknown);
+    }
+
+    #[test]
+    fn only_codes_that_may_concern_a_member_can_convict_one() {
+        let can = |code| scope(code).contains(&Scope::Member);
+        assert!(can("BadRequestException") && can("ForbiddenException") && can("Unknown"));
+        for code in [
+            "AccessDenied",
+            "UnauthorizedClientException",
+            "Http403",
+            "Http404",
+            TIMEOUT,
+        ] {
+            assert!(!can(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_are_explained_in_any_case_and_form() {
+        let text = |code| explain(code).map(|entry| entry.text);
+        assert_eq!(text("notFOUND"), Some("NotFound"));
+        assert_eq!(text("Http502"), Some("Http5xx"));
+        assert_eq!(text("http403"), Some("Http403"));
+        assert_eq!(text("ExpiredToken"), Some("ExpiredTokenException"));
+        assert_eq!(text("SomethingNew"), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! Bisection: which member of a refused call is to blame?
+//!
+//! One half is sent, the other held back. If it is accepted, the member is in the other half; if it
+//! is refused, in this one, and the other half joins the channel's next full call. Each further call
+//! halves the suspects, until one is refused alone: a hundred are down to one in seven calls.
+
+use std::time::Duration;
+
+use super::{Flight, Ruling, Scheduler, Settlement, Ticket};
+use crate::model::{LaneId, Refusal};
+
+impl Scheduler {
+    /// A part of a refused call was accepted: the bad row is in the other half.
+    pub(super) fn bisect_other_half(
+        &mut self,
+        lane: LaneId,
+        other_half: Vec<Ticket>,
+        since: Duration,
+        settlement: &mut Settlement,
+    ) {
+        let state = &self.lanes[lane.index()];
+        if state.closed {
+            let ended = |ticket| Ruling::ended(ticket, state.closed_by.as_ref());
+            settlement.others.extend(other_half.into_iter().map(ended));
+        } else if !other_half.is_empty() {
+            let first = other_half.len().div_ceil(2);
+            self.enqueue_part(lane, other_half, since, first);
+        }
+    }
+
+    /// Sends the first so many of the suspects by themselves, and holds the others back.
+    pub(super) fn enqueue_part(
+        &mut self,
+        lane: LaneId,
+        mut suspects: Vec<Ticket>,
+        since: Duration,
+        first: usize,
+    ) {
+        let other_half = suspects.split_off(first.min(suspects.len()));
+        self.wait_as_part(lane, Duration::ZERO, suspects, other_half, since);
+    }
+
+    /// Rows held back beside a part join the next full call, or end with their channel.
+    pub(super) fn requeue_other_half(
+        &mut self,
+        now: Duration,
+        lane: LaneId,
+        other_half: Vec<Ticket>,
+        refusal: &Refusal,
+        settlement: &mut Settlement,
+    ) {
+        for ticket in other_half {
+            if self.lanes[lane.index()].closed {
+                settlement.others.push(Ruling::abandoned(ticket, refusal));
+            } else {
+                self.wait(lane, now, ticket);
+            }
+        }
+    }
+}
+
+impl Flight {
+    /// The rows held back beside it.
+    pub(super) fn other_half(&self) -> Vec<Ticket> {
+        self.beside.clone().unwrap_or_default()
+    }
+}

@@ -1,0 +1,562 @@
+//! Calls refused as a whole: whom does the refusal concern?
+//!
+//! A refusal may concern one member, the channel, the bearer or every call; its code only says
+//! which cannot be ruled out ([`Scope`]). What decides is what other calls meet, and in which order:
+//! refused, then others accepted, then refused again. Two refusals with an accepted call between
+//! them cannot come from a time in which everything was refused. A call counts as after another's
+//! answer when it was sent at or after the time that answer came.
+//!
+//! - A member fails when it is refused alone, and a call of the same bearer on the same channel was
+//!   accepted since a call that carried it was first refused. If there was none, a control call is
+//!   made: one that adds a member who is in the channel already.
+//! - A channel ends when every bearer was refused on it, accepted on another channel, and refused on
+//!   it again. Where members may be to blame, several of them must have been refused alone as well.
+//! - A bearer is set aside when others get through with a call denied to it: see
+//!   [`bearers`](super::bearers).
+//! - The run stops when nobody gets through any more. Nobody is marked failed for that.
+
+use std::time::Duration;
+
+use super::bearers::PROBES;
+use super::{Flight, Order, Ruling, Scheduler, Settlement, Stop, Ticket};
+use crate::model::codes::Scope;
+use crate::model::{ChannelId, Outcome, Refusal, RefusalKind};
+
+/// Members refused alone, on a channel where nothing was ever accepted, after which all of it
+/// counts as refused: where one member in ten is refused, that is wrong once in a million.
+const ALONE: usize = 6;
+/// Calls refused one after the other, none accepted between, by which nobody gets through: a call
+/// of a hundred is bisected in eight, on several channels at a time.
+const REFUSED_IN_ROW: u32 = 5 * PROBES;
+/// How long a channel waits whose bearers all wait for answers.
+const PARK: Duration = Duration::from_millis(100);
+
+/// What is being found out about the refused calls of a channel.
+#[derive(Debug)]
+pub(super) struct Examination {
+    /// Bearers refused here and not accepted since.
+    refused: Vec<RefusedBearer>,
+    /// Bearers accepted here since it began, and when their last such call was sent.
+    accepted: Vec<(usize, Duration)>,
+    /// Members refused alone, held until it is known whether for their own sake.
+    held: Vec<Flight>,
+    /// The last refusal.
+    refusal: Refusal,
+    /// Members in a row that failed for a limit: one may be its own, with the second the channel
+    /// is full.
+    over_limit: u32,
+    /// A control call was refused, and nothing accepted since.
+    control_refused: bool,
+    /// A call was refused since members are held, and none accepted.
+    refused_again: bool,
+}
+
+/// A bearer refused on a channel.
+#[derive(Debug)]
+struct RefusedBearer {
+    bearer: usize,
+    /// When its first refusal came.
+    first: Duration,
+    /// When its last refusal came.
+    last: Duration,
+    /// It was accepted on another channel between two refusals.
+    is_confirmed: bool,
+}
+
+impl Examination {
+    fn new(refusal: &Refusal) -> Self {
+        Self {
+            refused: Vec::new(),
+            accepted: Vec::new(),
+            held: Vec::new(),
+            refusal: refusal.clone(),
+            over_limit: 0,
+            control_refused: false,
+            refused_again: false,
+        }
+    }
+
+    fn entry(&self, bearer: usize) -> Option<&RefusedBearer> {
+        self.refused.iter().find(|entry| entry.bearer == bearer)
+    }
+
+    /// Whether enough is known of its members: the refusals are not for one member's sake.
+    fn has_tried_members(&self, is_accepting: bool) -> bool {
+        !self.refusal.may_concern(Scope::Member)
+            || self.control_refused
+            || (!is_accepting && self.held.len() >= ALONE)
+    }
+}
+
+impl Scheduler {
+    /// A call was refused, and it is not known for whose sake.
+    pub(super) fn examine(
+        &mut self,
+        now: Duration,
+        flight: Flight,
+        refusal: &Refusal,
+    ) -> Settlement {
+        self.health.answer();
+        let (channel, lane) = (flight.channel, flight.lane);
+        if self.lanes[lane.index()].closed {
+            let mut settlement = Settlement::pending(&flight, refusal);
+            settlement.end();
+            self.requeue_other_half(now, lane, flight.other_half(), refusal, &mut settlement);
+            return settlement;
+        }
+        self.note_refusal(now, &flight, refusal);
+        let mut settlement = match flight.tickets.len() {
+            0 => self.control_refused(channel, flight.bearer),
+            1 if refusal.may_concern(Scope::Member) => self.refused_alone(now, flight, refusal),
+            _ => self.refused_together(now, flight, refusal),
+        };
+        self.judge_channel(channel, &mut settlement);
+        self.judge_run(refusal);
+        settlement
+    }
+
+    /// Keeps what the refusal shows of its bearer and channel.
+    fn note_refusal(&mut self, now: Duration, flight: &Flight, refusal: &Refusal) {
+        let (bearer, channel) = (flight.bearer, flight.channel);
+        if refusal.may_concern(Scope::Bearer) {
+            self.bearers.denied(bearer, channel, flight.sent_at, now);
+        }
+        if refusal.kind != RefusalKind::LimitExceeded {
+            self.refused_in_row += 1;
+        }
+        let works = self.works_elsewhere(bearer, channel, refusal);
+        let examination = self.channels[channel.index()]
+            .examination
+            .get_or_insert_with(|| Box::new(Examination::new(refusal)));
+        examination.refusal = refusal.clone();
+        examination.refused_again = !examination.held.is_empty();
+        self.examined.insert(channel);
+        match examination
+            .refused
+            .iter_mut()
+            .find(|entry| entry.bearer == bearer)
+        {
+            Some(entry) => {
+                let is_between = |at| entry.first <= at && at <= flight.sent_at;
+                entry.is_confirmed |= works.is_some_and(is_between);
+                entry.last = now;
+            }
+            None => examination.refused.push(RefusedBearer {
+                bearer,
+                first: now,
+                last: now,
+                is_confirmed: false,
+            }),
+        }
+    }
+
+    /// When a call was last sent that shows the bearer to be accepted on other channels; any
+    /// bearer's where the refusal cannot be for the bearer's sake.
+    fn works_elsewhere(
+        &self,
+        bearer: usize,
+        channel: ChannelId,
+        refusal: &Refusal,
+    ) -> Option<Duration> {
+        if refusal.may_concern(Scope::Bearer) {
+            return self.bearers.works_elsewhere(bearer, channel);
+        }
+        let all = self.bearers.numbers();
+        all.filter_map(|bearer| self.bearers.works_elsewhere(bearer, channel))
+            .max()
+    }
+
+    /// A member was refused alone: it fails if others got through since it came under suspicion.
+    fn refused_alone(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+        let mut settlement = Settlement::default();
+        let (channel, lane) = (flight.channel, flight.lane);
+        let is_accepting = self.channels[channel.index()].accepted;
+        let Some(examination) = &mut self.channels[channel.index()].examination else {
+            return settlement;
+        };
+        let is_full = refusal.kind == RefusalKind::LimitExceeded && examination.over_limit > 0;
+        let is_own_fault = is_full
+            || examination.accepted.iter().any(|(bearer, at)| {
+                let is_same = *bearer == flight.bearer || !refusal.may_concern(Scope::Bearer);
+                is_same
+                    && flight.suspect_since.is_some_and(|since| since <= *at)
+                    && *at <= flight.sent_at
+            });
+        let other_half = flight.other_half();
+        if is_own_fault {
+            if refusal.kind == RefusalKind::LimitExceeded {
+                examination.over_limit += 1;
+            }
+            // The bearer is allowed here after all: it was the member.
+            examination
+                .refused
+                .retain(|entry| entry.bearer != flight.bearer);
+            settlement.rulings = Settlement::fail(&flight, refusal);
+            if is_full {
+                self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
+                self.end_channel(channel, refusal, &mut settlement);
+                return settlement;
+            }
+            self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
+            return settlement;
+        }
+        let since = flight.suspect_since.unwrap_or(now);
+        settlement.rulings = Settlement::pending(&flight, refusal).rulings;
+        // Nothing was ever accepted here: a few more alone show whether it is the channel.
+        let tries_more = !is_accepting
+            && (refusal.kind == RefusalKind::Denied || examination.refused_again)
+            && examination.held.len() + 1 < ALONE;
+        examination.held.push(Flight {
+            suspect_since: Some(since),
+            beside: None,
+            ..flight
+        });
+        if tries_more && !other_half.is_empty() {
+            self.enqueue_part(lane, other_half, since, 1);
+        } else {
+            self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
+        }
+        settlement
+    }
+
+    /// Several members were refused together, or it cannot be for a member's sake.
+    fn refused_together(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+        let mut settlement = Settlement::pending(&flight, refusal);
+        let (channel, lane) = (flight.channel, flight.lane);
+        let since = flight.suspect_since.unwrap_or(now);
+        let is_accepting = self.channels[channel.index()].accepted;
+        let concerns_member = refusal.may_concern(Scope::Member);
+        let is_for_others = refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel);
+        let is_unknown = !is_accepting || !self.bearers.has_worked(flight.bearer);
+        if !concerns_member || (is_for_others && is_unknown) {
+            // The same call by another bearer, or by this one once it is known to be allowed.
+            let other_half = flight.other_half();
+            self.wait_as_part(lane, Duration::ZERO, flight.tickets, other_half, since);
+            return settlement;
+        }
+        self.requeue_other_half(now, lane, flight.other_half(), refusal, &mut settlement);
+        // A denial where nothing was ever accepted is as likely the channel's as a member's, and a few
+        // members alone tell.
+        let examination = self.channels[channel.index()].examination.as_ref();
+        let is_full = examination.is_some_and(|examination| examination.over_limit > 0);
+        let is_again = examination.is_some_and(|examination| examination.refused_again);
+        let is_doubtful = !is_accepting && (refusal.kind == RefusalKind::Denied || is_again);
+        let first = if is_full || is_doubtful {
+            1
+        } else {
+            flight.tickets.len().div_ceil(2)
+        };
+        self.enqueue_part(lane, flight.tickets, since, first);
+        settlement
+    }
+
+    /// Not even a member who is in the channel can be added: it is not for the members' sake.
+    fn control_refused(&mut self, channel: ChannelId, bearer: usize) -> Settlement {
+        if !self.has_rows_left(channel) && self.held(channel) == 0 {
+            // Made for another channel's sake: this bearer is denied here as well.
+            self.bearers.give_up(bearer);
+        }
+        let is_any_untested = self.is_any_untested(channel);
+        let Some(examination) = &mut self.channels[channel.index()].examination else {
+            return Settlement::default();
+        };
+        if is_any_untested && examination.refusal.may_concern(Scope::Bearer) {
+            self.resend_held(channel);
+        } else {
+            examination.control_refused = true;
+        }
+        Settlement::default()
+    }
+
+    /// A call on a channel was accepted.
+    pub(super) fn accepted_on(&mut self, flight: &Flight, settlement: &mut Settlement) {
+        self.refused_in_row = 0;
+        self.note_control_channel(flight.channel);
+        let channel = &mut self.channels[flight.channel.index()];
+        channel.accepted = true;
+        if let Some(examination) = &mut channel.examination {
+            let bearer = flight.bearer;
+            examination.accepted.retain(|(known, _)| *known != bearer);
+            examination.accepted.push((bearer, flight.sent_at));
+            examination
+                .refused
+                .retain(|entry| entry.bearer != bearer || entry.last > flight.sent_at);
+            examination.control_refused = false;
+            examination.refused_again = false;
+            if !flight.tickets.is_empty() {
+                examination.over_limit = 0;
+            }
+            if flight.suspect_since.is_some() {
+                let denied = examination.refused.iter().map(|entry| entry.bearer);
+                for bearer in denied.collect::<Vec<_>>() {
+                    if self.bearers.set_aside(bearer) {
+                        settlement.set_aside.push(bearer);
+                    }
+                }
+            }
+            self.resend_held(flight.channel);
+        }
+        if self.examined.is_empty() {
+            return;
+        }
+        for channel in self.examined.iter().copied().collect::<Vec<_>>() {
+            self.judge_channel(channel, settlement);
+            self.place(channel);
+        }
+    }
+
+    /// Remembers that a control call can be made on a channel: two of them, so that there is one
+    /// beside any other.
+    pub(super) fn note_control_channel(&mut self, channel: ChannelId) {
+        let [latest, other] = &mut self.control_channels;
+        if *latest != Some(channel) {
+            *other = *latest;
+            *latest = Some(channel);
+        }
+    }
+
+    /// Members refused alone are sent again: now it shows whether for their own sake.
+    fn resend_held(&mut self, channel: ChannelId) {
+        let Some(examination) = &mut self.channels[channel.index()].examination else {
+            return;
+        };
+        for flight in std::mem::take(&mut examination.held) {
+            let since = flight.suspect_since.unwrap_or_default();
+            self.wait_as_part(
+                flight.lane,
+                Duration::ZERO,
+                flight.tickets,
+                Vec::new(),
+                since,
+            );
+        }
+    }
+
+    /// Ends a channel that is refused for all of its members and bearers, and the examination of one
+    /// where nothing is left to find out.
+    fn judge_channel(&mut self, channel: ChannelId, settlement: &mut Settlement) {
+        let state = &self.channels[channel.index()];
+        let Some(examination) = &state.examination else {
+            self.examined.remove(&channel);
+            return;
+        };
+        let is_left = self.has_rows_left(channel);
+        let has_parts = state
+            .lanes
+            .iter()
+            .any(|lane| !self.lanes[lane.index()].parts.is_empty());
+        let is_open = !examination.refused.is_empty() || examination.over_limit > 0 || has_parts;
+        if examination.held.is_empty()
+            && !(is_left && is_open)
+            && !self.is_channel_in_flight(channel)
+        {
+            self.channels[channel.index()].examination = None;
+            self.examined.remove(&channel);
+            return;
+        }
+        let has_tried = examination.has_tried_members(state.accepted)
+            || (!state.accepted && !is_left && !self.is_channel_in_flight(channel));
+        let is_one_confirmed = examination.refused.iter().any(|entry| entry.is_confirmed);
+        let concerns_bearer = examination.refusal.may_concern(Scope::Bearer);
+        let is_refused = |bearer| match examination.entry(bearer) {
+            Some(entry) => entry.is_confirmed || self.bearers.is_set_aside(bearer),
+            None => false,
+        };
+        let is_for_all = !concerns_bearer || self.bearers.numbers().all(is_refused);
+        if has_tried && is_one_confirmed && is_for_all {
+            let refusal = examination.refusal.clone();
+            self.end_channel(channel, &refusal, settlement);
+        } else if !is_left && !self.is_channel_in_flight(channel) && self.may_ask_again(channel) {
+            self.resend_held(channel);
+        }
+    }
+
+    /// Members refused alone on a channel, and held.
+    fn held(&self, channel: ChannelId) -> usize {
+        let examination = &self.channels[channel.index()].examination;
+        examination
+            .as_ref()
+            .map_or(0, |examination| examination.held.len())
+    }
+
+    /// Whether a bearer refused here was accepted elsewhere since: then it is asked once more.
+    fn may_ask_again(&self, channel: ChannelId) -> bool {
+        let Some(examination) = &self.channels[channel.index()].examination else {
+            return false;
+        };
+        examination.refused.iter().any(|entry| {
+            let works = self.works_elsewhere(entry.bearer, channel, &examination.refusal);
+            !entry.is_confirmed && works.is_some_and(|at| at >= entry.last)
+        })
+    }
+
+    /// Stops the run when nobody gets through any more.
+    fn judge_run(&mut self, refusal: &Refusal) {
+        if self.bearers.are_denied() || self.refused_in_row >= REFUSED_IN_ROW {
+            self.stop.get_or_insert(Stop::Denied(refusal.clone()));
+        }
+    }
+
+    /// Whether the channel has rows that could be sent now or later, beside those held.
+    fn has_rows_left(&self, channel: ChannelId) -> bool {
+        let mut lanes = self.channels[channel.index()].lanes.iter();
+        lanes.any(|lane| self.lanes[lane.index()].members_left() > 0)
+    }
+
+    fn is_channel_in_flight(&self, channel: ChannelId) -> bool {
+        self.channels[channel.index()].in_flight > 0
+    }
+
+    /// Whether a bearer of the pool was not refused on the channel since it was last accepted there.
+    fn is_any_untested(&self, channel: ChannelId) -> bool {
+        let examination = &self.channels[channel.index()].examination;
+        let is_tested = |bearer| {
+            examination
+                .as_ref()
+                .is_some_and(|examination| examination.entry(bearer).is_some())
+        };
+        self.bearers.numbers().any(|bearer| !is_tested(bearer))
+    }
+
+    /// Whether the channel is held back: its bearers and members were tried, and now it depends on
+    /// what other channels show.
+    pub(super) fn is_held_back(&self, channel: ChannelId) -> bool {
+        let state = &self.channels[channel.index()];
+        let Some(examination) = &state.examination else {
+            return false;
+        };
+        let refusal = &examination.refusal;
+        let is_tried = examination.has_tried_members(state.accepted)
+            && !(refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel));
+        is_tried && !examination.refused.is_empty() && !self.may_ask_again(channel)
+    }
+
+    /// The bearer whose control call the channel is due, if it is.
+    pub(super) fn control_due(&self, channel: ChannelId) -> Option<usize> {
+        let state = &self.channels[channel.index()];
+        let examination = state.examination.as_ref().filter(|_| state.accepted)?;
+        let suspect = examination.held.first()?;
+        // As a rule the channel's next call shows the same, and costs nothing.
+        let is_needed = examination.refused_again || !self.has_rows_left(channel);
+        (is_needed && !examination.control_refused).then_some(suspect.bearer)
+    }
+
+    /// The bearer to call a channel with, and when; none if all that may wait for an answer.
+    pub(super) fn bearer_for(&self, channel: ChannelId) -> Option<(usize, Duration)> {
+        let active = |bearer: usize| self.bearers.is_active(bearer);
+        let Some(examination) = &self.channels[channel.index()].examination else {
+            return self.bearers.first(active);
+        };
+        if let Some(bearer) = self.control_due(channel) {
+            return self.bearers.first(|one| one == bearer);
+        }
+        let untested = |bearer: usize| examination.entry(bearer).is_none();
+        let accepted = |bearer: usize| {
+            let mut known = examination.accepted.iter();
+            untested(bearer) && active(bearer) && known.any(|(one, _)| *one == bearer)
+        };
+        // Those known to be allowed first; those set aside only where all others were refused.
+        let groups: [&dyn Fn(usize) -> bool; 4] = [
+            &accepted,
+            &|bearer| untested(bearer) && active(bearer),
+            &untested,
+            &active,
+        ];
+        let group = groups
+            .into_iter()
+            .find(|group| self.bearers.numbers().any(|bearer| group(bearer)))?;
+        self.bearers.first(group)
+    }
+
+    /// Puts a channel off whose bearers all wait for answers.
+    pub(super) fn park(&mut self, now: Duration, channel: ChannelId, until: Option<Duration>) {
+        let state = &mut self.channels[channel.index()];
+        state.next = state.next.max(until.unwrap_or(now + PARK));
+        self.place(channel);
+    }
+
+    /// With nothing else to do: what is still to be found out takes a control call on another
+    /// channel, or the run stops.
+    pub(super) fn settle_examinations(&mut self) -> Option<(ChannelId, usize)> {
+        let mut last = None;
+        for channel in self.examined.iter().copied() {
+            let Some(examination) = &self.channels[channel.index()].examination else {
+                continue;
+            };
+            last = Some(examination.refusal.clone());
+            let (confirmed, open): (Vec<_>, Vec<_>) = examination
+                .refused
+                .iter()
+                .partition(|entry| entry.is_confirmed);
+            for entry in open.into_iter().chain(confirmed) {
+                let elsewhere = |other: &&ChannelId| {
+                    **other != channel && self.can_be_control(**other, entry.bearer)
+                };
+                let other = self.control_channels.iter().flatten().find(elsewhere);
+                if let Some(other) = other.filter(|_| !self.bearers.is_set_aside(entry.bearer)) {
+                    return Some((*other, entry.bearer));
+                }
+                self.bearers.give_up(entry.bearer);
+            }
+        }
+        if let Some(refusal) = last {
+            self.stop.get_or_insert(Stop::Denied(refusal));
+        }
+        None
+    }
+
+    /// Whether a control call by this bearer can be made there: it was not refused there.
+    fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
+        let state = &self.channels[channel.index()];
+        let is_refused = |examination: &Examination| examination.entry(bearer).is_some();
+        state.accepted && !state.examination.as_deref().is_some_and(is_refused)
+    }
+
+    /// Nobody who is in the channel is known: it has no control call.
+    pub fn no_control(&mut self, order: Order) {
+        let channel = order.channel;
+        self.channels[channel.index()].accepted = false;
+        self.cancel(order);
+        for known in &mut self.control_channels {
+            *known = known.filter(|known| *known != channel);
+        }
+        self.place(channel);
+    }
+
+    /// The channel is refused as a whole: nothing more is sent to it.
+    pub(super) fn end_channel(
+        &mut self,
+        channel: ChannelId,
+        refusal: &Refusal,
+        settlement: &mut Settlement,
+    ) {
+        let held = self.channels[channel.index()].examination.take();
+        self.examined.remove(&channel);
+        for flight in held.into_iter().flat_map(|examination| examination.held) {
+            settlement.others.extend(Settlement::fail(&flight, refusal));
+        }
+        for lane in self.channels[channel.index()].lanes.clone() {
+            let state = &mut self.lanes[lane.index()];
+            if !state.closed {
+                settlement.unsent += state.fresh;
+                let rest = state.close();
+                state.closed_by = Some(refusal.clone());
+                self.waiting -= rest.len();
+                let abandoned = |ticket| Ruling::abandoned(ticket, refusal);
+                settlement.others.extend(rest.into_iter().map(abandoned));
+                settlement.closed.push((lane, refusal.clone()));
+            }
+        }
+    }
+}
+
+impl Settlement {
+    /// The rows of a call fail with its refusal.
+    pub(super) fn fail(flight: &Flight, refusal: &Refusal) -> Vec<Ruling> {
+        let ruling = |ticket: &Ticket| {
+            let said = Some((refusal.code.clone(), refusal.message.clone()));
+            Ruling::last(ticket.charged(), Outcome::Failed, said)
+        };
+        flight.tickets.iter().map(ruling).collect()
+    }
+}
