@@ -33,6 +33,9 @@ pub enum Unsupported {
     /// A bot, as member or bearer.
     #[error("the legacy API knows no bots, neither as members nor as bearer")]
     Bot,
+    /// Rows that were not read yet, which may need either.
+    #[error("the list is not read to its end, and the legacy API may lack what its rest needs")]
+    Unread,
 }
 
 impl Unsupported {

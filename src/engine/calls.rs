@@ -132,6 +132,14 @@ impl Engine<'_> {
         })
     }
 
+    /// A call leaves later than it was paid for.
+    pub(super) fn leaves_late(&mut self, ready: &Ready, by: Duration) {
+        if let Some(flight) = self.flights.get_mut(&ready.call) {
+            self.setup.scheduler.leaves_late(flight, by);
+            self.setup.gate.pay_later(flight.channel, flight.bearer, by);
+        }
+    }
+
     pub(super) fn send(&mut self, ready: Ready) {
         let Ready {
             call,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::ending::{Ending, EngineError, ListFault};
 use super::event::{Event, Watch};
 use super::feed::{Command, Feed};
+use super::lateness::Lateness;
 use super::news::{Landed, News};
 use super::standing::{self, Pulse};
 use crate::chime::Chime;
@@ -61,6 +62,7 @@ pub struct Engine<'w> {
     slow_at: Option<Duration>,
     interrupted: bool,
     pulse: Pulse,
+    lateness: Lateness,
 }
 
 impl<'w> Engine<'w> {
@@ -77,6 +79,7 @@ impl<'w> Engine<'w> {
             slow_at: Some(SILENCE),
             interrupted: false,
             pulse: Pulse::default(),
+            lateness: Lateness::default(),
         }
     }
 
@@ -101,8 +104,11 @@ impl<'w> Engine<'w> {
             self.release_rests()?;
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
+            let ordered = self.now();
             self.setup.ledger.commit()?;
+            let late = self.lateness.of(self.now().saturating_sub(ordered));
             for call in ready {
+                self.leaves_late(&call, late);
                 self.send(call);
             }
             self.tell()?;

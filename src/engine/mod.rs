@@ -10,6 +10,7 @@ mod ending;
 mod engine;
 mod event;
 mod feed;
+mod lateness;
 mod news;
 mod reconcile;
 mod restore;

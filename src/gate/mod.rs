@@ -96,6 +96,16 @@ impl Gate {
         }
         Ok(())
     }
+
+    /// A call that was paid for leaves this much later.
+    pub fn pay_later(&self, channel: ChannelId, bearer: usize, by: Duration) {
+        let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
+        self.channel.purse.delay(channel.0, by);
+        self.bearer.purse.delay(bearer, by);
+        if let Some(total) = &self.total {
+            total.purse.delay(0, by);
+        }
+    }
 }
 
 #[cfg(test)]

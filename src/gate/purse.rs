@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -34,6 +35,13 @@ impl Purse {
                 inner.paid.remove(&key);
             }
             None => {}
+        }
+    }
+
+    /// Moves what a key has paid to a later time.
+    pub(super) fn delay(&self, key: u32, by: Duration) {
+        if let Some(due) = self.inner().paid.get_mut(&key) {
+            *due = *due + Nanos::from(by);
         }
     }
 

@@ -18,6 +18,7 @@ mod service;
 mod session;
 mod settings;
 mod status;
+mod supported;
 
 pub use again::{IfExists, run_again};
 pub use conclusion::{Conclusion, Verdict};

@@ -8,7 +8,7 @@ use super::conclusion::Conclusion;
 use super::reading::Reading;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
-use super::{JobError, LimitOverrides, Settings, Target};
+use super::{JobError, LimitOverrides, Settings, Target, supported};
 use crate::engine::{Command, Feed, Watch, restore};
 use crate::ledger::{Ledger, fact};
 use crate::roster::Source;
@@ -55,6 +55,8 @@ pub(super) async fn go_on(
     settings.limits = limits.or(settings.limits);
     let limits = settings.limits.over(&settings.region)?;
     let bearers = parse_bearers(&settings.bearers)?;
+    supported::check_request(&target, &settings.options, &bearers)?;
+    supported::check_run(&target, &settings.options, &ledger)?;
     let service = target.connect(&settings).await?;
     let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
     first(&mut ledger)?;

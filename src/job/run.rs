@@ -9,10 +9,11 @@ use super::conclusion::Conclusion;
 use super::lock::RunLock;
 use super::reading::Reading;
 use super::session::{Session, Started, now_text};
-use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory};
+use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory, supported};
+use crate::chime::Api;
 use crate::engine::{Command, Feed, Watch};
 use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
-use crate::model::{ChannelArn, MemberArn, Membership};
+use crate::model::{ChannelArn, MemberArn};
 use crate::roster::{Options, Source};
 use crate::schedule::FailureThreshold;
 
@@ -68,7 +69,8 @@ pub async fn run(
     options.bearer_app_instance = bearers
         .first()
         .map(|bearer| bearer.app_instance().to_owned());
-    check_supported(&target, &options, &bearers)?;
+    options.legacy_api = target.api() == Api::Legacy;
+    supported::check_request(&target, &options, &bearers)?;
     let mut ledger_key = [0; 16];
     rand::fill(&mut ledger_key);
     let Reading {
@@ -168,28 +170,6 @@ pub(super) fn parse_bearers(names: &[String]) -> Result<Vec<MemberArn>, JobError
     } else {
         Err(JobError::BearersDisagree)
     }
-}
-
-/// What the API cannot do is said before anything is begun.
-fn check_supported(
-    target: &Target,
-    options: &Options,
-    bearers: &[MemberArn],
-) -> Result<(), JobError> {
-    let api = target.api();
-    let sub_channel = options
-        .sub_channel
-        .as_deref()
-        .or(options.sub_channel_column.as_deref().map(|_| "column"));
-    let membership = Membership {
-        membership_type: options.membership_type,
-        sub_channel: sub_channel.and_then(|id| id.parse().ok()),
-    };
-    api.supports_membership(&membership)?;
-    for bearer in bearers {
-        api.supports_identity(bearer)?;
-    }
-    Ok(())
 }
 
 /// In a sandbox anybody may add: somebody of the app instance of the first channel.

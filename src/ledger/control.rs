@@ -11,11 +11,12 @@ impl Ledger {
     /// If the ledger cannot be read.
     pub fn somebody_in(&self, channel: ChannelId) -> Result<Option<(LaneId, u64)>, LedgerError> {
         let sqlite = |source| self.sqlite(source);
+        // `+` keeps SQLite from putting the number into the check of every other lane's row.
         let mut statement = self.prepare(
             "SELECT call.lane, coalesce(verdict.rows, call.rows)
              FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
              JOIN sound_lane AS lane ON lane.id = call.lane
-             WHERE lane.channel = ?1 AND verdict.outcome IN (?2, ?3)
+             WHERE +lane.channel = ?1 AND verdict.outcome IN (?2, ?3)
              ORDER BY verdict.id DESC LIMIT 1",
         )?;
         let outcomes = (Outcome::Added.as_str(), Outcome::AlreadyMember.as_str());

@@ -62,6 +62,20 @@ impl Ledger {
         })
     }
 
+    /// Whether members are to be added to sub-channels.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn has_sub_channels(&self) -> Result<bool, LedgerError> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sound_lane WHERE sub_channel IS NOT NULL)",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// The first channels of the list, so many at most.
     ///
     /// # Errors

@@ -45,6 +45,8 @@ pub struct Staged {
     pub invalid: u64,
     /// Rows found to repeat an earlier one.
     pub duplicate: u64,
+    /// Good rows whose member is a bot.
+    pub bots: u64,
     /// Rows up to this page are in the queue.
     pub queued_pages: u64,
     /// Whether the whole list is read.

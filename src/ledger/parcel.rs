@@ -28,6 +28,8 @@ pub struct Parcel {
     pub suspects: Vec<(LaneId, u64)>,
     /// Rows that cannot be sent: number, column, reason.
     pub defects: Vec<(u64, String, String)>,
+    /// Good rows whose member is a bot.
+    pub bots: u64,
     /// Rows left out by a filter.
     pub left_out: u64,
     /// Bytes of the list read so far.

@@ -110,6 +110,7 @@ impl Ledger {
         self.staged.rows_read += parcel.rows_read();
         self.staged.rows_left_out += parcel.left_out;
         self.staged.invalid += parcel.defects.len() as u64;
+        self.staged.bots += parcel.bots;
         self.queue.gathered.extend_from_slice(&parcel.rows);
         self.queue.staged_pages += parcel.pages.len() as u64;
         Ok(None)

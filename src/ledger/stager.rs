@@ -101,6 +101,7 @@ impl Stager {
                         ));
                     }
                     Verdict::Take(entry) => {
+                        self.parcel.bots += u64::from(entry.is_bot());
                         let membership = membership(&self.prints, entry);
                         let lane = self.lanes.number(&self.prints, entry, &mut self.parcel);
                         let seen = self.sieve.was_seen(membership);

@@ -83,6 +83,7 @@ pub(super) fn lay_out(
         sub_channel_column,
         sub_channel: sub_channel(options)?,
         app_instance: home,
+        legacy_api: options.legacy_api,
         filters: filters.collect::<Result<_, Problem>>()?,
     })
 }

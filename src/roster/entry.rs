@@ -38,6 +38,14 @@ impl Entry {
         &self.member_arn
     }
 
+    /// Whether the member is a bot.
+    #[must_use]
+    pub fn is_bot(&self) -> bool {
+        self.member_arn
+            .get(self.instance..)
+            .is_some_and(|rest| rest.starts_with("/bot/"))
+    }
+
     /// The member, its text checked when it was set.
     pub(crate) fn member(&self) -> MemberArn {
         MemberArn::checked(&self.member_arn)

@@ -39,6 +39,8 @@ pub struct Layout {
     pub(super) sub_channel: String,
     /// The app instance all rows must be of, if one is given.
     pub(super) app_instance: Option<Home>,
+    /// Whether rows that the legacy API cannot add are defects.
+    pub(super) legacy_api: bool,
     /// Which rows to take.
     pub(super) filters: Vec<Condition>,
 }
@@ -183,7 +185,16 @@ impl Layout {
             .unwrap_or(&self.sub_channel);
         entry
             .set_sub_channel(sub_channel)
-            .map_err(|reason| self.defect(column, reason))
+            .map_err(|reason| self.defect(column, reason))?;
+        if self.legacy_api && entry.is_bot() {
+            let reason = "a bot: only --api messaging adds bots".to_owned();
+            return Err(self.defect(Some(self.member), reason));
+        }
+        if self.legacy_api && entry.sub_channel().is_some() {
+            let reason = "a sub-channel: only --api messaging has sub-channels".to_owned();
+            return Err(self.defect(column, reason));
+        }
+        Ok(())
     }
 
     /// Whether a record is the header once more. It would be a member of the column's name.

@@ -46,6 +46,8 @@ pub struct Options {
     /// The ARN of the bearer's app instance, which every row must belong to; stands in for
     /// `app_instance`.
     pub bearer_app_instance: Option<String>,
+    /// Rows that the legacy API cannot add are defects: bots, and members of sub-channels.
+    pub legacy_api: bool,
     /// The rows to take: all of these must hold.
     pub filters: Vec<Filter>,
 }

@@ -117,7 +117,7 @@ async fn answer(
     pass(travel.back).await;
     match answer {
         Answer::Given((status, body)) => Ok(response(status, body)),
-        Answer::Body(body) => Ok(response(200, body.into_bytes())),
+        Answer::Page(status, body) => Ok(page(status, body)),
         Answer::Refused(exception) => Ok(refusal(&exception)),
         Answer::Cut | Answer::Lost => Err(Closed),
         Answer::Silence => {
@@ -186,6 +186,16 @@ fn perform(service: &Service, request: &Request) -> Answer<(u16, Vec<u8>)> {
                 (200, wire::channel_described(channel, created))
             }),
     }
+}
+
+fn page(status: u16, body: String) -> Response<Full<Bytes>> {
+    let is_html = body.trim_start().starts_with('<');
+    let mut response = response(status, body.into_bytes());
+    if is_html {
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert("content-type", html);
+    }
+    response
 }
 
 fn refusal(exception: &Exception) -> Response<Full<Bytes>> {

@@ -25,6 +25,13 @@ pub enum Scripted {
         /// The body's `Message`.
         message: String,
     },
+    /// The call is not applied, and answered with this page in place of the service's JSON.
+    Page {
+        /// HTTP status.
+        status: u16,
+        /// The page.
+        body: String,
+    },
     /// The call is applied, its answer never comes, the connection stays open.
     Silence,
     /// The call is applied, then the connection is closed without an answer.

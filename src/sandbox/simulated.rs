@@ -69,8 +69,17 @@ fn read(call: &AddMembers, answer: Answer<Vec<Verdict>>) -> Result<Reply, Refusa
     match answer {
         Answer::Given(verdicts) => Ok(reply(call, verdicts)),
         Answer::Refused(exception) => Err(exception.into_refusal()),
-        Answer::Body(body) => wire::read_reply(&body)
+        Answer::Page(200, body) => wire::read_reply(&body)
             .map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read")),
+        Answer::Page(status, body) => {
+            let is_html = body.trim_start().starts_with('<');
+            let (kind, code) = codes::refused_call(status, "", is_html);
+            Err(Refusal {
+                kind,
+                code,
+                message: format!("HTTP status {status}, without a message"),
+            })
+        }
         Answer::Cut | Answer::Lost | Answer::Silence => {
             Err(lost(codes::CONNECTION_LOST, "the connection was closed"))
         }

@@ -28,8 +28,8 @@ pub(super) enum Answer<T> {
     Given(T),
     /// An error.
     Refused(Exception),
-    /// A success with this body.
-    Body(String),
+    /// An answer with this status and body, whatever the service would say.
+    Page(u16, String),
     /// The connection is closed, applied or not.
     Cut,
     /// Applied; the answer is lost on its way.
@@ -44,7 +44,7 @@ impl<T> Answer<T> {
         match self {
             Self::Given(given) => Answer::Given(form(given)),
             Self::Refused(exception) => Answer::Refused(exception),
-            Self::Body(body) => Answer::Body(body),
+            Self::Page(status, body) => Answer::Page(status, body),
             Self::Cut => Answer::Cut,
             Self::Lost => Answer::Lost,
             Self::Silence => Answer::Silence,
@@ -74,7 +74,8 @@ impl State {
         let after = self.world.population(at.channel);
         self.tally.added(after.saturating_sub(before));
         self.tally.ended(match &answer {
-            Answer::Given(_) | Answer::Body(_) => Ending::Answered,
+            Answer::Given(_) | Answer::Page(200, _) => Ending::Answered,
+            Answer::Page(status, _) => Ending::Refused(*status),
             Answer::Refused(exception) => Ending::Refused(exception.status),
             Answer::Cut | Answer::Lost | Answer::Silence => Ending::Unanswered,
         });
@@ -95,6 +96,9 @@ impl State {
                     name: Cow::Owned(exception.clone()),
                     message: Cow::Owned(message.clone()),
                 }));
+            }
+            if let Scripted::Page { status, body } = one {
+                return Some(Answer::Page(*status, body.clone()));
             }
         }
         let outage = self.world.settings.outage.as_ref();
@@ -117,10 +121,11 @@ impl State {
             match one {
                 Scripted::Silence => return Answer::Silence,
                 Scripted::Reset => return Answer::Cut,
-                Scripted::Garbage(body) => return Answer::Body(body),
+                Scripted::Garbage(body) => return Answer::Page(200, body),
                 Scripted::MemberError { .. }
                 | Scripted::LeaveOut { .. }
-                | Scripted::Refuse { .. } => {}
+                | Scripted::Refuse { .. }
+                | Scripted::Page { .. } => {}
             }
         }
         if self.dice.befalls(Fault::Lost) {

@@ -136,6 +136,14 @@ impl Bearers {
         *in_flight = in_flight.saturating_sub(1);
     }
 
+    /// Calls of a bearer leave this much later than they were paid for.
+    pub(super) fn delay(&mut self, bearer: usize, by: Duration) {
+        self.pool[bearer].pace.delay(by);
+        if let Some(total) = &mut self.total {
+            total.delay(by);
+        }
+    }
+
     /// Not before then.
     pub(super) fn postpone(&mut self, bearer: usize, until: Duration) {
         self.pool[bearer].pace.postpone(until);
@@ -222,8 +230,10 @@ impl Bearers {
 
     /// Another bearer got through a call that was denied to this one. True if that sets it aside.
     pub(super) fn set_aside(&mut self, bearer: usize) -> bool {
+        let is_other = |(other, state): (usize, &Bearer)| other != bearer && !state.is_set_aside;
+        let is_any_left = self.pool.iter().enumerate().any(is_other);
         let state = &mut self.pool[bearer];
-        let is_new = state.question.is_some() && !state.is_set_aside;
+        let is_new = state.question.is_some() && !state.is_set_aside && is_any_left;
         state.is_set_aside |= is_new;
         is_new
     }

@@ -25,6 +25,9 @@ use crate::model::{ChannelId, Outcome, Refusal, RefusalKind};
 /// Members refused alone, on a channel where nothing was ever accepted, after which all of it
 /// counts as refused: where one member in ten is refused, that is wrong once in a million.
 const ALONE: usize = 6;
+/// As many are enough for a denial where nothing was accepted anywhere: what follows is a stop, no
+/// failure.
+const ALONE_AT_FIRST: usize = 3;
 /// Calls refused one after the other, none accepted between, by which nobody gets through: a call
 /// of a hundred is bisected in eight, on several channels at a time.
 const REFUSED_IN_ROW: u32 = 5 * PROBES;
@@ -80,11 +83,12 @@ impl Examination {
         self.refused.iter().find(|entry| entry.bearer == bearer)
     }
 
-    /// Whether enough is known of its members: the refusals are not for one member's sake.
-    fn has_tried_members(&self, is_accepting: bool) -> bool {
+    /// Whether enough is known of its members: the refusals are not for one member's sake. `alone`
+    /// is how many of them must have been refused alone.
+    fn has_tried_members(&self, is_accepting: bool, alone: usize) -> bool {
         !self.refusal.may_concern(Scope::Member)
             || self.control_refused
-            || (!is_accepting && self.held.len() >= ALONE)
+            || (!is_accepting && self.held.len() >= alone)
     }
 }
 
@@ -170,7 +174,7 @@ impl Scheduler {
     fn refused_alone(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
         let mut settlement = Settlement::default();
         let (channel, lane) = (flight.channel, flight.lane);
-        let is_accepting = self.channels[channel.index()].accepted;
+        let (is_accepting, alone) = (self.channels[channel.index()].accepted, self.alone(refusal));
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
@@ -205,14 +209,14 @@ impl Scheduler {
         // Nothing was ever accepted here: a few more alone show whether it is the channel.
         let tries_more = !is_accepting
             && (refusal.kind == RefusalKind::Denied || examination.refused_again)
-            && examination.held.len() + 1 < ALONE;
+            && examination.held.len() + 1 < alone;
         examination.held.push(Flight {
             suspect_since: Some(since),
             beside: None,
             ..flight
         });
         if tries_more && !other_half.is_empty() {
-            self.enqueue_part(lane, other_half, since, 1);
+            self.enqueue_part(lane, spread(other_half), since, 1);
         } else {
             self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
         }
@@ -241,12 +245,12 @@ impl Scheduler {
         let is_full = examination.is_some_and(|examination| examination.over_limit > 0);
         let is_again = examination.is_some_and(|examination| examination.refused_again);
         let is_doubtful = !is_accepting && (refusal.kind == RefusalKind::Denied || is_again);
-        let first = if is_full || is_doubtful {
-            1
+        if is_full || is_doubtful {
+            self.enqueue_part(lane, spread(flight.tickets), since, 1);
         } else {
-            flight.tickets.len().div_ceil(2)
-        };
-        self.enqueue_part(lane, flight.tickets, since, first);
+            let first = flight.tickets.len().div_ceil(2);
+            self.enqueue_part(lane, flight.tickets, since, first);
+        }
         settlement
     }
 
@@ -287,8 +291,11 @@ impl Scheduler {
                 examination.over_limit = 0;
             }
             if flight.suspect_since.is_some() {
-                let denied = examination.refused.iter().map(|entry| entry.bearer);
-                for bearer in denied.collect::<Vec<_>>() {
+                let denied = examination
+                    .refused
+                    .iter()
+                    .filter(|entry| entry.bearer != bearer && entry.last <= flight.sent_at);
+                for bearer in denied.map(|entry| entry.bearer).collect::<Vec<_>>() {
                     if self.bearers.set_aside(bearer) {
                         settlement.set_aside.push(bearer);
                     }
@@ -354,7 +361,7 @@ impl Scheduler {
             self.examined.remove(&channel);
             return;
         }
-        let has_tried = examination.has_tried_members(state.accepted)
+        let has_tried = examination.has_tried_members(state.accepted, ALONE)
             || (!state.accepted && !is_left && !self.is_channel_in_flight(channel));
         let is_one_confirmed = examination.refused.iter().any(|entry| entry.is_confirmed);
         let concerns_bearer = examination.refusal.may_concern(Scope::Bearer);
@@ -368,6 +375,15 @@ impl Scheduler {
             self.end_channel(channel, &refusal, settlement);
         } else if !is_left && !self.is_channel_in_flight(channel) && self.may_ask_again(channel) {
             self.resend_held(channel);
+        }
+    }
+
+    /// How many members refused alone hold a channel back on which nothing was ever accepted.
+    fn alone(&self, refusal: &Refusal) -> usize {
+        if self.health.has_accepted() || refusal.kind != RefusalKind::Denied {
+            ALONE
+        } else {
+            ALONE_AT_FIRST
         }
     }
 
@@ -426,7 +442,7 @@ impl Scheduler {
             return false;
         };
         let refusal = &examination.refusal;
-        let is_tried = examination.has_tried_members(state.accepted)
+        let is_tried = examination.has_tried_members(state.accepted, self.alone(refusal))
             && !(refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel));
         is_tried && !examination.refused.is_empty() && !self.may_ask_again(channel)
     }
@@ -438,6 +454,7 @@ impl Scheduler {
         let suspect = examination.held.first()?;
         // As a rule the channel's next call shows the same, and costs nothing.
         let is_needed = examination.refused_again || !self.has_rows_left(channel);
+        let is_needed = is_needed && state.in_flight == 0;
         (is_needed && !examination.control_refused).then_some(suspect.bearer)
     }
 
@@ -548,6 +565,13 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// The same rows with another first: those that stand together in a list are often bad together.
+fn spread(mut tickets: Vec<Ticket>) -> Vec<Ticket> {
+    let place = tickets.len() * 5 / 8;
+    tickets.rotate_left(place);
+    tickets
 }
 
 impl Settlement {

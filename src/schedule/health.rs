@@ -131,6 +131,11 @@ impl Health {
         now.saturating_sub(since) >= BRIEFLY
     }
 
+    /// Whether a call was accepted in this session.
+    pub(super) fn has_accepted(&self) -> bool {
+        self.accepted
+    }
+
     /// Whether the service answered a call in this session.
     pub(super) fn has_answered(&self) -> bool {
         self.answered

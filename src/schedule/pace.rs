@@ -76,6 +76,11 @@ impl Pace {
         };
     }
 
+    /// The last call leaves this much later.
+    pub(super) fn delay(&mut self, by: Duration) {
+        self.next += by;
+    }
+
     /// Not before then.
     pub(super) fn postpone(&mut self, until: Duration) {
         self.next = self.next.max(until);

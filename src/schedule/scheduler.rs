@@ -12,7 +12,7 @@ use super::channel::{Channel, Lane, Load, Part};
 use super::health::Health;
 use super::jitter::Jitter;
 use super::timeout::Timeout;
-use super::{FailureThreshold, Order, RetryDelays, Stop, Ticket};
+use super::{FailureThreshold, Flight, Order, RetryDelays, Stop, Ticket};
 use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
@@ -327,6 +327,19 @@ impl Scheduler {
         self.channels[channel.index()].next = until;
         self.bearers.postpone(bearer, until);
         self.place(channel);
+    }
+
+    /// A call leaves this much later than its order came: so much later are the next ones.
+    pub fn leaves_late(&mut self, flight: &mut Flight, by: Duration) {
+        if by.is_zero() {
+            return;
+        }
+        flight.sent_at += by;
+        let channel = &mut self.channels[flight.channel.index()];
+        channel.called_at = channel.called_at.max(flight.sent_at);
+        channel.next += by;
+        self.bearers.delay(flight.bearer, by);
+        self.place(flight.channel);
     }
 
     /// Takes an order back: its rows wait as before.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::chime::{FixedCredentials, connect};
+use chime_bulk::model::codes::{self, CODES, Follows, Level};
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
 use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
 use tokio::net::TcpListener;
@@ -45,6 +46,7 @@ suite! {
     what_nobody_asked_for_is_passed_on,
     each_exception_has_its_kind_and_is_called_once,
     an_unnamed_error_goes_by_its_status_and_is_called_once,
+    a_page_of_any_status_is_not_the_services,
     credentials_refused_are_no_fault_of_the_members,
     a_channel_that_is_missing_is_not_found,
     silence_is_lost_and_may_be_applied,
@@ -155,40 +157,47 @@ async fn what_nobody_asked_for_is_passed_on(face: Face) {
 
 async fn each_exception_has_its_kind_and_is_called_once(face: Face) {
     let stand = face.stand().await;
-    let exceptions = [
-        (400, "BadRequestException", RefusalKind::BadRequest),
-        (
-            400,
-            "ResourceLimitExceededException",
-            RefusalKind::LimitExceeded,
-        ),
-        (401, "UnauthorizedClientException", RefusalKind::Credentials),
-        (403, "ForbiddenException", RefusalKind::Denied),
-        (404, "NotFoundException", RefusalKind::NotFound),
-        (429, "ThrottledClientException", RefusalKind::Throttled),
-        (500, "ServiceFailureException", RefusalKind::ServiceFailure),
-        (
-            503,
-            "ServiceUnavailableException",
-            RefusalKind::ServiceUnavailable,
-        ),
-        // Not in the model.
-        (403, "AccessDeniedException", RefusalKind::Denied),
+    let named = CODES.iter().filter(|code| code.level == Level::Call);
+    let named = named.filter(|code| !code.text.starts_with("Http"));
+    let mut before = 0;
+    for code in named {
+        let Follows::Call(kind) = code.follows else {
+            panic!("{code:?}");
+        };
+        // With and without its ending, and whatever the status.
+        let stem = code.text.strip_suffix("Exception").unwrap_or(code.text);
+        for (status, exception) in [(400, code.text), (403, stem), (503, code.text)] {
+            if kind == RefusalKind::NotFound && exception == stem {
+                continue;
+            }
+            stand.script(vec![Scripted::Refuse {
+                status,
+                exception: exception.to_owned(),
+                message: format!("words of {exception}"),
+            }]);
+            let refusal = stand.add(&["ann"]).await.unwrap_err();
+            assert_eq!(refusal.kind, kind, "{status} {exception}");
+            assert_eq!(refusal.code, exception);
+            assert_eq!(refusal.message, format!("words of {exception}"));
+            before += 1;
+            assert_eq!(stand.calls(), before, "{exception}");
+        }
+    }
+    assert!(before > 150, "{before}");
+    // Not in the catalogue.
+    for (status, exception, kind) in [
         (409, "ConflictException", RefusalKind::BadRequest),
         (418, "TeapotException", RefusalKind::BadRequest),
+        (404, "ResourceNotFoundException", RefusalKind::WrongAddress),
         (507, "FullException", RefusalKind::ServiceFailure),
-    ];
-    for (before, (status, exception, kind)) in (0..).zip(exceptions) {
+    ] {
         stand.script(vec![Scripted::Refuse {
             status,
             exception: exception.to_owned(),
-            message: format!("words of {exception}"),
+            message: String::new(),
         }]);
         let refusal = stand.add(&["ann"]).await.unwrap_err();
-        assert_eq!(refusal.kind, kind, "{exception}");
-        assert_eq!(refusal.code, exception);
-        assert_eq!(refusal.message, format!("words of {exception}"));
-        assert_eq!(stand.calls(), before + 1, "{exception}");
+        assert_eq!((refusal.kind, &*refusal.code), (kind, exception));
     }
     assert_eq!(stand.members(), arns(&[]));
 }
@@ -196,9 +205,18 @@ async fn each_exception_has_its_kind_and_is_called_once(face: Face) {
 async fn an_unnamed_error_goes_by_its_status_and_is_called_once(face: Face) {
     let stand = face.stand().await;
     let answers = [
-        (400, RefusalKind::BadRequest),
-        (413, RefusalKind::BadRequest),
+        (302, RefusalKind::WrongAddress),
+        (400, RefusalKind::WrongAddress),
+        (401, RefusalKind::Denied),
+        (403, RefusalKind::Denied),
+        (404, RefusalKind::WrongAddress),
+        (405, RefusalKind::WrongAddress),
+        (407, RefusalKind::WrongAddress),
+        (408, RefusalKind::WrongAddress),
+        (413, RefusalKind::WrongAddress),
+        (414, RefusalKind::WrongAddress),
         (429, RefusalKind::Throttled),
+        (431, RefusalKind::WrongAddress),
         (500, RefusalKind::ServiceFailure),
         (502, RefusalKind::ServiceFailure),
         (503, RefusalKind::ServiceUnavailable),
@@ -212,9 +230,34 @@ async fn an_unnamed_error_goes_by_its_status_and_is_called_once(face: Face) {
         }]);
         let refusal = stand.add(&["ann"]).await.unwrap_err();
         assert_eq!(refusal.kind, kind, "{status}");
+        assert_eq!(refusal.code, format!("Http{status}"));
         assert_eq!(refusal.message, "from a proxy");
         assert_eq!(stand.calls(), before + 1, "{status}");
     }
+}
+
+async fn a_page_of_any_status_is_not_the_services(face: Face) {
+    let stand = face.stand().await;
+    let pages = [
+        (200, RefusalKind::Lost, codes::UNREADABLE_REPLY),
+        (301, RefusalKind::WrongAddress, codes::HTML_PAGE),
+        (403, RefusalKind::WrongAddress, codes::HTML_PAGE),
+        (404, RefusalKind::WrongAddress, codes::HTML_PAGE),
+        (407, RefusalKind::WrongAddress, codes::HTML_PAGE),
+        (429, RefusalKind::Throttled, "Http429"),
+        (500, RefusalKind::Lost, codes::GATEWAY_ERROR),
+        (503, RefusalKind::Lost, codes::GATEWAY_ERROR),
+    ];
+    for (before, (status, kind, code)) in (0..).zip(pages) {
+        stand.script(vec![Scripted::Page {
+            status,
+            body: "<html><body>Sign in</body></html>".to_owned(),
+        }]);
+        let refusal = stand.add(&["ann"]).await.unwrap_err();
+        assert_eq!((refusal.kind, &*refusal.code), (kind, code), "{status}");
+        assert_eq!(stand.calls(), before + 1, "{status}");
+    }
+    assert_eq!(stand.members(), arns(&[]));
 }
 
 async fn credentials_refused_are_no_fault_of_the_members(face: Face) {
@@ -346,7 +389,7 @@ async fn the_legacy_client_refuses_what_its_api_lacks_before_any_request() {
     bot.bearer = format!("{}/bot/b", crate::face::INSTANCE).parse().unwrap();
     for call in [sub_channel, bot] {
         let refusal = stand.client.add_members(call, TIMEOUT).await.unwrap_err();
-        assert_eq!(refusal.code, chime_bulk::model::codes::UNSUPPORTED);
+        assert_eq!(refusal.code, codes::UNSUPPORTED);
     }
     assert_eq!(stand.calls(), 0);
 }

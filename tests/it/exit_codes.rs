@@ -151,7 +151,8 @@ fn a_bearer_denied_is_3_and_nobody_failed() {
         serde_json::json!(resources),
         "{ended:#?}"
     );
-    assert_eq!(place.summary("run").calls, 1, "at once");
+    let calls = place.summary("run").calls;
+    assert!(calls <= 3, "{calls} calls, of which two with one member");
     stops_then_resumes(&place, &ended, 250);
 }
 

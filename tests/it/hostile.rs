@@ -209,7 +209,7 @@ async fn words_of_any_length_and_kind_are_tamed() {
         let refusal = add(*api, Bytes::of("400 Odd", "", &body))
             .await
             .unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::BadRequest);
+        assert_eq!(refusal.kind, RefusalKind::WrongAddress);
         assert!(refusal.code.chars().count() <= 101, "{}", refusal.code);
         assert_eq!(refusal.message.chars().count(), 501, "{}", refusal.message);
         assert!(!refusal.to_string().contains(|c: char| c.is_control()));
@@ -273,11 +273,11 @@ async fn statuses_and_headers_out_of_place_are_told_apart() {
             Bytes::of("500 Odd", "", &added),
             RefusalKind::ServiceFailure,
         ),
-        (Bytes::of("404 Odd", "", &added), RefusalKind::NotFound),
-        (Bytes::of("304 Odd", "", ""), RefusalKind::Lost),
+        (Bytes::of("404 Odd", "", &added), RefusalKind::WrongAddress),
+        (Bytes::of("304 Odd", "", ""), RefusalKind::WrongAddress),
         (
             Bytes::of("307 Odd", "location: http://127.0.0.1:1/\r\n", &added),
-            RefusalKind::Lost,
+            RefusalKind::WrongAddress,
         ),
         (
             Bytes::once("HTTP/1.1 101 Odd\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),

@@ -8,7 +8,7 @@ fn a_code_is_explained_and_one_that_is_unknown_is_a_usage_error() {
     let ended = place.run(["explain", "notfound"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(ended.stdout.starts_with("NotFound\n"), "{ended:#?}");
-    assert!(ended.stdout.contains("cure: "), "{ended:#?}");
+    assert!(ended.stdout.contains("fix: "), "{ended:#?}");
     let all = place.run(["explain"]);
     assert!(all.stdout.contains(&ended.stdout), "{all:#?}");
     let unknown = place.run(["explain", "Nope"]);

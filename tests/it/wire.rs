@@ -125,8 +125,8 @@ async fn answers_that_are_not_the_services_are_told_apart() {
     let cases = [
         (
             "503 Busy\r\ncontent-length: 6\r\n\r\n<html>",
-            RefusalKind::ServiceUnavailable,
-            "Http503",
+            RefusalKind::Lost,
+            codes::GATEWAY_ERROR,
         ),
         (
             "400 Odd\r\nx-amzn-errortype: a.b#ThrottledClientException:http://c/\r\ncontent-length: 6\r\n\r\n<html>",
@@ -140,7 +140,7 @@ async fn answers_that_are_not_the_services_are_told_apart() {
         ),
         (
             "302 Elsewhere\r\nlocation: http://login/\r\ncontent-length: 0\r\n\r\n",
-            RefusalKind::Lost,
+            RefusalKind::WrongAddress,
             "Http302",
         ),
         (

@@ -63,6 +63,7 @@ impl From<RosterArguments> for Options {
             sub_channel: arguments.sub_channel_id,
             app_instance: arguments.app_instance_arn,
             bearer_app_instance: None,
+            legacy_api: false,
             filters: arguments.filters,
         }
     }

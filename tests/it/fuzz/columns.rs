@@ -59,6 +59,7 @@ pub(crate) fn run(input: &[u8]) {
         sub_channel: text(sub_id),
         app_instance: in_instance(home, ""),
         bearer_app_instance: (how & 128 != 0).then(|| INSTANCE.to_owned()),
+        legacy_api: how & 64 != 0,
         filters: text(filter)
             .unwrap_or_default()
             .split('&')

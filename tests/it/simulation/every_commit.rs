@@ -21,6 +21,7 @@ fn small(pace: Pace) -> Case {
         .collect();
     rows.extend((40..46).map(|member| Row::plain(0, member).hidden()));
     rows.extend((0..4).map(|member| Row::plain(1, member)));
+    rows.extend((46..62).map(|member| Row::plain(2, member)));
     let limits = Limits {
         members_per_call: 8,
         max_attempts: ENOUGH,
