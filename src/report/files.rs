@@ -37,7 +37,10 @@ impl Replacement {
                 .into_inner()
                 .map_err(std::io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
+            let aside = file.into_temp_path();
+            std::fs::rename(&aside, &path)?;
+            // Nothing has this name any more.
+            let _ = aside.keep();
             // The name is on the disk with its directory.
             #[cfg(unix)]
             std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;

@@ -3,10 +3,10 @@
  * FAULT_DIR    the directory; files elsewhere are left alone
  * FAULT_KIND   full: no more than FAULT_AT bytes are taken
  *              short: no write takes more than FAULT_AT bytes; all succeed
- *              write, sync, open, truncate, unlink, mkdir: the call fails
+ *              write, sync, open, truncate, rename, unlink, mkdir: the call fails
  * FAULT_AT     which of these calls fails, from 1
  * FAULT_COUNT  how many fail from then on; all, if not set
- * FAULT_ERRNO  with which error
+ * FAULT_ERRNO  with which error; 0: the process is killed before the call
  * FAULT_LOG    a file elsewhere that is written to when a call fails
  * FAULT_SEEN   a file elsewhere that is told at the end how many calls (of full: bytes) there were
  */
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -91,6 +92,8 @@ static int fail(void)
 {
     tell("FAULT_LOG", "x");
     errno = (int)number("FAULT_ERRNO", EIO);
+    if (errno == 0)
+        kill(getpid(), SIGKILL);
     return -1;
 }
 
@@ -165,6 +168,7 @@ FAILING("sync", is_ours(fd), fsync, (int fd), (fd))
 FAILING("sync", is_ours(fd), fdatasync, (int fd), (fd))
 FAILING("truncate", is_ours(fd), ftruncate, (int fd, off_t size), (fd, size))
 FAILING("truncate", is_ours(fd), ftruncate64, (int fd, off64_t size), (fd, size))
+FAILING("rename", is_path_ours(to), rename, (const char *from, const char *to), (from, to))
 FAILING("unlink", is_path_ours(path), unlink, (const char *path), (path))
 FAILING("mkdir", is_path_ours(path), mkdir, (const char *path, mode_t mode), (path, mode))
 
