@@ -14,6 +14,7 @@ mod connection;
 mod counts;
 mod error;
 mod facts;
+mod generation;
 mod glance;
 mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
@@ -40,6 +41,7 @@ pub use connection::Durability;
 pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use facts::{Staged, fact};
+pub use generation::ReportRecord;
 pub use glance::Glance;
 pub use history::{Fate, PastCall};
 pub use ledger::Ledger;
