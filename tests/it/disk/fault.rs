@@ -34,6 +34,8 @@ impl Kind {
 /// The system's numbers for what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errno {
+    /// None: the process is killed before the call.
+    Killed = 0,
     Io = 5,
     Denied = 13,
     Full = 28,

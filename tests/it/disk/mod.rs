@@ -4,6 +4,7 @@
 mod blocked;
 mod fault;
 mod sweep;
+mod torn;
 
 use fault::{Errno, Kind};
 use sweep::sweep;
