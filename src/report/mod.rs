@@ -1,7 +1,7 @@
 //! Reports: projections of the ledger.
 //!
 //! Promises: a report is there whole or as it was before; where `summary.json` is there, all are of
-//! one state of the run (see [`set`]); the same ledger gives the same reports.
+//! one state of the run (see `set`); the same ledger gives the same reports.
 //! Must not: change the ledger, or know how a run is made.
 
 mod explain;

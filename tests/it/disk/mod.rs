@@ -3,6 +3,7 @@
 
 mod blocked;
 mod fault;
+mod power;
 mod sweep;
 mod torn;
 

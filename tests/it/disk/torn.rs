@@ -14,13 +14,13 @@ use crate::program::{APP, Ended, FAST, Place, ids};
 use crate::truth::{RUN, copy, names};
 
 const LIST: &str = "list.csv";
-const REPORTS: [&str; 4] = ["results.csv", "failed.csv", "report.html", "summary.json"];
+pub(super) const REPORTS: [&str; 4] = ["results.csv", "failed.csv", "report.html", "summary.json"];
 /// Rows of the list, the last two of users that are missing at first.
 const ROWS: usize = 150;
 
 /// Which reports are being written when the process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Session {
+pub(super) enum Session {
     /// The run's first.
     Run,
     /// Those of a retry, in the place of the run's: two more members are in.
@@ -29,7 +29,7 @@ enum Session {
 
 impl Session {
     /// A place where this session is about to begin.
-    fn place(self) -> Place {
+    pub(super) fn place(self) -> Place {
         let place = Place::with(LIST, ids("u", ROWS - 2) + "gone1\ngone2\n");
         if self == Self::Retry {
             let ended = Ended::of(&mut run(&place));
@@ -38,7 +38,7 @@ impl Session {
         place
     }
 
-    fn command(self, place: &Place) -> Command {
+    pub(super) fn command(self, place: &Place) -> Command {
         match self {
             Self::Run => run(place),
             Self::Retry => again(place, "retry"),
