@@ -1,4 +1,4 @@
-//! `report`: writes the reports of a run again, from its ledger. Nothing is called.
+//! `report`: writes the reports of a run again, from its ledger. No call is made.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use super::session::{self, is_halted};
 use super::{JobError, Settings};
 use crate::engine::Command;
-use crate::ledger::fact;
+use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
-use crate::report::{self, Reports, Summary};
+use crate::report::{self, Reports, ReportsState, Summary};
 
 /// Writes the reports of the run in this directory as its ledger stands.
 ///
@@ -17,8 +17,40 @@ use crate::report::{self, Reports, Summary};
 /// If there is no run there, another process works on it, or a report cannot be written; then the
 /// earlier reports stand.
 pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summary, JobError> {
-    let (_lock, ledger) = session::open(dir)?;
-    let settings = Settings::of(&ledger, dir)?;
+    let (_lock, mut ledger) = session::open(dir)?;
+    write_again(&mut ledger, dir, || !is_halted(commands))
+}
+
+/// Writes the reports again if they are of different states of the run, as a kill between their
+/// renames leaves them, or if the run is finished and they are not those of its end.
+///
+/// A session that fails early, or finds nothing to do, then leaves a complete set, too. Outdated
+/// reports of a run that is not finished stay until the session ends: they are of one state, and a
+/// long list takes its time.
+///
+/// # Errors
+/// As [`report`].
+pub(super) fn complete(
+    ledger: &mut Ledger,
+    dir: &Path,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(), JobError> {
+    let record = ledger.report_record()?;
+    let is_torn = record.is_some_and(|record| !record.is_complete());
+    let is_finished = ledger.fact(fact::STATE)? == Some(RunState::Finished);
+    if is_torn || (is_finished && ReportsState::of(ledger, dir)? != ReportsState::Complete) {
+        // Nothing is in flight yet: any command stops it.
+        write_again(ledger, dir, || commands.try_recv().is_err())?;
+    }
+    Ok(())
+}
+
+fn write_again(
+    ledger: &mut Ledger,
+    dir: &Path,
+    go_on: impl FnMut() -> bool,
+) -> Result<Summary, JobError> {
+    let settings = Settings::of(ledger, dir)?;
     let state = match ledger
         .fact(fact::STATE)?
         .ok_or_else(|| JobError::NoRun(dir.to_owned()))?
@@ -33,5 +65,19 @@ pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summ
         state,
         limits: &limits,
     };
-    Ok(report::write(&ledger, reports, || !is_halted(commands))?)
+    write(ledger, reports, go_on)
+}
+
+/// Writes the reports and records in the ledger when the first is about to be placed and when all
+/// are: between the two they may be of different states, and a kill leaves them so.
+pub(super) fn write(
+    ledger: &mut Ledger,
+    reports: Reports<'_>,
+    go_on: impl FnMut() -> bool,
+) -> Result<Summary, JobError> {
+    let set = report::prepare(ledger, reports, go_on)?;
+    ledger.begin_reports()?;
+    let summary = set.place()?;
+    ledger.end_reports()?;
+    Ok(summary)
 }

@@ -8,7 +8,7 @@ use super::conclusion::Conclusion;
 use super::reading::Reading;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
-use super::{JobError, LimitOverrides, Settings, Target, supported};
+use super::{JobError, LimitOverrides, Settings, Target, report, supported};
 use crate::engine::{Command, Feed, Watch, restore};
 use crate::ledger::{Ledger, fact};
 use crate::roster::Source;
@@ -38,6 +38,7 @@ pub(super) async fn go_on(
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = session::open(dir)?;
+    report::complete(&mut ledger, dir, &mut commands)?;
     let mut settings = Settings::of(&ledger, dir)?;
     let target = target(&settings);
     if let Target::Aws {

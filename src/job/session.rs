@@ -8,13 +8,13 @@ use tokio::time::Instant;
 
 use super::conclusion::{Conclusion, NAMED_CHANNELS};
 use super::lock::RunLock;
-use super::{JobError, Settings};
+use super::{JobError, Settings, report};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
 use crate::gate::Gate;
 use crate::ledger::{Ledger, Staged, fact};
 use crate::model::{Limits, MemberArn, RunState};
-use crate::report::{self, Reports};
+use crate::report::Reports;
 use crate::schedule::{Scheduler, Settings as SchedulerSettings};
 
 /// What is known when a session begins: for whoever shows it.
@@ -138,7 +138,7 @@ impl Session {
             state,
             limits: &limits,
         };
-        let summary = report::write(&ledger, reports, || !is_halted(&mut commands))?;
+        let summary = report::write(&mut ledger, reports, || !is_halted(&mut commands))?;
         drop(lock);
         Ok(Conclusion {
             summary,

@@ -32,6 +32,10 @@ pub mod fact {
     pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
     /// How many bearers share the work.
     pub const BEARERS: &str = "bearers";
+    /// How many sessions changed the run, this one with them.
+    pub const GENERATION: &str = "generation";
+    /// Which generation the reports are of, and whether all are in their places.
+    pub const REPORTS: &str = "reports";
 }
 
 /// Counts of staging.

@@ -15,6 +15,7 @@ mod control;
 mod counts;
 mod error;
 mod facts;
+mod generation;
 mod glance;
 mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
@@ -41,6 +42,7 @@ pub use connection::Durability;
 pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use facts::{Staged, fact};
+pub use generation::ReportRecord;
 pub use glance::Glance;
 pub use history::{Fate, PastCall};
 pub use ledger::Ledger;

@@ -54,6 +54,7 @@ impl Ledger {
             }
         }
         if taken > 0 {
+            self.begin_generation()?;
             self.open_lanes(&wanted, &closed)?;
             self.note_pass(at, codes)?;
         }

@@ -41,6 +41,7 @@ impl Ledger {
     /// If it cannot be written.
     pub fn take_up(&mut self, at: i64) -> Result<(), LedgerError> {
         let (pages, list_ended) = (self.staged.queued_pages, self.staged.list_ended);
+        self.begin_generation()?;
         self.write(|connection| {
             if !list_ended {
                 connection.execute("DELETE FROM page WHERE id >= ?1", [pages])?;

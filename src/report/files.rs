@@ -1,4 +1,4 @@
-//! Files that are replaced whole or not at all.
+//! Files that are replaced whole or not at all: written aside, then renamed.
 //!
 //! A report in the making has a name of its own, always the same: what a killed process left of one
 //! is removed by the next that writes it, and does not pile up.
@@ -6,7 +6,7 @@
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
 use super::ReportError;
 
@@ -18,8 +18,16 @@ pub(super) struct Replacement {
 }
 
 impl Replacement {
+    /// Begins a report for this place, where there may be an earlier one but no directory: that
+    /// would keep it from being placed once others of its set are.
     pub(super) fn begin(path: PathBuf) -> Result<Self, ReportError> {
-        let file = begin_aside(&path).map_err(|source| ReportError::Io {
+        let begin = || {
+            if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+                return Err(ErrorKind::IsADirectory.into());
+            }
+            begin_aside(&path)
+        };
+        let file = begin().map_err(|source| ReportError::Io {
             path: path.clone(),
             source,
         })?;
@@ -29,24 +37,41 @@ impl Replacement {
         })
     }
 
-    /// Puts the report in its place.
-    pub(super) fn finish(self) -> Result<(), ReportError> {
+    /// Ends the report, which is then on the disk under its temporary name.
+    pub(super) fn finish(self) -> Result<Ready, ReportError> {
         let Self { path, file } = self;
-        let placed = || -> std::io::Result<()> {
+        let finish = || -> std::io::Result<TempPath> {
             let file = file
                 .into_inner()
                 .map_err(std::io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            // The name is on the disk with its directory.
-            #[cfg(unix)]
-            std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
-            Ok(())
+            Ok(file.into_temp_path())
         };
-        placed().map_err(|source| ReportError::Io {
-            path: path.clone(),
-            source,
-        })
+        match finish() {
+            Ok(aside) => Ok(Ready { path, aside }),
+            Err(source) => Err(ReportError::Io { path, source }),
+        }
+    }
+}
+
+/// A report that is on the disk beside its place. Dropped, it is removed.
+pub(super) struct Ready {
+    path: PathBuf,
+    aside: TempPath,
+}
+
+impl Ready {
+    /// Puts the report in its place. Its name is on the disk once the directory is.
+    pub(super) fn place(self) -> Result<(), ReportError> {
+        let Self { path, aside } = self;
+        match std::fs::rename(&aside, &path) {
+            Ok(()) => {
+                // Nothing has this name any more.
+                let _ = aside.keep();
+                Ok(())
+            }
+            Err(source) => Err(ReportError::Io { path, source }),
+        }
     }
 }
 
@@ -88,7 +113,7 @@ mod tests {
         std::mem::forget(killed);
         let mut report = Replacement::begin(path.clone()).unwrap();
         report.write_all(b"all").unwrap();
-        report.finish().unwrap();
+        report.finish().unwrap().place().unwrap();
         assert_eq!(std::fs::read(path).unwrap(), b"all");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }

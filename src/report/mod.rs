@@ -1,6 +1,7 @@
 //! Reports: projections of the ledger.
 //!
-//! Promises: a report is there whole or as it was before; the same ledger gives the same reports.
+//! Promises: a report is there whole or as it was before; where `summary.json` is there, all are of
+//! one state of the run (see `set`); the same ledger gives the same reports.
 //! Must not: change the ledger, or know how a run is made.
 
 mod explain;
@@ -9,13 +10,15 @@ mod page;
 mod plan;
 mod plan_text;
 mod results;
+mod set;
 mod status;
 mod summary;
 mod words;
 
 pub use explain::Explanation;
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
-pub use results::{Reports, write};
+pub use results::{Reports, prepare, write};
+pub use set::{ReportSet, ReportsState};
 pub use status::{Listed, Listing, Status, status};
 pub use summary::{ReportError, Summary};
 pub use words::{least, shell_word};

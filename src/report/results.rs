@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use super::files::Replacement;
+use super::files::{Ready, Replacement};
 use super::page::{Failures, Page};
+use super::set::ReportSet;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{Census, Ledger, LedgerError, ResultRow, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
@@ -37,17 +38,29 @@ pub struct Reports<'a> {
     pub limits: &'a Limits,
 }
 
-/// Writes `results.csv`, `failed.csv`, `report.html` and `summary.json`, and gives the summary. Now and then
-/// `go_on` is asked whether to.
+/// Writes all reports and puts them in their places. The ledger records nothing of it.
 ///
 /// # Errors
-/// If the ledger cannot be read, a report not be written, or `go_on` says no; then the earlier
-/// reports stand.
+/// As [`prepare`] and [`ReportSet::place`].
 pub fn write(
     ledger: &Ledger,
     reports: Reports<'_>,
-    mut go_on: impl FnMut() -> bool,
+    go_on: impl FnMut() -> bool,
 ) -> Result<Summary, ReportError> {
+    prepare(ledger, reports, go_on)?.place()
+}
+
+/// Writes `results.csv`, `failed.csv`, `report.html` and `summary.json`, each beside its place.
+/// `go_on` is called every thousand rows; where it returns false, nothing is written.
+///
+/// # Errors
+/// If the ledger cannot be read, a report cannot be written, or `go_on` returned false. The earlier
+/// reports are as they were.
+pub fn prepare(
+    ledger: &Ledger,
+    reports: Reports<'_>,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<ReportSet, ReportError> {
     let mut results = CsvReport::begin(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
@@ -101,32 +114,25 @@ pub fn write(
         &mut go_on,
     )?
     .html()?;
-    let mut file = Replacement::begin(reports.dir.join(PAGE))?;
-    write_into(&mut file, reports.dir, PAGE, page.as_bytes())?;
-    results.finish()?;
-    failed.finish()?;
-    file.finish()?;
+    let page = write_text(reports.dir, PAGE, &page)?;
     let text = serde_json::to_string_pretty(&summary).map_err(std::io::Error::from);
     let text = text.map_err(|source| ReportError::Io {
         path: reports.dir.join(SUMMARY),
         source,
     })? + "\n";
-    let mut file = Replacement::begin(reports.dir.join(SUMMARY))?;
-    write_into(&mut file, reports.dir, SUMMARY, text.as_bytes())?;
-    file.finish()?;
-    Ok(summary)
+    let file = write_text(reports.dir, SUMMARY, &text)?;
+    let others = [results.finish()?, failed.finish()?, page];
+    Ok(ReportSet::new(reports.dir, summary, file, others))
 }
 
-fn write_into(
-    file: &mut Replacement,
-    dir: &Path,
-    name: &str,
-    bytes: &[u8],
-) -> Result<(), ReportError> {
-    file.write_all(bytes).map_err(|source| ReportError::Io {
-        path: dir.join(name),
-        source,
-    })
+/// A report of this text.
+fn write_text(dir: &Path, name: &str, text: &str) -> Result<Ready, ReportError> {
+    let path = dir.join(name);
+    let mut file = Replacement::begin(path.clone())?;
+    match file.write_all(text.as_bytes()) {
+        Ok(()) => file.finish(),
+        Err(source) => Err(ReportError::Io { path, source }),
+    }
 }
 
 /// A damaged ledger may lack rows without a trace in those that are left: then what was counted when
@@ -177,6 +183,7 @@ fn summarize(
     let comparable = reports.state == RunState::Finished && least > 0.0;
     Ok(Summary {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
+        generation: ledger.generation()?,
         state: reports.state,
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         rows_read: staged.rows_read,
@@ -243,7 +250,7 @@ impl CsvReport {
         }
     }
 
-    fn finish(self) -> Result<(), ReportError> {
+    fn finish(self) -> Result<Ready, ReportError> {
         let Self { path, writer } = self;
         let file = writer.into_inner().map_err(|error| ReportError::Io {
             path,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ReportError;
 use super::words::{count, shell_word, time, verb};
+use super::{ReportError, ReportsState};
 use crate::ledger::{Ledger, fact};
 use crate::model::{Outcome, RunState, plain};
 
@@ -54,6 +54,8 @@ pub struct Status {
     /// At the pace of the last minute, while it is under way.
     pub seconds_left: Option<f64>,
     pub errors_by_code: BTreeMap<String, u64>,
+    /// Whether the reports in its directory are those of the run as it is.
+    pub reports: ReportsState,
     /// The command that goes on with it, if there is something left to do.
     pub next: Option<String>,
 }
@@ -84,10 +86,12 @@ pub fn status(
     };
     let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
     let can_be_retried = retried.any(|outcome| glance.settled.of(outcome) > 0);
+    let reports = ReportsState::of(ledger, dir)?;
     let word = match state {
         RunState::Running => None,
         RunState::Interrupted | RunState::Aborted => Some("resume"),
-        RunState::Finished => can_be_retried.then_some("retry"),
+        RunState::Finished if can_be_retried => Some("retry"),
+        RunState::Finished => (reports != ReportsState::Complete).then_some("report"),
     };
     Ok(Status {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
@@ -116,6 +120,7 @@ pub fn status(
         finished_at: ledger.fact(fact::FINISHED_AT)?.filter(|_| !is_running),
         seconds_left: (is_running && members_lately > 0).then(|| left(members_lately)),
         errors_by_code: glance.errors_by_code,
+        reports,
         next: word.map(|word| format!("chime-bulk {word} {}", shell_word(dir))),
     })
 }
@@ -137,6 +142,19 @@ impl Status {
     /// Rows that are settled, and whose members are not in.
     fn is_not_in(&self) -> u64 {
         self.failed + self.invalid + self.unconfirmed + self.not_attempted
+    }
+
+    /// What is wrong with the reports of a run that no process works on.
+    fn reports_fault(&self) -> Option<&'static str> {
+        if self.state == RunState::Running {
+            return None;
+        }
+        match self.reports {
+            ReportsState::Complete => None,
+            ReportsState::None => Some("none"),
+            ReportsState::Outdated => Some("out of date"),
+            ReportsState::Incomplete => Some("not complete"),
+        }
     }
 }
 
@@ -200,6 +218,19 @@ impl fmt::Display for Status {
             let left = time(left);
             writeln!(f, "  {:<16}{left} at the pace of the last minute", "left")?;
         }
+        if let Some(fault) = self.reports_fault() {
+            let dir = shell_word(&self.dir);
+            let again = if self.reports == ReportsState::None {
+                ""
+            } else {
+                " again"
+            };
+            writeln!(
+                f,
+                "  {:<16}{fault}: `chime-bulk report {dir}` writes them{again}",
+                "reports"
+            )?;
+        }
         match &self.next {
             Some(next) => writeln!(f, "next: {next}"),
             None => Ok(()),
@@ -241,14 +272,17 @@ impl fmt::Display for Listing {
             match listed {
                 Listed::Run(status) => writeln!(
                     f,
-                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}",
+                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}{}",
                     status.state.as_str(),
                     status.rows_read,
                     status.is_in(),
                     status.is_not_in(),
                     status.open,
                     time(status.seconds_since_start),
-                    plain(&status.dir.display().to_string(), usize::MAX)
+                    plain(&status.dir.display().to_string(), usize::MAX),
+                    status
+                        .reports_fault()
+                        .map_or(String::new(), |fault| format!("  (reports: {fault})"))
                 )?,
                 Listed::Unreadable { dir, error } => {
                     let dir = dir.display().to_string();

@@ -55,6 +55,8 @@ impl ReportError {
 )]
 pub struct Summary {
     pub run_id: String,
+    /// Which state of the run the reports are of: the number of its session.
+    pub generation: u64,
     pub state: RunState,
     pub list: String,
     pub rows_read: u64,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chime_bulk::model::RunState;
-use chime_bulk::report::Status;
+use chime_bulk::report::{ReportsState, Status};
 
-use crate::program::{APP, Place, ids, repository};
+use crate::program::{APP, Place, Running, ids, repository};
 
 fn status(place: &Place) -> Status {
     let ended = place.run(["status", "run", "--json"]);
@@ -126,6 +126,26 @@ fn a_killed_run_is_interrupted_and_what_was_under_way_is_open() {
     assert_eq!(after.state, RunState::Interrupted);
     assert_eq!(after.added + after.open, 3_000);
     assert_eq!(after.next.as_deref(), Some("chime-bulk resume run"));
+}
+
+#[test]
+fn reports_of_an_earlier_session_are_out_of_date() {
+    let place = Place::new();
+    let mut running = place.start_slow(&[]);
+    running.hear("bound:");
+    assert_eq!(status(&place).reports, ReportsState::None);
+    running.interrupt();
+    assert_eq!(running.end().code, Some(130));
+    assert_eq!(status(&place).reports, ReportsState::Complete);
+    assert_eq!(place.summary("run").generation, 1);
+    let mut running = Running::start(&mut place.command(["resume", "run"]));
+    running.hear("bound:");
+    running.signal(&["KILL"]);
+    assert_eq!(running.end().code, None);
+    assert_eq!(status(&place).reports, ReportsState::Outdated);
+    assert_eq!(place.run(["report", "run"]).code, Some(1));
+    assert_eq!(status(&place).reports, ReportsState::Complete);
+    assert_eq!(place.summary("run").generation, 2);
 }
 
 #[test]

@@ -3,11 +3,13 @@
  * FAULT_DIR    the directory; files elsewhere are left alone
  * FAULT_KIND   full: no more than FAULT_AT bytes are taken
  *              short: no write takes more than FAULT_AT bytes; all succeed
- *              write, sync, open, truncate, unlink, mkdir: the call fails
+ *              write, sync, open, truncate, rename, unlink, mkdir: the call fails
  * FAULT_AT     which of these calls fails, from 1
  * FAULT_COUNT  how many fail from then on; all, if not set
- * FAULT_ERRNO  with which error
+ * FAULT_ERRNO  with which error; 0: the process is killed before the call
  * FAULT_LOG    a file elsewhere that is written to when a call fails
+ * FAULT_TRACE  a file elsewhere that gets a line for each sync, truncate, rename, unlink and mkdir: its
+ *              name and that of the file; of a rename, the new one
  * FAULT_SEEN   a file elsewhere that is told at the end how many calls (of full: bytes) there were
  */
 #define _GNU_SOURCE
@@ -15,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,16 +49,21 @@ static int is_below(const char *path)
     return dir && strncmp(path, dir, strlen(dir)) == 0;
 }
 
+/* The path of an open file; something else for a pipe or a socket. */
+static const char *path_of(int fd)
+{
+    static _Thread_local char path[PATH_MAX];
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    return path;
+}
+
 /* Whether an open file is one of ours. Pipes, sockets and the log are not. */
 static int is_ours(int fd)
 {
-    char link[64], path[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0)
-        return 0;
-    path[length] = 0;
-    return is_below(path);
+    return is_below(path_of(fd));
 }
 
 /* Whether a path, taken as from the current directory, is ours. */
@@ -80,6 +88,14 @@ static void tell(const char *name, const char *text)
     }
 }
 
+static void trace(const char *call, const char *path)
+{
+    char line[PATH_MAX + 16];
+    const char *slash = strrchr(path, '/');
+    snprintf(line, sizeof line, "%s %s\n", call, slash ? slash + 1 : path);
+    tell("FAULT_TRACE", line);
+}
+
 __attribute__((destructor)) static void end(void)
 {
     char text[32];
@@ -91,6 +107,8 @@ static int fail(void)
 {
     tell("FAULT_LOG", "x");
     errno = (int)number("FAULT_ERRNO", EIO);
+    if (errno == 0)
+        kill(getpid(), SIGKILL);
     return -1;
 }
 
@@ -153,20 +171,24 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     return REAL(write)(fd, parts[0].iov_base, (size_t)taken < first ? (size_t)taken : first);
 }
 
-#define FAILING(kind, ours, name, parameters, arguments)      \
+#define FAILING(kind, path, name, parameters, arguments)      \
     int name parameters                                       \
     {                                                         \
-        if (getenv("FAULT_KIND") && (ours) && is_due(kind))   \
-            return fail();                                    \
+        if (getenv("FAULT_KIND") && is_path_ours(path)) {     \
+            trace(kind, path);                                \
+            if (is_due(kind))                                 \
+                return fail();                                \
+        }                                                     \
         return REAL(name) arguments;                          \
     }
 
-FAILING("sync", is_ours(fd), fsync, (int fd), (fd))
-FAILING("sync", is_ours(fd), fdatasync, (int fd), (fd))
-FAILING("truncate", is_ours(fd), ftruncate, (int fd, off_t size), (fd, size))
-FAILING("truncate", is_ours(fd), ftruncate64, (int fd, off64_t size), (fd, size))
-FAILING("unlink", is_path_ours(path), unlink, (const char *path), (path))
-FAILING("mkdir", is_path_ours(path), mkdir, (const char *path, mode_t mode), (path, mode))
+FAILING("sync", path_of(fd), fsync, (int fd), (fd))
+FAILING("sync", path_of(fd), fdatasync, (int fd), (fd))
+FAILING("truncate", path_of(fd), ftruncate, (int fd, off_t size), (fd, size))
+FAILING("truncate", path_of(fd), ftruncate64, (int fd, off64_t size), (fd, size))
+FAILING("rename", to, rename, (const char *from, const char *to), (from, to))
+FAILING("unlink", path, unlink, (const char *path), (path))
+FAILING("mkdir", path, mkdir, (const char *path, mode_t mode), (path, mode))
 
 #define OPENING(name)                                                                      \
     int name(const char *path, int flags, ...)                                             \

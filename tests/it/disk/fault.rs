@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::truth::World;
+use crate::program::{Ended, Place};
+use crate::truth::{self, LIST, RUN, World};
 
 /// What fails, on files of the run directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub(super) enum Kind {
     Sync,
     Open,
     Truncate,
+    Rename,
     Unlink,
     Mkdir,
 }
@@ -32,6 +34,8 @@ impl Kind {
 /// The system's numbers for what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errno {
+    /// None: the process is killed before the call.
+    Killed = 0,
     Io = 5,
     Denied = 13,
     Full = 28,
@@ -50,10 +54,11 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// The program on such a disk.
-    pub(super) fn on(self, world: &World, mut command: Command) -> Command {
+    /// The program on such a disk: what is in the run directory of this place fails.
+    pub(super) fn on(self, place: &Place, mut command: Command) -> Command {
         let count = if self.lasts { "1000000000" } else { "1" };
-        let dir = world.dir().canonicalize().unwrap_or_else(|_| world.dir());
+        let dir = place.path(RUN);
+        let dir = dir.canonicalize().unwrap_or(dir);
         command
             .env("LD_PRELOAD", shim())
             .env("FAULT_DIR", dir)
@@ -61,8 +66,8 @@ impl Fault {
             .env("FAULT_AT", self.at.to_string())
             .env("FAULT_COUNT", count)
             .env("FAULT_ERRNO", (self.errno as i32).to_string())
-            .env("FAULT_LOG", world.place.path("fault"))
-            .env("FAULT_SEEN", world.place.path("seen"));
+            .env("FAULT_LOG", place.path("fault"))
+            .env("FAULT_SEEN", place.path("seen"));
         command
     }
 }
@@ -74,16 +79,28 @@ pub(super) fn struck(world: &World) -> bool {
 
 /// How many calls of a kind (of `Full`: bytes) a run makes on a disk that does not fail.
 pub(super) fn calls(kind: Kind, world: &World) -> u64 {
+    let ended = Ended::of(&mut counting(kind, &world.place, world.run(LIST)));
+    truth::finished(world, &world.dir(), ended.code).unwrap();
+    counted(&world.place)
+}
+
+/// The program on a disk that does not fail, where calls of a kind are counted.
+pub(super) fn counting(kind: Kind, place: &Place, command: Command) -> Command {
     let never = Fault {
         kind,
         errno: Errno::Io,
         at: u64::try_from(i64::MAX).unwrap(),
         lasts: true,
     };
-    let ended = crate::program::Ended::of(&mut never.on(world, world.run(crate::truth::LIST)));
-    crate::truth::finished(world, &world.dir(), ended.code).unwrap();
-    let seen = std::fs::read_to_string(world.place.path("seen")).unwrap();
-    seen.parse().unwrap()
+    never.on(place, command)
+}
+
+/// How many calls were counted.
+pub(super) fn counted(place: &Place) -> u64 {
+    let seen = place.path("seen");
+    let text = std::fs::read_to_string(&seen).unwrap();
+    std::fs::remove_file(seen).unwrap();
+    text.parse().unwrap()
 }
 
 /// The library that makes calls fail, compiled once.

@@ -3,7 +3,9 @@
 
 mod blocked;
 mod fault;
+mod power;
 mod sweep;
+mod torn;
 
 use fault::{Errno, Kind};
 use sweep::sweep;
@@ -40,7 +42,9 @@ fn files_that_cannot_be_made_lose_nothing() {
 }
 
 #[test]
-fn files_that_cannot_be_cut_or_removed_lose_nothing() {
+fn files_that_cannot_be_cut_renamed_or_removed_lose_nothing() {
     sweep(Kind::Truncate, Errno::Io, true);
+    sweep(Kind::Rename, Errno::Io, false);
+    sweep(Kind::Rename, Errno::Denied, true);
     sweep(Kind::Unlink, Errno::Denied, true);
 }

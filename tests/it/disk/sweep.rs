@@ -47,10 +47,10 @@ pub(super) fn sweep(kind: Kind, errno: Errno, lasts: bool) {
 /// A run, then its resumption, on the failing disk; then on one that is well.
 fn survives(fault: Fault) -> Judgement {
     let world = world();
-    let ended = Ended::of(&mut fault.on(&world, world.run(LIST)));
+    let ended = Ended::of(&mut fault.on(&world.place, world.run(LIST)));
     stopped(&world, &ended, fault::struck(&world)).map_err(|why| format!("{why}\n{ended:#?}"))?;
     if is_begun(&world) {
-        let ended = Ended::of(&mut fault.on(&world, world.resume()));
+        let ended = Ended::of(&mut fault.on(&world.place, world.resume()));
         stopped(&world, &ended, fault::struck(&world))
             .map_err(|why| format!("resumed: {why}\n{ended:#?}"))?;
     }
@@ -67,7 +67,7 @@ pub(super) fn harmless(kind: Kind, at: u64) {
         lasts,
     };
     let world = World::new(List::mixed(150, 2, 1), truth::settings(&[]));
-    let ended = Ended::of(&mut fault.on(&world, world.run(LIST)));
+    let ended = Ended::of(&mut fault.on(&world.place, world.run(LIST)));
     truth::finished(&world, &world.dir(), ended.code)
         .unwrap_or_else(|why| panic!("{fault:?}: {why}\n{ended:#?}"));
 }
