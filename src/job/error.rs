@@ -6,6 +6,7 @@ use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
 use crate::model::{ArnError, LimitsError};
+use crate::private_file::PrivateFileError;
 use crate::report::{ReportError, shell_word};
 use crate::roster::RosterError;
 use crate::schedule::ThresholdError;
@@ -50,6 +51,9 @@ pub enum JobError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// Something else than a file has the name of a file of the run.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     /// The run directory holds a run.
     #[error("{} holds a run already", .0.display())]
     RunExists(PathBuf),
@@ -121,6 +125,7 @@ impl JobError {
                 "give --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
             }
             Self::BearersDisagree => "a run is for one app instance: make one run for each",
+            Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
             Self::RunExists(dir) => {
                 return Some(format!(
@@ -181,6 +186,7 @@ impl JobError {
                 | Self::Ledger(_)
                 | Self::Report(_)
                 | Self::Directory { .. }
+                | Self::File(_)
                 | Self::Owned { .. }
                 | Self::Interrupted
                 | Self::ReaderBroke

@@ -13,6 +13,8 @@ use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory};
 use crate::engine::{Command, Feed, Watch};
 use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
 use crate::model::{ChannelArn, MemberArn, Membership};
+use crate::private_file;
+use crate::report;
 use crate::roster::{Options, Source};
 use crate::schedule::FailureThreshold;
 
@@ -107,6 +109,7 @@ pub async fn run(
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
+    report::check_places(&dir)?;
     directory::check_vacant(&dir)?;
     let ledger = begin(&dir, |path| {
         let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;
@@ -144,9 +147,9 @@ fn begin(
     make: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
 ) -> Result<Ledger, LedgerError> {
     make(&dir.join(LEDGER)).inspect_err(|_| {
-        for end in ["", "-wal", "-shm"] {
+        for file in Ledger::files(&dir.join(LEDGER)) {
             // If it stays, it is seen to be blank.
-            let _ = std::fs::remove_file(dir.join(format!("{LEDGER}{end}")));
+            let _ = private_file::check(&file).is_ok_and(|()| std::fs::remove_file(file).is_ok());
         }
     })
 }

@@ -185,10 +185,11 @@ pub(super) fn now_text() -> String {
 /// The lock and the ledger of a run that exists.
 pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(super::LEDGER);
-    if !path.is_file() || Ledger::is_blank(&path)? {
+    if Ledger::is_blank(&path)? {
         return Err(JobError::NoRun(dir.to_owned()));
     }
     let lock = RunLock::take(dir)?;
+    report::check_places(dir)?;
     let ledger = Ledger::open(&path, crate::ledger::Durability::Full)?;
     Ok((lock, ledger))
 }

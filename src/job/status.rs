@@ -14,9 +14,6 @@ use crate::report::{self, Listed, Status};
 pub fn status(dir: &Path) -> Result<Status, JobError> {
     let path = dir.join(LEDGER);
     let no_run = || JobError::NoRun(dir.to_owned());
-    if !path.is_file() {
-        return Err(no_run());
-    }
     let owner = lock::owner(dir)?;
     if owner.is_none() && Ledger::is_blank(&path)? {
         return Err(no_run());
@@ -39,7 +36,8 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
 pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
     let mut runs = Vec::new();
     let mut list = |dir: &Path| {
-        if dir.join(LEDGER).is_file() {
+        // Whatever it is: that it cannot be read is said.
+        if dir.join(LEDGER).symlink_metadata().is_ok() {
             runs.push(match status(dir) {
                 Ok(status) => Listed::Run(Box::new(status)),
                 Err(error) => Listed::Unreadable {

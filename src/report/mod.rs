@@ -14,6 +14,7 @@ mod summary;
 mod words;
 
 pub use explain::{Explanation, explain, explained};
+pub use files::check_places;
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, write};
 pub use status::{Listed, Listing, Status, status};

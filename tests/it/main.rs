@@ -78,6 +78,9 @@ mod simulation;
 mod snapshots;
 #[cfg(test)]
 #[cfg(unix)]
+mod special_files;
+#[cfg(test)]
+#[cfg(unix)]
 mod status;
 #[cfg(test)]
 #[cfg(unix)]
