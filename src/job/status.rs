@@ -40,10 +40,7 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
         if dir.join(LEDGER).symlink_metadata().is_ok() {
             runs.push(match status(dir) {
                 Ok(status) => Listed::Run(Box::new(status)),
-                Err(error) => Listed::Unreadable {
-                    dir: dir.to_owned(),
-                    error: error.to_string(),
-                },
+                Err(error) => Listed::unreadable(dir, error.to_string()),
             });
         }
     };

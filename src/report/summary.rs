@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{Explanation, explain};
-use super::words::{count, shell_word, time, verb, wrap};
+use super::path::shell_word;
+use super::words::{count, time, verb, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally};
 use crate::private_file::PrivateFileError;

@@ -41,6 +41,9 @@ mod makespan;
 #[cfg(test)]
 mod nasty;
 #[cfg(test)]
+#[cfg(unix)]
+mod odd_names;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod plan;
