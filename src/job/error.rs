@@ -68,6 +68,14 @@ pub enum JobError {
     /// There is no run there.
     #[error("{} holds no run", .0.display())]
     NoRun(PathBuf),
+    /// There is no run there yet.
+    #[error("{} has no run yet: {owner} is starting one", dir.display())]
+    Starting {
+        /// The run directory.
+        dir: PathBuf,
+        /// Which process.
+        owner: String,
+    },
     /// The run is not at its end.
     #[error("{} is not finished", .0.display())]
     NotFinished(PathBuf),
@@ -143,6 +151,7 @@ impl JobError {
                 "give back the list as it was, or start a new run with the new list"
             }
             Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
+            Self::Starting { .. } => "wait a moment, then try again",
             Self::NotFinished(dir) => {
                 return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
             }
@@ -187,6 +196,7 @@ impl JobError {
                 | Self::Report(_)
                 | Self::Directory { .. }
                 | Self::File(_)
+                | Self::Starting { .. }
                 | Self::Owned { .. }
                 | Self::Interrupted
                 | Self::ReaderBroke

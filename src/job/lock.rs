@@ -9,7 +9,7 @@ use super::JobError;
 use crate::private_file;
 
 /// The lock's file in the run directory. It stays when the lock is gone.
-const OWNER: &str = "owner.lock";
+pub(super) const OWNER: &str = "owner.lock";
 /// Bytes that are read of it.
 const LONGEST_OWNER: u64 = 200;
 
@@ -66,6 +66,18 @@ pub(super) fn owner(dir: &Path) -> Result<Option<String>, JobError> {
         dir: dir.to_owned(),
         source,
     })
+}
+
+/// Why this directory has no run.
+pub(super) fn no_run(dir: &Path) -> JobError {
+    match owner(dir) {
+        Ok(Some(owner)) => JobError::Starting {
+            dir: dir.to_owned(),
+            owner,
+        },
+        Ok(None) => JobError::NoRun(dir.to_owned()),
+        Err(error) => error,
+    }
 }
 
 /// Takes the lock if it is free. Whoever asks for the owner has it for a moment: that is waited for.

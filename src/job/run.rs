@@ -12,7 +12,7 @@ use super::session::{Session, Started, now_text};
 use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory};
 use crate::engine::{Command, Feed, Watch};
 use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
-use crate::model::{ChannelArn, MemberArn, Membership};
+use crate::model::{ChannelArn, MemberArn, Membership, RunState};
 use crate::private_file;
 use crate::report;
 use crate::roster::{Options, Source};
@@ -118,6 +118,9 @@ pub async fn run(
         ledger.set_fact(fact::LIST_SIZE, &size)?;
         ledger.set_fact(fact::STARTED_AT, &now_text())?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
+        ledger.set_fact(fact::BEARERS, &bearers.len())?;
+        // From the first commit on: killed right after it, it is a run like any other.
+        ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.commit()?;
         ledger.checkpoint()?;
         Ok(ledger)

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::conclusion::{Conclusion, NAMED_CHANNELS};
-use super::lock::RunLock;
+use super::lock::{RunLock, no_run};
 use super::{JobError, Settings};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
@@ -186,7 +186,7 @@ pub(super) fn now_text() -> String {
 pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(super::LEDGER);
     if Ledger::is_blank(&path)? {
-        return Err(JobError::NoRun(dir.to_owned()));
+        return Err(no_run(dir));
     }
     let lock = RunLock::take(dir)?;
     report::check_places(dir)?;

@@ -20,6 +20,16 @@ pub struct Listing(pub Vec<Listed>);
 pub enum Listed {
     /// A run.
     Run(Box<Status>),
+    /// No run yet: a process is starting one.
+    Starting {
+        /// The run directory.
+        #[serde(flatten)]
+        dir: RunDirectory,
+        /// Always `starting`.
+        state: &'static str,
+        /// The process.
+        owner: String,
+    },
     /// One that cannot be read.
     Unreadable {
         /// The run directory.
@@ -49,6 +59,13 @@ impl From<&Path> for RunDirectory {
 }
 
 impl Listed {
+    /// A directory in which this process is starting a run.
+    #[must_use]
+    pub fn starting(dir: &Path, owner: String) -> Self {
+        let (dir, state) = (dir.into(), "starting");
+        Self::Starting { dir, state, owner }
+    }
+
     /// A directory whose run cannot be read.
     #[must_use]
     pub fn unreadable(dir: &Path, error: String) -> Self {
@@ -80,6 +97,7 @@ impl fmt::Display for Listing {
                     time(status.seconds_since_start),
                     shown(&status.dir)
                 )?,
+                Listed::Starting { dir, state, owner } => reason(f, state, dir, owner)?,
                 Listed::Unreadable { dir, error } => reason(f, "unreadable", dir, error)?,
             }
         }

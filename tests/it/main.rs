@@ -26,6 +26,9 @@ mod face;
 #[cfg(test)]
 mod failed_csv;
 #[cfg(test)]
+#[cfg(unix)]
+mod first_moments;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod help;
