@@ -4,8 +4,9 @@
 //! (`engine`) asks a pure scheduler (`schedule`) what to call next, lets the gate (`gate`) pay the
 //! rate limits, makes the call (`chime`) and settles its outcome in the ledger, from which the
 //! reports (`report`) are written. `job` strings these together into use cases; `sandbox` is a
-//! simulated service to rehearse against. A module uses only those named before it here:
-//! `model`, `schedule`, `gate`, `chime`, `sandbox`, `roster`, `ledger`, `report`, `engine`, `job`.
+//! simulated service to rehearse against, and `private_file` opens the files of a run. A module uses
+//! only those named before it here: `model`, `schedule`, `gate`, `chime`, `sandbox`, `roster`,
+//! `private_file`, `ledger`, `report`, `engine`, `job`.
 
 pub mod chime;
 pub mod engine;
@@ -13,6 +14,7 @@ pub mod gate;
 pub mod job;
 pub mod ledger;
 pub mod model;
+pub mod private_file;
 pub mod report;
 pub mod roster;
 pub mod sandbox;

@@ -63,22 +63,24 @@ pub(super) fn make(dir: &Path) -> Result<(), JobError> {
 #[must_use]
 pub fn holds_run(dir: &Path) -> bool {
     let path = dir.join(LEDGER);
-    path.is_file() && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
+    let about = std::fs::symlink_metadata(&path);
+    about.is_ok_and(|about| about.is_file())
+        && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
 }
 
 /// Sees that the directory holds no run. One that was killed before it had begun is none.
 pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     let path = dir.join(LEDGER);
-    if path.exists() {
-        if !Ledger::is_blank(&path)? {
-            return Err(JobError::RunExists(dir.to_owned()));
-        }
-        std::fs::remove_file(&path).map_err(|source| JobError::Directory {
+    if !Ledger::is_blank(&path)? {
+        return Err(JobError::RunExists(dir.to_owned()));
+    }
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(JobError::Directory {
             dir: dir.to_owned(),
             source,
-        })?;
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// This directory, or if it is there already, one beside it that is not: numbered.

@@ -6,6 +6,7 @@ use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
 use crate::model::{ArnError, LimitsError};
+use crate::private_file::PrivateFileError;
 use crate::report::{ReportError, shell_word};
 use crate::roster::RosterError;
 use crate::schedule::ThresholdError;
@@ -50,6 +51,9 @@ pub enum JobError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// Something else than a file has the name of a file of the run.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     /// The run directory holds a run.
     #[error("{} holds a run already", .0.display())]
     RunExists(PathBuf),
@@ -64,6 +68,14 @@ pub enum JobError {
     /// There is no run there.
     #[error("{} holds no run", .0.display())]
     NoRun(PathBuf),
+    /// There is no run there yet.
+    #[error("{} has no run yet: {owner} is starting one", dir.display())]
+    Starting {
+        /// The run directory.
+        dir: PathBuf,
+        /// Which process.
+        owner: String,
+    },
     /// The run is not at its end.
     #[error("{} is not finished", .0.display())]
     NotFinished(PathBuf),
@@ -121,6 +133,7 @@ impl JobError {
                 "give --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
             }
             Self::BearersDisagree => "a run is for one app instance: make one run for each",
+            Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
             Self::RunExists(dir) => {
                 return Some(format!(
@@ -138,6 +151,7 @@ impl JobError {
                 "give back the list as it was, or start a new run with the new list"
             }
             Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
+            Self::Starting { .. } => "wait a moment, then try again",
             Self::NotFinished(dir) => {
                 return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
             }
@@ -181,6 +195,8 @@ impl JobError {
                 | Self::Ledger(_)
                 | Self::Report(_)
                 | Self::Directory { .. }
+                | Self::File(_)
+                | Self::Starting { .. }
                 | Self::Owned { .. }
                 | Self::Interrupted
                 | Self::ReaderBroke

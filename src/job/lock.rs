@@ -1,14 +1,17 @@
 //! One owner per run: a lock that dies with its process.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use super::JobError;
+use crate::private_file;
 
 /// The lock's file in the run directory. It stays when the lock is gone.
-const OWNER: &str = "owner.lock";
+pub(super) const OWNER: &str = "owner.lock";
+/// Bytes that are read of it.
+const LONGEST_OWNER: u64 = 200;
 
 /// A look at the lock takes less time than this,
 const GLANCE: Duration = Duration::from_millis(10);
@@ -28,9 +31,7 @@ impl RunLock {
         };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(dir.join(OWNER)).map_err(io)?;
+        let mut file = private_file::open(&dir.join(OWNER), &mut options)?;
         if !is_had(&file).map_err(io)? {
             return Err(JobError::Owned {
                 dir: dir.to_owned(),
@@ -51,19 +52,32 @@ impl RunLock {
 
 /// Who has the lock, if anybody has it.
 pub(super) fn owner(dir: &Path) -> Result<Option<String>, JobError> {
-    let look = || match File::open(dir.join(OWNER)) {
-        Ok(mut file) => match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => read_owner(&mut file).map(Some),
-            Err(TryLockError::Error(source)) => Err(source),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let mut file = match private_file::open(&dir.join(OWNER), OpenOptions::new().read(true)) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
     };
-    look().map_err(|source| JobError::Directory {
+    let owner = match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => read_owner(&mut file).map(Some),
+        Err(TryLockError::Error(source)) => Err(source),
+    };
+    owner.map_err(|source| JobError::Directory {
         dir: dir.to_owned(),
         source,
     })
+}
+
+/// Why this directory has no run.
+pub(super) fn no_run(dir: &Path) -> JobError {
+    match owner(dir) {
+        Ok(Some(owner)) => JobError::Starting {
+            dir: dir.to_owned(),
+            owner,
+        },
+        Ok(None) => JobError::NoRun(dir.to_owned()),
+        Err(error) => error,
+    }
 }
 
 /// Takes the lock if it is free. Whoever asks for the owner has it for a moment: that is waited for.
@@ -78,10 +92,15 @@ fn is_had(file: &File) -> std::io::Result<bool> {
     Ok(false)
 }
 
+/// Who has the lock, as it wrote there; it may not have done so yet.
 fn read_owner(file: &mut File) -> std::io::Result<String> {
-    let mut owner = String::new();
-    file.read_to_string(&mut owner)?;
-    Ok(owner.trim().to_owned())
+    let mut owner = Vec::new();
+    file.take(LONGEST_OWNER).read_to_end(&mut owner)?;
+    let owner = String::from_utf8_lossy(&owner);
+    Ok(match owner.trim() {
+        "" => "another process".to_owned(),
+        owner => owner.to_owned(),
+    })
 }
 
 #[cfg(test)]

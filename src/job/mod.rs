@@ -7,6 +7,7 @@ mod again;
 mod conclusion;
 mod directory;
 mod error;
+mod list_path;
 mod lock;
 mod plan;
 mod reading;

@@ -13,7 +13,9 @@ use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory, suppo
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Watch};
 use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
-use crate::model::{ChannelArn, MemberArn};
+use crate::model::{ChannelArn, MemberArn, RunState};
+use crate::private_file;
+use crate::report;
 use crate::roster::{Options, Source};
 use crate::schedule::FailureThreshold;
 
@@ -109,6 +111,7 @@ pub async fn run(
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
+    report::check_places(&dir)?;
     directory::check_vacant(&dir)?;
     let ledger = begin(&dir, |path| {
         let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;
@@ -117,6 +120,9 @@ pub async fn run(
         ledger.set_fact(fact::LIST_SIZE, &size)?;
         ledger.set_fact(fact::STARTED_AT, &now_text())?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
+        ledger.set_fact(fact::BEARERS, &bearers.len())?;
+        // From the first commit on: killed right after it, it is a run like any other.
+        ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.commit()?;
         ledger.checkpoint()?;
         Ok(ledger)
@@ -146,9 +152,9 @@ fn begin(
     make: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
 ) -> Result<Ledger, LedgerError> {
     make(&dir.join(LEDGER)).inspect_err(|_| {
-        for end in ["", "-wal", "-shm"] {
+        for file in Ledger::files(&dir.join(LEDGER)) {
             // If it stays, it is seen to be blank.
-            let _ = std::fs::remove_file(dir.join(format!("{LEDGER}{end}")));
+            let _ = private_file::check(&file).is_ok_and(|()| std::fs::remove_file(file).is_ok());
         }
     })
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::conclusion::{Conclusion, NAMED_CHANNELS};
-use super::lock::RunLock;
+use super::lock::{RunLock, no_run};
 use super::{JobError, Settings, report};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
@@ -185,10 +185,11 @@ pub(super) fn now_text() -> String {
 /// The lock and the ledger of a run that exists.
 pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(super::LEDGER);
-    if !path.is_file() || Ledger::is_blank(&path)? {
-        return Err(JobError::NoRun(dir.to_owned()));
+    if Ledger::is_blank(&path)? {
+        return Err(no_run(dir));
     }
     let lock = RunLock::take(dir)?;
+    crate::report::check_places(dir)?;
     let ledger = Ledger::open(&path, crate::ledger::Durability::Full)?;
     Ok((lock, ledger))
 }

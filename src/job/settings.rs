@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::JobError;
+use super::{JobError, list_path};
 use crate::chime::Api;
 use crate::ledger::{Ledger, fact};
 use crate::model::{Limits, LimitsError};
@@ -64,6 +64,7 @@ impl LimitOverrides {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The list's path, or none: it came from standard input.
+    #[serde(with = "list_path")]
     pub list: Option<std::path::PathBuf>,
     /// How the list is read.
     pub options: Options,

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{JobError, LEDGER, lock};
+use super::lock::{self, OWNER};
+use super::{JobError, LEDGER};
 use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
 use crate::report::{self, Listed, Status};
@@ -13,16 +14,16 @@ use crate::report::{self, Listed, Status};
 /// If there is no run there, or its ledger cannot be read.
 pub fn status(dir: &Path) -> Result<Status, JobError> {
     let path = dir.join(LEDGER);
-    let no_run = || JobError::NoRun(dir.to_owned());
-    if !path.is_file() {
-        return Err(no_run());
-    }
     let owner = lock::owner(dir)?;
-    if owner.is_none() && Ledger::is_blank(&path)? {
-        return Err(no_run());
+    if Ledger::is_blank(&path)? {
+        return Err(lock::no_run(dir));
     }
     let ledger = Ledger::look(&path)?;
-    let state = match ledger.fact(fact::STATE)?.ok_or_else(no_run)? {
+    let no_run = || JobError::NoRun(dir.to_owned());
+    let state = ledger.fact(fact::STATE)?.ok_or_else(no_run)?;
+    // A process may have begun since.
+    let owner = owner.map_or_else(|| lock::owner(dir), |owner| Ok(Some(owner)))?;
+    let state = match state {
         // Nobody is at work on it, so it was killed.
         RunState::Running if owner.is_none() => RunState::Interrupted,
         _ if owner.is_some() => RunState::Running,
@@ -39,13 +40,11 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
 pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
     let mut runs = Vec::new();
     let mut list = |dir: &Path| {
-        if dir.join(LEDGER).is_file() {
+        if is_run_directory(dir) {
             runs.push(match status(dir) {
                 Ok(status) => Listed::Run(Box::new(status)),
-                Err(error) => Listed::Unreadable {
-                    dir: dir.to_owned(),
-                    error: error.to_string(),
-                },
+                Err(JobError::Starting { owner, .. }) => Listed::starting(dir, owner),
+                Err(error) => Listed::unreadable(dir, error.to_string()),
             });
         }
     };
@@ -62,14 +61,21 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
     for dir in inner {
         list(&dir);
     }
-    runs.sort_by(|a, b| started(b).cmp(started(a)));
+    runs.sort_by(|a, b| started(b).cmp(&started(a)));
     Ok(runs)
 }
 
-/// When a run was begun; of one that cannot be read, that is not known.
-fn started(listed: &Listed) -> &str {
+/// Whether there is a run, or something in its place, or a process that is starting one.
+fn is_run_directory(dir: &Path) -> bool {
+    let has = |name| dir.join(name).symlink_metadata().is_ok();
+    has(LEDGER) || has(OWNER) && !matches!(lock::owner(dir), Ok(None))
+}
+
+/// When a run was begun: the last of all, if it is just starting; not known, if it cannot be read.
+fn started(listed: &Listed) -> (bool, &str) {
     match listed {
-        Listed::Run(status) => &status.started_at,
-        Listed::Unreadable { .. } => "",
+        Listed::Run(status) => (false, &status.started_at),
+        Listed::Starting { .. } => (true, ""),
+        Listed::Unreadable { .. } => (false, ""),
     }
 }

@@ -1,13 +1,14 @@
 //! SQLite's file: how it is opened, and what its errors mean.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{LedgerError, schema, seal};
+use crate::private_file::{self, PrivateFileError};
 
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -24,15 +25,36 @@ pub enum Durability {
 }
 
 /// Whether a file is empty, or begins as SQLite's files do.
-pub(super) fn begins_as_sqlite(path: &Path) -> Result<bool, LedgerError> {
+pub(super) fn begins_as_sqlite(path: &Path) -> Result<bool, PrivateFileError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
+    check_files(path)?;
     let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
-    read.map_err(|source| LedgerError::Io {
+    let file = private_file::open(path, OpenOptions::new().read(true))?;
+    let read = file.take(16).read_to_end(&mut start);
+    read.map_err(|source| PrivateFileError::Io {
         path: path.to_owned(),
         source,
     })?;
     Ok(start.is_empty() || start == MAGIC)
+}
+
+/// The files of a ledger: its own, and those that SQLite keeps beside it.
+pub(super) fn files(path: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|end| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        name.into()
+    })
+}
+
+/// Checks what SQLite is about to open: it would wait for a FIFO, and write to where a link leads.
+fn check_files(path: &Path) -> Result<(), PrivateFileError> {
+    if !is_temporary(path) {
+        for file in files(path) {
+            private_file::check(&file)?;
+        }
+    }
+    Ok(())
 }
 
 /// A connection to a file that is a ledger of a version this program knows.
@@ -40,7 +62,8 @@ pub(super) fn connect_existing(
     path: &Path,
     connect: impl FnOnce(&Path) -> Result<Connection, LedgerError>,
 ) -> Result<Connection, LedgerError> {
-    if !path.is_file() {
+    check_files(path)?;
+    if !path.exists() {
         let source = std::io::ErrorKind::NotFound.into();
         return Err(LedgerError::Io {
             path: path.to_owned(),
@@ -65,6 +88,7 @@ pub(super) fn is_temporary(path: &Path) -> bool {
 /// A connection for reading alone. To be allowed to write is to be allowed to clean up: the log's
 /// files do not stay.
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
+    check_files(path)?;
     let open = || {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -76,6 +100,7 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
 
 /// A connection for the owner of the file.
 pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
+    check_files(path)?;
     let open = || {
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::connection::is_temporary;
+use crate::private_file::PrivateFileError;
 
 /// A ledger that cannot be used, or stopped working.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum LedgerError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// Something else than a file of its own has the name of one of the ledger's files.
+    #[error(transparent)]
+    NotAFile(PrivateFileError),
     /// Not a ledger of this program, or one of another version.
     #[error("{}: {reason}", named(path))]
     Foreign {
@@ -50,6 +54,15 @@ fn named(path: &Path) -> String {
     }
 }
 
+impl From<PrivateFileError> for LedgerError {
+    fn from(error: PrivateFileError) -> Self {
+        match error {
+            PrivateFileError::Io { path, source } => Self::Io { path, source },
+            other => Self::NotAFile(other),
+        }
+    }
+}
+
 impl LedgerError {
     /// How to mend it.
     #[must_use]
@@ -67,6 +80,7 @@ impl LedgerError {
                 _ => return None,
             },
             Self::Io { .. } => "choose a directory you may write to with --run-dir",
+            Self::NotAFile(error) => error.hint(),
             Self::Foreign { .. } => "name a directory that chime-bulk made",
             Self::Damaged { .. } => {
                 "restore the run directory from a copy, or start a new run: \

@@ -7,13 +7,14 @@ use rusqlite::{CachedStatement, Connection};
 use serde::de::DeserializeOwned;
 
 use super::connection::{
-    Durability, begins_as_sqlite, connect, connect_existing, connect_to_read, sqlite,
+    self, Durability, begins_as_sqlite, connect, connect_existing, connect_to_read, sqlite,
 };
 use super::pages::Pages;
 use super::queue::Queue;
 use super::suspects::Search;
 use super::{LedgerError, Staged, fact, facts, schema, seal};
 use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
+use crate::private_file;
 use crate::roster::Layout;
 
 /// A run's ledger, open for one owner.
@@ -41,14 +42,7 @@ impl Ledger {
         layout: &Layout,
         key: [u8; 16],
     ) -> Result<Self, LedgerError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path).map_err(|source| LedgerError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        private_file::open(path, OpenOptions::new().write(true).create_new(true))?;
         Self::begin(path, connect(path, durability)?, layout, key)
     }
 
@@ -83,14 +77,23 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Whether the file is a ledger that was never begun: nothing was committed to it.
+    /// The files of a ledger at this path: its own, and those that SQLite keeps beside it.
+    #[must_use]
+    pub fn files(path: &Path) -> [PathBuf; 4] {
+        connection::files(path)
+    }
+
+    /// Whether there is no ledger yet: no file, or one that nothing was committed to.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn is_blank(path: &Path) -> Result<bool, LedgerError> {
         // SQLite takes what is shorter than its header for empty.
-        if !begins_as_sqlite(path)? {
-            return Ok(false);
+        match begins_as_sqlite(path) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error) if error.is_missing() => return Ok(true),
+            Err(error) => return Err(error.into()),
         }
         let connection = connect_to_read(path)?;
         schema::is_blank(&connection).map_err(|source| sqlite(path, source))

@@ -8,7 +8,22 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
-use super::ReportError;
+use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY};
+use crate::private_file::{PrivateFileError, check_replaceable};
+
+/// Checks that each report of a run in this directory can be put in its place, as far as what has
+/// its name now is concerned.
+///
+/// # Errors
+/// If something else than a file has the name of a report, or of one being written.
+pub fn check_places(dir: &Path) -> Result<(), PrivateFileError> {
+    for name in [RESULTS, FAILED, SUMMARY, PAGE] {
+        let path = dir.join(name);
+        check_replaceable(&path)?;
+        check_replaceable(&aside(&path))?;
+    }
+    Ok(())
+}
 
 /// A report being written, under a temporary name beside its place and readable by its owner
 /// alone.
@@ -21,13 +36,9 @@ impl Replacement {
     /// Begins a report for this place, where there may be an earlier one but no directory: that
     /// would keep it from being placed once others of its set are.
     pub(super) fn begin(path: PathBuf) -> Result<Self, ReportError> {
-        let begin = || {
-            if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-                return Err(ErrorKind::IsADirectory.into());
-            }
-            begin_aside(&path)
-        };
-        let file = begin().map_err(|source| ReportError::Io {
+        check_replaceable(&path)?;
+        check_replaceable(&aside(&path))?;
+        let file = begin_aside(&path).map_err(|source| ReportError::Io {
             path: path.clone(),
             source,
         })?;
@@ -40,6 +51,7 @@ impl Replacement {
     /// Ends the report, which is then on the disk under its temporary name.
     pub(super) fn finish(self) -> Result<Ready, ReportError> {
         let Self { path, file } = self;
+        check_replaceable(&path)?;
         let finish = || -> std::io::Result<TempPath> {
             let file = file
                 .into_inner()
@@ -75,17 +87,22 @@ impl Ready {
     }
 }
 
+/// The name of a report of this name while it is written.
+fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.part"))
+}
+
 /// A file of its own for a report of this name, in the same directory.
 fn begin_aside(path: &Path) -> std::io::Result<NamedTempFile> {
     let place = path.parent().unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = format!(".{name}.part");
-    match std::fs::remove_file(place.join(&aside)) {
+    let aside = aside(path);
+    match std::fs::remove_file(&aside) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     Builder::new()
-        .prefix(&aside)
+        .prefix(aside.file_name().unwrap_or_default())
         .rand_bytes(0)
         .tempfile_in(place)
 }

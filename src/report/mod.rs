@@ -6,7 +6,9 @@
 
 mod explain;
 mod files;
+mod listing;
 mod page;
+mod path;
 mod plan;
 mod plan_text;
 mod results;
@@ -16,12 +18,15 @@ mod summary;
 mod words;
 
 pub use explain::Explanation;
+pub use files::check_places;
+pub use listing::{Listed, Listing, RunDirectory};
+pub use path::{shell_value, shell_word};
 pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
 pub use results::{Reports, prepare, write};
 pub use set::{ReportSet, ReportsState};
-pub use status::{Listed, Listing, Status, status};
+pub use status::{Status, status};
 pub use summary::{ReportError, Summary};
-pub use words::{least, shell_word};
+pub use words::least;
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{count, shell_word, time, verb};
+use super::path::{self, shell_word};
+use super::words::{count, time, verb};
 use super::{ReportError, ReportsState};
 use crate::ledger::{Ledger, fact};
 use crate::model::{Outcome, RunState, plain};
@@ -22,7 +23,12 @@ const LATELY: i64 = 60_000;
 )]
 pub struct Status {
     pub run_id: String,
+    /// In JSON, what is not UTF-8 in it is replaced.
+    #[serde(serialize_with = "path::lossy")]
     pub dir: PathBuf,
+    /// The bytes of `dir` in hexadecimal, if it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir_hex: Option<String>,
     pub state: RunState,
     /// Which process works on it, if one does.
     pub owner: Option<String>,
@@ -96,6 +102,7 @@ pub fn status(
     Ok(Status {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         dir: dir.to_owned(),
+        dir_hex: path::hex(dir),
         state,
         owner,
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
@@ -135,17 +142,17 @@ fn seconds_since(time: &str, now: i64) -> Option<f64> {
 
 impl Status {
     /// Rows whose members are in.
-    fn is_in(&self) -> u64 {
+    pub(super) fn is_in(&self) -> u64 {
         self.added + self.already_member
     }
 
     /// Rows that are settled, and whose members are not in.
-    fn is_not_in(&self) -> u64 {
+    pub(super) fn is_not_in(&self) -> u64 {
         self.failed + self.invalid + self.unconfirmed + self.not_attempted
     }
 
     /// What is wrong with the reports of a run that no process works on.
-    fn reports_fault(&self) -> Option<&'static str> {
+    pub(super) fn reports_fault(&self) -> Option<&'static str> {
         if self.state == RunState::Running {
             return None;
         }
@@ -165,7 +172,7 @@ impl fmt::Display for Status {
         };
         writeln!(f, "run {} {}", self.run_id, verb(self.state))?;
         if let Some(owner) = &self.owner {
-            writeln!(f, "  {:<16}{owner}", "at work")?;
+            writeln!(f, "  {:<16}{}", "at work", plain(owner, usize::MAX))?;
         }
         writeln!(
             f,
@@ -235,67 +242,5 @@ impl fmt::Display for Status {
             Some(next) => writeln!(f, "next: {next}"),
             None => Ok(()),
         }
-    }
-}
-
-/// Run directories, one in a line.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub struct Listing(pub Vec<Listed>);
-
-/// A run directory, and where its run stands; or what keeps that from being told.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Listed {
-    /// A run.
-    Run(Box<Status>),
-    /// One that cannot be read.
-    Unreadable {
-        /// The run directory.
-        dir: PathBuf,
-        /// What is wrong.
-        error: String,
-    },
-}
-
-impl fmt::Display for Listing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            f,
-            "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  directory",
-            "state", "rows", "in", "not in", "open", "age"
-        )?;
-        for listed in &self.0 {
-            match listed {
-                Listed::Run(status) => writeln!(
-                    f,
-                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}{}",
-                    status.state.as_str(),
-                    status.rows_read,
-                    status.is_in(),
-                    status.is_not_in(),
-                    status.open,
-                    time(status.seconds_since_start),
-                    plain(&status.dir.display().to_string(), usize::MAX),
-                    status
-                        .reports_fault()
-                        .map_or(String::new(), |fault| format!("  (reports: {fault})"))
-                )?,
-                Listed::Unreadable { dir, error } => {
-                    let dir = dir.display().to_string();
-                    let dir = plain(&dir, usize::MAX);
-                    writeln!(
-                        f,
-                        "{:<11} {dir}: {}",
-                        "unreadable",
-                        plain(error, usize::MAX)
-                    )?;
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{count, shell_word, time, verb, wrap};
+use super::path::shell_word;
+use super::words::{count, time, verb, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally, codes};
+use crate::private_file::PrivateFileError;
 use crate::schedule::Binding;
 
 /// What keeps reports from being written.
@@ -25,9 +27,21 @@ pub enum ReportError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// Something else than a file has the report's name.
+    #[error(transparent)]
+    NotAFile(PrivateFileError),
     /// Told to stop.
     #[error("interrupted while the reports were written; the ledger is whole")]
     Interrupted,
+}
+
+impl From<PrivateFileError> for ReportError {
+    fn from(error: PrivateFileError) -> Self {
+        match error {
+            PrivateFileError::Io { path, source } => Self::Io { path, source },
+            other => Self::NotAFile(other),
+        }
+    }
 }
 
 impl ReportError {
@@ -36,6 +50,7 @@ impl ReportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Ledger(error) => error.hint(),
+            Self::NotAFile(error) => Some(error.hint().to_owned()),
             Self::Io { path, .. } => {
                 let dir = shell_word(path.parent()?);
                 Some(format!(

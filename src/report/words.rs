@@ -1,10 +1,9 @@
 //! Words for people: times, counts, what binds.
 
-use std::fmt::{self, Write as _};
-use std::path::Path;
+use std::fmt;
 use std::time::Duration;
 
-use crate::model::{RunState, is_unruly};
+use crate::model::RunState;
 use crate::schedule::Binding;
 
 /// Columns of a terminal that a text is made for.
@@ -69,33 +68,6 @@ pub fn least(calls: u64, least: Duration, binding: Option<Binding>) -> String {
         time(least.as_secs_f64()),
         binds(binding)
     )
-}
-
-/// A path as a shell takes it.
-#[must_use]
-pub fn shell_word(dir: &Path) -> String {
-    let text = dir.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if text.chars().all(plain) {
-        text
-    } else if text.contains(is_unruly) {
-        // The one form in which a line shows such characters and bash, ksh and zsh take them.
-        let mut line = String::from("$'");
-        for c in text.chars() {
-            if plain(c) {
-                line.push(c);
-            } else {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    // Writing to a String cannot fail.
-                    let _ = write!(line, "\\x{byte:02x}");
-                }
-            }
-        }
-        line + "'"
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 /// Writes a text in lines that fit a terminal, those after the first indented.

@@ -26,6 +26,9 @@ mod face;
 #[cfg(test)]
 mod failed_csv;
 #[cfg(test)]
+#[cfg(unix)]
+mod first_moments;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod help;
@@ -40,6 +43,9 @@ mod limits;
 mod makespan;
 #[cfg(test)]
 mod nasty;
+#[cfg(test)]
+#[cfg(unix)]
+mod odd_names;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
@@ -76,6 +82,9 @@ mod signals;
 mod simulation;
 #[cfg(test)]
 mod snapshots;
+#[cfg(test)]
+#[cfg(unix)]
+mod special_files;
 #[cfg(test)]
 #[cfg(unix)]
 mod status;

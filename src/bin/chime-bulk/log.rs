@@ -1,7 +1,7 @@
 //! Logs: what happened in a run, a line each. Made of events alone, which name nobody.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use chime_bulk::engine::{Event, OpenChannel, Watch};
 use chime_bulk::job::Started;
 use chime_bulk::model::{Outcome, plain};
+use chime_bulk::private_file::{self, PrivateFileError};
 use chime_bulk::report;
 
 use crate::exit::Exit;
@@ -47,17 +48,10 @@ pub(crate) struct Log {
 
 impl Log {
     /// A log on standard error, or at the end of a file, which is made private if it is new.
-    pub(crate) fn open(most: Level, file: Option<&Path>) -> io::Result<Self> {
-        let open = |path| {
-            let mut options = File::options();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(path)
-        };
+    pub(crate) fn open(most: Level, file: Option<&Path>) -> Result<Self, PrivateFileError> {
         Ok(Self {
             most,
-            file: file.map(open).transpose()?.map(Arc::new),
+            file: file.map(private_file::append).transpose()?.map(Arc::new),
             outage: false,
         })
     }

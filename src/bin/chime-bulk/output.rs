@@ -10,6 +10,7 @@ use chime_bulk::model::plain;
 use console::Term;
 use serde::Serialize;
 
+use crate::exit::Exit;
 use crate::progress::Line;
 
 /// What is drawn at the foot of the terminal: other lines go above it.
@@ -122,13 +123,23 @@ pub(crate) fn line(text: impl Display) {
     data(format_args!("{text}\n"));
 }
 
-/// Data, for people or as JSON.
-pub(crate) fn show(data: &(impl Display + Serialize), json: bool) {
+/// Data, for people or as JSON. Returns `exit`, or if the data cannot be JSON, that the command
+/// failed.
+#[must_use]
+pub(crate) fn show(data: &(impl Display + Serialize), json: bool, exit: Exit) -> Exit {
     if !json {
-        return self::data(data);
+        self::data(data);
+        return exit;
     }
     match serde_json::to_string_pretty(data) {
-        Ok(text) => line(text),
-        Err(problem) => error(&problem, None),
+        Ok(text) => {
+            line(text);
+            exit
+        }
+        Err(problem) => {
+            let hint = "leave out --json to see it as text";
+            error(&format!("cannot show this as JSON: {problem}"), Some(hint));
+            Exit::Fatal
+        }
     }
 }

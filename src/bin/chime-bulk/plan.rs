@@ -22,10 +22,10 @@ pub(crate) fn plan(arguments: PlanArguments) -> Exit {
             return Exit::from(&error);
         }
     };
-    output::show(&plan, arguments.json);
-    if plan.is_sound() {
+    let exit = if plan.is_sound() {
         Exit::AllIn
     } else {
         Exit::SomeNotIn
-    }
+    };
+    output::show(&plan, arguments.json, exit)
 }

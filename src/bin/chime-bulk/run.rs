@@ -153,8 +153,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
         Err(error) => return report_error(&error, dir),
     };
     let verdict = conclusion.verdict();
-    let exit = Exit::from(verdict);
-    output::show(&conclusion.summary, json);
+    let exit = output::show(&conclusion.summary, json, Exit::from(verdict));
     if let Some(reason) = conclusion.reason() {
         output::error(&reason, conclusion.hint().as_deref());
     }
@@ -180,13 +179,14 @@ pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Comman
     let dir = &arguments.run_dir;
     match job::report(dir, commands) {
         Ok(summary) => {
-            output::show(&summary, arguments.json);
-            reports_are_in(dir, &summary);
-            if summary.is_all_in() {
+            let exit = if summary.is_all_in() {
                 Exit::AllIn
             } else {
                 Exit::SomeNotIn
-            }
+            };
+            let exit = output::show(&summary, arguments.json, exit);
+            reports_are_in(dir, &summary);
+            exit
         }
         Err(error) => report_error(&error, Some(dir)),
     }

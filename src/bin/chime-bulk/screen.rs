@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chime_bulk::engine::{Event, Watch};
 use chime_bulk::job::Started;
+use chime_bulk::private_file::PrivateFileError;
 use clap::{ArgAction, Args};
 
 use crate::exit::Exit;
@@ -47,9 +48,14 @@ impl ScreenArguments {
             file => match Log::open(level, file.as_deref()) {
                 Ok(log) => Some(log),
                 Err(error) => {
-                    let path = file.clone().unwrap_or_default();
+                    let what = match error {
+                        PrivateFileError::Io { .. } => {
+                            format!("cannot write to the log file {error}")
+                        }
+                        error => format!("the log file {error}"),
+                    };
                     output::error(
-                        &format!("cannot write to the log file {}: {error}", path.display()),
+                        &what,
                         Some("name another with --log-file; nothing is begun"),
                     );
                     return Err(Exit::Usage);

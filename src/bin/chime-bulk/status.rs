@@ -11,10 +11,7 @@ use crate::output;
 /// Shows where the run in this directory stands.
 pub(crate) fn status(dir: &Path, json: bool) -> Exit {
     match job::status(dir) {
-        Ok(status) => {
-            output::show(&status, json);
-            Exit::AllIn
-        }
+        Ok(status) => output::show(&status, json, Exit::AllIn),
         Err(error) => {
             output::error(&error, error.hint().as_deref());
             Exit::from(&error)
@@ -29,8 +26,7 @@ pub(crate) fn runs(dir: &Path, json: bool) -> Exit {
             if runs.is_empty() {
                 output::note(format_args!("no runs in {}", dir.display()));
             }
-            output::show(&Listing(runs), json);
-            Exit::AllIn
+            output::show(&Listing(runs), json, Exit::AllIn)
         }
         Err(error) => {
             output::error(

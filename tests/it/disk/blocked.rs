@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::sweep::{recovers, stopped};
 use crate::program::Ended;
-use crate::truth::{self, LIST, List, World, through};
+use crate::truth::{self, LIST, List, RUN, World, through};
 
 fn world() -> World {
     World::new(List::mixed(700, 5, 2), truth::settings(&[]))
@@ -16,7 +16,7 @@ fn block(world: &World, name: &str) {
 }
 
 #[test]
-fn a_directory_in_the_place_of_a_report_is_said_and_the_run_is_not_lost() {
+fn a_directory_in_the_place_of_a_report_is_found_before_the_first_call() {
     for name in [
         "results.csv",
         "failed.csv",
@@ -29,16 +29,23 @@ fn a_directory_in_the_place_of_a_report_is_said_and_the_run_is_not_lost() {
         let ended = Ended::of(&mut world.run(LIST));
         assert_eq!(ended.code, Some(3), "{name}: {ended:#?}");
         stopped(&world, &ended, true).unwrap_or_else(|why| panic!("{name}: {why}: {ended:#?}"));
-        let again = Ended::of(&mut world.resume());
-        assert_eq!(again.code, Some(3), "{name}: {again:#?}");
-        let calls = world.service.stats().batch_calls;
+        assert_eq!(world.service.stats().batch_calls, 0, "{name}");
         std::fs::remove_dir_all(world.dir().join(name)).unwrap();
         recovers(&world).unwrap();
-        assert_eq!(
-            world.service.stats().batch_calls,
-            calls,
-            "no call is made again"
-        );
+        // A run that is there is not lost.
+        let calls = world.service.stats().batch_calls;
+        let path = world.dir().join(name);
+        if path.exists() {
+            std::fs::remove_file(path).unwrap();
+        }
+        block(&world, name);
+        let again = Ended::of(&mut world.resume());
+        assert_eq!(again.code, Some(3), "{name}: {again:#?}");
+        assert_eq!(again.resume(), ["resume", RUN]);
+        std::fs::remove_dir_all(world.dir().join(name)).unwrap();
+        recovers(&world).unwrap();
+        let again = world.service.stats().batch_calls;
+        assert_eq!(again, calls, "no call is made again");
     }
 }
 

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use chime_bulk::model::plain;
+use chime_bulk::report::shell_value;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -191,7 +192,14 @@ fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
             }
         };
         let values = flags.get_raw(id).into_iter().flatten();
-        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        let values: Vec<_> = values.collect();
+        if let Some(value) = values.iter().find(|value| value.to_str().is_none()) {
+            let (value, origin) = (shell_value(value), plain(&origin, usize::MAX));
+            let why = "is not UTF-8, which a file cannot hold";
+            let _ = writeln!(text, "# {name}: {value} ({origin}) {why}");
+            continue;
+        }
+        let values: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
         let value = match arg.get_action() {
             ArgAction::SetTrue => flags.get_flag(id).to_string(),
             ArgAction::Count => flags.get_count(id).to_string(),

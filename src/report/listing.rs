@@ -1,0 +1,119 @@
+//! All runs of a directory, one in a line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::words::time;
+use super::{Status, path};
+use crate::model::plain;
+
+/// Run directories, one in a line.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Listing(pub Vec<Listed>);
+
+/// A run directory: how its run stands, or why that is not known.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Listed {
+    /// A run.
+    Run(Box<Status>),
+    /// No run yet: a process is starting one.
+    Starting {
+        /// The run directory.
+        #[serde(flatten)]
+        dir: RunDirectory,
+        /// Always `starting`.
+        state: &'static str,
+        /// The process.
+        owner: String,
+    },
+    /// One that cannot be read.
+    Unreadable {
+        /// The run directory.
+        #[serde(flatten)]
+        dir: RunDirectory,
+        /// What is wrong.
+        error: String,
+    },
+}
+
+/// A run directory, as JSON has it.
+#[derive(Debug, Serialize)]
+pub struct RunDirectory {
+    #[serde(serialize_with = "path::lossy")]
+    dir: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dir_hex: Option<String>,
+}
+
+impl From<&Path> for RunDirectory {
+    fn from(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            dir_hex: path::hex(dir),
+        }
+    }
+}
+
+impl Listed {
+    /// A directory in which this process is starting a run.
+    #[must_use]
+    pub fn starting(dir: &Path, owner: String) -> Self {
+        let (dir, state) = (dir.into(), "starting");
+        Self::Starting { dir, state, owner }
+    }
+
+    /// A directory whose run cannot be read.
+    #[must_use]
+    pub fn unreadable(dir: &Path, error: String) -> Self {
+        let dir = dir.into();
+        Self::Unreadable { dir, error }
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  directory",
+            "state", "rows", "in", "not in", "open", "age"
+        )?;
+        for listed in &self.0 {
+            match listed {
+                Listed::Run(status) => writeln!(
+                    f,
+                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}{}",
+                    status.state.as_str(),
+                    status.rows_read,
+                    status.is_in(),
+                    status.is_not_in(),
+                    status.open,
+                    time(status.seconds_since_start),
+                    shown(&status.dir),
+                    status
+                        .reports_fault()
+                        .map_or(String::new(), |fault| format!("  (reports: {fault})"))
+                )?,
+                Listed::Starting { dir, state, owner } => reason(f, state, dir, owner)?,
+                Listed::Unreadable { dir, error } => reason(f, "unreadable", dir, error)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A directory without counts, and why.
+fn reason(f: &mut fmt::Formatter<'_>, state: &str, dir: &RunDirectory, why: &str) -> fmt::Result {
+    let (dir, why) = (shown(&dir.dir), plain(why, usize::MAX));
+    writeln!(f, "{state:<11} {dir}: {why}")
+}
+
+fn shown(dir: &Path) -> String {
+    plain(&dir.display().to_string(), usize::MAX)
+}

@@ -1,0 +1,107 @@
+//! Paths as text: for a shell, and for JSON.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Serializer;
+
+use crate::model::is_unruly;
+
+/// A path as a shell and this program take it: quoted if it must be, never a flag, every byte as
+/// it is.
+#[must_use]
+pub fn shell_word(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    match bytes.first() {
+        // The same directory.
+        None => ".".to_owned(),
+        Some(b'-') => quoted(&[b"./", bytes].concat()),
+        Some(_) => quoted(bytes),
+    }
+}
+
+/// A value of any kind as a shell takes it.
+#[must_use]
+pub fn shell_value(value: &OsStr) -> String {
+    quoted(value.as_encoded_bytes())
+}
+
+fn quoted(bytes: &[u8]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    match str::from_utf8(bytes) {
+        // zsh replaces `=ls` by the path of `ls`.
+        Ok(text) if text.chars().all(plain) && !text.is_empty() && !text.starts_with('=') => {
+            text.to_owned()
+        }
+        Ok(text) if !text.contains(is_unruly) => format!("'{}'", text.replace('\'', r"'\''")),
+        _ => escaped(bytes, plain),
+    }
+}
+
+/// The one form in which a line shows such bytes and bash, ksh and zsh take them. A byte is written
+/// in octal: of what follows `\x`, shells take two digits, or more.
+fn escaped(bytes: &[u8], plain: impl Fn(char) -> bool) -> String {
+    let mut line = String::from("$'");
+    for &byte in bytes {
+        if plain(char::from(byte)) {
+            line.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "\\{byte:03o}");
+        }
+    }
+    line + "'"
+}
+
+/// A path for JSON, which is UTF-8: what is not is replaced, see [`hex`].
+pub(super) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
+/// The exact bytes of a path that JSON cannot show as it is.
+pub(super) fn hex(path: &Path) -> Option<String> {
+    match path.to_str() {
+        Some(_) => None,
+        None => Some(hex::encode(path.as_os_str().as_encoded_bytes())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_only_if_it_must_be() {
+        let words = [
+            ("runs/2024-a_b.c", "runs/2024-a_b.c"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("-dir", "./-dir"),
+            ("--a b", "'./--a b'"),
+            ("-", "./-"),
+            ("", "."),
+            ("~", "'~'"),
+            ("=ls", "'=ls'"),
+            ("a=b", "a=b"),
+            ("Größe", "'Größe'"),
+            ("a\nb", r"$'a\012b'"),
+            ("-\u{1b}7", r"$'./-\0337'"),
+            ("\u{202e}\\'", r"$'\342\200\256\134\047'"),
+        ];
+        for (path, word) in words {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+        assert_eq!(shell_value(OsStr::new("-a")), "-a");
+        assert_eq!(shell_value(OsStr::new("")), "''");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn bytes_that_are_no_text_are_kept() {
+        let path: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"-r\xff7");
+        assert_eq!(shell_word(Path::new(path)), r"$'./-r\3777'");
+        assert_eq!(hex(Path::new(path)).as_deref(), Some("2d72ff37"));
+        assert_eq!(hex(Path::new("run")), None);
+    }
+}
