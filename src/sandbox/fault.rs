@@ -9,6 +9,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::storm::CodeShare;
+
 /// A kind of fault that befalls a share of the calls (or members).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -62,7 +64,8 @@ impl fmt::Display for Fault {
 pub enum FaultError {
     /// No such fault.
     #[error(
-        "no fault `{0}` (call-throttled, call-unavailable, member-throttled, lost, reset, slow)"
+        "no fault `{0}` (call-throttled, call-unavailable, member-throttled, lost, reset, slow, or \
+         a code of a refused call: see `chime-bulk explain`)"
     )]
     Unknown(String),
     /// The share is not between 0 and 1.
@@ -95,11 +98,35 @@ impl FromStr for FaultShare {
     type Err = FaultError;
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let (name, share) = sides(text, "NAME=SHARE")?;
-        let number = share.parse().ok().filter(|n| (0.0..=1.0).contains(n));
         Ok(Self {
             fault: name.parse()?,
-            share: number.ok_or_else(|| FaultError::Share(share.to_owned()))?,
+            share: read_share(share)?,
         })
+    }
+}
+
+/// A fault or a code, and its share of the calls: `NAME=SHARE`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AnyFault {
+    /// A fault.
+    Fault(FaultShare),
+    /// Calls refused with a code.
+    Refusal(CodeShare),
+}
+
+impl FromStr for AnyFault {
+    type Err = FaultError;
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let unknown = match text.parse() {
+            Ok(fault) => return Ok(Self::Fault(fault)),
+            Err(FaultError::Unknown(unknown)) => unknown,
+            Err(error) => return Err(error),
+        };
+        let (_, share) = sides(text, "NAME=SHARE")?;
+        Ok(Self::Refusal(CodeShare {
+            code: unknown.parse()?,
+            share: read_share(share)?,
+        }))
     }
 }
 
@@ -121,6 +148,11 @@ impl FromStr for MemberAnswer {
             code: code.to_owned(),
         })
     }
+}
+
+fn read_share(text: &str) -> Result<f64, FaultError> {
+    let share = text.parse().ok().filter(|n| (0.0..=1.0).contains(n));
+    share.ok_or_else(|| FaultError::Share(text.to_owned()))
 }
 
 /// Splits at the last `=`, neither side empty.
@@ -152,7 +184,11 @@ impl Dice {
 
     /// Whether the fault befalls this time.
     pub(super) fn befalls(&mut self, fault: Fault) -> bool {
-        let share = self.shares[fault as usize];
+        self.hits(self.shares[fault as usize])
+    }
+
+    /// Whether it is one of this share.
+    pub(super) fn hits(&mut self, share: f64) -> bool {
         share > 0.0 && self.source.random::<f64>() < share
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fault::{FaultShare, MemberAnswer};
 use super::quotas::Quotas;
+use super::storm::{CodeShare, Storm};
 use crate::model::quota;
 
 /// What becomes of adding somebody who is a member already (undocumented).
@@ -53,6 +54,10 @@ pub struct Settings {
     pub seed: u64,
     /// Faults by chance.
     pub faults: Vec<FaultShare>,
+    /// Calls refused with a code by chance.
+    pub refusals: Vec<CodeShare>,
+    /// Calls refused with a code for some time.
+    pub storms: Vec<Storm>,
     /// Members answered by rule; the first that fits.
     pub answers: Vec<MemberAnswer>,
     /// From the request's departure to its answer's arrival, half each way.
@@ -83,6 +88,8 @@ impl Default for Settings {
             outage: None,
             seed: 0,
             faults: Vec::new(),
+            refusals: Vec::new(),
+            storms: Vec::new(),
             answers: Vec::new(),
             latency: Duration::ZERO,
             jitter: 0.0,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::exception::Exception;
@@ -64,7 +65,7 @@ impl State {
     ) -> Answer<T> {
         self.tally.arrived(operation, at, now);
         let before = self.world.population(at.channel);
-        let answer = match self.struck(now, &script) {
+        let answer = match self.struck(at, now, &script) {
             Some(answer) => answer,
             None => match act(&mut self.world, &mut self.dice, &script) {
                 Ok(given) => self.sent(given, script),
@@ -83,7 +84,12 @@ impl State {
     }
 
     /// What keeps a call from being applied.
-    fn struck<T>(&mut self, now: Duration, script: &[Scripted]) -> Option<Answer<T>> {
+    fn struck<T>(
+        &mut self,
+        at: Address<'_>,
+        now: Duration,
+        script: &[Scripted],
+    ) -> Option<Answer<T>> {
         for one in script {
             if let Scripted::Refuse {
                 status,
@@ -100,6 +106,15 @@ impl State {
             if let Scripted::Page { status, body } = one {
                 return Some(Answer::Page(*status, body.clone()));
             }
+        }
+        let settings = Arc::clone(&self.world.settings);
+        let storm = settings.storms.iter().find(|storm| storm.covers(at, now));
+        if let Some(storm) = storm {
+            return Some(storm.code.answer());
+        }
+        let mut shares = settings.refusals.iter();
+        if let Some(refusal) = shares.find(|refusal| self.dice.hits(refusal.share)) {
+            return Some(refusal.code.answer());
         }
         let outage = self.world.settings.outage.as_ref();
         if outage.is_some_and(|outage| outage.contains(&now)) {

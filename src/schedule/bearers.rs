@@ -1,13 +1,17 @@
 //! The pool of bearers, and the limit over all calls together.
 //!
-//! A bearer whose call was denied is in question until another of its calls, sent after that, is
-//! accepted: meanwhile it makes one call at a time. A bearer in question whose refused call another
+//! A bearer whose call was refused is in question until another of its calls, sent after that, is
+//! accepted. Denied, or refused on two channels, it makes one call at a time meanwhile; where a
+//! member may be to blame, its calls carry one member from the second channel on: whoever has a
+//! list with many bad rows must not be stopped for them. A bearer in question whose refused call another
 //! bearer gets through is set aside: it is tried again only where all others were refused.
 
 use std::time::Duration;
 
+use super::Flight;
 use super::pace::Pace;
-use crate::model::{ChannelId, Limits};
+use crate::model::codes::Scope;
+use crate::model::{ChannelId, Limits, Refusal, RefusalKind};
 
 /// Calls of a bearer in question that are spent to find out whether it is denied everywhere, where
 /// others of the pool are known to be allowed: each costs its channel a second.
@@ -38,8 +42,19 @@ struct Question {
     last: Duration,
     /// Where it was denied.
     channels: Vec<ChannelId>,
-    /// Denied calls that were sent after the first denial, each on another channel.
+    /// Denied calls that were sent after the first denial, each on another channel, and none with
+    /// several members one of whom may be to blame.
     probes: u32,
+    /// The last refusal may have been for a member's sake.
+    may_be_members: bool,
+    /// The last refusal was a denial.
+    is_denial: bool,
+}
+
+impl Question {
+    fn is_on_several_channels(&self) -> bool {
+        self.channels.len() > 1
+    }
 }
 
 /// Which bearer may call next, and when.
@@ -97,7 +112,8 @@ impl Bearers {
     /// Whether it has to wait for an answer: a bearer in question makes one call at a time.
     fn is_busy(&self, bearer: usize) -> bool {
         let state = &self.pool[bearer];
-        state.question.is_some() && state.in_flight > 0
+        let asks = |question: &Question| question.is_denial || question.is_on_several_channels();
+        state.question.as_ref().is_some_and(asks) && state.in_flight > 0
     }
 
     fn is_any_trusted(&self) -> bool {
@@ -207,24 +223,37 @@ impl Bearers {
         elsewhere.map(|(_, at)| *at).max()
     }
 
-    /// A call of this bearer, sent then, was denied.
-    pub(super) fn denied(
-        &mut self,
-        bearer: usize,
-        channel: ChannelId,
-        sent_at: Duration,
-        now: Duration,
-    ) {
-        let question = self.pool[bearer].question.get_or_insert_with(|| Question {
-            since: now,
-            last: now,
-            channels: vec![channel],
-            probes: 0,
-        });
+    /// A call of a bearer was refused, perhaps for the bearer's sake.
+    pub(super) fn refused(&mut self, flight: &Flight, refusal: &Refusal, now: Duration) {
+        let channel = flight.channel;
+        let may_be_members = refusal.may_concern(Scope::Member);
+        let is_denial = refusal.kind == RefusalKind::Denied;
+        let question = self.pool[flight.bearer]
+            .question
+            .get_or_insert_with(|| Question {
+                since: now,
+                last: now,
+                channels: vec![channel],
+                probes: 0,
+                may_be_members,
+                is_denial,
+            });
         question.last = now;
+        question.may_be_members = may_be_members;
+        question.is_denial = is_denial;
+        let is_probe =
+            flight.sent_at >= question.since && (!may_be_members || flight.tickets.len() <= 1);
         if !question.channels.contains(&channel) {
             question.channels.push(channel);
-            question.probes += u32::from(sent_at >= question.since);
+            question.probes += u32::from(is_probe);
+        }
+    }
+
+    /// The most members that a call of a bearer may carry.
+    pub(super) fn most_members(&self, bearer: usize, full: u32) -> u32 {
+        match &self.pool[bearer].question {
+            Some(question) if question.may_be_members && question.is_on_several_channels() => 1,
+            _ => full,
         }
     }
 

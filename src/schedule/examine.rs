@@ -64,6 +64,8 @@ struct RefusedBearer {
     last: Duration,
     /// It was accepted on another channel between two refusals.
     is_confirmed: bool,
+    /// Its last refusal may have been for a member's sake.
+    may_be_members: bool,
 }
 
 impl Examination {
@@ -86,7 +88,7 @@ impl Examination {
     /// Whether enough is known of its members: the refusals are not for one member's sake. `alone`
     /// is how many of them must have been refused alone.
     fn has_tried_members(&self, is_accepting: bool, alone: usize) -> bool {
-        !self.refusal.may_concern(Scope::Member)
+        self.refused.iter().all(|entry| !entry.may_be_members)
             || self.control_refused
             || (!is_accepting && self.held.len() >= alone)
     }
@@ -122,13 +124,14 @@ impl Scheduler {
     /// Keeps what the refusal shows of its bearer and channel.
     fn note_refusal(&mut self, now: Duration, flight: &Flight, refusal: &Refusal) {
         let (bearer, channel) = (flight.bearer, flight.channel);
+        let may_be_members = refusal.may_concern(Scope::Member);
         if refusal.may_concern(Scope::Bearer) {
-            self.bearers.denied(bearer, channel, flight.sent_at, now);
+            self.bearers.refused(flight, refusal, now);
         }
         if refusal.kind != RefusalKind::LimitExceeded {
             self.refused_in_row += 1;
         }
-        let works = self.works_elsewhere(bearer, channel, refusal);
+        let works = self.bearers.works_elsewhere(bearer, channel);
         let examination = self.channels[channel.index()]
             .examination
             .get_or_insert_with(|| Box::new(Examination::new(refusal)));
@@ -144,30 +147,16 @@ impl Scheduler {
                 let is_between = |at| entry.first <= at && at <= flight.sent_at;
                 entry.is_confirmed |= works.is_some_and(is_between);
                 entry.last = now;
+                entry.may_be_members = may_be_members;
             }
             None => examination.refused.push(RefusedBearer {
                 bearer,
                 first: now,
                 last: now,
                 is_confirmed: false,
+                may_be_members,
             }),
         }
-    }
-
-    /// When a call was last sent that shows the bearer to be accepted on other channels; any
-    /// bearer's where the refusal cannot be for the bearer's sake.
-    fn works_elsewhere(
-        &self,
-        bearer: usize,
-        channel: ChannelId,
-        refusal: &Refusal,
-    ) -> Option<Duration> {
-        if refusal.may_concern(Scope::Bearer) {
-            return self.bearers.works_elsewhere(bearer, channel);
-        }
-        let all = self.bearers.numbers();
-        all.filter_map(|bearer| self.bearers.works_elsewhere(bearer, channel))
-            .max()
     }
 
     /// A member was refused alone: it fails if others got through since it came under suspicion.
@@ -181,8 +170,7 @@ impl Scheduler {
         let is_full = refusal.kind == RefusalKind::LimitExceeded && examination.over_limit > 0;
         let is_own_fault = is_full
             || examination.accepted.iter().any(|(bearer, at)| {
-                let is_same = *bearer == flight.bearer || !refusal.may_concern(Scope::Bearer);
-                is_same
+                *bearer == flight.bearer
                     && flight.suspect_since.is_some_and(|since| since <= *at)
                     && *at <= flight.sent_at
             });
@@ -264,7 +252,7 @@ impl Scheduler {
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return Settlement::default();
         };
-        if is_any_untested && examination.refusal.may_concern(Scope::Bearer) {
+        if is_any_untested {
             self.resend_held(channel);
         } else {
             examination.control_refused = true;
@@ -364,12 +352,11 @@ impl Scheduler {
         let has_tried = examination.has_tried_members(state.accepted, ALONE)
             || (!state.accepted && !is_left && !self.is_channel_in_flight(channel));
         let is_one_confirmed = examination.refused.iter().any(|entry| entry.is_confirmed);
-        let concerns_bearer = examination.refusal.may_concern(Scope::Bearer);
         let is_refused = |bearer| match examination.entry(bearer) {
             Some(entry) => entry.is_confirmed || self.bearers.is_set_aside(bearer),
             None => false,
         };
-        let is_for_all = !concerns_bearer || self.bearers.numbers().all(is_refused);
+        let is_for_all = self.bearers.numbers().all(is_refused);
         if has_tried && is_one_confirmed && is_for_all {
             let refusal = examination.refusal.clone();
             self.end_channel(channel, &refusal, settlement);
@@ -401,7 +388,7 @@ impl Scheduler {
             return false;
         };
         examination.refused.iter().any(|entry| {
-            let works = self.works_elsewhere(entry.bearer, channel, &examination.refusal);
+            let works = self.bearers.works_elsewhere(entry.bearer, channel);
             !entry.is_confirmed && works.is_some_and(|at| at >= entry.last)
         })
     }
@@ -443,7 +430,7 @@ impl Scheduler {
         };
         let refusal = &examination.refusal;
         let is_tried = examination.has_tried_members(state.accepted, self.alone(refusal))
-            && !(refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel));
+            && !self.is_any_untested(channel);
         is_tried && !examination.refused.is_empty() && !self.may_ask_again(channel)
     }
 
@@ -472,11 +459,16 @@ impl Scheduler {
             let mut known = examination.accepted.iter();
             untested(bearer) && active(bearer) && known.any(|(one, _)| *one == bearer)
         };
+        let may_be_members = |bearer: usize| {
+            let entry = examination.entry(bearer);
+            active(bearer) && entry.is_some_and(|entry| entry.may_be_members)
+        };
         // Those known to be allowed first; those set aside only where all others were refused.
-        let groups: [&dyn Fn(usize) -> bool; 4] = [
+        let groups: [&dyn Fn(usize) -> bool; 5] = [
             &accepted,
             &|bearer| untested(bearer) && active(bearer),
             &untested,
+            &may_be_members,
             &active,
         ];
         let group = groups

@@ -204,7 +204,9 @@ impl Scheduler {
                 return Step::Wait(Some(self.health.probe_at()));
             }
         }
-        let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting;
+        // Where all that wait are held back, only fresh rows can show what they wait for.
+        let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting
+            || self.agenda.next_again().is_none();
         loop {
             let (channel, due) = if with_fresh {
                 (self.agenda.longest(now), self.agenda.next_due())
@@ -278,7 +280,8 @@ impl Scheduler {
                 (is_due(lane, fewest), lane.calls_left(full))
             })
             .unwrap_or(state.lanes[0]);
-        let load = lanes[lane.index()].take(now, full, with_fresh);
+        let most = self.bearers.most_members(bearer, full);
+        let load = lanes[lane.index()].take(now, most, with_fresh);
         self.issue(channel, bearer, Some((lane, load)), now)
     }
 

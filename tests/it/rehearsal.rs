@@ -278,11 +278,6 @@ impl Rehearsal {
         }
     }
 
-    /// Whether an answer that came then may have been read by nobody.
-    pub(crate) fn was_unread(&self, at: Duration) -> bool {
-        self.unread.iter().any(|times| times.contains(&at))
-    }
-
     /// Where the ledger is.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.dir.path().join("ledger.db")

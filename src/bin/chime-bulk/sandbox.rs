@@ -8,7 +8,7 @@ use std::time::Duration;
 use chime_bulk::job::JobError;
 use chime_bulk::model::{ChannelArn, MemberArn};
 use chime_bulk::roster::{Options, Roster, Row, Source, Verdict};
-use chime_bulk::sandbox::{self, Service, Settings};
+use chime_bulk::sandbox::{self, AnyFault, Service, Settings};
 use clap::Args;
 
 use crate::exit::Exit;
@@ -36,9 +36,14 @@ pub(crate) struct SandboxShape {
     #[arg(long, value_name = "MS")]
     pub(crate) latency: Option<u64>,
     /// Let calls fail by chance: call-throttled, call-unavailable,
-    /// member-throttled, lost, reset or slow, and a share from 0 to 1.
+    /// member-throttled, lost, reset, slow, or a code that `explain`
+    /// lists, such as AccessDenied; and a share from 0 to 1.
     #[arg(long, value_name = "NAME=SHARE")]
-    pub(crate) fault: Vec<sandbox::FaultShare>,
+    pub(crate) fault: Vec<sandbox::AnyFault>,
+    /// Refuse every call with a code from second FROM to second TO. Add
+    /// ,bearer=PREFIX or ,channel=PREFIX to refuse only some.
+    #[arg(long, value_name = "CODE=FROM..TO")]
+    pub(crate) storm: Vec<sandbox::Storm>,
     /// Where chance begins: the same seed, the same faults [default: 0].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -79,10 +84,20 @@ fn parse_outage(text: &str) -> Result<std::ops::Range<u64>, String> {
 /// A service of this shape.
 pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Service>, JobError> {
     let usual = Settings::default();
+    let faults = shape.fault.iter().filter_map(|fault| match fault {
+        AnyFault::Fault(fault) => Some(*fault),
+        AnyFault::Refusal(_) => None,
+    });
+    let refusals = shape.fault.iter().filter_map(|fault| match fault {
+        AnyFault::Refusal(refusal) => Some(*refusal),
+        AnyFault::Fault(_) => None,
+    });
     let settings = Settings {
         unlimited: shape.unlimited,
         latency: shape.latency.map_or(latency, Duration::from_millis),
-        faults: shape.fault.clone(),
+        faults: faults.collect(),
+        refusals: refusals.collect(),
+        storms: shape.storm.clone(),
         seed: shape.seed.unwrap_or(usual.seed),
         missing_users: shape.missing_users.clone(),
         missing_channels: shape.missing_channels.clone(),

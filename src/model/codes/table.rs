@@ -17,14 +17,13 @@ const CALL: &[Scope] = &[Scope::Call];
 const RUN: &[Scope] = &[Scope::Run];
 const PATH: &[Scope] = &[Scope::Path];
 const NETWORK: &[Scope] = &[Scope::Call, Scope::Path];
-/// What is wrong with a request may lie in a member, in what all calls on a channel have in common,
-/// or in every call.
-const REQUEST: &[Scope] = &[Scope::Member, Scope::Channel, Scope::Run];
 /// A channel that is full, or a member in as many channels as it may be.
 const FULL: &[Scope] = &[Scope::Member, Scope::Channel];
 /// IAM decides by bearer and channel; members are not among its resources (Service Authorization
 /// Reference, "Actions, resources, and condition keys for Amazon Chime").
 const PERMISSION: &[Scope] = &[Scope::Channel, Scope::Bearer, Scope::Run];
+/// What is wrong with a request may lie in a member, in what the calls on a channel or of a bearer
+/// have in common, or in every call.
 const ANY: &[Scope] = super::ANY;
 const RATE: &[Scope] = &[Scope::Call, Scope::Channel, Scope::Bearer, Scope::Run];
 const SERVICE: &[Scope] = &[Scope::Call, Scope::Run];
@@ -62,7 +61,7 @@ pub static CODES: &[Code] = &[
     entry("BadRequest", Level::Member, MEMBER, Member(Fail),
         "the service does not accept this member as it is written",
         "see the message in results.csv, correct the row in failed.csv and run that"),
-    entry("BadRequestException", Level::Call, REQUEST, Call(BadRequest),
+    entry("BadRequestException", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
     entry("BandwidthLimitExceeded", Level::Call, RATE, Call(Throttled),
@@ -146,10 +145,10 @@ pub static CODES: &[Code] = &[
     entry("InvalidClientTokenId", Level::Call, RUN, Call(Credentials),
         "AWS does not know the access key",
         "renew the credentials, check that `aws sts get-caller-identity` works, then resume"),
-    entry("InvalidParameterCombination", Level::Call, REQUEST, Call(BadRequest),
+    entry("InvalidParameterCombination", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
-    entry("InvalidParameterValue", Level::Call, REQUEST, Call(BadRequest),
+    entry("InvalidParameterValue", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
     entry("InvalidQueryParameter", Level::Call, PATH, Call(WrongAddress),
@@ -176,7 +175,7 @@ pub static CODES: &[Code] = &[
     entry("MissingAuthenticationTokenException", Level::Call, RUN, Call(Credentials),
         "the call came unsigned: often a proxy that drops headers",
         "call the service without the proxy, or let it pass all headers, then resume"),
-    entry("MissingParameter", Level::Call, REQUEST, Call(BadRequest),
+    entry("MissingParameter", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
     entry("NoCode", Level::Program, MEMBER, Member(Fail),
@@ -245,7 +244,7 @@ pub static CODES: &[Code] = &[
     entry("ResourceLimitExceededException", Level::Call, FULL, Call(LimitExceeded),
         "the channel, or the member, has as many memberships as it may",
         "use another channel, or ask AWS to raise the quota, then run failed.csv"),
-    entry("SerializationException", Level::Call, REQUEST, Call(BadRequest),
+    entry("SerializationException", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
     entry("ServiceFailure", Level::Member, MEMBER, Member(Retry),
@@ -320,10 +319,10 @@ pub static CODES: &[Code] = &[
     entry("Unsupported", Level::Program, CHANNEL, Call(BadRequest),
         "the chosen --api cannot do what the row asks",
         "use --api messaging, then run failed.csv"),
-    entry("ValidationError", Level::Call, REQUEST, Call(BadRequest),
+    entry("ValidationError", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
-    entry("ValidationException", Level::Call, REQUEST, Call(BadRequest),
+    entry("ValidationException", Level::Call, ANY, Call(BadRequest),
         "the service does not accept the call, or one member of it",
         "see the message in results.csv, correct the row in failed.csv and run that"),
     entry("VoiceConnectorGroupAssociationsExist", Level::Member, MEMBER, Member(Fail),

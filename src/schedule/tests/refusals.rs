@@ -104,7 +104,7 @@ fn a_missing_channel_takes_all_its_lanes_and_nothing_else() {
 #[test]
 fn a_run_in_which_everything_is_denied_stops_after_a_few_calls_with_nobody_failed() {
     // On many channels as many are asked, on one or two a few members alone.
-    for (channels, most) in [(40, 9), (2, 14), (1, 7)] {
+    for (channels, most) in [(40, 10), (2, 14), (1, 7)] {
         for accepted_first in [0, 30] {
             let mut desk = Desk::usual(&vec![10_000; channels]);
             for _ in 0..accepted_first {
@@ -268,9 +268,9 @@ fn of_three_bearers_the_denied_one_is_set_aside_and_its_calls_go_to_the_others()
             });
             let rows: u64 = rows.iter().sum();
             assert_eq!((ended.len() as u64, failed(&ended)), (rows, vec![]));
-            assert!(denied.get() <= 4, "{} calls of the bearer", denied.get());
+            assert!(denied.get() <= 5, "{} calls of the bearer", denied.get());
             let least = usize::try_from(rows.div_ceil(100)).unwrap().max(1);
-            assert!(calls <= least + denied.get() + 1, "{calls} of {least}");
+            assert!(calls <= least + 2 * denied.get() + 1, "{calls} of {least}");
         }
     }
 }

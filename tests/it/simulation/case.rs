@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chime_bulk::engine::Command;
-use chime_bulk::model::{ChannelArn, Limits, MemberArn, RefusalKind};
+use chime_bulk::model::codes::Follows;
+use chime_bulk::model::{CallAction, ChannelArn, Limits, MemberArn, RefusalKind};
 use chime_bulk::sandbox::{
-    Fault, FaultShare, Lowered, OverCapacity, Quotas, ReAdd, Settings as World,
+    CallCode, Fault, FaultShare, Lowered, OverCapacity, Quotas, ReAdd, Settings as World, Storm,
 };
 use chime_bulk::schedule::{FailureThreshold, Settings as SchedulerSettings};
 
@@ -106,6 +107,75 @@ impl Case {
             cuts: cuts(&mut dice),
             world,
         }
+        .with_storms(&mut dice)
+    }
+
+    /// The same, with times in which calls are refused with any one code: for a while all of them,
+    /// or those of a bearer or channel; and now and then one bearer of several, or one channel, is
+    /// denied for good.
+    ///
+    /// Of the codes that may concern a member or channel there is one such time at most, and not
+    /// for one channel: a channel refused while others are not, or refused twice, counts as refused.
+    fn with_storms(mut self, dice: &mut Dice) -> Self {
+        let codes: Vec<CallCode> = CallCode::all()
+            .filter(|code| code.code().follows != Follows::Call(RefusalKind::NotFound))
+            .collect();
+        for number in 0..dice.any(&[0, 0, 0, 1, 1, 2]) {
+            let begin = dice.time(1.0, 40_000.0);
+            let mut storm = Storm {
+                code: dice.any(&codes),
+                during: begin..begin + dice.time(1.0, 200_000.0),
+                bearers: Vec::new(),
+                channels: Vec::new(),
+            };
+            let Follows::Call(kind) = storm.code.code().follows else {
+                continue;
+            };
+            let is_examined = kind.action() == CallAction::Examine;
+            if is_examined && number > 0 {
+                continue;
+            }
+            match dice.of(0..=3) {
+                0 => storm.bearers.push(self.bearer(dice)),
+                1 if !is_examined => storm.channels.push(self.channel(dice)),
+                _ => {}
+            }
+            self.world.storms.push(storm);
+        }
+        let denials: Vec<CallCode> = ["Forbidden", "AccessDenied", "UnauthorizedClient", "Http403"]
+            .iter()
+            .map(|code| format!("{code}Exception").parse().or(code.parse()).unwrap())
+            .collect();
+        let denied = |bearers, channels, dice: &mut Dice| Storm {
+            code: dice.any(&denials),
+            during: dice.any(&[Duration::ZERO, Duration::from_secs(4)])..Duration::MAX,
+            bearers,
+            channels,
+        };
+        if self.scheduling.bearers > 1 && dice.once_in(3) {
+            let storm = denied(vec![self.bearer(dice)], Vec::new(), dice);
+            self.world.storms.push(storm);
+        }
+        if dice.once_in(5) {
+            let storm = denied(Vec::new(), vec![self.channel(dice)], dice);
+            self.world.storms.push(storm);
+        }
+        self
+    }
+
+    fn bearer(&self, dice: &mut Dice) -> String {
+        format!("admin{}", dice.of(0..=self.scheduling.bearers - 1))
+    }
+
+    fn channel(&self, dice: &mut Dice) -> String {
+        format!("c{}", dice.of(0..=self.channels - 1))
+    }
+
+    /// Whether a channel is denied for good to every bearer.
+    pub(super) fn is_denied(&self, channel: u8) -> bool {
+        let name = format!("c{channel}");
+        let mut storms = self.world.storms.iter();
+        storms.any(|storm| storm.during.end == Duration::MAX && storm.channels.contains(&name))
     }
 
     /// The list, as text.
@@ -146,8 +216,15 @@ impl Case {
     /// the end.
     pub(super) fn is_certain(&self) -> bool {
         let charges = |share: &FaultShare| share.fault != Fault::CallThrottled && share.share > 0.0;
+        let storm_charges = |storm: &Storm| match storm.code.code().follows {
+            Follows::Call(kind) => {
+                kind.action() == CallAction::Retry && kind != RefusalKind::WrongAddress
+            }
+            _ => false,
+        };
         let is_patient = self.scheduling.limits.max_attempts >= ENOUGH;
         let is_calm = !self.world.faults.iter().any(charges)
+            && !self.world.storms.iter().any(storm_charges)
             && self.world.outage.is_none()
             && self.rubbish == 0
             && self

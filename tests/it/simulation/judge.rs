@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chime_bulk::model::codes::{self, MemberAction};
-use chime_bulk::model::{ChannelArn, MemberArn, Outcome, RefusalKind};
+use chime_bulk::model::codes::{self, Follows, MemberAction};
+use chime_bulk::model::{CallAction, ChannelArn, MemberArn, Outcome, RefusalKind};
 use rusqlite::Connection;
 
 use super::case::Case;
 use super::play::Played;
 use super::row::Row;
 use crate::rehearsal::{RowVerdict, channel};
-
-/// Members forbidden alone after which the bearer counts as denied on their channel.
-const DENIED_AFTER: usize = 3;
 
 /// What the ledger keeps of a row beside its verdict.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +59,12 @@ pub(super) fn judge(case: &Case, played: &Played) {
         assert!(verdict.attempts <= calls, "in {calls} calls: {}", say());
         let is_true = is_true(case, listed, verdict, kept, is_in, played.is_open);
         assert!(is_true, "in: {is_in}, in {calls} calls: {}", say());
+        let has_failed = verdict.outcome == Outcome::Failed;
+        assert!(
+            !has_failed || has_reason(case, listed, verdict, &wanted),
+            "would have been accepted: {}",
+            say()
+        );
     }
     judge_calls(case, played, &wanted);
     for number in 0..case.channels {
@@ -93,6 +96,27 @@ fn is_true(
     }
 }
 
+/// Whether the service would not have accepted a row that failed, however often it was asked: or,
+/// where attempts can be used up, whether that is said.
+fn has_reason(
+    case: &Case,
+    row: &Row,
+    verdict: &RowVerdict,
+    wanted: &BTreeMap<(u8, u16), u64>,
+) -> bool {
+    let key = (row.channel, row.member);
+    let on_channel = of(row.channel, wanted.keys()).count() as u64;
+    let before = of(row.channel, case.existing.iter()).count() as u64;
+    let is_used_up = !case.is_certain() && !is_definite(&verdict.code);
+    row.member >= case.missing_from
+        || case.banned.contains(&key)
+        || case.poison.contains(&key)
+        || case.is_missing(row.channel)
+        || case.is_denied(row.channel)
+        || on_channel + before > case.world.capacity
+        || is_used_up
+}
+
 /// Whether a code tells that a member was not added. Without one a row in doubt has not failed: it
 /// is unconfirmed.
 fn is_definite(code: &str) -> bool {
@@ -104,7 +128,12 @@ fn is_definite(code: &str) -> bool {
             | "NoVerdict"
             | "Interrupted"
     );
-    let is_trouble = code.starts_with("ServiceFailure") || code.starts_with("ServiceUnavailable");
+    let is_trouble = codes::explain(code).is_some_and(|known| match known.follows {
+        Follows::Call(kind) => {
+            kind.action() != CallAction::Examine && kind != RefusalKind::NotFound
+        }
+        _ => false,
+    });
     !is_silent && !is_trouble && codes::member_action(code) == MemberAction::Fail
 }
 
@@ -191,13 +220,7 @@ fn judge_channel(case: &Case, played: &Played, number: u8, wanted: &BTreeMap<(u8
         .collect();
     let strangers: Vec<_> = present.difference(&may).collect();
     assert!(strangers.is_empty(), "channel {number}: {strangers:?}");
-    let poisoned = of(number, case.poison.iter())
-        .filter(|member| wanted.contains_key(&(number, *member)))
-        .count();
-    let may_be_denied = case.poisonous == RefusalKind::Denied
-        && poisoned >= DENIED_AFTER
-        && !was_allowed(played, number);
-    if !case.is_certain() || may_be_denied || played.is_open {
+    if !case.is_certain() || case.is_denied(number) || played.is_open {
         return;
     }
     if may.len() as u64 > case.world.capacity {
@@ -218,18 +241,6 @@ fn judge_channel(case: &Case, played: &Played, number: u8, wanted: &BTreeMap<(u8
             assert_eq!(is_said, can_be_added(member), "row {row}: {verdict:?}");
         }
     }
-}
-
-/// Whether a call on this channel was accepted, and others were made after it: then the bearer is
-/// known to be allowed there.
-fn was_allowed(played: &Played, number: u8) -> bool {
-    let here = channel(number);
-    let calls = || played.seen.iter().filter(|call| call.channel == here);
-    let last = calls().map(|call| call.at).max().unwrap_or_default();
-    calls().any(|call| match &call.answer {
-        Some((at, Ok(_))) => *at < last && !played.run.was_unread(*at),
-        _ => false,
-    })
 }
 
 /// The members of a channel among these.

@@ -98,6 +98,8 @@ fn the_cases_hold_what_they_are_meant_to() {
     assert!(share(&|case| case.cuts.len() > 2) > 200);
     assert!(share(&|case| case.world.capacity < 100) > 100);
     assert!(share(&|case| !case.poison.is_empty() && case.world.faults.len() > 1) > 100);
+    assert!(share(&|case| case.world.storms.len() > 1) > 100);
+    assert!(share(&|case| (0..case.channels).any(|channel| case.is_denied(channel))) > 100);
     for fault in Fault::ALL {
         let has = |case: &Case| case.world.faults.iter().any(|share| share.fault == fault);
         assert!(share(&has) > 200, "{fault}");
