@@ -9,6 +9,7 @@
 
 mod answers;
 mod api;
+mod body;
 mod canned;
 mod configuration;
 mod connect;
@@ -21,6 +22,7 @@ mod service;
 mod settings;
 
 pub use api::{Api, Unsupported};
+pub(crate) use body::{BodyError, read_body};
 #[doc(hidden)]
 pub use canned::{Answer, canned};
 pub use connect::{ConnectError, connect};

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
@@ -30,6 +30,7 @@ use super::sigv4::Verifier;
 use super::state::Answer;
 use super::wire;
 use super::world::Address;
+use crate::chime::{BodyError, read_body};
 
 /// Longest body taken, in bytes: a hundred ARNs of the greatest length are a sixth of it.
 const MAX_BODY: usize = 1 << 20;
@@ -101,12 +102,10 @@ async fn answer(
     if parts.method == Method::GET && parts.uri.path() == STATS_PATH {
         return Ok(response(200, wire::to_json(&service.stats())));
     }
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(why) if why.is::<http_body_util::LengthLimitError>() => {
-            return Ok(refusal(&too_large()));
-        }
-        Err(_) => return Err(Closed),
+    let body = match read_body(body, MAX_BODY).await {
+        Ok(body) => body,
+        Err(BodyError::TooLong(_)) => return Ok(refusal(&too_large())),
+        Err(BodyError::Broken(_)) => return Err(Closed),
     };
     let travel = service.travel();
     pass(travel.out).await;
