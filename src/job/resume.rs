@@ -89,7 +89,7 @@ async fn feed(
         return Ok((Feed::Ended, "the list is read to its end".to_owned()));
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
-    let options = settings.options.clone();
+    let options = settings.limits.options(&settings.options);
     let reading = Reading::begin(source, options, ledger.key()?, false, commands).await?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
     let what = match (size, reading.size) {

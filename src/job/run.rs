@@ -79,7 +79,7 @@ pub async fn run(
         first,
     } = Reading::begin(
         source.clone(),
-        options.clone(),
+        overrides.options(&options),
         ledger_key,
         true,
         &mut commands,

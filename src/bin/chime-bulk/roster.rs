@@ -64,6 +64,7 @@ impl From<RosterArguments> for Options {
             app_instance: arguments.app_instance_arn,
             bearer_app_instance: None,
             filters: arguments.filters,
+            max_record_size: None,
         }
     }
 }
