@@ -1,7 +1,9 @@
 //! Where the engine's news comes from: the list, and whoever commands it.
 
+use std::io;
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -51,12 +53,14 @@ impl From<Result<Parcel, RosterError>> for ReadAhead {
 impl Feed {
     /// Reads the list on a thread of its own, a few parcels ahead; `first` was read already. To be
     /// called on a runtime.
-    #[must_use]
-    pub fn spawn(first: Option<Parcel>, mut stager: Stager) -> Self {
+    ///
+    /// # Errors
+    /// If the system has no thread.
+    pub fn spawn(first: Option<Parcel>, mut stager: Stager) -> io::Result<Self> {
         let (send, receive) = mpsc::channel(AHEAD);
         let room = Arc::new(Semaphore::new(AHEAD_KIB as usize));
         let runtime = Handle::current();
-        std::thread::spawn(move || {
+        thread::Builder::new().spawn(move || {
             let mut first = first.map(Ok);
             while let Some(parcel) = first.take().or_else(|| stager.parcel().transpose()) {
                 let is_last = parcel.is_err();
@@ -71,8 +75,8 @@ impl Feed {
                     return;
                 }
             }
-        });
-        Self::Thread(receive)
+        })?;
+        Ok(Self::Thread(receive))
     }
 
     /// The next parcel, or that there is none, if that is known already. A list read inline is
@@ -139,7 +143,7 @@ mod tests {
         };
         let name = "list".to_owned();
         let roster = Roster::open_stream(name, Box::new(list), None, &options).unwrap();
-        let mut feed = Feed::spawn(None, Stager::new(roster, [7; 16]));
+        let mut feed = Feed::spawn(None, Stager::new(roster, [7; 16])).unwrap();
         // 64 rows are a page, and a page more than fills a parcel.
         let parcel = 64 * 200 * 1024;
         let mut received = 0;

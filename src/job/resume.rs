@@ -97,7 +97,10 @@ async fn feed(
             format!("it had {before} bytes, and has {now}")
         }
         _ if reading.layout != *ledger.layout() => "its columns differ".to_owned(),
-        _ => return Ok((Feed::spawn(None, reading.stager), reading.detected)),
+        _ => {
+            let feed = Feed::spawn(None, reading.stager).map_err(JobError::NoThread)?;
+            return Ok((feed, reading.detected));
+        }
     };
     Err(JobError::ListChanged { what })
 }

@@ -80,6 +80,9 @@ mod snapshots;
 #[cfg(unix)]
 mod status;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod system_limits;
+#[cfg(test)]
 #[cfg(unix)]
 mod terminal;
 #[cfg(test)]

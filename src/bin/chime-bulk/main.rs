@@ -12,6 +12,7 @@ mod plan;
 mod progress;
 mod roster;
 mod run;
+mod runtime;
 mod sandbox;
 mod screen;
 mod shell;
@@ -31,14 +32,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return not_read(error).into(),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::error(&error, None);
+            output::error(&error, error.hint());
             return Exit::Fatal.into();
         }
     };
