@@ -13,10 +13,12 @@ mod body;
 mod canned;
 mod configuration;
 mod connect;
+mod credential_process;
 mod credentials;
 #[cfg(feature = "legacy-chime")]
 mod legacy;
 mod messaging;
+mod profiles;
 mod refusal;
 mod service;
 mod settings;

@@ -12,6 +12,9 @@ mod config;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+#[cfg(unix)]
+mod credential_process;
+#[cfg(test)]
 mod cut;
 #[cfg(test)]
 #[cfg(target_os = "linux")]

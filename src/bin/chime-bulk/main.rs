@@ -21,11 +21,15 @@ mod status;
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use args::{Arguments, Subcommand};
 use config::ReadError;
 use exit::Exit;
 use signals::Signals;
+
+/// How long the end of what is still under way may take.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read() {
@@ -45,8 +49,9 @@ fn main() -> ExitCode {
             output::error(&format!("cannot listen for signals: {error}"), None);
             Exit::Fatal
         });
-    // What is still under way (a list being read from a pipe, say) is not waited for.
-    runtime.shutdown_background();
+    // What is still under way is dropped here, which ends a process that was asked for credentials.
+    // Nothing is waited for longer: a name may be being resolved.
+    runtime.shutdown_timeout(SHUTDOWN);
     exit.into()
 }
 
