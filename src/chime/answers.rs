@@ -19,9 +19,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::body::SdkBody;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame};
 use tokio::time::Instant;
+
+use super::body::{BodyError, read_body};
 
 /// The longest body that is read, in bytes. A hundred members with the longest ARNs, names and
 /// messages there can be take less than 2 MiB.
@@ -121,14 +122,14 @@ fn later(time: Duration) -> Instant {
 }
 
 /// Reads a body to its end.
-async fn read(body: SdkBody, due: Instant) -> Result<Bytes, Fault> {
+async fn read(body: SdkBody, due: Instant) -> Result<Vec<u8>, Fault> {
     let patience = due.saturating_duration_since(Instant::now());
-    let whole = tokio::time::timeout_at(due, Limited::new(body, MAX_BODY).collect());
+    let whole = tokio::time::timeout_at(due, read_body(body, MAX_BODY));
     let bytes = match whole.await {
         Err(_) => return Err(Fault::Slow(patience)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Fault::Long),
-        Ok(Err(error)) => return Err(Fault::Broken(error)),
-        Ok(Ok(whole)) => whole.to_bytes(),
+        Ok(Err(BodyError::TooLong(_))) => return Err(Fault::Long),
+        Ok(Err(BodyError::Broken(error))) => return Err(Fault::Broken(error)),
+        Ok(Ok(whole)) => whole,
     };
     if depth(&bytes) > MAX_DEPTH {
         return Err(Fault::Deep);
@@ -200,6 +201,9 @@ impl Body for Broken {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -245,6 +249,60 @@ mod tests {
             said(silent).await,
             Err("the answer did not end within 1s".to_owned())
         );
+    }
+
+    /// A frame's one byte; `Drop` takes it off the count of those kept.
+    struct Byte(Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Byte {
+        fn as_ref(&self) -> &[u8] {
+            b" "
+        }
+    }
+
+    impl Drop for Byte {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A body of one-byte frames.
+    struct Drips {
+        left: usize,
+        kept: Arc<AtomicUsize>,
+        most_kept: Arc<AtomicUsize>,
+    }
+
+    impl Body for Drips {
+        type Data = Bytes;
+        type Error = Fault;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+            let Some(left) = self.left.checked_sub(1) else {
+                return Poll::Ready(None);
+            };
+            self.left = left;
+            let kept = self.kept.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_kept.fetch_max(kept, Ordering::Relaxed);
+            let byte = Bytes::from_owner(Byte(Arc::clone(&self.kept)));
+            Poll::Ready(Some(Ok(Frame::data(byte))))
+        }
+    }
+
+    #[tokio::test]
+    async fn frames_are_not_kept_one_by_one() {
+        let most_kept = Arc::new(AtomicUsize::new(0));
+        let drips = Drips {
+            left: 100_000,
+            kept: Arc::default(),
+            most_kept: Arc::clone(&most_kept),
+        };
+        let body = SdkBody::from_body_1_x(drips);
+        let whole = read(body, later(Duration::from_mins(1))).await.unwrap();
+        assert_eq!(whole.len(), 100_000);
+        assert_eq!(most_kept.load(Ordering::Relaxed), 1);
     }
 
     /// A body that never comes.

@@ -18,7 +18,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::Settings;
 use super::answers::Bounded;
-use super::credentials::{CREDENTIALS_TIMEOUT, Timely, fixed, of_profile};
+use super::credentials::{CREDENTIALS_TIMEOUT, Timely, chain, fixed};
 
 /// How long an unused connection is kept. Load balancers close theirs after 60 s unless told
 /// otherwise (AWS, "Application Load Balancers"); a request sent into a closing one is lost.
@@ -44,16 +44,18 @@ pub(super) async fn configure_over(settings: Settings, http: SharedHttpClient) -
     if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
         loader = loader.app_name(name);
     }
-    if let Some(profile) = settings.profile {
-        loader = loader
-            .credentials_provider(of_profile(profile.clone(), region, http))
-            .profile_name(profile);
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
     }
     if let Some(url) = settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    if let Some(credentials) = settings.credentials {
-        loader = loader.credentials_provider(fixed(credentials));
+    let provider = match settings.credentials {
+        Some(credentials) => Some(fixed(credentials)),
+        None => chain(settings.profile, region, http).await,
+    };
+    if let Some(provider) = provider {
+        loader = loader.credentials_provider(provider);
     }
     // What follows is for our calls alone: the credential chain, made by `load`, keeps its own
     // retries and timeouts.

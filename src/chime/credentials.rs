@@ -5,6 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -15,6 +18,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::FixedCredentials;
+use super::profiles::Profiles;
 
 /// How long the credential chain may take: many times what a refresh through SSO or STS does.
 pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,23 +55,43 @@ impl ProvideCredentials for Timely {
     }
 }
 
-/// A provider of a profile's credentials alone.
+/// The credential chain: of a profile alone, or AWS's. None if the SDK's own does as it is.
 ///
 /// AWS's chain asks the environment first. Who names a profile means that one, as with the AWS
 /// CLI: keys left in the environment must not send a list to another account.
-pub(super) fn of_profile(
-    profile: String,
+pub(super) async fn chain(
+    profile: Option<String>,
     region: Region,
     http: SharedHttpClient,
-) -> SharedCredentialsProvider {
+) -> Option<SharedCredentialsProvider> {
+    let Profiles { files, processes } = Profiles::load().await;
+    if profile.is_none() && processes.is_empty() {
+        return None;
+    }
     let config = ProviderConfig::default()
         .with_behavior_version(Some(BehaviorVersion::latest()))
-        .with_region(Some(region))
+        .with_region(Some(region.clone()))
         .with_http_client(http);
-    let provider = ProfileFileCredentialsProvider::builder()
+    let mut of_profile = ProfileFileCredentialsProvider::builder()
         .configure(&config)
-        .profile_name(profile);
-    SharedCredentialsProvider::new(provider.build())
+        .profile_files(files);
+    for (name, process) in processes {
+        of_profile = of_profile.with_custom_provider(name, process);
+    }
+    if let Some(profile) = profile {
+        let provider = of_profile.profile_name(profile).build();
+        return Some(SharedCredentialsProvider::new(provider));
+    }
+    let default = DefaultCredentialsChain::builder()
+        .configure(config)
+        .region(region)
+        .build();
+    // The default chain begins with the same two. It gets to them again only if neither has any.
+    let environment = EnvironmentVariableCredentialsProvider::new();
+    let chain = CredentialsProviderChain::first_try("Environment", environment)
+        .or_else("Profile", of_profile.build())
+        .or_else("Default", default.await);
+    Some(SharedCredentialsProvider::new(chain))
 }
 
 /// A provider of these credentials alone.

@@ -9,18 +9,22 @@
 
 mod answers;
 mod api;
+mod body;
 mod canned;
 mod configuration;
 mod connect;
+mod credential_process;
 mod credentials;
 #[cfg(feature = "legacy-chime")]
 mod legacy;
 mod messaging;
+mod profiles;
 mod refusal;
 mod service;
 mod settings;
 
 pub use api::{Api, Unsupported};
+pub(crate) use body::{BodyError, read_body};
 #[doc(hidden)]
 pub use canned::{Answer, canned};
 pub use connect::{ConnectError, connect};

@@ -23,6 +23,8 @@ use crate::schedule::{Flight, Scheduler, Step};
 
 /// Parcels taken in one turn: bounds what one commit holds, and they are held in memory.
 const PARCELS_PER_TURN: usize = 8;
+/// Bytes of parcels after which no more are taken in one turn.
+const BYTES_PER_TURN: usize = 8 * 1024 * 1024;
 
 /// Silence of the list after which it counts as slow: rows wait no longer for others to share
 /// their call with.
@@ -162,9 +164,16 @@ impl<'w> Engine<'w> {
         while let Ok(command) = self.setup.commands.try_recv() {
             news.push(News::Command(command));
         }
+        let mut bytes = 0;
         for _ in 0..PARCELS_PER_TURN {
+            if bytes >= BYTES_PER_TURN {
+                break;
+            }
             match self.setup.feed.at_hand() {
-                Poll::Ready(Some(parcel)) => news.push(News::Parcel(parcel)),
+                Poll::Ready(Some(parcel)) => {
+                    bytes += parcel.as_ref().map_or(0, Parcel::size);
+                    news.push(News::Parcel(parcel));
+                }
                 Poll::Ready(None) => {
                     // Not left to the waiting: while answers keep coming, nobody waits for the list.
                     news.push(News::ListEnd);

@@ -1,15 +1,21 @@
 //! Where the engine's news comes from: the list, and whoever commands it.
 
+use std::io;
+use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::ledger::{Parcel, Stager};
 use crate::roster::RosterError;
 
 /// Parcels read ahead of the ledger.
 const AHEAD: usize = 8;
+/// KiB of parcels read ahead of the ledger; one that is larger by itself is read all the same.
+const AHEAD_KIB: u32 = 8 * 1024;
 
 /// What the run is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,32 +31,52 @@ pub enum Feed {
     /// Read in the engine's own turn: deterministic, for tests on virtual time.
     Inline(Box<Stager>),
     /// Read on a thread of its own.
-    Thread(mpsc::Receiver<Result<Parcel, RosterError>>),
+    Thread(mpsc::Receiver<ReadAhead>),
     /// Read to its end already.
     Ended,
 }
 
+/// A parcel that was read ahead, or why there is none; it holds its share of [`AHEAD_KIB`].
+pub struct ReadAhead {
+    parcel: Result<Parcel, RosterError>,
+    #[expect(dead_code, reason = "held for as long as this lives")]
+    share: Option<OwnedSemaphorePermit>,
+}
+
+impl From<Result<Parcel, RosterError>> for ReadAhead {
+    fn from(parcel: Result<Parcel, RosterError>) -> Self {
+        let share = None;
+        Self { parcel, share }
+    }
+}
+
 impl Feed {
-    /// Reads the list on a thread of its own, a few parcels ahead; `first` was read already.
-    #[must_use]
-    pub fn spawn(first: Option<Parcel>, mut stager: Stager) -> Self {
+    /// Reads the list on a thread of its own, a few parcels ahead; `first` was read already. To be
+    /// called on a runtime.
+    ///
+    /// # Errors
+    /// If the system has no thread.
+    pub fn spawn(first: Option<Parcel>, mut stager: Stager) -> io::Result<Self> {
         let (send, receive) = mpsc::channel(AHEAD);
-        std::thread::spawn(move || {
-            if let Some(first) = first
-                && send.blocking_send(Ok(first)).is_err()
-            {
-                return;
-            }
-            loop {
-                let parcel = stager.parcel().transpose();
-                let Some(parcel) = parcel else { return };
+        let room = Arc::new(Semaphore::new(AHEAD_KIB as usize));
+        let runtime = Handle::current();
+        thread::Builder::new().spawn(move || {
+            let mut first = first.map(Ok);
+            while let Some(parcel) = first.take().or_else(|| stager.parcel().transpose()) {
                 let is_last = parcel.is_err();
+                let kib = parcel.as_ref().map_or(0, Parcel::size) / 1024;
+                let share = u32::try_from(kib).unwrap_or(u32::MAX).min(AHEAD_KIB);
+                let share = runtime.block_on(Arc::clone(&room).acquire_many_owned(share));
+                let parcel = ReadAhead {
+                    parcel,
+                    share: share.ok(),
+                };
                 if send.blocking_send(parcel).is_err() || is_last {
                     return;
                 }
             }
-        });
-        Self::Thread(receive)
+        })?;
+        Ok(Self::Thread(receive))
     }
 
     /// The next parcel, or that there is none, if that is known already. A list read inline is
@@ -58,7 +84,7 @@ impl Feed {
     pub(super) fn at_hand(&mut self) -> Poll<Option<Result<Parcel, RosterError>>> {
         match self {
             Self::Thread(parcels) => match parcels.try_recv() {
-                Ok(parcel) => Poll::Ready(Some(parcel)),
+                Ok(read) => Poll::Ready(Some(read.parcel)),
                 Err(TryRecvError::Disconnected) => Poll::Ready(None),
                 Err(TryRecvError::Empty) => Poll::Pending,
             },
@@ -70,8 +96,64 @@ impl Feed {
     pub(super) async fn next(&mut self) -> Option<Result<Parcel, RosterError>> {
         match self {
             Self::Inline(stager) => stager.parcel().transpose(),
-            Self::Thread(parcels) => parcels.recv().await,
+            Self::Thread(parcels) => parcels.recv().await.map(|read| read.parcel),
             Self::Ended => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::roster::{Options, Roster};
+
+    /// Counts the bytes taken from a list that never ends: each row takes 200 KiB.
+    struct Endless {
+        taken: Arc<AtomicU64>,
+        row: Vec<u8>,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let taken = self.taken.load(Ordering::SeqCst);
+            let at = usize::try_from(taken).unwrap() % self.row.len();
+            let length = buffer.len().min(self.row.len() - at);
+            buffer[..length].copy_from_slice(&self.row[at..at + length]);
+            self.taken.fetch_add(length as u64, Ordering::SeqCst);
+            Ok(length)
+        }
+    }
+
+    /// The bound holds at every moment, so whenever the test looks.
+    #[tokio::test]
+    async fn rows_of_any_length_are_read_ahead_within_a_bound() {
+        let taken = Arc::new(AtomicU64::new(0));
+        let list = Endless {
+            taken: Arc::clone(&taken),
+            row: format!("ann,{}\n", "x".repeat(200 * 1024 - 5)).into_bytes(),
+        };
+        let options = Options {
+            no_header: true,
+            member_column: Some("1".to_owned()),
+            channel_arn: Some("arn:aws:chime:us-east-1:1:app-instance/i/channel/c".to_owned()),
+            ..Options::default()
+        };
+        let name = "list".to_owned();
+        let roster = Roster::open_stream(name, Box::new(list), None, &options).unwrap();
+        let mut feed = Feed::spawn(None, Stager::new(roster, [7; 16])).unwrap();
+        // 64 rows are a page, and a page more than fills a parcel.
+        let parcel = 64 * 200 * 1024;
+        let mut received = 0;
+        for _ in 0..12 {
+            let next = feed.next().await.unwrap().unwrap();
+            assert_eq!((next.size() as u64) >> 20, parcel >> 20);
+            received += parcel;
+            // One waits in the channel, one waits for room, and one was received this very moment.
+            let ahead = taken.load(Ordering::SeqCst) - received;
+            assert!(ahead <= 3 * parcel + (1 << 20), "{ahead}");
         }
     }
 }

@@ -97,6 +97,9 @@ pub enum JobError {
     /// The thread that reads the list panicked.
     #[error("reading the list broke off")]
     ReaderBroke,
+    /// The system has no thread for the list.
+    #[error("cannot start a thread to read the list: {0}")]
+    NoThread(std::io::Error),
     /// Another process works on the run.
     #[error("{} is at work: {owner}", dir.display())]
     Owned {
@@ -159,6 +162,9 @@ impl JobError {
                 "see the columns outcome and error_code of results.csv; defective rows are to be mended in the list"
             }
             Self::Owned { .. } => "wait for it to end, or stop it",
+            Self::NoThread(_) => {
+                "raise the limit on processes (ulimit -u, or the container's) or on memory (ulimit -v)"
+            }
             Self::Limits(_)
             | Self::Threshold(_)
             | Self::Interrupted
@@ -200,6 +206,7 @@ impl JobError {
                 | Self::Owned { .. }
                 | Self::Interrupted
                 | Self::ReaderBroke
+                | Self::NoThread(_)
         )
     }
 }

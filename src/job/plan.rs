@@ -47,7 +47,7 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
     let region = region.map(checked).transpose()?;
     limits.over(region.as_deref().unwrap_or_default())?;
 
-    let roster = Roster::open(&source, &options)?;
+    let roster = Roster::open(&source, &limits.options(&options))?;
     opened(&roster.detected());
     let ledger = stage(roster)?;
     let region = region.map_or_else(|| checked(of_list(&ledger)?), Ok)?;

@@ -33,9 +33,11 @@ impl Reading {
     ) -> Result<Self, JobError> {
         let (send, opened) = oneshot::channel();
         // A thread of its own, not one of the runtime's: nobody waits for it when the run is over.
-        std::thread::spawn(move || {
-            let _ = send.send(open(&source, &options, key, with_first));
-        });
+        std::thread::Builder::new()
+            .spawn(move || {
+                let _ = send.send(open(&source, &options, key, with_first));
+            })
+            .map_err(JobError::NoThread)?;
         tokio::select! {
             biased;
             opened = opened => Ok(opened.map_err(|_| JobError::ReaderBroke)??),

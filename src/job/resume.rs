@@ -92,7 +92,7 @@ async fn feed(
         return Ok((Feed::Ended, "the list is read to its end".to_owned()));
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
-    let options = settings.options.clone();
+    let options = settings.limits.options(&settings.options);
     let reading = Reading::begin(source, options, ledger.key()?, false, commands).await?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
     let what = match (size, reading.size) {
@@ -100,7 +100,10 @@ async fn feed(
             format!("it had {before} bytes, and has {now}")
         }
         _ if reading.layout != *ledger.layout() => "its columns differ".to_owned(),
-        _ => return Ok((Feed::spawn(None, reading.stager), reading.detected)),
+        _ => {
+            let feed = Feed::spawn(None, reading.stager).map_err(JobError::NoThread)?;
+            return Ok((feed, reading.detected));
+        }
     };
     Err(JobError::ListChanged { what })
 }

@@ -83,7 +83,7 @@ pub async fn run(
         first,
     } = Reading::begin(
         source.clone(),
-        options.clone(),
+        overrides.options(&options),
         ledger_key,
         true,
         &mut commands,
@@ -106,6 +106,8 @@ pub async fn run(
     };
     let limits = overrides.over(&settings.region)?;
     let service = target.connect(&settings).await?;
+    // Before anything is made: without a thread for the list there is no run.
+    let feed = Feed::spawn(first, stager).map_err(JobError::NoThread)?;
 
     let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
@@ -127,7 +129,6 @@ pub async fn run(
         ledger.checkpoint()?;
         Ok(ledger)
     })?;
-    let feed = Feed::spawn(first, stager);
     let session = Session {
         dir,
         lock,

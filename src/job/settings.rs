@@ -25,6 +25,8 @@ pub struct LimitOverrides {
     pub max_attempts: Option<u32>,
     /// Members in one call at most.
     pub members_per_call: Option<u32>,
+    /// The longest record of the list, in KiB: see [`Options::max_record_size`].
+    pub max_record_size: Option<u32>,
 }
 
 impl LimitOverrides {
@@ -56,6 +58,16 @@ impl LimitOverrides {
             max_in_flight: self.max_in_flight.or(those.max_in_flight),
             max_attempts: self.max_attempts.or(those.max_attempts),
             members_per_call: self.members_per_call.or(those.members_per_call),
+            max_record_size: self.max_record_size.or(those.max_record_size),
+        }
+    }
+
+    /// These options, with the longest record among these limits.
+    #[must_use]
+    pub(super) fn options(&self, options: &Options) -> Options {
+        Options {
+            max_record_size: self.max_record_size.or(options.max_record_size),
+            ..options.clone()
         }
     }
 }

@@ -37,6 +37,12 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// Bytes of its pages: what it takes in memory, but for a few bytes a row.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.pages.iter().map(|(_, records)| records.len()).sum()
+    }
+
     /// Rows taken: all but those left out.
     #[must_use]
     pub fn rows_read(&self) -> u64 {

@@ -11,6 +11,14 @@ use crate::roster::{Entry, Roster, RosterError, Row, Verdict};
 
 /// Pages in one parcel: some thousand rows, enough to make handing over cheap.
 const PARCEL_PAGES: usize = 32;
+/// Bytes after which a parcel takes no more pages, several times what [`PARCEL_PAGES`] of usual rows
+/// take: the memory for a list is bounded by bytes, not by rows.
+///
+/// On resume the list must come in the same parcels as before: with this changed, the ledgers of
+/// runs that are not read to their end cannot be resumed.
+const PARCEL_SIZE: usize = 1024 * 1024;
+/// Bytes reserved for a page before its rows are read, at most.
+const PAGE_RESERVE: usize = 64 * 1024;
 
 /// A list on its way into the ledger.
 pub struct Stager {
@@ -21,6 +29,8 @@ pub struct Stager {
     lanes: Lanes,
     page: Vec<u8>,
     parcel: Parcel,
+    /// Bytes of the parcel's pages.
+    parcel_size: usize,
     rows: u64,
     ended: bool,
 }
@@ -37,6 +47,7 @@ impl Stager {
             lanes: Lanes::default(),
             page: Vec::new(),
             parcel: Parcel::default(),
+            parcel_size: 0,
             rows: 0,
             ended: false,
         }
@@ -53,7 +64,11 @@ impl Stager {
     /// # Errors
     /// If the list cannot be read on.
     pub fn parcel(&mut self) -> Result<Option<Parcel>, RosterError> {
-        while !self.ended && self.parcel.pages.len() < PARCEL_PAGES {
+        let is_first = self.rows == 0;
+        while !self.ended
+            && self.parcel.pages.len() < PARCEL_PAGES
+            && self.parcel_size < PARCEL_SIZE
+        {
             if self.roster.read(&mut self.row)? {
                 self.take();
             } else {
@@ -64,10 +79,11 @@ impl Stager {
         if self.parcel.pages.is_empty() {
             return Ok(None);
         }
-        if self.rows == PARCEL_PAGES as u64 * PAGE_ROWS && !self.ended {
+        if is_first && !self.ended {
             self.size_sieve();
         }
         self.parcel.bytes_read = self.roster.bytes_read();
+        self.parcel_size = 0;
         Ok(Some(std::mem::take(&mut self.parcel)))
     }
 
@@ -127,10 +143,15 @@ impl Stager {
         }
         self.page.push(b']');
         // As long as this page and a little more: so will be most.
-        let next = Vec::with_capacity(self.page.len() + self.page.len() / 8);
-        let page = std::mem::replace(&mut self.page, next);
-        let records = String::from_utf8(page)
+        let next = (self.page.len() + self.page.len() / 8).min(PAGE_RESERVE);
+        let page = std::mem::replace(&mut self.page, Vec::with_capacity(next));
+        let mut records = String::from_utf8(page)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        if records.len() > PAGE_RESERVE {
+            // It grew by doubling.
+            records.shrink_to_fit();
+        }
+        self.parcel_size += records.len();
         self.parcel
             .pages
             .push(((self.row.number() - 1) / PAGE_ROWS, records));

@@ -41,6 +41,21 @@ fn begin(dir: &Path, roster: Roster) -> (PathBuf, Ledger, Stager) {
     (path, ledger, Stager::new(roster, KEY))
 }
 
+#[test]
+fn a_parcel_is_bounded_by_bytes_not_by_rows() {
+    let sizes = |length: usize| {
+        let ids = (0..320).map(|n| format!("{n}{}", "0".repeat(length)));
+        let mut stager = Stager::new(roster(ids), KEY);
+        let parcels = std::iter::from_fn(|| stager.parcel().unwrap());
+        parcels
+            .map(|parcel| (parcel.pages.len(), parcel.size() >> 20))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(10), [(5, 0)]);
+    assert_eq!(sizes(10_000), [(2, 1), (2, 1), (1, 0)]);
+    assert_eq!(sizes(100_000), [(1, 6); 5]);
+}
+
 fn channel(id: &str) -> ChannelArn {
     ChannelArn::parse(&format!("{INSTANCE}/channel/{id}")).unwrap()
 }

@@ -80,9 +80,20 @@ pub enum Problem {
     /// A quote that is never closed.
     #[error("a quote is opened in the record that begins here, and never closed")]
     UnclosedQuote,
-    /// A record beyond the bounds.
-    #[error("the record that begins here is longer than {0}")]
-    TooLong(String),
+    /// A record of too many lines.
+    #[error("the record that begins here is longer than {0} lines")]
+    TooManyLines(u64),
+    /// A record of too many bytes.
+    #[error("{} is longer than {kib} KiB", row.map_or_else(
+        || "the record that begins here".to_owned(),
+        |row| format!("row {row}, which begins here,")
+    ))]
+    TooLong {
+        /// The longest it may be, in KiB.
+        kib: u32,
+        /// The row's number; none if it is not known to be a row.
+        row: Option<u64>,
+    },
     /// No column holds the members.
     #[error("no column of members found; the columns are {columns}")]
     NoMembers {
@@ -132,6 +143,17 @@ impl From<Problem> for io::Error {
 }
 
 impl Problem {
+    /// The same, of this row.
+    pub(super) fn of_row(self, row: u64) -> Self {
+        match self {
+            Self::TooLong { kib, .. } => Self::TooLong {
+                kib,
+                row: Some(row),
+            },
+            other => other,
+        }
+    }
+
     /// How to mend it, where there is a known way.
     fn hint(&self) -> Option<String> {
         let text = match self {
@@ -149,7 +171,11 @@ impl Problem {
             Self::Binary => "give a CSV file, plain or packed with gzip or zstd",
             Self::CutShort(_) => "the file was not copied or written to its end; fetch it again",
             Self::Damaged { .. } => "fetch or pack the file again",
-            Self::UnclosedQuote | Self::TooLong(_) => {
+            Self::TooLong { .. } => {
+                "look for a single \" at or after that line; if the row is as long as that, \
+                 raise --max-record-size (in KiB)"
+            }
+            Self::UnclosedQuote | Self::TooManyLines(_) => {
                 "look for a single \" at or after that line; one inside a quoted field is written \"\""
             }
             Self::NoMembers { .. } => "name it with --member-column, or give its position (from 1)",

@@ -36,7 +36,7 @@ pub use entry::Entry;
 pub use error::{Problem, RosterError};
 pub use filter::{Filter, FilterError};
 pub use layout::Layout;
-pub use options::Options;
+pub use options::{Options, RECORD_SIZES};
 pub use record::Record;
 pub use roster::Roster;
 pub use row::{Row, Verdict};

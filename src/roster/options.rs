@@ -1,9 +1,20 @@
 //! What the user said about a list.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
+use super::error::Problem;
 use super::{Encoding, Filter};
 use crate::model::MembershipType;
+
+/// The longest record by default, in KiB. Rows of members take a few hundred bytes. A page of the
+/// ledger holds 64 rows, and a few pages are in memory: a list of rows as long as this takes up to
+/// 700 times this.
+const USUAL_RECORD_SIZE: u32 = 256;
+
+/// The values that [`Options::max_record_size`] can have, in KiB.
+pub const RECORD_SIZES: RangeInclusive<u32> = 1..=8192;
 
 /// How to read a list; whatever is not said is detected from the list.
 ///
@@ -50,4 +61,24 @@ pub struct Options {
     pub legacy_api: bool,
     /// The rows to take: all of these must hold.
     pub filters: Vec<Filter>,
+    /// The longest record, its fields together, in KiB: one of [`RECORD_SIZES`]; by default 256.
+    pub max_record_size: Option<u32>,
+}
+
+impl Options {
+    /// The longest record, in KiB.
+    ///
+    /// # Errors
+    /// If it cannot be that.
+    pub(super) fn record_size(&self) -> Result<u32, Problem> {
+        let kib = self.max_record_size.unwrap_or(USUAL_RECORD_SIZE);
+        if RECORD_SIZES.contains(&kib) {
+            return Ok(kib);
+        }
+        let (least, most) = RECORD_SIZES.into_inner();
+        Err(Problem::Setting {
+            what: "--max-record-size",
+            reason: format!("`{kib}` is not a number of KiB from {least} to {most}"),
+        })
+    }
 }

@@ -69,8 +69,12 @@ impl Records {
         }
         let line = self.place(before, bytes.as_slice());
         if self.reader.position().line().saturating_sub(line) > MAX_LINES {
-            return Err((line, Problem::TooLong(format!("{MAX_LINES} lines"))));
+            return Err((line, Problem::TooManyLines(MAX_LINES)));
         }
+        self.reader
+            .get_ref()
+            .check_record(bytes.as_slice().len())
+            .map_err(|problem| (line, problem))?;
         let text = StringRecord::from_byte_record(bytes).unwrap_or_else(|error| {
             let bytes = error.into_byte_record();
             if self.fall_back {

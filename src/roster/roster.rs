@@ -101,7 +101,9 @@ impl Roster {
             None => dialect::delimiter(record, |cell| is_known(cell, options)),
         };
         let crlf = line_end == b"\r\n";
-        let text = Text::new(Box::new(Cursor::new(start).chain(text)), crlf);
+        let max_record = options.record_size().map_err(nowhere)?;
+        let text = Box::new(Cursor::new(start).chain(text));
+        let text = Text::new(text, max_record, crlf);
         let mut records = Records::new(text, delimiter, crlf, options.encoding.is_none());
         let mut first = StringRecord::new();
         let mut next = || {
@@ -183,7 +185,7 @@ impl Roster {
                 .map_err(|(line, problem)| RosterError {
                     list: self.name.clone(),
                     line: Some(line),
-                    problem,
+                    problem: problem.of_row(self.rows + 1),
                 })?,
         };
         let Some(line) = line else {

@@ -4,8 +4,9 @@ use std::io::{self, Read};
 
 use super::error::Problem;
 
-/// The longest record, in bytes of text: more is a quote never closed, or no list.
-const MAX_RECORD: usize = 8 * 1024 * 1024;
+/// How much text one record may take, in bytes, blank lines before it included. The parser needs
+/// a bound of its own: it holds a record, which may be one of any length, until its end.
+const MAX_TEXT: usize = 8 * 1024 * 1024;
 
 /// What is appended to the text: a line end, and a record no list can contain.
 ///
@@ -15,10 +16,13 @@ pub(super) const END: &str = "\0";
 
 /// Decoded text on its way to the CSV parser.
 ///
-/// Promises: no NUL but the one of [`END`]; at most [`MAX_RECORD`] bytes, and the parser's buffer,
-/// between two calls of [`Text::begin_record`].
+/// Promises: no NUL but the one of [`END`]; at most [`MAX_TEXT`] bytes, or what the longest record
+/// takes if all of it is quotes, and the parser's buffer, between two calls of
+/// [`Text::begin_record`].
 pub(super) struct Text {
     inner: Box<dyn Read + Send>,
+    /// The longest record, in KiB.
+    max_record: u32,
     /// Bytes that may still be read for this record.
     left: usize,
     /// A NUL stands next: what was read before it is given first, or the rows that are read would
@@ -31,11 +35,12 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Bounds a stream; `crlf` says how its lines end.
-    pub(super) fn new(inner: Box<dyn Read + Send>, crlf: bool) -> Self {
+    /// Bounds a stream, whose longest record has `max_record` KiB; `crlf` says how its lines end.
+    pub(super) fn new(inner: Box<dyn Read + Send>, max_record: u32, crlf: bool) -> Self {
         Self {
             inner,
-            left: MAX_RECORD,
+            max_record,
+            left: 0,
             is_binary: false,
             end: None,
             // The line end of the list, lest the last line be counted wrong.
@@ -45,7 +50,27 @@ impl Text {
 
     /// Says that a new record begins.
     pub(super) fn begin_record(&mut self) {
-        self.left = MAX_RECORD;
+        // A quote inside a quoted field takes two bytes of text.
+        self.left = MAX_TEXT.max(2 * self.max_record_bytes());
+    }
+
+    /// Checks the length of a record, the bytes of its fields.
+    pub(super) fn check_record(&self, length: usize) -> Result<(), Problem> {
+        if length > self.max_record_bytes() {
+            return Err(self.too_long());
+        }
+        Ok(())
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.max_record as usize * 1024
+    }
+
+    fn too_long(&self) -> Problem {
+        Problem::TooLong {
+            kib: self.max_record,
+            row: None,
+        }
     }
 }
 
@@ -53,8 +78,7 @@ impl Read for Text {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.end.is_none() {
             if self.left == 0 {
-                let bound = format!("{} MiB", MAX_RECORD / 1024 / 1024);
-                return Err(Problem::TooLong(bound).into());
+                return Err(self.too_long().into());
             }
             if self.is_binary {
                 return Err(Problem::Binary.into());

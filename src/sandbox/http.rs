@@ -8,19 +8,20 @@ use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::exception::Exception;
 use super::operation::Operation;
@@ -30,11 +31,15 @@ use super::sigv4::Verifier;
 use super::state::Answer;
 use super::wire;
 use super::world::Address;
+use crate::chime::{BodyError, read_body};
 
 /// Longest body taken, in bytes: a hundred ARNs of the greatest length are a sixth of it.
 const MAX_BODY: usize = 1 << 20;
 /// How long to wait when no connection can be accepted (too many open files, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection may be silent while a request is expected of it: idle clients must not
+/// keep all descriptors. It is what AWS's load balancers take by default.
+const SILENCE: Duration = Duration::from_mins(1);
 /// Where the service tells what it has seen.
 const STATS_PATH: &str = "/_sandbox/stats";
 
@@ -61,20 +66,41 @@ pub async fn serve(
         service: "chime",
     });
     let mut connections = JoinSet::new();
+    let mut spare = Spare::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => return Ok(()),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
                     connections.spawn(connection(stream, Arc::clone(&service), Arc::clone(&verifier)));
+                } else {
+                    // One connection's misfortune is not the listener's: it goes on.
+                    spare.turn_away(&listener);
+                    sleep(ACCEPT_PAUSE).await;
                 }
-                // One connection's misfortune is not the listener's: it goes on.
-                Err(_) => sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
         }
+    }
+}
+
+/// A descriptor kept in reserve. Where no other is left, a client can still be told so: its
+/// connection is accepted in the place of this one and closed, instead of waiting unanswered.
+struct Spare(Option<TcpSocket>);
+
+impl Spare {
+    fn new() -> Self {
+        Self(TcpSocket::new_v4().ok())
+    }
+
+    /// Closes the connection that waits longest, if it waits for want of a descriptor.
+    fn turn_away(&mut self, listener: &TcpListener) {
+        if self.0.take().is_some() {
+            let _ = listener.poll_accept(&mut Context::from_waker(Waker::noop()));
+        }
+        *self = Self::new();
     }
 }
 
@@ -88,6 +114,8 @@ async fn connection(stream: TcpStream, service: Arc<Service>, verifier: Arc<Veri
     });
     // A client that goes away, or an answer withheld on purpose, ends the connection: no error.
     let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SILENCE)
         .serve_connection(TokioIo::new(stream), answer)
         .await;
 }
@@ -101,12 +129,10 @@ async fn answer(
     if parts.method == Method::GET && parts.uri.path() == STATS_PATH {
         return Ok(response(200, wire::to_json(&service.stats())));
     }
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(why) if why.is::<http_body_util::LengthLimitError>() => {
-            return Ok(refusal(&too_large()));
-        }
-        Err(_) => return Err(Closed),
+    let body = match timeout(SILENCE, read_body(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(BodyError::TooLong(_))) => return Ok(refusal(&too_large())),
+        Ok(Err(BodyError::Broken(_))) | Err(_) => return Err(Closed),
     };
     let travel = service.travel();
     pass(travel.out).await;

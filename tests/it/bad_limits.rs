@@ -26,6 +26,11 @@ fn a_limit_that_cannot_be_kept_is_2_and_named() {
             &["0", "-1", "101", "1.5", "99999999999"],
             members,
         ),
+        (
+            "max-record-size",
+            &["0", "-1", "8193", "1.5", "1M", "99999999999"],
+            "a whole number of KiB from 1 to 8192",
+        ),
     ];
     let place = Place::with("list.csv", ids("u", 3));
     let channel = format!("{APP}/channel/c");

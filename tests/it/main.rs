@@ -12,6 +12,9 @@ mod config;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+#[cfg(unix)]
+mod credential_process;
+#[cfg(test)]
 mod cut;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
@@ -88,6 +91,9 @@ mod special_files;
 #[cfg(test)]
 #[cfg(unix)]
 mod status;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod system_limits;
 #[cfg(test)]
 #[cfg(unix)]
 mod terminal;

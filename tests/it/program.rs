@@ -238,7 +238,11 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     pub(crate) fn start(place: &Place, flags: &[&str]) -> Self {
         let begin = ["sandbox", "--listen", "127.0.0.1:0", "--unlimited"];
-        let mut command = place.command(begin.iter().chain(flags));
+        Self::begin(&mut place.command(begin.iter().chain(flags)))
+    }
+
+    /// Starts it with this command, and waits until it listens.
+    pub(crate) fn begin(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chime_bulk::chime::Chime;
-use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, Setup, restore};
+use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, ReadAhead, Setup, restore};
 use chime_bulk::gate::Gate;
-use chime_bulk::ledger::{Durability, Ledger, LedgerError, Parcel, Stager};
+use chime_bulk::ledger::{Durability, Ledger, LedgerError, Stager};
 use chime_bulk::model::{
     AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Outcome, Refusal, Tally,
 };
-use chime_bulk::roster::{Options, Roster, RosterError, Source};
+use chime_bulk::roster::{Options, Roster, Source};
 use chime_bulk::sandbox::{Service, Settings as World};
 use chime_bulk::schedule::{Scheduler, Settings as SchedulerSettings};
 use tempfile::TempDir;
@@ -313,10 +313,10 @@ impl Rehearsal {
             Pace::Slow(pause) => pause,
             Pace::Ahead => Duration::ZERO,
         };
-        let mut parcels: Vec<Result<Parcel, RosterError>> = Vec::new();
+        let mut parcels: Vec<ReadAhead> = Vec::new();
         while let Some(parcel) = stager.parcel().transpose() {
             let is_last = parcel.is_err();
-            parcels.push(parcel);
+            parcels.push(parcel.into());
             if is_last {
                 break;
             }

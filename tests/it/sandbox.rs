@@ -14,7 +14,8 @@ use aws_sdk_chimesdkmessaging::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_chimesdkmessaging::types::ChannelMembershipType;
 use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
 use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// A sandbox that listens on loopback as long as it lives.
 struct Running {
@@ -243,4 +244,22 @@ async fn what_it_has_seen_is_told_unsigned_and_all_else_is_not() -> Result<(), B
     assert!(answer.contains("x-amzn-errortype: MissingAuthenticationTokenException"));
     assert!(answer.contains("x-amzn-requestid: "));
     Ok(())
+}
+
+/// Idle clients must not keep the sandbox's descriptors.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stays_silent_is_closed() {
+    let sandbox = Running::unlimited().await;
+    let address = sandbox.endpoint.strip_prefix("http://").unwrap();
+    let stats = "GET /_sandbox/stats HTTP/1.1\r\nhost: x\r\n\r\n";
+    let body_missing =
+        "POST /channels/c/memberships HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{";
+    for sent in ["", "GET /_sand", stats, body_missing] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = client.read_to_end(&mut answer);
+        let closed = tokio::time::timeout(Duration::from_mins(2), closed).await;
+        assert!(closed.is_ok(), "{sent:?} is still open");
+    }
 }

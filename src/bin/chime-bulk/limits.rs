@@ -1,6 +1,7 @@
 //! Arguments for limits.
 
 use chime_bulk::job::LimitOverrides;
+use chime_bulk::roster::RECORD_SIZES;
 use clap::Args;
 
 /// The limits to keep.
@@ -25,6 +26,9 @@ pub(crate) struct LimitArguments {
     /// Members in one call, 1 to 100 [default: 100].
     #[arg(long, value_name = "N", value_parser = parse_members, allow_negative_numbers = true)]
     members_per_call: Option<u32>,
+    /// KiB that one row of the list may take, 1 to 8192 [default: 256].
+    #[arg(long, value_name = "KIB", value_parser = parse_record_size, allow_negative_numbers = true)]
+    max_record_size: Option<u32>,
 }
 
 /// Reads a number; whether it can be kept is for the limits to say.
@@ -44,6 +48,16 @@ fn parse_members(text: &str) -> Result<u32, String> {
     })
 }
 
+fn parse_record_size(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|kib| RECORD_SIZES.contains(kib))
+        .ok_or_else(|| {
+            let (least, most) = RECORD_SIZES.into_inner();
+            format!("a whole number of KiB from {least} to {most}")
+        })
+}
+
 impl From<LimitArguments> for LimitOverrides {
     fn from(arguments: LimitArguments) -> Self {
         Self {
@@ -53,6 +67,7 @@ impl From<LimitArguments> for LimitOverrides {
             max_in_flight: arguments.max_in_flight,
             max_attempts: arguments.max_attempts,
             members_per_call: arguments.members_per_call,
+            max_record_size: arguments.max_record_size,
         }
     }
 }

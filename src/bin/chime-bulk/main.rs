@@ -12,6 +12,7 @@ mod plan;
 mod progress;
 mod roster;
 mod run;
+mod runtime;
 mod sandbox;
 mod screen;
 mod shell;
@@ -20,25 +21,25 @@ mod status;
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use args::{Arguments, Subcommand};
 use config::ReadError;
 use exit::Exit;
 use signals::Signals;
 
+/// How long the end of what is still under way may take.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => return not_read(error).into(),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::error(&error, None);
+            output::error(&error, error.hint());
             return Exit::Fatal.into();
         }
     };
@@ -48,8 +49,9 @@ fn main() -> ExitCode {
             output::error(&format!("cannot listen for signals: {error}"), None);
             Exit::Fatal
         });
-    // What is still under way (a list being read from a pipe, say) is not waited for.
-    runtime.shutdown_background();
+    // What is still under way is dropped here, which ends a process that was asked for credentials.
+    // Nothing is waited for longer: a name may be being resolved.
+    runtime.shutdown_timeout(SHUTDOWN);
     exit.into()
 }
 

@@ -65,6 +65,7 @@ impl From<RosterArguments> for Options {
             bearer_app_instance: None,
             legacy_api: false,
             filters: arguments.filters,
+            max_record_size: None,
         }
     }
 }

@@ -65,6 +65,7 @@ pub(crate) fn run(input: &[u8]) {
             .split('&')
             .filter_map(|text| text.parse().ok())
             .collect(),
+        max_record_size: None,
     };
     let whole = read(list, &options, usize::MAX);
     let pieces = read(list, &options, 5);

@@ -88,18 +88,24 @@ impl Progress {
                     show();
                 }
             };
+            let thread = std::thread::Builder::new();
             match mode {
-                Mode::Bars => Some(std::thread::spawn(move || {
+                Mode::Bars => Some(thread.spawn(move || {
                     let bars = Bars::new();
                     every(PICTURE_EVERY, Box::new(move || bars.draw(&picture())));
                 })),
-                Mode::Plain => Some(std::thread::spawn(move || {
+                Mode::Plain => Some(thread.spawn(move || {
                     let line = move || output::note(text::line(&picture()));
                     every(LINE_EVERY, Box::new(line));
                 })),
                 _ => None,
             }
         };
+        // The run is worth more than its progress.
+        let painter = painter.transpose().unwrap_or_else(|error| {
+            output::note(format_args!("progress is not shown: {error}"));
+            None
+        });
         if mode == Mode::Json {
             output::event(&json::begun(started));
         }

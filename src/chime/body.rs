@@ -1,0 +1,42 @@
+//! Reads an HTTP body into memory.
+//!
+//! Promises: a body takes its own length in memory, however small the frames it comes in, and no
+//! more than a limit. Must not: wait longer than its caller does.
+
+use std::error::Error;
+use std::pin::pin;
+
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes};
+
+/// Why a body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// It is longer than the limit.
+    #[error("the body is longer than {0} bytes")]
+    TooLong(usize),
+    /// It broke off.
+    #[error(transparent)]
+    Broken(Box<dyn Error + Send + Sync>),
+}
+
+/// Reads a body of at most `limit` bytes to its end; trailers are dropped.
+pub(crate) async fn read_body<B>(body: B, limit: usize) -> Result<Vec<u8>, BodyError>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    let mut body = pin!(body);
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if data.len() > limit - whole.len() {
+            return Err(BodyError::TooLong(limit));
+        }
+        // Copied, not kept: a frame is a view of a read buffer, which would stay with it.
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole)
+}
