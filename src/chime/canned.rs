@@ -12,6 +12,7 @@ use aws_smithy_types::body::SdkBody;
 
 use super::configuration::configure_over;
 use super::connect::client;
+use super::secrets::{Discreet, Secrets};
 use super::{Chime, ConnectError, Settings};
 
 /// An HTTP answer, as it comes.
@@ -33,7 +34,9 @@ pub async fn canned(settings: Settings, answer: Answer) -> Result<Arc<dyn Chime>
     let api = settings.api;
     let connector = SharedHttpConnector::new(Connector(answer));
     let http = http_client_fn(move |_, _| connector.clone());
-    client(api, &configure_over(settings, http).await)
+    let secrets = Secrets::default();
+    let config = configure_over(settings, http, &secrets).await;
+    Ok(Arc::new(Discreet::new(client(api, &config)?, secrets)))
 }
 
 #[derive(Debug)]

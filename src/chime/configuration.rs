@@ -19,22 +19,28 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use super::Settings;
 use super::answers::Bounded;
 use super::credentials::{CREDENTIALS_TIMEOUT, Timely, chain, fixed};
+use super::secrets::Secrets;
 
 /// How long an unused connection is kept. Load balancers close theirs after 60 s unless told
 /// otherwise (AWS, "Application Load Balancers"); a request sent into a closing one is lost.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// One configuration, one HTTP client and one pool of connections for whichever API.
-pub(super) async fn configure(settings: Settings) -> SdkConfig {
+pub(super) async fn configure(settings: Settings, secrets: &Secrets) -> SdkConfig {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .pool_idle_timeout(IDLE)
         .build_https();
-    configure_over(settings, http).await
+    configure_over(settings, http, secrets).await
 }
 
-/// The configuration over this HTTP client, whose answers are bounded.
-pub(super) async fn configure_over(settings: Settings, http: SharedHttpClient) -> SdkConfig {
+/// The configuration over this HTTP client, whose answers are bounded. The credentials it uses are
+/// noted in `secrets`.
+pub(super) async fn configure_over(
+    settings: Settings,
+    http: SharedHttpClient,
+    secrets: &Secrets,
+) -> SdkConfig {
     let calls = Bounded::for_calls(http.clone());
     let http = Bounded::for_credentials(http, CREDENTIALS_TIMEOUT);
     let region = Region::new(settings.region);
@@ -77,7 +83,7 @@ pub(super) async fn configure_over(settings: Settings, http: SharedHttpClient) -
                 .build(),
         );
     config.set_credentials_provider(
-        credentials.map(|chain| SharedCredentialsProvider::new(Timely(chain))),
+        credentials.map(|chain| SharedCredentialsProvider::new(Timely(chain, secrets.clone()))),
     );
     config.build()
 }
@@ -144,7 +150,9 @@ mod tests {
     async fn without_credentials_nobody_is_called() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let config = configure(settings(&url)).await.into_builder();
+        let config = configure(settings(&url), &Secrets::default())
+            .await
+            .into_builder();
         let broke = SharedCredentialsProvider::new(Broke);
         let client = Messaging::new(&config.credentials_provider(broke).build());
         let refusal = client.add_members(call(), TIMEOUT).await.unwrap_err();
@@ -187,7 +195,9 @@ mod tests {
             };
             let addressed = addressed.clone();
             async move {
-                let config = configure(settings).await.into_builder();
+                let config = configure(settings, &Secrets::default())
+                    .await
+                    .into_builder();
                 config.http_client(addressed).build()
             }
         };

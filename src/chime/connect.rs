@@ -11,6 +11,7 @@ use super::configuration::configure;
 #[cfg(feature = "legacy-chime")]
 use super::legacy::Legacy;
 use super::messaging::Messaging;
+use super::secrets::{Discreet, Secrets};
 use super::{Api, Chime, Settings};
 
 /// Settings that cannot work.
@@ -62,11 +63,12 @@ pub async fn connect(settings: Settings) -> Result<Arc<dyn Chime>, ConnectError>
     }
     let api = settings.api;
     let region = settings.region.clone();
-    let config = configure(settings).await;
+    let secrets = Secrets::default();
+    let config = configure(settings, &secrets).await;
     if config.endpoint_url().is_none() && !api.regions().contains(&region.as_str()) {
         return Err(ConnectError::Region { api, region });
     }
-    client(api, &config)
+    Ok(Arc::new(Discreet::new(client(api, &config)?, secrets)))
 }
 
 /// The client of an API.

@@ -190,7 +190,9 @@ mod tests {
     /// What a command brings, waited for no longer than for any provider.
     async fn ask(command: &str) -> Result<Credentials, CredentialsError> {
         let process = SharedCredentialsProvider::new(CredentialProcess::new(command));
-        Timely(process).provide_credentials().await
+        Timely(process, crate::chime::secrets::Secrets::default())
+            .provide_credentials()
+            .await
     }
 
     async fn error(command: &str) -> String {

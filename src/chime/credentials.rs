@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::FixedCredentials;
 use super::profiles::Profiles;
+use super::secrets::Secrets;
 
 /// How long the credential chain may take: many times what a refresh through SSO or STS does.
 pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ const RENEWAL: Duration = Duration::from_mins(1);
 /// The SDK asks for credentials within the attempt's own time. Without this bound a chain that
 /// hangs would look like a lost response, and rows never sent would be in doubt.
 #[derive(Debug)]
-pub(super) struct Timely(pub(super) SharedCredentialsProvider);
+pub(super) struct Timely(pub(super) SharedCredentialsProvider, pub(super) Secrets);
 
 impl ProvideCredentials for Timely {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
@@ -44,6 +45,7 @@ impl ProvideCredentials for Timely {
             let answer = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.0.provide_credentials());
             let late = |_| CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT);
             let mut credentials = answer.await.map_err(late)??;
+            self.1.keep(&credentials);
             let expiry = credentials.expiry_mut();
             *expiry = expiry.or_else(|| SystemTime::now().checked_add(RENEWAL));
             Ok(credentials)
@@ -123,7 +125,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn credentials_that_never_come_are_an_error() {
-        let provider = Timely(SharedCredentialsProvider::new(Silent));
+        let provider = Timely(SharedCredentialsProvider::new(Silent), Secrets::default());
         let error = provider.provide_credentials().await.unwrap_err();
         assert!(matches!(error, CredentialsError::ProviderTimedOut(_)));
     }
@@ -133,7 +135,10 @@ mod tests {
         let of = |expiry| Credentials::new("id", "secret", None, expiry, "test");
         let term = SystemTime::now() + Duration::from_hours(1);
         for (given, most) in [(None, RENEWAL), (Some(term), Duration::from_hours(1))] {
-            let provider = Timely(SharedCredentialsProvider::new(of(given)));
+            let provider = Timely(
+                SharedCredentialsProvider::new(of(given)),
+                Secrets::default(),
+            );
             let credentials = provider.provide_credentials().await.unwrap();
             let left = credentials
                 .expiry()

@@ -20,6 +20,7 @@ mod legacy;
 mod messaging;
 mod profiles;
 mod refusal;
+mod secrets;
 mod service;
 mod settings;
 

@@ -10,6 +10,7 @@ use super::engine::{Engine, Setup};
 use super::event::Event;
 use super::news::{Landed, Ready};
 use super::reconcile::reconcile;
+use super::redact::without_members;
 use super::standing;
 use crate::ledger::Departure;
 use crate::model::{
@@ -181,12 +182,14 @@ impl Engine<'_> {
                 let answers = reconcile(landed.members.members(), reply);
                 self.settle(landed.call, flight, Answer::Members(answers), None)
             }
-            Err(refusal) => self.settle(
-                landed.call,
-                flight,
-                Answer::Refused(refusal.clone()),
-                Some(&refusal),
-            ),
+            Err(refusal) => {
+                let refusal = Refusal {
+                    message: without_members(&refusal.message, landed.members.members()),
+                    ..refusal
+                };
+                let answer = Answer::Refused(refusal.clone());
+                self.settle(landed.call, flight, answer, Some(&refusal))
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod feed;
 mod lateness;
 mod news;
 mod reconcile;
+mod redact;
 mod restore;
 mod standing;
 

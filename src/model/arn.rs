@@ -220,6 +220,12 @@ impl MemberArn {
         Self(text.into())
     }
 
+    /// The user's or bot's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Whether this is a bot, which the legacy API does not know.
     #[must_use]
     pub fn is_bot(&self) -> bool {

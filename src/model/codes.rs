@@ -158,14 +158,19 @@ pub fn refused_call(status: u16, exception: &str, is_html: bool) -> (RefusalKind
     }
 }
 
-/// What a call-level code may concern.
+/// What a code with which a call was refused or lost may concern.
 #[must_use]
 pub fn scope(code: &str) -> &'static [Scope] {
+    of_call(code).map_or(ANY, |entry| entry.scope)
+}
+
+/// The entry of a code with which calls are refused or lost as a whole.
+#[must_use]
+pub fn of_call(code: &str) -> Option<&'static Code> {
     let own = || find(code).filter(|entry| entry.level == Level::Program);
     exception_named(code)
         .or_else(|| http_status(code))
         .or_else(own)
-        .map_or(ANY, |entry| entry.scope)
 }
 
 /// The entry that explains a code, in any case: `Http` and a status by the status's class,

@@ -66,7 +66,7 @@ impl CallCode {
 impl FromStr for CallCode {
     type Err = FaultError;
     fn from_str(text: &str) -> Result<Self, FaultError> {
-        let found = codes::explain(text).filter(|code| can_answer(code));
+        let found = codes::of_call(text).filter(|code| can_answer(code));
         found
             .map(Self)
             .ok_or_else(|| FaultError::Unknown(text.to_owned()))

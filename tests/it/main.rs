@@ -101,6 +101,7 @@ mod terminal;
 #[cfg(unix)]
 mod truth;
 #[cfg(test)]
+mod walk;
 mod walls;
 #[cfg(test)]
 mod wire;

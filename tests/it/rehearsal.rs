@@ -145,6 +145,13 @@ impl Rehearsal {
         }
     }
 
+    /// Calls another service, by this client.
+    pub(crate) fn over(mut self, service: Arc<Service>, client: Arc<dyn Chime>) -> Self {
+        self.service = service;
+        self.witness().inner = client;
+        self
+    }
+
     /// Answers some calls in the service's stead.
     pub(crate) fn intercept(
         mut self,

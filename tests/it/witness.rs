@@ -57,7 +57,7 @@ enum Scene {
 
 /// The service, with a witness at the door.
 pub(crate) struct Witness {
-    inner: Simulated,
+    pub(crate) inner: Arc<dyn Chime>,
     pub(crate) intercept: Option<Intercept>,
     pub(crate) distort: Option<Arc<Distort>>,
     /// Calls given up arrive at the service all the same.
@@ -146,7 +146,7 @@ impl Chime for Witness {
 impl Witness {
     pub(crate) fn new(service: &Arc<Service>) -> Self {
         Self {
-            inner: Simulated::new(Arc::clone(service)),
+            inner: Arc::new(Simulated::new(Arc::clone(service))),
             intercept: None,
             distort: None,
             unstoppable: false,

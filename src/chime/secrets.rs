@@ -1,0 +1,125 @@
+//! The caller's own credentials, kept out of what is kept.
+//!
+//! A service that refuses a signature repeats the request that was signed, and with it the access
+//! key's id and the session token. What it says goes into the ledger, the reports and the terminal:
+//! the credentials in use are taken out of it before.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+
+use super::{Chime, Pending};
+use crate::model::{AddMembers, Refusal, Reply};
+
+/// Shorter texts are no credentials, and taking them out would garble messages.
+const SHORTEST: usize = 8;
+
+/// The credentials in use. Clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Secrets(Arc<Mutex<Vec<String>>>);
+
+impl Secrets {
+    /// Keeps the credentials that calls are signed with from now on.
+    pub(super) fn keep(&self, credentials: &Credentials) {
+        let token = credentials.session_token().unwrap_or_default();
+        let mut texts = [
+            token,
+            credentials.secret_access_key(),
+            credentials.access_key_id(),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        texts.retain(|text| text.len() >= SHORTEST);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
+    }
+
+    /// An answer without them.
+    fn strip(&self, answer: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
+        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let strip = |text: &mut String| {
+            for secret in secrets.iter() {
+                if text.contains(secret.as_str()) {
+                    *text = text.replace(secret.as_str(), "(credentials)");
+                }
+            }
+        };
+        match answer {
+            Ok(mut reply) => {
+                for error in &mut reply.errors {
+                    strip(&mut error.code);
+                    strip(&mut error.message);
+                }
+                Ok(reply)
+            }
+            Err(mut refusal) => {
+                strip(&mut refusal.code);
+                strip(&mut refusal.message);
+                Err(refusal)
+            }
+        }
+    }
+}
+
+/// A client that takes the credentials in use out of what it is answered.
+pub(super) struct Discreet {
+    inner: Arc<dyn Chime>,
+    secrets: Secrets,
+}
+
+impl Discreet {
+    pub(super) fn new(inner: Arc<dyn Chime>, secrets: Secrets) -> Self {
+        Self { inner, secrets }
+    }
+}
+
+impl Chime for Discreet {
+    fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
+        let answer = self.inner.add_members(call, timeout);
+        let secrets = self.secrets.clone();
+        Box::pin(async move { secrets.strip(answer.await) })
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{MemberError, RefusalKind};
+
+    #[test]
+    fn credentials_are_taken_out_of_all_that_is_said() {
+        let secrets = Secrets::default();
+        let (id, token) = ("AKIDEXAMPLE0001", "IQoJb3JpZ2luX2VjE/token==");
+        let used = Credentials::new(id, "the-secret-key", Some(token.to_owned()), None, "test");
+        secrets.keep(&used);
+        let said = format!("Credential={id}/20240101, x-amz-security-token:{token}");
+        let refused = secrets.strip(Err(Refusal {
+            kind: RefusalKind::Credentials,
+            code: "SignatureDoesNotMatch".to_owned(),
+            message: said.clone(),
+        }));
+        let refusal = refused.unwrap_err();
+        assert_eq!(
+            refusal.message,
+            "Credential=(credentials)/20240101, x-amz-security-token:(credentials)"
+        );
+        assert_eq!(refusal.code, "SignatureDoesNotMatch");
+        let reply = secrets.strip(Ok(Reply {
+            errors: vec![MemberError {
+                member: "m".to_owned(),
+                code: "Odd".to_owned(),
+                message: said,
+            }],
+            ..Reply::default()
+        }));
+        assert!(!reply.unwrap().errors[0].message.contains(id));
+        assert!(!format!("{secrets:?}").contains(id));
+    }
+}
