@@ -35,7 +35,7 @@ impl Engine<'_> {
                 }
                 Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
                     Ok(()) if order.is_control() => ready.extend(self.depart_control(order, now)?),
-                    Ok(()) => ready.push(self.depart(order, now)?),
+                    Ok(()) => ready.push(self.depart(&order, now)?),
                     Err(until) => self
                         .setup
                         .scheduler
@@ -50,7 +50,7 @@ impl Engine<'_> {
     }
 
     /// Draws an order's rows and notes in the ledger that the call is about to leave.
-    fn depart(&mut self, order: Order, now: Duration) -> Result<Ready, EngineError> {
+    fn depart(&mut self, order: &Order, now: Duration) -> Result<Ready, EngineError> {
         let at = self.millis();
         let ledger = &mut self.setup.ledger;
         let drawn = ledger.draw(order.lane, order.fresh)?;
@@ -64,7 +64,7 @@ impl Engine<'_> {
         tickets.sort_unstable_by_key(|ticket| ticket.row);
         let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
         let members = self.members(order.lane, &rows)?;
-        let flight = flight(&order, now, tickets);
+        let flight = flight(order, now, tickets);
         self.note(flight, &rows, order.fresh, order.timeout, members, at)
     }
 

@@ -106,7 +106,7 @@ impl Bearers {
             .question
             .as_ref()
             .is_some_and(|question| question.probes >= PROBES_BESIDE_OTHERS);
-        !state.is_set_aside && !(is_probed && self.is_any_trusted())
+        !(state.is_set_aside || is_probed && self.is_any_trusted())
     }
 
     /// Whether it has to wait for an answer: a bearer in question makes one call at a time.

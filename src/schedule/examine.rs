@@ -473,7 +473,7 @@ impl Scheduler {
         ];
         let group = groups
             .into_iter()
-            .find(|group| self.bearers.numbers().any(|bearer| group(bearer)))?;
+            .find(|group| self.bearers.numbers().any(group))?;
         self.bearers.first(group)
     }
 

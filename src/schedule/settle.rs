@@ -13,7 +13,7 @@ impl Scheduler {
         self.call_ended(channel, flight.bearer, flight.waited);
         let settlement = match answer {
             Answer::Members(answers) => self.answered(now, flight, answers),
-            Answer::Refused(refusal) => self.refused(now, flight, refusal),
+            Answer::Refused(refusal) => self.refused(now, flight, &refusal),
         };
         let final_rulings = settlement
             .rulings
@@ -125,7 +125,7 @@ impl Scheduler {
         }
     }
 
-    fn refused(&mut self, now: Duration, flight: Flight, refusal: Refusal) -> Settlement {
+    fn refused(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
         if refusal.kind == RefusalKind::Lost {
             self.timeout.lost();
         }
@@ -134,26 +134,26 @@ impl Scheduler {
                 if self.health.lock_out(now) || self.health.refuse(now, self.settings.patience) {
                     self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
                 }
-                self.give_back(now, flight, &refusal)
+                self.give_back(now, flight, refusal)
             }
             CallAction::SlowDown => {
-                self.lose_patience(now, &refusal);
+                self.lose_patience(now, refusal);
                 self.heed_throttling(now, &flight);
-                self.give_back(now, flight, &refusal)
+                self.give_back(now, flight, refusal)
             }
-            CallAction::Retry => self.failed_call(now, flight, &refusal),
+            CallAction::Retry => self.failed_call(now, flight, refusal),
             CallAction::EndChannel => {
                 self.health.answer();
                 let mut settlement = Settlement {
-                    rulings: Settlement::fail(&flight, &refusal),
+                    rulings: Settlement::fail(&flight, refusal),
                     ..Settlement::default()
                 };
-                self.end_channel(flight.channel, &refusal, &mut settlement);
+                self.end_channel(flight.channel, refusal, &mut settlement);
                 let other_half = flight.other_half();
-                self.requeue_other_half(now, flight.lane, other_half, &refusal, &mut settlement);
+                self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
                 settlement
             }
-            CallAction::Examine => self.examine(now, flight, &refusal),
+            CallAction::Examine => self.examine(now, flight, refusal),
         }
     }
 

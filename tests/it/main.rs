@@ -102,6 +102,7 @@ mod terminal;
 mod truth;
 #[cfg(test)]
 mod walk;
+#[cfg(test)]
 mod walls;
 #[cfg(test)]
 mod wire;

@@ -37,7 +37,7 @@ pub(crate) struct SandboxShape {
     pub(crate) latency: Option<u64>,
     /// Let calls fail by chance: call-throttled, call-unavailable,
     /// member-throttled, lost, reset, slow, or a code that `explain`
-    /// lists, such as AccessDenied; and a share from 0 to 1.
+    /// lists, such as `AccessDenied`; and a share from 0 to 1.
     #[arg(long, value_name = "NAME=SHARE")]
     pub(crate) fault: Vec<sandbox::AnyFault>,
     /// Refuse every call with a code from second FROM to second TO. Add
