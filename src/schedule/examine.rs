@@ -488,6 +488,9 @@ impl Scheduler {
     /// channel, or the run stops.
     pub(super) fn settle_examinations(&mut self) -> Option<(ChannelId, usize)> {
         let mut last = None;
+        let mut examined = std::mem::take(&mut self.examined);
+        examined.retain(|channel| self.has_rows_left(*channel) || self.held(*channel) > 0);
+        self.examined = examined;
         for channel in self.examined.iter().copied() {
             let Some(examination) = &self.channels[channel.index()].examination else {
                 continue;

@@ -152,7 +152,7 @@ fn a_bearer_denied_is_3_and_nobody_failed() {
         "{ended:#?}"
     );
     let calls = place.summary("run").calls;
-    assert!(calls <= 3, "{calls} calls, of which two with one member");
+    assert!(calls <= 4, "{calls} calls, of which three with one member");
     stops_then_resumes(&place, &ended, 250);
 }
 

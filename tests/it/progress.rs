@@ -66,6 +66,10 @@ enum Line {
         calls_left: u64,
         largest_channels: Vec<Channel>,
     },
+    BearerSetAside {
+        seconds: f64,
+        bearer: String,
+    },
     Draining {
         seconds: f64,
         in_flight: u32,
@@ -164,6 +168,32 @@ fn every_line_in_json_is_as_the_readme_says() {
     let failed = empty.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
     assert_eq!(failed.code, Some(2), "{failed:#?}");
     fields.extend(lines(&failed.stderr).1);
+    // And one of a run with a denied bearer.
+    let pool = Place::with("list.csv", ids("u", 300));
+    let bearers = ["admin0", "admin1"].map(|id| format!("{APP}/user/{id}"));
+    let denied = pool.run_fast(
+        "list.csv",
+        &[
+            "--progress",
+            "json",
+            "--channel-arn",
+            &format!("{APP}/channel/c"),
+            "--bearer",
+            &bearers[0],
+            "--bearer",
+            &bearers[1],
+            "--storm",
+            "ForbiddenException=0..,bearer=admin0",
+        ],
+    );
+    assert_eq!(denied.code, Some(0), "{denied:#?}");
+    let (events, set_aside) = lines(&denied.stderr);
+    let is_first = |line: &Line| match line {
+        Line::BearerSetAside { bearer, .. } => *bearer == bearers[0],
+        _ => false,
+    };
+    assert!(events.iter().any(is_first), "{denied:#?}");
+    fields.extend(set_aside);
     let readme = repository("README.md");
     for row in table(&readme, "in an event").iter().skip(2) {
         let name = row[0].trim_matches('`');
