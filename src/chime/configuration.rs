@@ -162,6 +162,39 @@ mod tests {
         assert!(accepted.is_err(), "somebody was called");
     }
 
+    /// Credentials that never come.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl ProvideCredentials for Silent {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_waits_for_credentials_longer_than_for_an_answer_was_never_sent() {
+        let addressed = Addressed::default();
+        let silent = SharedCredentialsProvider::new(Timely(
+            SharedCredentialsProvider::new(Silent),
+            Secrets::default(),
+        ));
+        let config = configure(settings("http://127.0.0.1:1"), &Secrets::default())
+            .await
+            .into_builder()
+            .http_client(addressed.clone())
+            .credentials_provider(silent);
+        let client = Messaging::new(&config.build());
+        let answer = client.add_members(call(), Duration::from_secs(1)).await;
+        let refusal = answer.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::NoCredentials, "{refusal}");
+        assert!(!refusal.kind.leaves_doubt());
+        assert!(addressed.0.lock().unwrap().is_empty());
+    }
+
     /// Writes down where requests would go.
     #[derive(Debug, Clone, Default)]
     struct Addressed(Arc<Mutex<Vec<String>>>);

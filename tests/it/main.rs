@@ -41,6 +41,8 @@ mod hostile;
 #[cfg(unix)]
 mod kills;
 #[cfg(test)]
+mod legacy_rows;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod makespan;

@@ -4,6 +4,7 @@
  * FAULT_KIND   full: no more than FAULT_AT bytes are taken
  *              short: no write takes more than FAULT_AT bytes; all succeed
  *              write, sync, open, truncate, rename, unlink, mkdir: the call fails
+ *              slow: each sync whose number FAULT_AT divides takes 0.3 s; all succeed
  * FAULT_AT     which of these calls fails, from 1
  * FAULT_COUNT  how many fail from then on; all, if not set
  * FAULT_ERRNO  with which error; 0: the process is killed before the call
@@ -171,11 +172,20 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     return REAL(write)(fd, parts[0].iov_base, (size_t)taken < first ? (size_t)taken : first);
 }
 
+/* Takes its time, if it is this sync's turn to. */
+static void linger(const char *kind)
+{
+    if (is_kind("slow") && strcmp(kind, "sync") == 0
+        && (atomic_fetch_add(&seen, 1) + 1) % number("FAULT_AT", 1) == 0)
+        usleep(300000);
+}
+
 #define FAILING(kind, path, name, parameters, arguments)      \
     int name parameters                                       \
     {                                                         \
         if (getenv("FAULT_KIND") && is_path_ours(path)) {     \
             trace(kind, path);                                \
+            linger(kind);                                     \
             if (is_due(kind))                                 \
                 return fail();                                \
         }                                                     \

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Short,
     Write,
     Sync,
+    /// Each sync whose number is divided by this takes 0.3 s.
+    Slow,
     Open,
     Truncate,
     Rename,

@@ -4,6 +4,7 @@
 mod blocked;
 mod fault;
 mod power;
+mod slow;
 mod sweep;
 mod torn;
 
