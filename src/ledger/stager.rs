@@ -169,11 +169,14 @@ pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
     ])
 }
 
+/// A fingerprint as a key: unaligned, it takes 20 bytes of an entry's table with a number, not 32.
+type Key = [u8; 16];
+
 /// The numbers given to channels and lanes so far.
 #[derive(Debug, Default)]
 struct Lanes {
-    channels: HashMap<Fingerprint, ChannelId>,
-    numbers: HashMap<Fingerprint, LaneId>,
+    channels: HashMap<Key, ChannelId>,
+    numbers: HashMap<Key, LaneId>,
     /// The lane of the row before: channel, type, sub-channel (empty for none), number.
     last: Option<(String, MembershipType, String, LaneId)>,
 }
@@ -195,11 +198,12 @@ impl Lanes {
             membership_type.as_str(),
             sub_channel.unwrap_or_default(),
         ]);
+        let print = print.to_ne_bytes();
         let lane = self.numbers.get(&print).copied().unwrap_or_else(|| {
             let next = ChannelId(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
             let channel = *self
                 .channels
-                .entry(prints.of(&[channel_arn]))
+                .entry(prints.of(&[channel_arn]).to_ne_bytes())
                 .or_insert_with(|| {
                     parcel.channels.push((next, channel_arn.to_owned()));
                     next

@@ -20,7 +20,7 @@ impl Scheduler {
     ) {
         let state = &self.lanes[lane.index()];
         if state.closed {
-            let ended = |ticket| Ruling::ended(ticket, state.closed_by.as_ref());
+            let ended = |ticket| Ruling::ended(ticket, state.closed_by());
             settlement.others.extend(other_half.into_iter().map(ended));
         } else if !other_half.is_empty() {
             let first = other_half.len().div_ceil(2);

@@ -35,45 +35,84 @@ pub(super) struct Load {
     pub(super) suspect_since: Option<Duration>,
 }
 
-/// The members of one channel that can share a call.
+/// The members of one channel that can share a call. Small where nothing was tried yet: there may be
+/// millions.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) channel: ChannelId,
-    /// Rows staged and not drawn yet.
-    pub(super) fresh: u64,
-    /// Rows to be tried again, by when they are due.
-    pub(super) waiting: BTreeSet<(Duration, Ticket)>,
-    /// Parts of refused calls.
-    pub(super) parts: VecDeque<Part>,
     /// No more calls: the channel cannot be had.
     pub(super) closed: bool,
+    /// Rows staged and not drawn yet.
+    pub(super) fresh: u64,
+    /// What was tried before, and what closed it, if there is any of it.
+    tried: Option<Box<Tried>>,
+}
+
+/// What was tried of a lane.
+#[derive(Debug, Default)]
+struct Tried {
+    /// Rows to be tried again, by when they are due.
+    waiting: BTreeSet<(Duration, Ticket)>,
+    /// Parts of refused calls.
+    parts: VecDeque<Part>,
     /// What closed it, if it was in this session.
-    pub(super) closed_by: Option<Refusal>,
+    closed_by: Option<Refusal>,
 }
 
 impl Lane {
     pub(super) fn new(channel: ChannelId) -> Self {
-        let (waiting, parts) = (BTreeSet::new(), VecDeque::new());
         Self {
             channel,
-            fresh: 0,
-            waiting,
-            parts,
             closed: false,
-            closed_by: None,
+            fresh: 0,
+            tried: None,
         }
+    }
+
+    fn tried(&mut self) -> &mut Tried {
+        self.tried.get_or_insert_default()
+    }
+
+    /// Puts a row among those that wait.
+    pub(super) fn wait(&mut self, due: Duration, ticket: Ticket) {
+        self.tried().waiting.insert((due, ticket));
+    }
+
+    /// Puts a part of a refused call first among what waits.
+    pub(super) fn push_part(&mut self, part: Part) {
+        self.tried().parts.push_front(part);
+    }
+
+    /// Whether it has parts of refused calls.
+    pub(super) fn has_parts(&self) -> bool {
+        let tried = self.tried.as_ref();
+        tried.is_some_and(|tried| !tried.parts.is_empty())
+    }
+
+    /// What closed it, if it was in this session.
+    pub(super) fn closed_by(&self) -> Option<&Refusal> {
+        self.tried.as_ref()?.closed_by.as_ref()
+    }
+
+    fn waiting(&self) -> usize {
+        let tried = self.tried.as_ref();
+        tried.map_or(0, |tried| tried.waiting.len())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.tried.iter().flat_map(|tried| &tried.parts)
     }
 
     /// Calls it still needs, with so many members in a full one.
     pub(super) fn calls_left(&self, full: u32) -> u64 {
-        let members = self.fresh + self.waiting.len() as u64;
-        self.parts.len() as u64 + members.div_ceil(u64::from(full))
+        let members = self.fresh + self.waiting() as u64;
+        self.parts().count() as u64 + members.div_ceil(u64::from(full))
     }
 
     /// Rows that wait to be sent.
     pub(super) fn members_left(&self) -> u64 {
         let part = |part: &Part| (part.tickets.len() + part.beside.len()) as u64;
-        self.fresh + self.waiting.len() as u64 + self.parts.iter().map(part).sum::<u64>()
+        self.fresh + self.waiting() as u64 + self.parts().map(part).sum::<u64>()
     }
 
     /// From when on it has something to send, if it has: `fewest` fresh rows, or one tried before.
@@ -86,33 +125,35 @@ impl Lane {
 
     /// From when on it has something to send that was tried before.
     pub(super) fn earliest_again(&self) -> Option<Duration> {
-        let waiting = self.waiting.first().map(|(due, _)| *due);
-        let parts = self.parts.iter().map(|part| part.due);
+        let tried = self.tried.as_ref()?;
+        let waiting = tried.waiting.first().map(|(due, _)| *due);
+        let parts = tried.parts.iter().map(|part| part.due);
         parts.chain(waiting).min()
     }
 
     /// Takes what the next call carries: a part by itself, or the rows that are due and, if
     /// `with_fresh`, fresh ones up to a full call.
     pub(super) fn take(&mut self, now: Duration, full: u32, with_fresh: bool) -> Load {
-        let part = self.parts.iter().position(|part| part.due <= now);
-        if let Some(part) = part.and_then(|place| self.parts.remove(place)) {
-            return Load {
-                again: part.tickets,
-                fresh: 0,
-                beside: Some(part.beside),
-                suspect_since: Some(part.suspect_since),
-            };
-        }
-        let full = full as usize;
         let mut again = Vec::new();
-        while again.len() < full {
-            match self.waiting.pop_first() {
-                Some((due, ticket)) if due <= now => again.push(ticket),
-                Some(later) => {
-                    self.waiting.insert(later);
-                    break;
-                }
-                None => break,
+        let full = full as usize;
+        if let Some(tried) = &mut self.tried {
+            let part = tried.parts.iter().position(|part| part.due <= now);
+            if let Some(part) = part.and_then(|place| tried.parts.remove(place)) {
+                return Load {
+                    again: part.tickets,
+                    fresh: 0,
+                    beside: Some(part.beside),
+                    suspect_since: Some(part.suspect_since),
+                };
+            }
+            while again.len() < full
+                && tried.waiting.first().is_some_and(|(due, _)| *due <= now)
+                && let Some((_, ticket)) = tried.waiting.pop_first()
+            {
+                again.push(ticket);
+            }
+            if tried.waiting.is_empty() && tried.parts.is_empty() {
+                self.tried = None;
             }
         }
         let room = (full - again.len()) as u64;
@@ -126,14 +167,16 @@ impl Lane {
         }
     }
 
-    /// Closes the lane and gives the rows that waited in it.
-    pub(super) fn close(&mut self) -> Vec<Ticket> {
+    /// Closes the lane, and gives the rows that waited in it.
+    pub(super) fn close(&mut self, by: Option<&Refusal>) -> Vec<Ticket> {
         self.closed = true;
         self.fresh = 0;
-        let waiting = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .map(|(_, ticket)| ticket);
-        let parts = std::mem::take(&mut self.parts).into_iter();
+        let tried = self.tried.take().unwrap_or_default();
+        if let Some(by) = by {
+            self.tried().closed_by = Some(by.clone());
+        }
+        let waiting = tried.waiting.into_iter().map(|(_, ticket)| ticket);
+        let parts = tried.parts.into_iter();
         waiting
             .chain(parts.flat_map(|part| part.tickets.into_iter().chain(part.beside)))
             .collect()

@@ -339,7 +339,7 @@ impl Scheduler {
         let has_parts = state
             .lanes
             .iter()
-            .any(|lane| !self.lanes[lane.index()].parts.is_empty());
+            .any(|lane| self.lanes[lane.index()].has_parts());
         let is_open = !examination.refused.is_empty() || examination.over_limit > 0 || has_parts;
         if examination.held.is_empty()
             && !(is_left && is_open)
@@ -551,8 +551,7 @@ impl Scheduler {
             let state = &mut self.lanes[lane.index()];
             if !state.closed {
                 settlement.unsent += state.fresh;
-                let rest = state.close();
-                state.closed_by = Some(refusal.clone());
+                let rest = state.close(Some(refusal));
                 self.waiting -= rest.len();
                 let abandoned = |ticket| Ruling::abandoned(ticket, refusal);
                 settlement.others.extend(rest.into_iter().map(abandoned));

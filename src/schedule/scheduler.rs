@@ -384,7 +384,7 @@ impl Scheduler {
             beside,
             suspect_since,
         };
-        self.lanes[lane.index()].parts.push_front(part);
+        self.lanes[lane.index()].push_part(part);
     }
 
     /// The fewest fresh rows that are worth a call.
@@ -398,7 +398,7 @@ impl Scheduler {
 
     /// Puts a row among those that wait.
     pub(super) fn wait(&mut self, lane: LaneId, due: Duration, ticket: Ticket) {
-        self.lanes[lane.index()].waiting.insert((due, ticket));
+        self.lanes[lane.index()].wait(due, ticket);
         self.waiting += 1;
     }
 

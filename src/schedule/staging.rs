@@ -28,7 +28,7 @@ impl Scheduler {
 
     /// Closes a lane that an earlier session found closed.
     pub fn close_lane(&mut self, lane: LaneId) {
-        self.lanes[lane.index()].close();
+        self.lanes[lane.index()].close(None);
     }
 
     /// So many more rows of the lane wait to be drawn: in full calls, until
