@@ -257,7 +257,7 @@ fn flight(order: &Order, now: Duration, tickets: Vec<Ticket>) -> Flight {
         sent_at: now,
         tickets,
         beside: order.beside.clone(),
-        suspect_since: order.suspect_since,
+        alone_since: order.alone_since,
         waited: order.waited,
     }
 }

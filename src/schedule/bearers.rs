@@ -49,6 +49,8 @@ struct Question {
     may_be_members: bool,
     /// The last refusal was a denial.
     is_denial: bool,
+    /// A control call was refused as well, or there is none: it counts as denied everywhere.
+    is_given_up: bool,
 }
 
 impl Question {
@@ -237,6 +239,7 @@ impl Bearers {
                 probes: 0,
                 may_be_members,
                 is_denial,
+                is_given_up: false,
             });
         question.last = now;
         question.may_be_members = may_be_members;
@@ -267,9 +270,18 @@ impl Bearers {
         is_new
     }
 
+    /// Whether nothing more can be found out about it.
+    pub(super) fn is_given_up(&self, bearer: usize) -> bool {
+        let question = self.pool[bearer].question.as_ref();
+        question.is_some_and(|question| question.is_given_up)
+    }
+
     /// Nothing more can be found out about a bearer in question: it is set aside if others are
     /// allowed.
     pub(super) fn give_up(&mut self, bearer: usize) {
+        if let Some(question) = &mut self.pool[bearer].question {
+            question.is_given_up = true;
+        }
         if self.is_any_trusted() {
             self.set_aside(bearer);
         }

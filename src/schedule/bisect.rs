@@ -15,7 +15,6 @@ impl Scheduler {
         &mut self,
         lane: LaneId,
         other_half: Vec<Ticket>,
-        since: Duration,
         settlement: &mut Settlement,
     ) {
         let state = &self.lanes[lane.index()];
@@ -24,20 +23,14 @@ impl Scheduler {
             settlement.others.extend(other_half.into_iter().map(ended));
         } else if !other_half.is_empty() {
             let first = other_half.len().div_ceil(2);
-            self.enqueue_part(lane, other_half, since, first);
+            self.enqueue_part(lane, other_half, first);
         }
     }
 
     /// Sends the first so many of the suspects by themselves, and holds the others back.
-    pub(super) fn enqueue_part(
-        &mut self,
-        lane: LaneId,
-        mut suspects: Vec<Ticket>,
-        since: Duration,
-        first: usize,
-    ) {
+    pub(super) fn enqueue_part(&mut self, lane: LaneId, mut suspects: Vec<Ticket>, first: usize) {
         let other_half = suspects.split_off(first.min(suspects.len()));
-        self.wait_as_part(lane, Duration::ZERO, suspects, other_half, since);
+        self.wait_as_part(lane, Duration::ZERO, suspects, other_half, None);
     }
 
     /// Rows held back beside a part join the next full call, or end with their channel.

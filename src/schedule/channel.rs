@@ -18,8 +18,8 @@ pub(super) struct Part {
     /// The others, held back: if these are accepted, the member is among the others; if not, the
     /// others are as good as any.
     pub(super) beside: Vec<Ticket>,
-    /// When the first refusal came of a call with these rows.
-    pub(super) suspect_since: Duration,
+    /// If it is a member that was refused alone: since when that is known.
+    pub(super) alone_since: Option<Duration>,
 }
 
 /// What the next call of a lane carries.
@@ -31,8 +31,8 @@ pub(super) struct Load {
     pub(super) fresh: usize,
     /// If it is a part: the other one.
     pub(super) beside: Option<Vec<Ticket>>,
-    /// If it is a part: when the first refusal came of a call with these rows.
-    pub(super) suspect_since: Option<Duration>,
+    /// If it is a member that was refused alone: since when that is known.
+    pub(super) alone_since: Option<Duration>,
 }
 
 /// The members of one channel that can share a call. Small where nothing was tried yet: there may be
@@ -143,7 +143,7 @@ impl Lane {
                     again: part.tickets,
                     fresh: 0,
                     beside: Some(part.beside),
-                    suspect_since: Some(part.suspect_since),
+                    alone_since: part.alone_since,
                 };
             }
             while again.len() < full
@@ -163,7 +163,7 @@ impl Lane {
             again,
             fresh: usize::try_from(fresh).unwrap_or_default(),
             beside: None,
-            suspect_since: None,
+            alone_since: None,
         }
     }
 

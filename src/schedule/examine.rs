@@ -6,8 +6,8 @@
 //! them cannot come from a time in which everything was refused. A call counts as after another's
 //! answer when it was sent at or after the time that answer came.
 //!
-//! - A member fails when it is refused alone, and a call of the same bearer on the same channel was
-//!   accepted since a call that carried it was first refused. If there was none, a control call is
+//! - A member fails when it is refused alone twice, and a call of the same bearer on the same channel
+//!   is accepted in between: as a rule the channel's next one. If there is none, a control call is
 //!   made: one that adds a member who is in the channel already.
 //! - A channel ends when every bearer was refused on it, accepted on another channel, and refused on
 //!   it again. Where members may be to blame, several of them must have been refused alone as well.
@@ -42,16 +42,26 @@ pub(super) struct Examination {
     /// Bearers accepted here since it began, and when their last such call was sent.
     accepted: Vec<(usize, Duration)>,
     /// Members refused alone, held until it is known whether for their own sake.
-    held: Vec<Flight>,
+    held: Vec<Held>,
+    /// Refusals of members alone with calls accepted on other channels between each two of them.
+    apart: usize,
+    /// When the last such refusal came.
+    last_alone: Option<Duration>,
     /// The last refusal.
     refusal: Refusal,
     /// Members in a row that failed for a limit: one may be its own, with the second the channel
     /// is full.
     over_limit: u32,
-    /// A control call was refused, and nothing accepted since.
-    control_refused: bool,
     /// A call was refused since members are held, and none accepted.
     refused_again: bool,
+}
+
+/// A member refused alone.
+#[derive(Debug)]
+struct Held {
+    flight: Flight,
+    /// It was refused alone twice, and calls were accepted on other channels in between.
+    is_confirmed: bool,
 }
 
 /// A bearer refused on a channel.
@@ -74,9 +84,10 @@ impl Examination {
             refused: Vec::new(),
             accepted: Vec::new(),
             held: Vec::new(),
+            apart: 0,
+            last_alone: None,
             refusal: refusal.clone(),
             over_limit: 0,
-            control_refused: false,
             refused_again: false,
         }
     }
@@ -89,8 +100,14 @@ impl Examination {
     /// is how many of them must have been refused alone.
     fn has_tried_members(&self, is_accepting: bool, alone: usize) -> bool {
         self.refused.iter().all(|entry| !entry.may_be_members)
-            || self.control_refused
             || (!is_accepting && self.held.len() >= alone)
+    }
+}
+
+impl Examination {
+    /// Whether the members refused alone were not all refused in one time of refusals.
+    fn are_members_apart(&self) -> bool {
+        self.refused.iter().all(|entry| !entry.may_be_members) || self.apart >= ALONE
     }
 }
 
@@ -104,7 +121,7 @@ impl Scheduler {
     ) -> Settlement {
         self.health.answer();
         let (channel, lane) = (flight.channel, flight.lane);
-        if self.lanes[lane.index()].closed {
+        if self.lanes[lane.index()].closed && !flight.tickets.is_empty() {
             let mut settlement = Settlement::pending(&flight, refusal);
             settlement.end();
             self.requeue_other_half(now, lane, flight.other_half(), refusal, &mut settlement);
@@ -124,7 +141,9 @@ impl Scheduler {
     /// Keeps what the refusal shows of its bearer and channel.
     fn note_refusal(&mut self, now: Duration, flight: &Flight, refusal: &Refusal) {
         let (bearer, channel) = (flight.bearer, flight.channel);
-        let may_be_members = refusal.may_concern(Scope::Member);
+        // A control call's member is known to be good.
+        let is_control = flight.tickets.is_empty();
+        let may_be_members = refusal.may_concern(Scope::Member) && !is_control;
         if refusal.may_concern(Scope::Bearer) {
             self.bearers.refused(flight, refusal, now);
         }
@@ -164,6 +183,7 @@ impl Scheduler {
         let mut settlement = Settlement::default();
         let (channel, lane) = (flight.channel, flight.lane);
         let (is_accepting, alone) = (self.channels[channel.index()].accepted, self.alone(refusal));
+        let works = self.bearers.works_elsewhere(flight.bearer, channel);
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
@@ -171,7 +191,7 @@ impl Scheduler {
         let is_own_fault = is_full
             || examination.accepted.iter().any(|(bearer, at)| {
                 *bearer == flight.bearer
-                    && flight.suspect_since.is_some_and(|since| since <= *at)
+                    && flight.alone_since.is_some_and(|since| since <= *at)
                     && *at <= flight.sent_at
             });
         let other_half = flight.other_half();
@@ -192,19 +212,26 @@ impl Scheduler {
             self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
             return settlement;
         }
-        let since = flight.suspect_since.unwrap_or(now);
+        let since = flight.alone_since;
         settlement.rulings = Settlement::pending(&flight, refusal).rulings;
         // Nothing was ever accepted here: a few more alone show whether it is the channel.
         let tries_more = !is_accepting
             && (refusal.kind == RefusalKind::Denied || examination.refused_again)
             && examination.held.len() + 1 < alone;
-        examination.held.push(Flight {
-            suspect_since: Some(since),
-            beside: None,
-            ..flight
+        let is_between =
+            |since: Duration| works.is_some_and(|at| since <= at && at <= flight.sent_at);
+        examination.apart += usize::from(examination.last_alone.is_none_or(is_between));
+        examination.last_alone = Some(now);
+        examination.held.push(Held {
+            is_confirmed: since.is_some_and(is_between),
+            flight: Flight {
+                alone_since: since.or(Some(now)),
+                beside: None,
+                ..flight
+            },
         });
         if tries_more && !other_half.is_empty() {
-            self.enqueue_part(lane, spread(other_half), since, 1);
+            self.enqueue_part(lane, spread(other_half), 1);
         } else {
             self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
         }
@@ -215,7 +242,7 @@ impl Scheduler {
     fn refused_together(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
         let mut settlement = Settlement::pending(&flight, refusal);
         let (channel, lane) = (flight.channel, flight.lane);
-        let since = flight.suspect_since.unwrap_or(now);
+        let since = flight.alone_since;
         let is_accepting = self.channels[channel.index()].accepted;
         let concerns_member = refusal.may_concern(Scope::Member);
         let is_for_others = refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel);
@@ -234,10 +261,10 @@ impl Scheduler {
         let is_again = examination.is_some_and(|examination| examination.refused_again);
         let is_doubtful = !is_accepting && (refusal.kind == RefusalKind::Denied || is_again);
         if is_full || is_doubtful {
-            self.enqueue_part(lane, spread(flight.tickets), since, 1);
+            self.enqueue_part(lane, spread(flight.tickets), 1);
         } else {
             let first = flight.tickets.len().div_ceil(2);
-            self.enqueue_part(lane, flight.tickets, since, first);
+            self.enqueue_part(lane, flight.tickets, first);
         }
         settlement
     }
@@ -248,20 +275,20 @@ impl Scheduler {
             // Made for another channel's sake: this bearer is denied here as well.
             self.bearers.give_up(bearer);
         }
-        let is_any_untested = self.is_any_untested(channel);
-        let Some(examination) = &mut self.channels[channel.index()].examination else {
-            return Settlement::default();
-        };
-        if is_any_untested {
-            self.resend_held(channel);
-        } else {
-            examination.control_refused = true;
+        // By this bearer it is not for the members' sake; by another it may be.
+        if self.is_any_untested(channel) || self.control_bearer(channel).is_some() {
+            self.resend_held(channel, usize::MAX);
         }
         Settlement::default()
     }
 
     /// A call on a channel was accepted.
-    pub(super) fn accepted_on(&mut self, flight: &Flight, settlement: &mut Settlement) {
+    pub(super) fn accepted_on(
+        &mut self,
+        flight: &Flight,
+        was_refused: bool,
+        settlement: &mut Settlement,
+    ) {
         self.refused_in_row = 0;
         self.note_control_channel(flight.channel);
         let channel = &mut self.channels[flight.channel.index()];
@@ -273,12 +300,12 @@ impl Scheduler {
             examination
                 .refused
                 .retain(|entry| entry.bearer != bearer || entry.last > flight.sent_at);
-            examination.control_refused = false;
             examination.refused_again = false;
+            (examination.apart, examination.last_alone) = (0, None);
             if !flight.tickets.is_empty() {
                 examination.over_limit = 0;
             }
-            if flight.suspect_since.is_some() {
+            if was_refused {
                 let denied = examination
                     .refused
                     .iter()
@@ -289,7 +316,7 @@ impl Scheduler {
                     }
                 }
             }
-            self.resend_held(flight.channel);
+            self.resend_held(flight.channel, usize::MAX);
         }
         if self.examined.is_empty() {
             return;
@@ -310,13 +337,15 @@ impl Scheduler {
         }
     }
 
-    /// Members refused alone are sent again: now it shows whether for their own sake.
-    fn resend_held(&mut self, channel: ChannelId) {
+    /// So many members refused alone, those first held, are sent again: now it shows whether for their own sake.
+    fn resend_held(&mut self, channel: ChannelId, most: usize) {
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return;
         };
-        for flight in std::mem::take(&mut examination.held) {
-            let since = flight.suspect_since.unwrap_or_default();
+        let most = most.min(examination.held.len());
+        let resent: Vec<Held> = examination.held.drain(..most).collect();
+        for Held { flight, .. } in resent {
+            let since = flight.alone_since;
             self.wait_as_part(
                 flight.lane,
                 Duration::ZERO,
@@ -349,8 +378,12 @@ impl Scheduler {
             self.examined.remove(&channel);
             return;
         }
+        let is_over = !is_left && !self.is_channel_in_flight(channel);
         let has_tried = examination.has_tried_members(state.accepted, ALONE)
-            || (!state.accepted && !is_left && !self.is_channel_in_flight(channel));
+            && examination.are_members_apart()
+            || (!state.accepted
+                && is_over
+                && examination.held.iter().all(|held| held.is_confirmed));
         let is_one_confirmed = examination.refused.iter().any(|entry| entry.is_confirmed);
         let is_refused = |bearer| match examination.entry(bearer) {
             Some(entry) => entry.is_confirmed || self.bearers.is_set_aside(bearer),
@@ -360,8 +393,9 @@ impl Scheduler {
         if has_tried && is_one_confirmed && is_for_all {
             let refusal = examination.refusal.clone();
             self.end_channel(channel, &refusal, settlement);
-        } else if !is_left && !self.is_channel_in_flight(channel) && self.may_ask_again(channel) {
-            self.resend_held(channel);
+        } else if !self.is_channel_in_flight(channel) && self.may_ask_again(channel) {
+            // One of them, and then it takes another accepted call elsewhere.
+            self.resend_held(channel, 1);
         }
     }
 
@@ -387,9 +421,13 @@ impl Scheduler {
         let Some(examination) = &self.channels[channel.index()].examination else {
             return false;
         };
+        let last_alone = examination
+            .last_alone
+            .filter(|_| !examination.are_members_apart());
         examination.refused.iter().any(|entry| {
             let works = self.bearers.works_elsewhere(entry.bearer, channel);
-            !entry.is_confirmed && works.is_some_and(|at| at >= entry.last)
+            let is_open = !entry.is_confirmed || last_alone.is_some();
+            is_open && works.is_some_and(|at| at >= entry.last.max(last_alone.unwrap_or_default()))
         })
     }
 
@@ -438,11 +476,23 @@ impl Scheduler {
     pub(super) fn control_due(&self, channel: ChannelId) -> Option<usize> {
         let state = &self.channels[channel.index()];
         let examination = state.examination.as_ref().filter(|_| state.accepted)?;
-        let suspect = examination.held.first()?;
         // As a rule the channel's next call shows the same, and costs nothing.
         let is_needed = examination.refused_again || !self.has_rows_left(channel);
-        let is_needed = is_needed && state.in_flight == 0;
-        (is_needed && !examination.control_refused).then_some(suspect.bearer)
+        let is_due = is_needed && state.in_flight == 0 && !examination.held.is_empty();
+        is_due.then(|| self.control_bearer(channel))?
+    }
+
+    /// A bearer that was refused here perhaps for members' sake: the first of those whose member is
+    /// held, else any.
+    fn control_bearer(&self, channel: ChannelId) -> Option<usize> {
+        let examination = self.channels[channel.index()].examination.as_ref()?;
+        let may_be_members = |bearer: &usize| {
+            let entry = examination.entry(*bearer);
+            entry.is_none_or(|entry| entry.may_be_members)
+        };
+        let held = examination.held.iter().map(|held| held.flight.bearer);
+        let refused = examination.refused.iter().map(|entry| entry.bearer);
+        held.chain(refused).find(may_be_members)
     }
 
     /// The bearer to call a channel with, and when; none if all that may wait for an answer.
@@ -505,7 +555,9 @@ impl Scheduler {
                     **other != channel && self.can_be_control(**other, entry.bearer)
                 };
                 let other = self.control_channels.iter().flatten().find(elsewhere);
-                if let Some(other) = other.filter(|_| !self.bearers.is_set_aside(entry.bearer)) {
+                let is_denied = self.bearers.is_set_aside(entry.bearer)
+                    || self.bearers.is_given_up(entry.bearer);
+                if let Some(other) = other.filter(|_| !is_denied) {
                     return Some((*other, entry.bearer));
                 }
                 self.bearers.give_up(entry.bearer);
@@ -521,7 +573,11 @@ impl Scheduler {
     fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
         let state = &self.channels[channel.index()];
         let is_refused = |examination: &Examination| examination.entry(bearer).is_some();
-        state.accepted && !state.examination.as_deref().is_some_and(is_refused)
+        let is_open = state
+            .lanes
+            .iter()
+            .any(|lane| !self.lanes[lane.index()].closed);
+        is_open && state.accepted && !state.examination.as_deref().is_some_and(is_refused)
     }
 
     /// Nobody who is in the channel is known: it has no control call.
@@ -544,8 +600,9 @@ impl Scheduler {
     ) {
         let held = self.channels[channel.index()].examination.take();
         self.examined.remove(&channel);
-        for flight in held.into_iter().flat_map(|examination| examination.held) {
-            settlement.others.extend(Settlement::fail(&flight, refusal));
+        for held in held.into_iter().flat_map(|examination| examination.held) {
+            let rulings = Settlement::fail(&held.flight, refusal);
+            settlement.others.extend(rulings);
         }
         for lane in self.channels[channel.index()].lanes.clone() {
             let state = &mut self.lanes[lane.index()];

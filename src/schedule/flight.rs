@@ -46,8 +46,8 @@ pub struct Order {
     pub fresh: usize,
     /// If it is a part of a refused call: the other part.
     pub beside: Option<Vec<Ticket>>,
-    /// If its rows were in a call that was refused as a whole: when the first such refusal came.
-    pub suspect_since: Option<Duration>,
+    /// If it carries a member that was refused alone before: since when that is known.
+    pub alone_since: Option<Duration>,
     /// How many rows waited for this call, those of the other part with them.
     pub waited: usize,
     /// How long its answer is waited for; after that it counts as lost.
@@ -78,8 +78,8 @@ pub struct Flight {
     /// If it is a part of a call that was refused perhaps for one member's sake: the other part,
     /// held back until this one's answer tells in which of them that member is.
     pub beside: Option<Vec<Ticket>>,
-    /// If its rows were in a call that was refused as a whole: when the first such refusal came.
-    pub suspect_since: Option<Duration>,
+    /// If it carries a member that was refused alone before: since when that is known.
+    pub alone_since: Option<Duration>,
     /// How many rows waited for it, as its order said.
     pub waited: usize,
 }

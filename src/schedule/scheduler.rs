@@ -299,7 +299,7 @@ impl Scheduler {
             again,
             fresh,
             beside,
-            suspect_since,
+            alone_since,
         } = load;
         let waited = again.len() + beside.as_ref().map_or(0, Vec::len);
         self.waiting -= waited;
@@ -317,7 +317,7 @@ impl Scheduler {
             again,
             fresh,
             beside,
-            suspect_since,
+            alone_since,
             waited,
             timeout: self.timeout.next(self.jitter.longest()),
         }
@@ -349,7 +349,7 @@ impl Scheduler {
     pub(super) fn cancel(&mut self, order: Order) {
         self.call_ended(order.channel, order.bearer, order.waited);
         if let Some(beside) = order.beside {
-            let since = order.suspect_since.unwrap_or_default();
+            let since = order.alone_since;
             self.wait_as_part(order.lane, Duration::ZERO, order.again, beside, since);
         } else {
             self.lanes[order.lane.index()].fresh += order.fresh as u64;
@@ -375,14 +375,14 @@ impl Scheduler {
         due: Duration,
         tickets: Vec<Ticket>,
         beside: Vec<Ticket>,
-        suspect_since: Duration,
+        alone_since: Option<Duration>,
     ) {
         self.waiting += tickets.len() + beside.len();
         let part = Part {
             due,
             tickets,
             beside,
-            suspect_since,
+            alone_since,
         };
         self.lanes[lane.index()].push_part(part);
     }

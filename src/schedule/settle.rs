@@ -89,10 +89,12 @@ impl Scheduler {
             };
             settlement.rulings.push(ruling);
         }
-        if let (Some(other_half), Some(since)) = (flight.beside.take(), flight.suspect_since) {
-            self.bisect_other_half(flight.lane, other_half, since, &mut settlement);
+        let other_half = flight.beside.take();
+        let was_refused = other_half.is_some();
+        if let Some(other_half) = other_half {
+            self.bisect_other_half(flight.lane, other_half, &mut settlement);
         }
-        self.accepted_on(&flight, &mut settlement);
+        self.accepted_on(&flight, was_refused, &mut settlement);
         settlement
     }
 
@@ -180,7 +182,7 @@ impl Scheduler {
             let other_half = flight.other_half();
             self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
         } else if let Some(beside) = flight.beside {
-            let since = flight.suspect_since.unwrap_or(now);
+            let since = flight.alone_since;
             self.wait_as_part(flight.lane, now, flight.tickets, beside, since);
         } else {
             for ticket in flight.tickets {
@@ -222,7 +224,7 @@ impl Scheduler {
             // What was found out of the culprit stays found out.
             (Some(due), Some(beside)) => {
                 let tickets = left.into_iter().map(|(_, ticket)| ticket).collect();
-                let since = flight.suspect_since.unwrap_or(now);
+                let since = flight.alone_since;
                 self.wait_as_part(flight.lane, due, tickets, beside, since);
             }
             (_, other_half) => {

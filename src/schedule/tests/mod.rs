@@ -60,7 +60,7 @@ impl Desk {
             sent_at: self.now,
             tickets,
             beside: order.beside,
-            suspect_since: order.suspect_since,
+            alone_since: order.alone_since,
             waited: order.waited,
         })
     }

@@ -3,7 +3,7 @@
 //! its end, and then judged: nothing lost, nothing said that is not so.
 //!
 //! `CHIME_BULK_SEEDS` says how many seeds are played, `CHIME_BULK_FIRST_SEED` from which on. A seed
-//! that fails is named with the command that plays it alone.
+//! that fails is named with the command that plays it alone; `CHIME_BULK_TRACE` prints its calls.
 
 mod case;
 mod dice;
@@ -62,9 +62,37 @@ fn whatever_happens_nothing_is_lost() {
 fn play(case: &Case) -> Played {
     rehearse(async {
         let played = play::play(case).await;
+        if std::env::var_os("CHIME_BULK_TRACE").is_some() {
+            trace(case, &played);
+        }
         judge::judge(case, &played);
         played
     })
+}
+
+/// Prints the service's storms and every call.
+fn trace(case: &Case, played: &Played) {
+    let id = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    for storm in &case.world.storms {
+        let (code, during) = (storm.code.code().text, &storm.during);
+        eprintln!(
+            "{code} in {during:?} for {:?} {:?}",
+            storm.bearers, storm.channels
+        );
+    }
+    for call in &played.seen {
+        let (channel, bearer) = (id(call.channel.as_str()), id(call.bearer.as_str()));
+        let answer = match &call.answer {
+            Some((at, Ok(reply))) => {
+                let (added, errors) = (reply.added.len(), reply.errors.len());
+                format!("{at:?}: {added} added, {errors} errors")
+            }
+            Some((at, Err(refusal))) => format!("{at:?}: {refusal}"),
+            None => "no answer".to_owned(),
+        };
+        let members = call.members.len();
+        eprintln!("{:?} {channel} {bearer} {members}: {answer}", call.at);
+    }
 }
 
 /// The command that plays a seed alone.
