@@ -10,9 +10,14 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::refusal::bounded;
 use super::{Chime, Pending};
 use crate::model::{AddMembers, Refusal, Reply};
 
+/// Longest message kept, in characters: a ledger row, not a web page.
+const MAX_MESSAGE: usize = 500;
+/// Longest code kept, in characters.
+const MAX_CODE: usize = 100;
 /// Shorter texts are no credentials, and taking them out would garble messages.
 const SHORTEST: usize = 8;
 
@@ -38,24 +43,27 @@ impl Secrets {
     /// An answer without them.
     fn strip(&self, answer: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let strip = |text: &mut String| {
+        let strip = |text: &mut String, most: usize| {
             for secret in secrets.iter() {
                 if text.contains(secret.as_str()) {
                     *text = text.replace(secret.as_str(), "(credentials)");
                 }
             }
+            if text.len() > most {
+                *text = bounded(text, most);
+            }
         };
         match answer {
             Ok(mut reply) => {
                 for error in &mut reply.errors {
-                    strip(&mut error.code);
-                    strip(&mut error.message);
+                    strip(&mut error.code, MAX_CODE);
+                    strip(&mut error.message, MAX_MESSAGE);
                 }
                 Ok(reply)
             }
             Err(mut refusal) => {
-                strip(&mut refusal.code);
-                strip(&mut refusal.message);
+                strip(&mut refusal.code, MAX_CODE);
+                strip(&mut refusal.message, MAX_MESSAGE);
                 Err(refusal)
             }
         }
@@ -111,6 +119,14 @@ mod tests {
             "Credential=(credentials)/20240101, x-amz-security-token:(credentials)"
         );
         assert_eq!(refusal.code, "SignatureDoesNotMatch");
+        // Also where the message is cut just within them.
+        let long = "x".repeat(490) + id;
+        let refusal = secrets.strip(Err(Refusal {
+            message: long,
+            ..refusal
+        }));
+        let message = refusal.unwrap_err().message;
+        assert!(!message.contains("AKID") && message.chars().count() == 501);
         let reply = secrets.strip(Ok(Reply {
             errors: vec![MemberError {
                 member: "m".to_owned(),

@@ -265,6 +265,11 @@ fn flight(order: &Order, now: Duration, tickets: Vec<Ticket>) -> Flight {
 /// A reply, if it is about this channel: another's confirms nobody.
 fn of_channel(channel: &ChannelArn, reply: Reply) -> Result<Reply, Refusal> {
     match &reply.channel {
+        None if reply.added.is_empty() && reply.errors.is_empty() => Err(Refusal {
+            kind: RefusalKind::Lost,
+            code: codes::UNREADABLE_REPLY.to_owned(),
+            message: "the answer names neither the channel nor anybody".to_owned(),
+        }),
         Some(named) if named != channel.as_str() => Err(Refusal {
             kind: RefusalKind::Lost,
             code: codes::OTHER_CHANNEL.to_owned(),

@@ -10,24 +10,38 @@ use crate::model::MemberArn;
 /// What stands for a member's name.
 const MEMBER: &str = "(a member)";
 
-/// The message with the ids and ARNs of these members replaced.
+/// Ids this long are replaced wherever they stand, shorter ones only as words.
+const LONG: usize = 4;
+
+/// The message with the ids and ARNs of these members replaced, and whatever else it names as a user
+/// or bot of an app instance.
 pub(super) fn without_members(message: &str, members: &[MemberArn]) -> String {
     let ids: HashSet<&str> = members.iter().map(MemberArn::id).collect();
-    let is_id = |text: &str| {
-        let inner = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let last = inner.rsplit('/').next().unwrap_or(inner);
-        ids.contains(text) || ids.contains(inner) || ids.contains(last)
-    };
-    let is_break = |c: char| c.is_whitespace() || "\"'`()[]{}<>,;=".contains(c);
-    let mut kept = String::with_capacity(message.len());
-    let mut rest = message;
+    let mut text = message.to_owned();
+    for id in ids.iter().filter(|id| id.len() >= LONG) {
+        if text.contains(id) {
+            text = text.replace(id, MEMBER);
+        }
+    }
+    let is_break = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    let mut is_identity = false;
     while !rest.is_empty() {
         let end = rest.find(is_break).unwrap_or(rest.len());
         let (word, tail) = rest.split_at(end);
-        kept.push_str(if is_id(word) { MEMBER } else { word });
+        let is_named = is_identity && !word.is_empty();
+        kept.push_str(if is_named || ids.contains(word) {
+            MEMBER
+        } else {
+            word
+        });
         let mut tail = tail.chars();
-        kept.extend(tail.next());
+        let separator = tail.next();
+        kept.extend(separator);
         rest = tail.as_str();
+        is_identity =
+            separator == Some('/') && (kept.ends_with("/user/") || kept.ends_with("/bot/"));
     }
     kept
 }
@@ -50,8 +64,24 @@ mod tests {
         );
         assert_eq!(
             said("invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/b-2."),
-            "invalid: (a member)"
+            "invalid: arn:aws:chime:us-east-1:1:app-instance/i/(a member)/(a member)."
         );
+        for around in [
+            "user:{}",
+            "{}|{}",
+            "a_{}_b",
+            "%2Fuser%2F{}",
+            "{}#1",
+            "{}+{}",
+        ] {
+            let text = around.replace("{}", "ann@example.com");
+            assert!(!said(&text).contains("ann@"), "{text}");
+        }
+        assert_eq!(
+            said("app-instance/i/user/somebody-else"),
+            "app-instance/i/user/(a member)"
+        );
+        assert_eq!(said("arn:aws:iam::1:user/me"), "arn:aws:iam::1:user/me");
         assert_eq!(said("no such thing: ünicode"), "no such thing: ünicode");
         assert_eq!(said(""), "");
     }

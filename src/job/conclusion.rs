@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::engine::{Ending, ListFault};
-use crate::model::{ChannelArn, MemberArn, RefusalKind, codes};
+use crate::model::codes::{self, Scope};
+use crate::model::{ChannelArn, MemberArn, RefusalKind};
 use crate::report::Summary;
 use crate::schedule::Stop;
 
@@ -110,8 +111,13 @@ impl Conclusion {
                 || "see the message, fix its cause, then resume".to_owned(),
                 |code| code.fix.to_owned(),
             )),
-            Ending::Stopped(Stop::Outage(_)) => {
-                Some("see whether the service or the network is down, then resume".to_owned())
+            Ending::Stopped(Stop::Outage(refusal)) => {
+                let code = codes::explain(&refusal.code);
+                let fix = code.filter(|code| code.scope.contains(&Scope::Path));
+                Some(fix.map_or_else(
+                    || "see whether the service or the network is down, then resume".to_owned(),
+                    |code| code.fix.to_owned(),
+                ))
             }
             Ending::Stopped(Stop::TooManyFailures { .. }) => {
                 Some("see failed.csv and results.csv for the reasons".to_owned())

@@ -17,6 +17,9 @@ pub(super) struct Work {
     pub(super) calls_left: u64,
 }
 
+/// Channels among which any one is chosen.
+const MOST_TRIED: usize = 1_000;
+
 /// The channels that have something to do: those that may be called, most calls left first
 /// (longest remaining first keeps the makespan at its lower bound), and those that may be later.
 #[derive(Debug, Default)]
@@ -50,6 +53,21 @@ impl Agenda {
             }
             self.places[channel.index()] = Some((work, false));
         }
+    }
+
+    /// Any channel that may be called now, by a share from 0 to 1 of their order.
+    pub(super) fn any(&mut self, now: Duration, share: f64) -> Option<ChannelId> {
+        self.longest(now)?;
+        let among = self.ready.len().min(MOST_TRIED);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "a place among few"
+        )]
+        let place = (share * among as f64) as usize;
+        let mut places = self.ready.iter().skip(place.min(among - 1));
+        places.next().map(|(_, channel)| *channel)
     }
 
     /// The channel to call now: the one with most calls left.

@@ -16,10 +16,10 @@ use crate::model::{ChannelId, Limits, Refusal, RefusalKind};
 /// Calls of a bearer in question that are spent to find out whether it is denied everywhere, where
 /// others of the pool are known to be allowed: each costs its channel a second.
 const PROBES_BESIDE_OTHERS: u32 = 3;
-/// Calls denied one after the other, on as many channels as there are, after which a pool none of
-/// whose bearers is accepted counts as denied: if it may add to every other channel, one such stop
-/// in 256 is wrong, and then no more than a stop.
-pub(super) const PROBES: u32 = 8;
+/// Calls denied one after the other, on as many channels, after which a pool none of whose bearers is
+/// accepted counts as denied. It is so only where no control call can show it: nothing was accepted
+/// yet. If the pool may add to every other channel, one such stop in 65,536 is wrong.
+pub(super) const PROBES: u32 = 16;
 
 #[derive(Debug)]
 struct Bearer {
@@ -51,6 +51,8 @@ struct Question {
     is_denial: bool,
     /// A control call was refused as well, or there is none: it counts as denied everywhere.
     is_given_up: bool,
+    /// A control call was made for this question.
+    has_control: bool,
 }
 
 impl Question {
@@ -128,8 +130,39 @@ impl Bearers {
         self.pool[bearer].is_set_aside
     }
 
+    /// Whether all that take part are in question, each for refusals on several channels.
+    pub(super) fn are_all_in_question(&self) -> bool {
+        let in_question = |state: &Bearer| {
+            let question = state.question.as_ref();
+            state.is_set_aside || question.is_some_and(Question::is_on_several_channels)
+        };
+        self.pool.iter().all(in_question)
+    }
+
+    /// Whether a control call may show that this bearer, in question, is allowed.
+    pub(super) fn wants_control(&self, bearer: usize) -> bool {
+        let state = &self.pool[bearer];
+        let question = state.question.as_ref();
+        let is_new = |question: &Question| !question.has_control && !question.is_given_up;
+        !state.is_set_aside && state.in_flight == 0 && question.is_some_and(is_new)
+    }
+
+    /// A control call is made for a bearer in question.
+    pub(super) fn note_control(&mut self, bearer: usize) {
+        if let Some(question) = &mut self.pool[bearer].question {
+            question.has_control = true;
+        }
+    }
+
     /// Whether all are denied, as far as enough calls tell.
     pub(super) fn are_denied(&self) -> bool {
+        let given_up = |state: &Bearer| match &state.question {
+            Some(question) => state.is_set_aside || question.is_given_up,
+            None => false,
+        };
+        if self.pool.iter().all(given_up) {
+            return true;
+        }
         let in_question = |state: &Bearer| match &state.question {
             Some(question) => state.is_set_aside || question.probes > 0,
             None => false,
@@ -240,6 +273,7 @@ impl Bearers {
                 may_be_members,
                 is_denial,
                 is_given_up: false,
+                has_control: false,
             });
         question.last = now;
         question.may_be_members = may_be_members;

@@ -30,7 +30,13 @@ const ALONE: usize = 6;
 const ALONE_AT_FIRST: usize = 3;
 /// Calls refused one after the other, none accepted between, by which nobody gets through: a call
 /// of a hundred is bisected in eight, on several channels at a time.
-const REFUSED_IN_ROW: u32 = 5 * PROBES;
+const REFUSED_IN_ROW: u32 = 4 * PROBES;
+/// Members in a row that fail for a limit, nobody added in between, by which the channel is full.
+const FULL_AFTER: u32 = 3;
+/// A channel is refused for at least this long before it ends: permissions take some seconds to
+/// spread when they are changed (AWS, IAM User Guide, "Changes that I make are not always immediately
+/// visible").
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// How long a channel waits whose bearers all wait for answers.
 const PARK: Duration = Duration::from_millis(100);
 
@@ -47,10 +53,11 @@ pub(super) struct Examination {
     apart: usize,
     /// When the last such refusal came.
     last_alone: Option<Duration>,
+    /// Times a member was sent again because calls were accepted on other channels.
+    asked_again: usize,
     /// The last refusal.
     refusal: Refusal,
-    /// Members in a row that failed for a limit: one may be its own, with the second the channel
-    /// is full.
+    /// Members in a row that failed for a limit, nobody added in between: a few may be at their own.
     over_limit: u32,
     /// A call was refused since members are held, and none accepted.
     refused_again: bool,
@@ -86,6 +93,7 @@ impl Examination {
             held: Vec::new(),
             apart: 0,
             last_alone: None,
+            asked_again: 0,
             refusal: refusal.clone(),
             over_limit: 0,
             refused_again: false,
@@ -187,8 +195,8 @@ impl Scheduler {
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
-        let is_full = refusal.kind == RefusalKind::LimitExceeded && examination.over_limit > 0;
-        let is_own_fault = is_full
+        let is_limit = refusal.kind == RefusalKind::LimitExceeded;
+        let is_own_fault = (is_limit && examination.over_limit > 0)
             || examination.accepted.iter().any(|(bearer, at)| {
                 *bearer == flight.bearer
                     && flight.alone_since.is_some_and(|since| since <= *at)
@@ -196,9 +204,8 @@ impl Scheduler {
             });
         let other_half = flight.other_half();
         if is_own_fault {
-            if refusal.kind == RefusalKind::LimitExceeded {
-                examination.over_limit += 1;
-            }
+            examination.over_limit += u32::from(is_limit);
+            let is_full = examination.over_limit >= FULL_AFTER;
             // The bearer is allowed here after all: it was the member.
             examination
                 .refused
@@ -302,6 +309,7 @@ impl Scheduler {
                 .retain(|entry| entry.bearer != bearer || entry.last > flight.sent_at);
             examination.refused_again = false;
             (examination.apart, examination.last_alone) = (0, None);
+            examination.asked_again = 0;
             if !flight.tickets.is_empty() {
                 examination.over_limit = 0;
             }
@@ -384,17 +392,17 @@ impl Scheduler {
             || (!state.accepted
                 && is_over
                 && examination.held.iter().all(|held| held.is_confirmed));
-        let is_one_confirmed = examination.refused.iter().any(|entry| entry.is_confirmed);
-        let is_refused = |bearer| match examination.entry(bearer) {
-            Some(entry) => entry.is_confirmed || self.bearers.is_set_aside(bearer),
-            None => false,
-        };
-        let is_for_all = self.bearers.numbers().all(is_refused);
-        if has_tried && is_one_confirmed && is_for_all {
+        if has_tried && self.is_refused_for_all(examination) {
             let refusal = examination.refusal.clone();
             self.end_channel(channel, &refusal, settlement);
         } else if !self.is_channel_in_flight(channel) && self.may_ask_again(channel) {
             // One of them, and then it takes another accepted call elsewhere.
+            let first = examination.refused.iter().map(|entry| entry.first).min();
+            let state = &mut self.channels[channel.index()];
+            state.next = state.next.max(first.unwrap_or_default() + ASK_AGAIN);
+            if let Some(examination) = &mut state.examination {
+                examination.asked_again += 1;
+            }
             self.resend_held(channel, 1);
         }
     }
@@ -406,6 +414,20 @@ impl Scheduler {
         } else {
             ALONE_AT_FIRST
         }
+    }
+
+    /// Whether a channel is refused to every bearer, and to one of them for the channel's sake.
+    fn is_refused_for_all(&self, examination: &Examination) -> bool {
+        let is_refused = |bearer| match examination.entry(bearer) {
+            // A bearer that was allowed before may be allowed here again.
+            Some(entry) => {
+                let was_never_allowed = || !self.bearers.has_worked(bearer);
+                entry.is_confirmed || (self.bearers.is_set_aside(bearer) && was_never_allowed())
+            }
+            None => false,
+        };
+        let mut entries = examination.refused.iter();
+        entries.any(|entry| entry.is_confirmed) && self.bearers.numbers().all(is_refused)
     }
 
     /// Members refused alone on a channel, and held.
@@ -421,6 +443,9 @@ impl Scheduler {
         let Some(examination) = &self.channels[channel.index()].examination else {
             return false;
         };
+        if examination.asked_again > 4 * ALONE {
+            return false;
+        }
         let last_alone = examination
             .last_alone
             .filter(|_| !examination.are_members_apart());
@@ -478,7 +503,10 @@ impl Scheduler {
         let examination = state.examination.as_ref().filter(|_| state.accepted)?;
         // As a rule the channel's next call shows the same, and costs nothing.
         let is_needed = examination.refused_again || !self.has_rows_left(channel);
-        let is_due = is_needed && state.in_flight == 0 && !examination.held.is_empty();
+        let is_due = is_needed
+            && state.in_flight == 0
+            && !examination.held.is_empty()
+            && self.controls_in_row < REFUSED_IN_ROW;
         is_due.then(|| self.control_bearer(channel))?
     }
 
@@ -537,6 +565,7 @@ impl Scheduler {
     /// With nothing else to do: what is still to be found out takes a control call on another
     /// channel, or the run stops.
     pub(super) fn settle_examinations(&mut self) -> Option<(ChannelId, usize)> {
+        let has_asked_enough = self.controls_in_row >= REFUSED_IN_ROW;
         let mut last = None;
         let mut examined = std::mem::take(&mut self.examined);
         examined.retain(|channel| self.has_rows_left(*channel) || self.held(*channel) > 0);
@@ -550,6 +579,9 @@ impl Scheduler {
                 .refused
                 .iter()
                 .partition(|entry| entry.is_confirmed);
+            // Those confirmed only bring about the end of a channel that is refused to all.
+            let can_end = self.is_refused_for_all(examination);
+            let confirmed = confirmed.into_iter().filter(|_| can_end);
             for entry in open.into_iter().chain(confirmed) {
                 let elsewhere = |other: &&ChannelId| {
                     **other != channel && self.can_be_control(**other, entry.bearer)
@@ -557,7 +589,7 @@ impl Scheduler {
                 let other = self.control_channels.iter().flatten().find(elsewhere);
                 let is_denied = self.bearers.is_set_aside(entry.bearer)
                     || self.bearers.is_given_up(entry.bearer);
-                if let Some(other) = other.filter(|_| !is_denied) {
+                if let Some(other) = other.filter(|_| !is_denied && !has_asked_enough) {
                     return Some((*other, entry.bearer));
                 }
                 self.bearers.give_up(entry.bearer);
@@ -569,6 +601,22 @@ impl Scheduler {
         None
     }
 
+    /// The control call that shows whether a bearer is denied everywhere, where all are in question.
+    pub(super) fn control_for_question(&self) -> Option<(ChannelId, usize)> {
+        if !self.bearers.are_all_in_question() {
+            return None;
+        }
+        let mut wanting = self
+            .bearers
+            .numbers()
+            .filter(|bearer| self.bearers.wants_control(*bearer));
+        wanting.find_map(|bearer| {
+            let can_be = |channel: &&ChannelId| self.can_be_control(**channel, bearer);
+            let channel = self.control_channels.iter().flatten().find(can_be)?;
+            Some((*channel, bearer))
+        })
+    }
+
     /// Whether a control call by this bearer can be made there: it was not refused there.
     fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
         let state = &self.channels[channel.index()];
@@ -577,7 +625,12 @@ impl Scheduler {
             .lanes
             .iter()
             .any(|lane| !self.lanes[lane.index()].closed);
-        is_open && state.accepted && !state.examination.as_deref().is_some_and(is_refused)
+        // One at a time: they may carry the same member.
+        let is_free = state.in_flight == 0;
+        is_open
+            && is_free
+            && state.accepted
+            && !state.examination.as_deref().is_some_and(is_refused)
     }
 
     /// Nobody who is in the channel is known: it has no control call.

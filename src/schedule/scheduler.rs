@@ -82,6 +82,8 @@ pub struct Scheduler {
     pub(super) control_channels: [Option<ChannelId>; 2],
     /// Calls refused since the last that was accepted, those over a limit not counted.
     pub(super) refused_in_row: u32,
+    /// Control calls since a row was last settled.
+    pub(super) controls_in_row: u32,
     pub(super) stop: Option<Stop>,
     pub(super) failures: u64,
     pub(super) settled: u64,
@@ -124,6 +126,7 @@ impl Scheduler {
             examined: BTreeSet::new(),
             control_channels: [None; 2],
             refused_in_row: 0,
+            controls_in_row: 0,
             stop: None,
             failures: 0,
             settled: 0,
@@ -204,11 +207,22 @@ impl Scheduler {
                 return Step::Wait(Some(self.health.probe_at()));
             }
         }
+        if let Some((channel, bearer)) = self.control_for_question() {
+            let step = self.control(channel, bearer, now);
+            if matches!(step, Step::Call(_)) {
+                self.bearers.note_control(bearer);
+            }
+            return step;
+        }
         // Where all that wait are held back, only fresh rows can show what they wait for.
         let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting
             || self.agenda.next_again().is_none();
         loop {
-            let (channel, due) = if with_fresh {
+            let (channel, due) = if with_fresh && self.bearers.are_all_in_question() {
+                // Any channel: the longest may be those that are denied.
+                let share = self.delays.draw();
+                (self.agenda.any(now, share), self.agenda.next_due())
+            } else if with_fresh {
                 (self.agenda.longest(now), self.agenda.next_due())
             } else {
                 (self.agenda.longest_waiting(now), self.agenda.next_again())
@@ -293,6 +307,7 @@ impl Scheduler {
         load: Option<(LaneId, Load)>,
         now: Duration,
     ) -> Order {
+        self.controls_in_row += u32::from(load.is_none());
         let state = &mut self.channels[channel.index()];
         let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
         let Load {

@@ -21,6 +21,7 @@ impl Scheduler {
             .chain(&settlement.others)
             .filter_map(|r| r.outcome);
         for outcome in final_rulings {
+            self.controls_in_row = 0;
             self.settled += 1;
             self.failures += u64::from(!outcome.is_in());
         }
@@ -90,7 +91,8 @@ impl Scheduler {
             settlement.rulings.push(ruling);
         }
         let other_half = flight.beside.take();
-        let was_refused = other_half.is_some();
+        // A half that is accepted shows nothing of whoever was refused the whole.
+        let was_refused = other_half.as_ref().is_some_and(Vec::is_empty);
         if let Some(other_half) = other_half {
             self.bisect_other_half(flight.lane, other_half, &mut settlement);
         }

@@ -104,7 +104,7 @@ fn a_missing_channel_takes_all_its_lanes_and_nothing_else() {
 #[test]
 fn a_run_in_which_everything_is_denied_stops_after_a_few_calls_with_nobody_failed() {
     // On many channels as many are asked, on one or two a few members alone.
-    for (channels, most) in [(40, 10), (2, 14), (1, 7)] {
+    for (channels, most) in [(40, 20), (2, 14), (1, 7)] {
         for accepted_first in [0, 30] {
             let mut desk = Desk::usual(&vec![10_000; channels]);
             for _ in 0..accepted_first {
