@@ -147,6 +147,12 @@ impl Bearers {
         !state.is_set_aside && state.in_flight == 0 && question.is_some_and(is_new)
     }
 
+    /// Whether a control call was made for its question.
+    pub(super) fn has_control(&self, bearer: usize) -> bool {
+        let question = self.pool[bearer].question.as_ref();
+        question.is_some_and(|question| question.has_control)
+    }
+
     /// A control call is made for a bearer in question.
     pub(super) fn note_control(&mut self, bearer: usize) {
         if let Some(question) = &mut self.pool[bearer].question {
@@ -256,6 +262,13 @@ impl Bearers {
         let elsewhere = self.pool[bearer].works.iter().flatten();
         let elsewhere = elsewhere.filter(|(known, _)| *known != channel);
         elsewhere.map(|(_, at)| *at).max()
+    }
+
+    /// The same of any bearer.
+    pub(super) fn any_works_elsewhere(&self, channel: ChannelId) -> Option<Duration> {
+        let all = self.numbers();
+        all.filter_map(|bearer| self.works_elsewhere(bearer, channel))
+            .max()
     }
 
     /// A call of a bearer was refused, perhaps for the bearer's sake.

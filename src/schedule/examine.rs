@@ -191,7 +191,7 @@ impl Scheduler {
         let mut settlement = Settlement::default();
         let (channel, lane) = (flight.channel, flight.lane);
         let (is_accepting, alone) = (self.channels[channel.index()].accepted, self.alone(refusal));
-        let works = self.bearers.works_elsewhere(flight.bearer, channel);
+        let works = self.bearers.any_works_elsewhere(channel);
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
@@ -278,7 +278,8 @@ impl Scheduler {
 
     /// Not even a member who is in the channel can be added: it is not for the members' sake.
     fn control_refused(&mut self, channel: ChannelId, bearer: usize) -> Settlement {
-        if !self.has_rows_left(channel) && self.held(channel) == 0 {
+        let is_for_others = !self.has_rows_left(channel) && self.held(channel) == 0;
+        if is_for_others || self.bearers.has_control(bearer) {
             // Made for another channel's sake: this bearer is denied here as well.
             self.bearers.give_up(bearer);
         }
@@ -443,16 +444,19 @@ impl Scheduler {
         let Some(examination) = &self.channels[channel.index()].examination else {
             return false;
         };
-        if examination.asked_again > 4 * ALONE {
+        if examination.asked_again > 8 * ALONE {
             return false;
         }
         let last_alone = examination
             .last_alone
             .filter(|_| !examination.are_members_apart());
+        let works = self.bearers.any_works_elsewhere(channel);
+        if last_alone.is_some_and(|last| works.is_some_and(|at| at >= last)) {
+            return true;
+        }
         examination.refused.iter().any(|entry| {
             let works = self.bearers.works_elsewhere(entry.bearer, channel);
-            let is_open = !entry.is_confirmed || last_alone.is_some();
-            is_open && works.is_some_and(|at| at >= entry.last.max(last_alone.unwrap_or_default()))
+            !entry.is_confirmed && works.is_some_and(|at| at >= entry.last)
         })
     }
 
@@ -541,11 +545,20 @@ impl Scheduler {
             let entry = examination.entry(bearer);
             active(bearer) && entry.is_some_and(|entry| entry.may_be_members)
         };
+        // Refused once more, it is known of this one that it is for the channel's sake.
+        let is_to_confirm = |bearer: usize| {
+            let works = self.bearers.works_elsewhere(bearer, channel);
+            let entry = examination
+                .entry(bearer)
+                .filter(|entry| !entry.is_confirmed);
+            active(bearer) && entry.is_some_and(|entry| works.is_some_and(|at| at >= entry.last))
+        };
         // Those known to be allowed first; those set aside only where all others were refused.
-        let groups: [&dyn Fn(usize) -> bool; 5] = [
+        let groups: [&dyn Fn(usize) -> bool; 6] = [
             &accepted,
             &|bearer| untested(bearer) && active(bearer),
             &untested,
+            &is_to_confirm,
             &may_be_members,
             &active,
         ];
@@ -620,7 +633,10 @@ impl Scheduler {
     /// Whether a control call by this bearer can be made there: it was not refused there.
     fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
         let state = &self.channels[channel.index()];
-        let is_refused = |examination: &Examination| examination.entry(bearer).is_some();
+        let is_refused = |examination: &Examination| {
+            let entry = examination.entry(bearer);
+            entry.is_some_and(|entry| !entry.may_be_members)
+        };
         let is_open = state
             .lanes
             .iter()

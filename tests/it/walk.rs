@@ -139,7 +139,8 @@ fn judge(code: &Code, to: To, run: &Rehearsal, ended: &Ended, what: &str) {
                     assert_eq!(named, failed, "{}", say());
                     assert_eq!(failed + ended.of(Outcome::Added), CHANNELS as u64 * ROWS);
                     let calls = run.calls_on(&channel(1));
-                    assert!(calls <= 3 + 16, "{calls} calls on it, {}", say());
+                    let most = 24;
+                    assert!(calls <= most, "{calls} calls on it, {}", say());
                 }
                 // Its rows may use up their attempts; others' do not.
                 CallAction::Retry if kind(code) != RefusalKind::WrongAddress => {
