@@ -49,10 +49,16 @@ struct Question {
     may_be_members: bool,
     /// The last refusal was a denial.
     is_denial: bool,
-    /// A control call was refused as well, or there is none: it counts as denied everywhere.
-    is_given_up: bool,
-    /// A control call was made for this question.
-    has_control: bool,
+    control: Control,
+}
+
+/// Whether a control call was made for a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Control {
+    Open,
+    Made,
+    /// It was refused as well, or there is none: the bearer counts as denied everywhere.
+    GivenUp,
 }
 
 impl Question {
@@ -143,27 +149,27 @@ impl Bearers {
     pub(super) fn wants_control(&self, bearer: usize) -> bool {
         let state = &self.pool[bearer];
         let question = state.question.as_ref();
-        let is_new = |question: &Question| !question.has_control && !question.is_given_up;
+        let is_new = |question: &Question| question.control == Control::Open;
         !state.is_set_aside && state.in_flight == 0 && question.is_some_and(is_new)
     }
 
     /// Whether a control call was made for its question.
     pub(super) fn has_control(&self, bearer: usize) -> bool {
         let question = self.pool[bearer].question.as_ref();
-        question.is_some_and(|question| question.has_control)
+        question.is_some_and(|question| question.control == Control::Made)
     }
 
     /// A control call is made for a bearer in question.
     pub(super) fn note_control(&mut self, bearer: usize) {
         if let Some(question) = &mut self.pool[bearer].question {
-            question.has_control = true;
+            question.control = Control::Made;
         }
     }
 
     /// Whether all are denied, as far as enough calls tell.
     pub(super) fn are_denied(&self) -> bool {
         let given_up = |state: &Bearer| match &state.question {
-            Some(question) => state.is_set_aside || question.is_given_up,
+            Some(question) => state.is_set_aside || question.control == Control::GivenUp,
             None => false,
         };
         if self.pool.iter().all(given_up) {
@@ -285,8 +291,7 @@ impl Bearers {
                 probes: 0,
                 may_be_members,
                 is_denial,
-                is_given_up: false,
-                has_control: false,
+                control: Control::Open,
             });
         question.last = now;
         question.may_be_members = may_be_members;
@@ -320,14 +325,14 @@ impl Bearers {
     /// Whether nothing more can be found out about it.
     pub(super) fn is_given_up(&self, bearer: usize) -> bool {
         let question = self.pool[bearer].question.as_ref();
-        question.is_some_and(|question| question.is_given_up)
+        question.is_some_and(|question| question.control == Control::GivenUp)
     }
 
     /// Nothing more can be found out about a bearer in question: it is set aside if others are
     /// allowed.
     pub(super) fn give_up(&mut self, bearer: usize) {
         if let Some(question) = &mut self.pool[bearer].question {
-            question.is_given_up = true;
+            question.control = Control::GivenUp;
         }
         if self.is_any_trusted() {
             self.set_aside(bearer);

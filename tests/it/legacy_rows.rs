@@ -1,5 +1,7 @@
 //! What the legacy API lacks is refused before anything is sent: bots, sub-channels.
 
+use std::fmt::Write as _;
+
 use chime_bulk::model::Outcome;
 
 use crate::program::{APP, Ended, Place, Sandbox, tally};
@@ -15,7 +17,7 @@ fn list(of: &[usize]) -> String {
     let mut text = "channel_arn,member_arn,sub_channel_id\n".to_owned();
     for at in of {
         let (member, sub_channel) = MEMBERS[*at];
-        text += &format!("{APP}/channel/c,{APP}/{member},{sub_channel}\n");
+        let _ = writeln!(text, "{APP}/channel/c,{APP}/{member},{sub_channel}");
     }
     text
 }

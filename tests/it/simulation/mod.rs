@@ -71,6 +71,7 @@ fn play(case: &Case) -> Played {
 }
 
 /// Prints the service's storms and every call.
+#[expect(clippy::print_stderr, reason = "for a person who looks for a fault")]
 fn trace(case: &Case, played: &Played) {
     let id = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
     for storm in &case.world.storms {
