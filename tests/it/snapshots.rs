@@ -98,3 +98,15 @@ fn a_run_with_plain_progress_its_summary_and_its_status() {
         &told(&place.run(["explain", "ThrottlingException"])),
     );
 }
+
+#[test]
+fn the_catalogue_of_codes() {
+    use chime_bulk::model::codes::CODES;
+
+    let mut text = String::new();
+    for code in CODES {
+        let (level, scope, follows) = (code.level, code.scope, code.follows);
+        let _ = writeln!(text, "{} {level:?} {scope:?} {follows:?}", code.text);
+    }
+    compare("codes", &text);
+}
