@@ -250,7 +250,7 @@ impl Ledger {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
             "SELECT verdict.id, outcome, charged, in_doubt,
-                    call.refusal IS NOT NULL AND lane.closed_code IS NULL,
+                    lane.closed_code IS NOT NULL,
                     coalesce(verdict.rows, call.rows)
                  FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
                  JOIN lane ON lane.id = call.lane
@@ -270,9 +270,9 @@ impl Ledger {
                     verdict.get(5)?,
                 ))
             };
-            let (id, word, charged, in_doubt, refused, text) = read().map_err(sqlite)?;
+            let (id, word, charged, in_doubt, closed, text) = read().map_err(sqlite)?;
             let outcome = if word == AGAIN {
-                unsettled(in_doubt, refused)
+                unsettled(in_doubt, closed)
             } else {
                 Outcome::ALL
                     .into_iter()
@@ -307,13 +307,14 @@ impl Ledger {
 }
 
 /// What is said of a row that was sent and not settled, should the run end here.
-fn unsettled(in_doubt: bool, refused: bool) -> Outcome {
-    match (in_doubt, refused) {
+fn unsettled(in_doubt: bool, closed: bool) -> Outcome {
+    match (in_doubt, closed) {
         (true, _) => Outcome::Unconfirmed,
-        // A call that was refused as a whole says nothing about its members, unless its channel
-        // has ended: then nothing more is sent, also not by a session that takes the run up.
-        (false, true) => Outcome::NotAttempted,
-        (false, false) => Outcome::Failed,
+        // To be sent again: neither a member throttled nor a call refused has failed for good,
+        // unless the channel has ended. Then nothing more is sent, also not by a session that
+        // takes the run up.
+        (false, true) => Outcome::Failed,
+        (false, false) => Outcome::NotAttempted,
     }
 }
 
