@@ -92,6 +92,7 @@ pub(super) async fn configure_over(
 mod tests {
     use super::*;
     use crate::chime::FixedCredentials;
+    use crate::chime::credentials::tests::Silent;
     #[cfg(feature = "legacy-chime")]
     use crate::chime::legacy::Legacy;
     use crate::chime::messaging::Messaging;
@@ -160,19 +161,6 @@ mod tests {
         assert!(refusal.message.contains("profile `nobody` is not there"));
         let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
         assert!(accepted.is_err(), "somebody was called");
-    }
-
-    /// Credentials that never come.
-    #[derive(Debug)]
-    struct Silent;
-
-    impl ProvideCredentials for Silent {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            future::ProvideCredentials::new(std::future::pending())
-        }
     }
 
     #[tokio::test(start_paused = true)]

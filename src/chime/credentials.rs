@@ -108,11 +108,12 @@ pub(super) fn fixed(credentials: FixedCredentials) -> SharedCredentialsProvider 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
+    /// Credentials that never come.
     #[derive(Debug)]
-    struct Silent;
+    pub(in crate::chime) struct Silent;
 
     impl ProvideCredentials for Silent {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>

@@ -61,6 +61,13 @@ enum Control {
     GivenUp,
 }
 
+impl Bearer {
+    /// Whether a control call was made for its question, if it is in question.
+    fn control(&self) -> Option<Control> {
+        self.question.as_ref().map(|question| question.control)
+    }
+}
+
 impl Question {
     fn is_on_several_channels(&self) -> bool {
         self.channels.len() > 1
@@ -148,15 +155,12 @@ impl Bearers {
     /// Whether a control call may show that this bearer, in question, is allowed.
     pub(super) fn wants_control(&self, bearer: usize) -> bool {
         let state = &self.pool[bearer];
-        let question = state.question.as_ref();
-        let is_new = |question: &Question| question.control == Control::Open;
-        !state.is_set_aside && state.in_flight == 0 && question.is_some_and(is_new)
+        !state.is_set_aside && state.in_flight == 0 && state.control() == Some(Control::Open)
     }
 
     /// Whether a control call was made for its question.
     pub(super) fn has_control(&self, bearer: usize) -> bool {
-        let question = self.pool[bearer].question.as_ref();
-        question.is_some_and(|question| question.control == Control::Made)
+        self.pool[bearer].control() == Some(Control::Made)
     }
 
     /// A control call is made for a bearer in question.
@@ -324,8 +328,7 @@ impl Bearers {
 
     /// Whether nothing more can be found out about it.
     pub(super) fn is_given_up(&self, bearer: usize) -> bool {
-        let question = self.pool[bearer].question.as_ref();
-        question.is_some_and(|question| question.control == Control::GivenUp)
+        self.pool[bearer].control() == Some(Control::GivenUp)
     }
 
     /// Nothing more can be found out about a bearer in question: it is set aside if others are

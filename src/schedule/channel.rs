@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::Ticket;
-use super::examine::Examination;
+use super::examination::Examination;
 use super::spacing::{Kept, Spacing};
 use crate::model::{ChannelId, LaneId, Refusal};
 

@@ -1,0 +1,141 @@
+//! Which bearer a channel is called with next, and control calls: calls that add a member who is in
+//! the channel already, to learn whether a bearer may add to it.
+
+use std::time::Duration;
+
+use super::conclude::REFUSED_IN_ROW;
+use super::examination::Examination;
+use super::{Order, Scheduler};
+use crate::model::ChannelId;
+
+/// How long a channel waits whose bearers all wait for answers.
+const PARK: Duration = Duration::from_millis(100);
+
+impl Scheduler {
+    /// The bearer to call a channel with, and when; none if all that may wait for an answer.
+    pub(super) fn bearer_for(&self, channel: ChannelId) -> Option<(usize, Duration)> {
+        let active = |bearer: usize| self.bearers.is_active(bearer);
+        let Some(examination) = &self.channels[channel.index()].examination else {
+            return self.bearers.first(active);
+        };
+        if let Some(bearer) = self.control_due(channel) {
+            return self.bearers.first(|one| one == bearer);
+        }
+        let untested = |bearer: usize| examination.entry(bearer).is_none();
+        let accepted =
+            |bearer: usize| untested(bearer) && active(bearer) && examination.is_accepted(bearer);
+        let may_be_members = |bearer: usize| {
+            let entry = examination.entry(bearer);
+            active(bearer) && entry.is_some_and(|entry| entry.may_be_members)
+        };
+        // Refused once more, it is known of this one that it is for the channel's sake.
+        let is_to_confirm = |bearer: usize| {
+            let works = self.bearers.works_elsewhere(bearer, channel);
+            let entry = examination
+                .entry(bearer)
+                .filter(|entry| !entry.is_confirmed);
+            active(bearer) && entry.is_some_and(|entry| works.is_some_and(|at| at >= entry.last))
+        };
+        // Those known to be allowed first; those set aside only where all others were refused.
+        let groups: [&dyn Fn(usize) -> bool; 6] = [
+            &accepted,
+            &|bearer| untested(bearer) && active(bearer),
+            &untested,
+            &is_to_confirm,
+            &may_be_members,
+            &active,
+        ];
+        let group = groups
+            .into_iter()
+            .find(|group| self.bearers.numbers().any(group))?;
+        self.bearers.first(group)
+    }
+
+    /// Puts a channel off whose bearers all wait for answers.
+    pub(super) fn park(&mut self, now: Duration, channel: ChannelId, until: Option<Duration>) {
+        let state = &mut self.channels[channel.index()];
+        state.next = state.next.max(until.unwrap_or(now + PARK));
+        self.place(channel);
+    }
+
+    /// Remembers that a control call can be made on a channel: two of them, so that there is one
+    /// beside any other.
+    pub(super) fn note_control_channel(&mut self, channel: ChannelId) {
+        let [latest, other] = &mut self.control_channels;
+        if *latest != Some(channel) {
+            *other = *latest;
+            *latest = Some(channel);
+        }
+    }
+
+    /// The bearer whose control call the channel is due, if it is.
+    pub(super) fn control_due(&self, channel: ChannelId) -> Option<usize> {
+        let state = &self.channels[channel.index()];
+        let examination = state.examination.as_ref().filter(|_| state.accepted)?;
+        // As a rule the channel's next call shows the same, and costs nothing.
+        let is_needed = examination.is_refused_again() || !self.has_rows_left(channel);
+        let is_due = is_needed
+            && state.in_flight == 0
+            && examination.held() > 0
+            && self.controls_in_row < REFUSED_IN_ROW;
+        is_due.then(|| self.control_bearer(channel))?
+    }
+
+    /// A bearer that was refused here perhaps for members' sake: the first of those whose member is
+    /// held, else any.
+    pub(super) fn control_bearer(&self, channel: ChannelId) -> Option<usize> {
+        let examination = self.channels[channel.index()].examination.as_ref()?;
+        let may_be_members = |bearer: &usize| {
+            let entry = examination.entry(*bearer);
+            entry.is_none_or(|entry| entry.may_be_members)
+        };
+        examination.bearers().find(may_be_members)
+    }
+
+    /// The control call that shows whether a bearer is denied everywhere, where all are in question.
+    pub(super) fn control_for_question(&self) -> Option<(ChannelId, usize)> {
+        if !self.bearers.are_all_in_question() {
+            return None;
+        }
+        let mut wanting = self
+            .bearers
+            .numbers()
+            .filter(|bearer| self.bearers.wants_control(*bearer));
+        wanting.find_map(|bearer| {
+            let can_be = |channel: &&ChannelId| self.can_be_control(**channel, bearer);
+            let channel = self.control_channels.iter().flatten().find(can_be)?;
+            Some((*channel, bearer))
+        })
+    }
+
+    /// Whether a control call by this bearer can be made there: calls on the channel were accepted, and
+    /// the bearer was not refused there for its own or the channel's sake.
+    pub(super) fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
+        let state = &self.channels[channel.index()];
+        let is_refused = |examination: &Examination| {
+            let entry = examination.entry(bearer);
+            entry.is_some_and(|entry| !entry.may_be_members)
+        };
+        let is_open = state
+            .lanes
+            .iter()
+            .any(|lane| !self.lanes[lane.index()].closed);
+        // One at a time: they may carry the same member.
+        let is_free = state.in_flight == 0;
+        is_open
+            && is_free
+            && state.accepted
+            && !state.examination.as_deref().is_some_and(is_refused)
+    }
+
+    /// Nobody who is in the channel is known: it has no control call.
+    pub fn no_control(&mut self, order: Order) {
+        let channel = order.channel;
+        self.channels[channel.index()].accepted = false;
+        self.cancel(order);
+        for known in &mut self.control_channels {
+            *known = known.filter(|known| *known != channel);
+        }
+        self.place(channel);
+    }
+}
