@@ -28,7 +28,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// One configuration, one HTTP client and one pool of connections for whichever API.
 pub(super) async fn configure(settings: Settings, secrets: &Secrets) -> SdkConfig {
     let http = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .pool_idle_timeout(IDLE)
         .build_https();
     configure_over(settings, http, secrets).await

@@ -29,6 +29,7 @@ mod settings;
 mod source;
 mod text;
 mod unpack;
+mod zstd;
 
 pub use defect::Defect;
 pub use encoding::{Encoding, EncodingError};
