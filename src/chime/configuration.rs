@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::Settings;
+use super::ClientConfig;
 use super::answers::Bounded;
 use super::credentials::{CREDENTIALS_TIMEOUT, Timely, chain, fixed};
 use super::secrets::Secrets;
@@ -26,7 +26,7 @@ use super::secrets::Secrets;
 const IDLE: Duration = Duration::from_secs(20);
 
 /// One configuration, one HTTP client and one pool of connections for whichever API.
-pub(super) async fn configure(settings: Settings, secrets: &Secrets) -> SdkConfig {
+pub(super) async fn configure(settings: ClientConfig, secrets: &Secrets) -> SdkConfig {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .pool_idle_timeout(IDLE)
@@ -37,7 +37,7 @@ pub(super) async fn configure(settings: Settings, secrets: &Secrets) -> SdkConfi
 /// The configuration over this HTTP client, whose answers are bounded. The credentials it uses are
 /// noted in `secrets`.
 pub(super) async fn configure_over(
-    settings: Settings,
+    settings: ClientConfig,
     http: SharedHttpClient,
     secrets: &Secrets,
 ) -> SdkConfig {
@@ -123,14 +123,14 @@ mod tests {
         }
     }
 
-    fn settings(url: &str) -> Settings {
-        Settings {
+    fn settings(url: &str) -> ClientConfig {
+        ClientConfig {
             endpoint_url: Some(url.to_owned()),
             credentials: Some(FixedCredentials {
                 access_key_id: "AKIDEXAMPLE".to_owned(),
                 secret_access_key: "wJalrXUtnFEMI".to_owned(),
             }),
-            ..Settings::new(Api::Messaging, "us-east-1")
+            ..ClientConfig::new(Api::Messaging, "us-east-1")
         }
     }
 
@@ -208,7 +208,7 @@ mod tests {
     async fn without_an_endpoint_url_aws_is_called() {
         let addressed = Addressed::default();
         let to_aws = |api, region: &str| {
-            let settings = Settings {
+            let settings = ClientConfig {
                 api,
                 region: region.to_owned(),
                 endpoint_url: None,

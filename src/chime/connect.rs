@@ -12,9 +12,9 @@ use super::configuration::configure;
 use super::legacy::Legacy;
 use super::messaging::Messaging;
 use super::secrets::{Discreet, Secrets};
-use super::{Api, Chime, Settings};
+use super::{Api, Chime, ClientConfig};
 
-/// Settings that cannot work.
+/// ClientConfig that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// AWS does not run the API in this region, and no endpoint URL says who does.
@@ -54,7 +54,7 @@ impl ConnectError {
 /// # Errors
 /// If the settings cannot work. Credentials are not among them: where none can be had, the first
 /// call is refused.
-pub async fn connect(settings: Settings) -> Result<Arc<dyn Chime>, ConnectError> {
+pub async fn connect(settings: ClientConfig) -> Result<Arc<dyn Chime>, ConnectError> {
     if let Some(url) = &settings.endpoint_url {
         check_url(url)?;
     }
@@ -104,24 +104,24 @@ mod tests {
     use super::*;
     use crate::chime::FixedCredentials;
 
-    fn settings(url: &str) -> Settings {
-        Settings {
+    fn settings(url: &str) -> ClientConfig {
+        ClientConfig {
             endpoint_url: Some(url.to_owned()),
             credentials: Some(FixedCredentials {
                 access_key_id: "AKIDEXAMPLE".to_owned(),
                 secret_access_key: "wJalrXUtnFEMI".to_owned(),
             }),
-            ..Settings::new(Api::Messaging, "us-east-1")
+            ..ClientConfig::new(Api::Messaging, "us-east-1")
         }
     }
 
-    async fn error(settings: Settings) -> ConnectError {
+    async fn error(settings: ClientConfig) -> ConnectError {
         connect(settings).await.err().unwrap()
     }
 
     #[tokio::test]
     async fn a_region_without_messaging_names_those_that_have_it() {
-        let error = error(Settings::new(Api::Messaging, "eu-west-1")).await;
+        let error = error(ClientConfig::new(Api::Messaging, "eu-west-1")).await;
         assert_eq!(
             error.to_string(),
             "the messaging API is not in region `eu-west-1`, only in us-east-1 and eu-central-1"
@@ -133,12 +133,12 @@ mod tests {
     async fn an_endpoint_url_or_a_region_of_the_service_will_do() {
         for region in Api::Messaging.regions() {
             assert!(
-                connect(Settings::new(Api::Messaging, *region))
+                connect(ClientConfig::new(Api::Messaging, *region))
                     .await
                     .is_ok()
             );
         }
-        let elsewhere = Settings {
+        let elsewhere = ClientConfig {
             region: "eu-west-1".to_owned(),
             ..settings("http://127.0.0.1:8480")
         };
@@ -149,18 +149,18 @@ mod tests {
     #[tokio::test]
     async fn the_legacy_api_is_in_one_region() {
         assert!(
-            connect(Settings::new(Api::Legacy, "us-east-1"))
+            connect(ClientConfig::new(Api::Legacy, "us-east-1"))
                 .await
                 .is_ok()
         );
-        let error = error(Settings::new(Api::Legacy, "eu-central-1")).await;
+        let error = error(ClientConfig::new(Api::Legacy, "eu-central-1")).await;
         assert!(error.to_string().ends_with("only in us-east-1"), "{error}");
     }
 
     #[cfg(not(feature = "legacy-chime"))]
     #[tokio::test]
     async fn a_build_without_the_legacy_api_says_so() {
-        let error = error(Settings::new(Api::Legacy, "us-east-1")).await;
+        let error = error(ClientConfig::new(Api::Legacy, "us-east-1")).await;
         assert_eq!(error, ConnectError::NoLegacyApi);
     }
 

@@ -9,7 +9,7 @@ use super::Api;
 
 /// How to reach the service.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ClientConfig {
     /// Which API.
     pub api: Api,
     /// The AWS region: as a rule the one named in the channel's ARN.
@@ -27,7 +27,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
 }
 
-impl Settings {
+impl ClientConfig {
     /// The usual: AWS itself, its credential chain, 3 s for a connection.
     #[must_use]
     pub fn new(api: Api, region: impl Into<String>) -> Self {
@@ -63,12 +63,12 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        let settings = Settings {
+        let settings = ClientConfig {
             credentials: Some(FixedCredentials {
                 access_key_id: "AKIDEXAMPLE".to_owned(),
                 secret_access_key: "wJalrXUtnFEMI".to_owned(),
             }),
-            ..Settings::new(Api::Messaging, "us-east-1")
+            ..ClientConfig::new(Api::Messaging, "us-east-1")
         };
         let shown = format!("{settings:?}");
         assert!(shown.contains("us-east-1"));

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
 use super::session::Started;
-use super::{JobError, Request, Settings, directory, report, resume, run, session};
+use super::{JobError, Request, RunSettings, directory, report, resume, run, session};
 use crate::engine::{Command, Ending, Watch};
 use crate::ledger::{Ledger, LedgerError, fact};
 use crate::model::RunState;
@@ -67,7 +67,7 @@ pub async fn run_again(
 
 /// Sees that the run in a directory is the one that is asked for, but for limits.
 fn check_same(ledger: &Ledger, request: &Request, dir: &Path) -> Result<(), JobError> {
-    let settings = Settings::of(ledger, dir)?;
+    let settings = RunSettings::of(ledger, dir)?;
     difference(ledger, &settings, request)?.map_or(Ok(()), |what| {
         Err(JobError::AnotherRun {
             dir: dir.to_owned(),
@@ -78,7 +78,7 @@ fn check_same(ledger: &Ledger, request: &Request, dir: &Path) -> Result<(), JobE
 
 fn difference(
     ledger: &Ledger,
-    settings: &Settings,
+    settings: &RunSettings,
     request: &Request,
 ) -> Result<Option<&'static str>, LedgerError> {
     let is_sandbox = request.target.is_sandbox();

@@ -29,7 +29,7 @@ pub(super) const NAMED_CHANNELS: usize = 10;
 
 /// What a job's end means to whoever started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RunVerdict {
     /// All rows' members are in.
     AllIn,
     /// Finished, some rows' members are not.
@@ -47,16 +47,16 @@ pub enum Verdict {
 impl Conclusion {
     /// What it means.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> RunVerdict {
         if !self.summary.accounts {
-            return Verdict::Miscounted;
+            return RunVerdict::Miscounted;
         }
         match &self.ending {
-            Ending::Finished if self.summary.is_all_in() => Verdict::AllIn,
-            Ending::Finished => Verdict::SomeNotIn,
-            Ending::Interrupted => Verdict::Interrupted,
-            Ending::Stopped(Stop::TooManyFailures { .. }) => Verdict::TooManyFailures,
-            Ending::Stopped(_) | Ending::ListFault(_) => Verdict::Fatal,
+            Ending::Finished if self.summary.is_all_in() => RunVerdict::AllIn,
+            Ending::Finished => RunVerdict::SomeNotIn,
+            Ending::Interrupted => RunVerdict::Interrupted,
+            Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
+            Ending::Stopped(_) | Ending::ListFault(_) => RunVerdict::Fatal,
         }
     }
 

@@ -22,7 +22,7 @@ mod status;
 mod supported;
 
 pub use again::{IfExists, run_again};
-pub use conclusion::{Conclusion, Verdict};
+pub use conclusion::{Conclusion, RunVerdict};
 pub use directory::{LEDGER, holds_run};
 pub use error::JobError;
 pub use plan::{PlanRequest, plan};
@@ -32,5 +32,5 @@ pub use retry::retry;
 pub use run::{Request, run};
 pub use service::Target;
 pub use session::Started;
-pub use settings::{LimitOverrides, Settings};
+pub use settings::{LimitOverrides, RunSettings};
 pub use status::{runs, status};

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::session::{self, is_halted};
-use super::{JobError, Settings};
+use super::{JobError, RunSettings};
 use crate::engine::Command;
 use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
@@ -50,7 +50,7 @@ fn write_again(
     dir: &Path,
     go_on: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
-    let settings = Settings::of(ledger, dir)?;
+    let settings = RunSettings::of(ledger, dir)?;
     let state = match ledger
         .fact(fact::STATE)?
         .ok_or_else(|| JobError::NoRun(dir.to_owned()))?

@@ -8,7 +8,7 @@ use super::conclusion::Conclusion;
 use super::reading::Reading;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
-use super::{JobError, LimitOverrides, Settings, Target, report, supported};
+use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
 use crate::engine::{Command, Feed, Watch, restore};
 use crate::ledger::{Ledger, fact};
 use crate::roster::Source;
@@ -20,7 +20,7 @@ use crate::roster::Source;
 /// As [`run`](super::run()); and if there is no run there, or another process works on it.
 pub async fn resume(
     dir: &Path,
-    target: impl FnOnce(&Settings) -> Target,
+    target: impl FnOnce(&RunSettings) -> Target,
     limits: LimitOverrides,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
     commands: mpsc::Receiver<Command>,
@@ -32,14 +32,14 @@ pub async fn resume(
 pub(super) async fn go_on(
     dir: &Path,
     first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
-    target: impl FnOnce(&Settings) -> Target,
+    target: impl FnOnce(&RunSettings) -> Target,
     limits: LimitOverrides,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = session::open(dir)?;
     report::complete(&mut ledger, dir, &mut commands)?;
-    let mut settings = Settings::of(&ledger, dir)?;
+    let mut settings = RunSettings::of(&ledger, dir)?;
     let target = target(&settings);
     if let Target::Aws {
         api,
@@ -85,7 +85,7 @@ pub(super) async fn go_on(
 /// what is staged already is recognised and passed over.
 async fn feed(
     ledger: &Ledger,
-    settings: &Settings,
+    settings: &RunSettings,
     commands: &mut mpsc::Receiver<Command>,
 ) -> Result<(Feed, String), JobError> {
     if ledger.staged().list_ended {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::conclusion::Conclusion;
 use super::resume::go_on;
 use super::session::Started;
-use super::{JobError, LimitOverrides, Settings, Target};
+use super::{JobError, LimitOverrides, RunSettings, Target};
 use crate::engine::{Command, Watch};
 use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
@@ -21,7 +21,7 @@ use crate::model::RunState;
 pub async fn retry(
     dir: &Path,
     codes: &[String],
-    target: impl FnOnce(&Settings) -> Target,
+    target: impl FnOnce(&RunSettings) -> Target,
     limits: LimitOverrides,
     watch: impl FnOnce(&Started) -> Box<dyn Watch>,
     commands: mpsc::Receiver<Command>,

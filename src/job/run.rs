@@ -9,7 +9,7 @@ use super::conclusion::Conclusion;
 use super::lock::RunLock;
 use super::reading::Reading;
 use super::session::{Session, Started, now_text};
-use super::{JobError, LEDGER, LimitOverrides, Settings, Target, directory, supported};
+use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory, supported};
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Watch};
 use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
@@ -96,7 +96,7 @@ pub async fn run(
         Source::File(path) => Some(list_path(path)),
         _ => None,
     };
-    let settings = Settings {
+    let settings = RunSettings {
         list,
         options,
         bearers: bearers.iter().map(ToString::to_string).collect(),

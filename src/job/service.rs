@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{JobError, LimitOverrides, Settings};
+use super::{JobError, LimitOverrides, RunSettings};
 use crate::chime::{self, Api, Chime};
 use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
@@ -28,7 +28,7 @@ pub enum Target {
 impl Target {
     /// A sandbox in this process, shaped so.
     #[must_use]
-    pub fn sandbox(settings: sandbox::Settings) -> Self {
+    pub fn sandbox(settings: sandbox::SandboxConfig) -> Self {
         Self::Sandbox(Arc::new(Service::new(settings)))
     }
 
@@ -43,8 +43,8 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
-    /// Settings that name this service and nothing else; `region` is used where none is given.
-    pub(super) fn settings(&self, region: &str) -> Settings {
+    /// RunSettings that name this service and nothing else; `region` is used where none is given.
+    pub(super) fn settings(&self, region: &str) -> RunSettings {
         let (api, sandbox) = (self.api(), self.is_sandbox());
         let (given, profile, endpoint_url) = match self {
             Self::Aws {
@@ -55,7 +55,7 @@ impl Target {
             } => (region.clone(), profile.clone(), endpoint_url.clone()),
             Self::Sandbox(_) => (None, None, None),
         };
-        Settings {
+        RunSettings {
             list: None,
             options: Options::default(),
             bearers: Vec::new(),
@@ -70,11 +70,11 @@ impl Target {
     }
 
     /// The service for a run with these settings.
-    pub(super) async fn connect(&self, settings: &Settings) -> Result<Arc<dyn Chime>, JobError> {
+    pub(super) async fn connect(&self, settings: &RunSettings) -> Result<Arc<dyn Chime>, JobError> {
         match self {
             Self::Sandbox(service) => Ok(Arc::new(Simulated::new(Arc::clone(service)))),
             Self::Aws { api, .. } => {
-                let mut to = chime::Settings::new(*api, settings.region.clone());
+                let mut to = chime::ClientConfig::new(*api, settings.region.clone());
                 to.profile.clone_from(&settings.profile);
                 to.endpoint_url.clone_from(&settings.endpoint_url);
                 Ok(chime::connect(to).await?)

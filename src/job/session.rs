@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::conclusion::{Conclusion, NAMED_CHANNELS};
 use super::lock::{RunLock, no_run};
-use super::{JobError, Settings, report};
+use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
 use crate::gate::Gate;
 use crate::ledger::{Ledger, Staged, fact};
 use crate::model::{Limits, MemberArn, RunState};
 use crate::report::Reports;
-use crate::schedule::{Scheduler, Settings as SchedulerSettings};
+use crate::schedule::{Scheduler, SchedulerConfig};
 
 /// What is known when a session begins: for whoever shows it.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub(super) struct Session {
     pub(super) dir: PathBuf,
     pub(super) lock: RunLock,
     pub(super) ledger: Ledger,
-    pub(super) settings: Settings,
+    pub(super) settings: RunSettings,
     pub(super) limits: Limits,
     pub(super) bearers: Vec<MemberArn>,
     pub(super) service: Arc<dyn Chime>,
@@ -59,8 +59,8 @@ impl Session {
             .as_deref()
             .map(str::parse)
             .transpose()?;
-        let usual = SchedulerSettings::new(self.limits, self.bearers.len());
-        Ok(Scheduler::new(SchedulerSettings {
+        let usual = SchedulerConfig::new(self.limits, self.bearers.len());
+        Ok(Scheduler::new(SchedulerConfig {
             max_failures: threshold,
             seed: rand::random(),
             ..usual

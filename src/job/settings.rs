@@ -74,7 +74,7 @@ impl LimitOverrides {
 
 /// Everything that `resume` must know and a ledger may keep: no credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct RunSettings {
     /// The list's path, or none: it came from standard input.
     #[serde(with = "list_path")]
     pub list: Option<std::path::PathBuf>,
@@ -98,7 +98,7 @@ pub struct Settings {
     pub sandbox: bool,
 }
 
-impl Settings {
+impl RunSettings {
     /// What the run was asked to do whose ledger this is, in this directory.
     pub(super) fn of(ledger: &Ledger, dir: &Path) -> Result<Self, JobError> {
         ledger

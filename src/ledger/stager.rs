@@ -7,7 +7,7 @@ use super::parcel::{NewLane, Parcel};
 use super::schema::PAGE_ROWS;
 use super::sieve::{Fingerprint, Fingerprints, Sieve};
 use crate::model::{ChannelId, LaneId, MembershipType};
-use crate::roster::{Entry, Roster, RosterError, Row, Verdict};
+use crate::roster::{Entry, Roster, RosterError, Row, RowKind};
 
 /// Pages in one parcel: some thousand rows, enough to make handing over cheap.
 const PARCEL_PAGES: usize = 32;
@@ -102,21 +102,21 @@ impl Stager {
         self.page
             .push(if self.page.is_empty() { b'[' } else { b',' });
         match self.row.verdict() {
-            Verdict::LeftOut => {
+            RowKind::LeftOut => {
                 self.page.extend_from_slice(b"null");
                 self.parcel.left_out += 1;
             }
             verdict => {
                 write_record(&mut self.page, self.row.fields());
                 match verdict {
-                    Verdict::Defect(defect) => {
+                    RowKind::Defect(defect) => {
                         self.parcel.defects.push((
                             number,
                             defect.column.clone(),
                             defect.reason.clone(),
                         ));
                     }
-                    Verdict::Take(entry) => {
+                    RowKind::Take(entry) => {
                         self.parcel.bots += u64::from(entry.is_bot());
                         let membership = membership(&self.prints, entry);
                         let lane = self.lanes.number(&self.prints, entry, &mut self.parcel);
@@ -128,7 +128,7 @@ impl Stager {
                         };
                         rows.push((lane, number));
                     }
-                    Verdict::LeftOut => {}
+                    RowKind::LeftOut => {}
                 }
             }
         }

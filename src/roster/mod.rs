@@ -40,7 +40,7 @@ pub use layout::Layout;
 pub use options::{Options, RECORD_SIZES};
 pub use record::Record;
 pub use roster::Roster;
-pub use row::{Row, Verdict};
+pub use row::{Row, RowKind};
 pub use source::Source;
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ enum State {
 
 /// What is to be done with a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum RowKind<'a> {
     /// Add this member.
     Take(&'a Entry),
     /// It cannot be sent.
@@ -67,11 +67,11 @@ impl Row {
 
     /// What is to be done with it.
     #[must_use]
-    pub fn verdict(&self) -> Verdict<'_> {
+    pub fn verdict(&self) -> RowKind<'_> {
         match self.state {
-            State::Take => Verdict::Take(&self.entry),
-            State::Defect => Verdict::Defect(&self.defect),
-            State::LeftOut => Verdict::LeftOut,
+            State::Take => RowKind::Take(&self.entry),
+            State::Defect => RowKind::Defect(&self.defect),
+            State::LeftOut => RowKind::LeftOut,
         }
     }
 

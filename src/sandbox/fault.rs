@@ -24,7 +24,7 @@ pub enum Fault {
     Lost,
     /// The connection is closed before the call is applied.
     Reset,
-    /// The answer comes later, by [`super::Settings::slow_by`].
+    /// The answer comes later, by [`super::SandboxConfig::slow_by`].
     Slow,
 }
 

@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
     use crate::model::AppInstanceArn;
-    use crate::sandbox::Settings;
+    use crate::sandbox::SandboxConfig;
 
     const NOW: Duration = Duration::ZERO;
 
@@ -174,9 +174,9 @@ mod tests {
     }
 
     fn world() -> World {
-        World::new(Arc::new(Settings {
+        World::new(Arc::new(SandboxConfig {
             unlimited: true,
-            ..Settings::default()
+            ..SandboxConfig::default()
         }))
     }
 

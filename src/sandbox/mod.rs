@@ -38,7 +38,7 @@ pub use http::serve;
 pub use quotas::{Lowered, Quotas};
 pub use script::Scripted;
 pub use service::Service;
-pub use settings::{OverCapacity, ReAdd, Settings};
+pub use settings::{OverCapacity, ReAdd, SandboxConfig};
 pub use simulated::Simulated;
 pub use stats::Stats;
 pub use storm::{CallCode, CodeShare, Storm};

@@ -10,17 +10,17 @@ use super::exception::Exception;
 use super::fault::{Dice, Fault};
 use super::operation::Operation;
 use super::script::Scripted;
-use super::settings::Settings;
+use super::settings::SandboxConfig;
 use super::state::{Answer, State, by_rule, told};
 use super::stats::{Stats, Tally};
-use super::verdict::Verdict;
+use super::verdict::MemberResult;
 use super::world::{Address, World};
 use crate::model::{ChannelArn, MemberArn, Membership};
 
 /// A simulated Amazon Chime SDK messaging. Shared by its faces: [`super::Simulated`] and
 /// [`super::serve`].
 pub struct Service {
-    settings: Arc<Settings>,
+    settings: Arc<SandboxConfig>,
     started: Instant,
     /// The wall clock at the start, for timestamps on the wire.
     started_at: SystemTime,
@@ -47,7 +47,7 @@ pub(super) async fn pass(time: Duration) {
 impl Service {
     /// A service that starts now.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: SandboxConfig) -> Self {
         let settings = Arc::new(settings);
         Self {
             started: Instant::now(),
@@ -64,7 +64,7 @@ impl Service {
 
     /// What the service is like.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &SandboxConfig {
         &self.settings
     }
 
@@ -155,7 +155,7 @@ impl Service {
         at: Address<'_>,
         membership: &Membership,
         members: &[&str],
-    ) -> Answer<Vec<Verdict>> {
+    ) -> Answer<Vec<MemberResult>> {
         let mut state = self.state();
         let now = self.now();
         let script = state.script.pop_front().unwrap_or_default();
@@ -194,10 +194,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_way_varies_by_itself_within_its_bounds() {
-        let service = Service::new(Settings {
+        let service = Service::new(SandboxConfig {
             latency: Duration::from_millis(200),
             jitter: 0.2,
-            ..Settings::default()
+            ..SandboxConfig::default()
         });
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let ways: Vec<(f64, f64)> = (0..2_000)
@@ -217,9 +217,9 @@ mod tests {
                 .count();
             assert!((400..600).contains(&hits), "{hits} of 2000");
         }
-        let steady = Service::new(Settings {
+        let steady = Service::new(SandboxConfig {
             latency: Duration::from_millis(200),
-            ..Settings::default()
+            ..SandboxConfig::default()
         });
         let travel = steady.travel();
         assert_eq!((ms(travel.out), ms(travel.back)), (100.0, 100.0));

@@ -28,10 +28,10 @@ pub enum OverCapacity {
     RefuseCall,
 }
 
-/// Settings of a [`super::Service`]. The default is a service as documented, without faults or
+/// SandboxConfig of a [`super::Service`]. The default is a service as documented, without faults or
 /// latency.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SandboxConfig {
     /// Memberships that one channel holds.
     pub capacity: u64,
     /// How a full channel refuses.
@@ -74,7 +74,7 @@ pub struct Settings {
     pub secret_key: String,
 }
 
-impl Default for Settings {
+impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             capacity: quota::MEMBERS_PER_CHANNEL,

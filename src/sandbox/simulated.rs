@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::service::{Service, pass};
 use super::state::Answer;
-use super::verdict::Verdict;
+use super::verdict::MemberResult;
 use super::wire;
 use super::world::Address;
 use crate::chime::{Chime, Pending};
@@ -50,7 +50,7 @@ impl Chime for Simulated {
     }
 }
 
-fn make(service: &Service, call: &AddMembers) -> Answer<Vec<Verdict>> {
+fn make(service: &Service, call: &AddMembers) -> Answer<Vec<MemberResult>> {
     let members: Vec<&str> = call
         .members
         .members()
@@ -65,7 +65,7 @@ fn make(service: &Service, call: &AddMembers) -> Answer<Vec<Verdict>> {
 }
 
 /// What a client makes of an answer.
-fn read(call: &AddMembers, answer: Answer<Vec<Verdict>>) -> Result<Reply, Refusal> {
+fn read(call: &AddMembers, answer: Answer<Vec<MemberResult>>) -> Result<Reply, Refusal> {
     match answer {
         Answer::Given(verdicts) => Ok(reply(call, verdicts)),
         Answer::Refused(exception) => Err(exception.into_refusal()),
@@ -86,7 +86,7 @@ fn read(call: &AddMembers, answer: Answer<Vec<Verdict>>) -> Result<Reply, Refusa
     }
 }
 
-fn reply(call: &AddMembers, verdicts: Vec<Verdict>) -> Reply {
+fn reply(call: &AddMembers, verdicts: Vec<MemberResult>) -> Reply {
     let mut reply = Reply {
         channel: Some(call.channel.to_string()),
         ..Reply::default()
@@ -94,13 +94,13 @@ fn reply(call: &AddMembers, verdicts: Vec<Verdict>) -> Reply {
     for (member, verdict) in call.members.members().iter().zip(verdicts) {
         let member = member.as_str().to_owned();
         match verdict {
-            Verdict::Added => reply.added.push(member),
-            Verdict::Refused { code, message } => reply.errors.push(MemberError {
+            MemberResult::Added => reply.added.push(member),
+            MemberResult::Refused { code, message } => reply.errors.push(MemberError {
                 member,
                 code: code.into_owned(),
                 message: message.to_owned(),
             }),
-            Verdict::LeftOut => {}
+            MemberResult::LeftOut => {}
         }
     }
     reply
@@ -120,7 +120,7 @@ mod tests {
 
     use tokio::time::{Instant, sleep};
 
-    use super::super::{Fault, FaultShare, Scripted, Settings};
+    use super::super::{Fault, FaultShare, Scripted, SandboxConfig};
     use super::*;
     use crate::model::{AppInstanceArn, Batch, ChannelArn, Membership};
 
@@ -147,16 +147,16 @@ mod tests {
         }
     }
 
-    fn simulated(settings: Settings) -> (Arc<Service>, Simulated) {
+    fn simulated(settings: SandboxConfig) -> (Arc<Service>, Simulated) {
         let service = Arc::new(Service::new(settings));
         (Arc::clone(&service), Simulated::new(service))
     }
 
-    fn always(fault: Fault) -> Settings {
-        Settings {
+    fn always(fault: Fault) -> SandboxConfig {
+        SandboxConfig {
             unlimited: true,
             faults: vec![FaultShare { fault, share: 1.0 }],
-            ..Settings::default()
+            ..SandboxConfig::default()
         }
     }
 
@@ -207,9 +207,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_takes_effect_in_the_middle_of_its_latency() {
-        let (service, chime) = simulated(Settings {
+        let (service, chime) = simulated(SandboxConfig {
             latency: Duration::from_millis(80),
-            ..Settings::default()
+            ..SandboxConfig::default()
         });
         let start = Instant::now();
         let first = chime.add_members(call(&["ann"]), TIMEOUT).await;
@@ -228,9 +228,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_refuses_all_and_ends() {
-        let (_, chime) = simulated(Settings {
+        let (_, chime) = simulated(SandboxConfig {
             outage: Some(Duration::from_secs(5)..Duration::from_secs(9)),
-            ..Settings::default()
+            ..SandboxConfig::default()
         });
         let mut kinds = Vec::new();
         for _ in 0..5 {
@@ -244,9 +244,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_script_is_followed_call_by_call() {
-        let (service, chime) = simulated(Settings {
+        let (service, chime) = simulated(SandboxConfig {
             unlimited: true,
-            ..Settings::default()
+            ..SandboxConfig::default()
         });
         let ann = || member("ann").to_string();
         service.script([
@@ -309,7 +309,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_busiest_second_counts_refused_calls_too() {
-        let (service, chime) = simulated(Settings::default());
+        let (service, chime) = simulated(SandboxConfig::default());
         for _ in 0..3 {
             let _ = chime.add_members(call(&["ann"]), TIMEOUT).await;
         }

@@ -9,9 +9,9 @@ use super::exception::Exception;
 use super::fault::{Dice, Fault};
 use super::operation::Operation;
 use super::script::Scripted;
-use super::settings::Settings;
+use super::settings::SandboxConfig;
 use super::stats::{Ending, Tally};
-use super::verdict::Verdict;
+use super::verdict::MemberResult;
 use super::world::{Address, World};
 
 /// What one call after another works on.
@@ -152,29 +152,29 @@ impl State {
 }
 
 /// What the script says of a member.
-pub(super) fn told(script: &[Scripted], arn: &str) -> Option<Verdict> {
+pub(super) fn told(script: &[Scripted], arn: &str) -> Option<MemberResult> {
     script.iter().find_map(|one| match one {
-        Scripted::MemberError { member, code } if member == arn => Some(Verdict::Refused {
+        Scripted::MemberError { member, code } if member == arn => Some(MemberResult::Refused {
             code: Cow::Owned(code.clone()),
             message: "as told",
         }),
-        Scripted::LeaveOut { member } if member == arn => Some(Verdict::LeftOut),
+        Scripted::LeaveOut { member } if member == arn => Some(MemberResult::LeftOut),
         _ => None,
     })
 }
 
 /// What a rule or chance says of a member.
-pub(super) fn by_rule(settings: &Settings, dice: &mut Dice, id: &str) -> Option<Verdict> {
+pub(super) fn by_rule(settings: &SandboxConfig, dice: &mut Dice, id: &str) -> Option<MemberResult> {
     let fits = |id: &str, prefix: &str| id.starts_with(prefix);
     let rule = settings.answers.iter().find(|rule| fits(id, &rule.prefix));
     if let Some(rule) = rule {
-        return Some(Verdict::Refused {
+        return Some(MemberResult::Refused {
             code: Cow::Owned(rule.code.clone()),
             message: "by rule",
         });
     }
     dice.befalls(Fault::MemberThrottled)
-        .then_some(Verdict::Refused {
+        .then_some(MemberResult::Refused {
             code: Cow::Borrowed("Throttled"),
             message: "by chance",
         })

@@ -6,7 +6,7 @@ use super::exception::Exception;
 
 /// What became of one member of a batch call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum MemberResult {
     /// Listed as a member.
     Added,
     /// Listed as an error.
@@ -35,14 +35,14 @@ pub(super) enum Hindrance {
 
 impl Hindrance {
     /// The error of a batch call's member.
-    pub(super) fn verdict(self) -> Verdict {
+    pub(super) fn verdict(self) -> MemberResult {
         let (code, message) = match self {
             Self::NoUser => ("NotFound", "the user does not exist"),
             Self::Banned => ("Forbidden", "the user is banned from the channel"),
             Self::AlreadyMember => ("Conflict", "already a member"),
             Self::Full => ("ResourceLimitExceeded", "the channel is full"),
         };
-        Verdict::Refused {
+        MemberResult::Refused {
             code: Cow::Borrowed(code),
             message,
         }

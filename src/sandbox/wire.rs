@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exception::Exception;
 use super::memberships::{Page, Record};
-use super::verdict::Verdict;
+use super::verdict::MemberResult;
 use crate::model::{
     ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId, codes,
 };
@@ -78,7 +78,7 @@ pub(super) fn batch_created(
     bearer: &MemberArn,
     membership: &Membership,
     members: &[String],
-    verdicts: &[Verdict],
+    verdicts: &[MemberResult],
 ) -> Vec<u8> {
     let mut out = BatchCreateOut {
         batch_channel_memberships: MembershipsOut {
@@ -92,16 +92,16 @@ pub(super) fn batch_created(
     };
     for (member, verdict) in members.iter().zip(verdicts) {
         match verdict {
-            Verdict::Added => {
+            MemberResult::Added => {
                 let added = &mut out.batch_channel_memberships.members;
                 added.push(Identity::of(member));
             }
-            Verdict::Refused { code, message } => out.errors.push(ErrorOut {
+            MemberResult::Refused { code, message } => out.errors.push(ErrorOut {
                 member_arn: member,
                 error_code: code,
                 error_message: message,
             }),
-            Verdict::LeftOut => {}
+            MemberResult::LeftOut => {}
         }
     }
     to_json(&out)

@@ -15,9 +15,9 @@ use super::allowance::Allowance;
 use super::channel::{Channel, Member, Name};
 use super::exception::Exception;
 use super::operation::Operation;
-use super::settings::{OverCapacity, ReAdd, Settings};
+use super::settings::{OverCapacity, ReAdd, SandboxConfig};
 use super::table::{Place, Table};
-use super::verdict::{Hindrance, Verdict};
+use super::verdict::{Hindrance, MemberResult};
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
 /// Whom and in whose name a call addresses.
@@ -31,7 +31,7 @@ pub(super) struct Address<'a> {
 
 /// All channels and what may be done with them.
 pub(super) struct World {
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Arc<SandboxConfig>,
     pub(super) rates: Rates,
     pub(super) names: StringInterner<StringBackend>,
     pub(super) channels: Table<Channel>,
@@ -40,7 +40,7 @@ pub(super) struct World {
 
 impl World {
     /// An empty world.
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    pub(super) fn new(settings: Arc<SandboxConfig>) -> Self {
         Self {
             rates: Rates::new(&settings.quotas),
             settings,
@@ -57,9 +57,9 @@ impl World {
         at: Address<'_>,
         membership: &Membership,
         members: &[&str],
-        mut overrule: impl FnMut(&str, &str) -> Option<Verdict>,
+        mut overrule: impl FnMut(&str, &str) -> Option<MemberResult>,
         now: Duration,
-    ) -> Result<Vec<Verdict>, Exception> {
+    ) -> Result<Vec<MemberResult>, Exception> {
         let place = self.admit(Operation::BatchCreate, at, now)?;
         check_members(at.channel, members)?;
         if self.settings.over_capacity == OverCapacity::RefuseCall
@@ -70,7 +70,7 @@ impl World {
         let one = |member: &&str| {
             overrule(member, last_segment(member)).unwrap_or_else(|| {
                 let added = self.add(place, at, membership, member, now);
-                added.map_or_else(Hindrance::verdict, |()| Verdict::Added)
+                added.map_or_else(Hindrance::verdict, |()| MemberResult::Added)
             })
         };
         Ok(members.iter().map(one).collect())

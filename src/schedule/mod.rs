@@ -36,6 +36,6 @@ pub use bound::{Binding, LowerBound};
 pub use delay::RetryDelays;
 pub use flight::{Answer, Flight, MemberAnswer, Order, Ruling, Settlement, Ticket};
 pub use overview::{ChannelLeft, Overview};
-pub use scheduler::{Scheduler, Settings, Step};
+pub use scheduler::{Scheduler, SchedulerConfig, Step};
 pub use stop::Stop;
 pub use threshold::{FailureThreshold, ThresholdError};

@@ -66,11 +66,11 @@ impl Scheduler {
 mod tests {
     use super::*;
     use crate::model::Limits;
-    use crate::schedule::{Settings, Step};
+    use crate::schedule::{SchedulerConfig, Step};
 
     #[test]
     fn the_largest_are_named_and_all_are_counted() {
-        let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+        let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
         for (channel, rows) in [(0, 150), (1, 0), (2, 901), (3, 42)] {
             let lane = scheduler.open_lane(ChannelId(channel));
             scheduler.stage(lane, rows);

@@ -17,7 +17,7 @@ use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SchedulerConfig {
     /// The limits to keep.
     pub limits: Limits,
     /// How many bearers share the work.
@@ -35,7 +35,7 @@ pub struct Settings {
     pub max_waiting: usize,
 }
 
-impl Settings {
+impl SchedulerConfig {
     /// The usual settings for these limits.
     #[must_use]
     pub fn new(limits: Limits, bearers: usize) -> Self {
@@ -65,7 +65,7 @@ pub enum Step {
 /// Decides which call to make when.
 #[derive(Debug)]
 pub struct Scheduler {
-    pub(super) settings: Settings,
+    pub(super) settings: SchedulerConfig,
     pub(super) channels: Vec<Channel>,
     pub(super) lanes: Vec<Lane>,
     pub(super) agenda: Agenda,
@@ -103,7 +103,7 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler with nothing to do yet; rows will be staged.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: SchedulerConfig) -> Self {
         let interval = Duration::from_secs_f64(1.0 / settings.limits.channel_rate);
         Self {
             bearers: Bearers::new(&settings.limits, settings.bearers),

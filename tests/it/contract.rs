@@ -6,7 +6,7 @@ use std::time::Duration;
 use chime_bulk::chime::{FixedCredentials, connect};
 use chime_bulk::model::codes::{self, CODES, Follows, Level};
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
-use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
+use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, serve};
 use tokio::net::TcpListener;
 
 use crate::face::{APIS, Face, TIMEOUT, arns, call, channel, settings, user};
@@ -357,7 +357,7 @@ async fn calls_under_way_together_keep_their_answers(face: Face) {
 #[tokio::test]
 async fn a_wrong_secret_is_unauthorized() {
     for api in APIS {
-        let service = Arc::new(Service::new(Settings::default()));
+        let service = Arc::new(Service::new(SandboxConfig::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = serve(listener, service.clone(), std::future::pending());

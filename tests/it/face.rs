@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, Refusal, Reply};
-use chime_bulk::sandbox::{Scripted, Service, Settings, Simulated, serve};
+use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, Simulated, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -48,11 +48,11 @@ impl Face {
     }
 
     /// A stand whose settings are changed in this way.
-    pub(crate) async fn stand_with(self, change: impl FnOnce(&mut Settings)) -> Stand {
-        let mut settings = Settings {
+    pub(crate) async fn stand_with(self, change: impl FnOnce(&mut SandboxConfig)) -> Stand {
+        let mut settings = SandboxConfig {
             unlimited: true,
             attempt_timeout: Duration::from_secs(30),
-            ..Settings::default()
+            ..SandboxConfig::default()
         };
         change(&mut settings);
         let service = Arc::new(Service::new(settings));
@@ -83,16 +83,16 @@ impl Face {
     }
 }
 
-/// Settings of a client to a service at this address, with the sandbox's own credentials.
-pub(crate) fn settings(api: Api, url: &str) -> chime::Settings {
-    let sandbox = Settings::default();
-    chime::Settings {
+/// SandboxConfig of a client to a service at this address, with the sandbox's own credentials.
+pub(crate) fn settings(api: Api, url: &str) -> chime::ClientConfig {
+    let sandbox = SandboxConfig::default();
+    chime::ClientConfig {
         endpoint_url: Some(url.to_owned()),
         credentials: Some(FixedCredentials {
             access_key_id: sandbox.access_key,
             secret_access_key: sandbox.secret_key,
         }),
-        ..chime::Settings::new(api, "us-east-1")
+        ..chime::ClientConfig::new(api, "us-east-1")
     }
 }
 

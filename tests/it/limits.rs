@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chime_bulk::model::{Outcome, RefusalKind, quota};
-use chime_bulk::sandbox::{Fault, FaultShare, Settings as World};
+use chime_bulk::sandbox::{Fault, FaultShare, SandboxConfig};
 use chime_bulk::schedule::LowerBound;
 use proptest::prelude::*;
 
@@ -59,12 +59,12 @@ impl Job {
     }
 
     async fn run(&self) -> (Rehearsal, Ended) {
-        let world = World {
+        let world = SandboxConfig {
             latency: self.latency,
             jitter: self.jitter,
             faults: self.faults.clone(),
             seed: self.seed,
-            ..World::default()
+            ..SandboxConfig::default()
         };
         let mut run = Rehearsal::in_world(self.rows(), world)
             .bearers(self.bearers)

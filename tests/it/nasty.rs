@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use chime_bulk::model::Outcome;
-use chime_bulk::roster::{Options, Roster, RosterError, Row, Source, Verdict};
+use chime_bulk::roster::{Options, Roster, RosterError, Row, Source, RowKind};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::program::{APP, Ended, FAST, Place, ids, tally};
@@ -28,9 +28,9 @@ fn read(list: impl Into<Vec<u8>>) -> Result<Vec<String>, RosterError> {
     let (mut row, mut rows) = (Row::new(), Vec::new());
     while roster.read(&mut row)? {
         let said = match row.verdict() {
-            Verdict::Take(entry) => entry.member_arn().rsplit('/').next().unwrap().to_owned(),
-            Verdict::Defect(defect) => defect.to_string(),
-            Verdict::LeftOut => unreachable!("no filter"),
+            RowKind::Take(entry) => entry.member_arn().rsplit('/').next().unwrap().to_owned(),
+            RowKind::Defect(defect) => defect.to_string(),
+            RowKind::LeftOut => unreachable!("no filter"),
         };
         rows.push(format!("{} {said}", row.line()));
     }
@@ -120,7 +120,7 @@ fn a_field_of_a_million_characters_is_one_defect_of_bounded_words() {
     let mut roster = Roster::open(&source, &named).unwrap();
     let mut row = Row::new();
     assert!(roster.read(&mut row).unwrap());
-    let Verdict::Defect(defect) = row.verdict() else {
+    let RowKind::Defect(defect) = row.verdict() else {
         panic!("`|` is no member");
     };
     assert!(defect.column.starts_with("\\u{202e}xx") && defect.column.ends_with("x…"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Ending};
 use chime_bulk::model::{Limits, MemberArn, Outcome, RefusalKind};
-use chime_bulk::sandbox::{Fault, FaultShare, OverCapacity, ReAdd, Settings as World};
+use chime_bulk::sandbox::{Fault, FaultShare, OverCapacity, ReAdd, SandboxConfig};
 use chime_bulk::schedule::Stop;
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ impl Row {
 #[derive(Debug, Clone)]
 struct Case {
     rows: Vec<Row>,
-    world: World,
+    world: SandboxConfig,
     limits: Limits,
     bearers: usize,
     max_waiting: usize,
@@ -114,7 +114,7 @@ fn row() -> impl Strategy<Value = Row> {
     })
 }
 
-fn world() -> impl Strategy<Value = World> {
+fn world() -> impl Strategy<Value = SandboxConfig> {
     let share = || prop_oneof![3 => Just(0.0), 2 => 0.0..0.15_f64];
     let shares = proptest::array::uniform6(share());
     (
@@ -125,7 +125,7 @@ fn world() -> impl Strategy<Value = World> {
         any::<[bool; 4]>(),
     )
         .prop_map(
-            |(shares, seed, latency, capacity, [silent, whole, missing, jitter])| World {
+            |(shares, seed, latency, capacity, [silent, whole, missing, jitter])| SandboxConfig {
                 faults: Fault::ALL
                     .into_iter()
                     .zip(shares)
@@ -151,7 +151,7 @@ fn world() -> impl Strategy<Value = World> {
                     Vec::new()
                 },
                 missing_users: vec!["gone".into()],
-                ..World::default()
+                ..SandboxConfig::default()
             },
         )
 }
@@ -388,7 +388,7 @@ proptest! {
             }
         }
         rehearse(async {
-            let world = World { latency: Duration::from_millis(latency), ..World::default() };
+            let world = SandboxConfig { latency: Duration::from_millis(latency), ..SandboxConfig::default() };
             let mut run = Rehearsal::in_world(crate::rehearsal::list(rows), world);
             let ended = run.run().await;
             assert!(ended.is_finished());

@@ -17,8 +17,8 @@ use chime_bulk::model::{
     AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Outcome, Refusal, Tally,
 };
 use chime_bulk::roster::{Options, Roster, Source};
-use chime_bulk::sandbox::{Service, Settings as World};
-use chime_bulk::schedule::{Scheduler, Settings as SchedulerSettings};
+use chime_bulk::sandbox::{Service, SandboxConfig};
+use chime_bulk::schedule::{Scheduler, SchedulerConfig};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -74,7 +74,7 @@ pub(crate) enum Pace {
 
 /// One row's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RowVerdict {
+pub(crate) struct RowRecord {
     pub(crate) outcome: Outcome,
     pub(crate) code: String,
     pub(crate) attempts: u16,
@@ -87,7 +87,7 @@ pub(crate) struct Ended {
     pub(crate) ending: Option<Ending>,
     pub(crate) tally: Tally,
     /// By row, from 1.
-    pub(crate) rows: BTreeMap<u64, RowVerdict>,
+    pub(crate) rows: BTreeMap<u64, RowRecord>,
     pub(crate) took: Duration,
     pub(crate) events: Vec<Event>,
 }
@@ -103,7 +103,7 @@ impl Ended {
 
     /// Rows of this outcome and code.
     pub(crate) fn with_code(&self, outcome: Outcome, code: &str) -> usize {
-        let fits = |row: &&RowVerdict| row.outcome == outcome && row.code == code;
+        let fits = |row: &&RowRecord| row.outcome == outcome && row.code == code;
         self.rows.values().filter(fits).count()
     }
 }
@@ -113,7 +113,7 @@ pub(crate) struct Rehearsal {
     dir: TempDir,
     pub(crate) list: String,
     pub(crate) options: Options,
-    pub(crate) scheduling: SchedulerSettings,
+    pub(crate) scheduling: SchedulerConfig,
     pub(crate) bearers: Vec<MemberArn>,
     pub(crate) pace: Pace,
     pub(crate) service: Arc<Service>,
@@ -124,10 +124,10 @@ pub(crate) struct Rehearsal {
 
 impl Rehearsal {
     pub(crate) fn new(list: String) -> Self {
-        Self::in_world(list, World::default())
+        Self::in_world(list, SandboxConfig::default())
     }
 
-    pub(crate) fn in_world(list: String, world: World) -> Self {
+    pub(crate) fn in_world(list: String, world: SandboxConfig) -> Self {
         let service = Arc::new(Service::new(world));
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -136,7 +136,7 @@ impl Rehearsal {
                 app_instance: Some(INSTANCE.to_owned()),
                 ..Options::default()
             },
-            scheduling: SchedulerSettings::new(Limits::of_region("us-east-1"), 1),
+            scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
             pace: Pace::Inline,
             witness: Arc::new(Witness::new(&service)),
@@ -180,7 +180,7 @@ impl Rehearsal {
         self
     }
 
-    pub(crate) fn scheduling(mut self, change: impl FnOnce(&mut SchedulerSettings)) -> Self {
+    pub(crate) fn scheduling(mut self, change: impl FnOnce(&mut SchedulerConfig)) -> Self {
         change(&mut self.scheduling);
         self
     }
@@ -347,13 +347,13 @@ impl Rehearsal {
     }
 }
 
-fn verdicts(ledger: &Ledger) -> (Tally, BTreeMap<u64, RowVerdict>) {
+fn verdicts(ledger: &Ledger) -> (Tally, BTreeMap<u64, RowRecord>) {
     let mut rows = BTreeMap::new();
     let mut counted = Tally::default();
     let census = ledger
         .project(|row| {
             counted.add(row.outcome, 1);
-            let verdict = RowVerdict {
+            let verdict = RowRecord {
                 outcome: row.outcome,
                 code: row.code.clone().unwrap_or_default(),
                 attempts: row.attempts,

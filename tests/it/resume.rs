@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chime_bulk::chime::Api;
 use chime_bulk::engine::{Event, Watch};
-use chime_bulk::job::{self, Conclusion, JobError, LimitOverrides, Settings, Target, Verdict};
+use chime_bulk::job::{self, Conclusion, JobError, LimitOverrides, RunSettings, Target, RunVerdict};
 use chime_bulk::ledger::{Durability, Ledger, fact};
 use chime_bulk::roster::{Options, Roster, Source};
 
@@ -21,7 +21,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
     let roster = Roster::open(&Source::File(path.clone()), &options).unwrap();
     let ledger = dir.join(job::LEDGER);
     let mut ledger = Ledger::create(&ledger, Durability::None, roster.layout(), [1; 16]).unwrap();
-    let settings = Settings {
+    let settings = RunSettings {
         list: Some(path.clone()),
         options,
         bearers: vec!["arn:aws:chime:us-east-1:123456789012:app-instance/i/user/boss".to_owned()],
@@ -40,7 +40,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
 }
 
 async fn resume(dir: &Path) -> Result<Conclusion, JobError> {
-    let sandbox = Target::sandbox(chime_bulk::sandbox::Settings::default());
+    let sandbox = Target::sandbox(chime_bulk::sandbox::SandboxConfig::default());
     let (_commands, commands) = tokio::sync::mpsc::channel(1);
     let nobody = |_: &job::Started| Box::new(|_: &Event| {}) as Box<dyn Watch>;
     Box::pin(job::resume(
@@ -58,7 +58,7 @@ async fn a_run_killed_before_its_first_row_is_resumed_from_the_list() {
     let dir = tempfile::tempdir().unwrap();
     killed_at_once(dir.path(), "user_id,name\nann,Ann\nbob,Bob\n");
     let conclusion = resume(dir.path()).await.unwrap();
-    assert_eq!(conclusion.verdict(), Verdict::AllIn);
+    assert_eq!(conclusion.verdict(), RunVerdict::AllIn);
     assert_eq!(conclusion.summary.added, 2);
 }
 

@@ -13,7 +13,7 @@ use aws_sdk_chimesdkmessaging::config::{BehaviorVersion, Region};
 use aws_sdk_chimesdkmessaging::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_chimesdkmessaging::types::ChannelMembershipType;
 use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
-use chime_bulk::sandbox::{Scripted, Service, Settings, serve};
+use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -25,7 +25,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(settings: Settings) -> Self {
+    async fn start(settings: SandboxConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let service = Arc::new(Service::new(settings));
@@ -40,9 +40,9 @@ impl Running {
     }
 
     async fn unlimited() -> Self {
-        Self::start(Settings {
+        Self::start(SandboxConfig {
             unlimited: true,
-            ..Settings::default()
+            ..SandboxConfig::default()
         })
         .await
     }
@@ -164,7 +164,7 @@ async fn awss_client_adds_lists_describes_and_deletes() {
 
 #[tokio::test]
 async fn awss_client_reads_each_refusal() {
-    let running = Running::start(Settings::default()).await;
+    let running = Running::start(SandboxConfig::default()).await;
     let client = running.client();
     batch!(client, members(0..1)).send().await.unwrap();
     let refused = batch!(client, members(1..2)).send().await.unwrap_err();

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chime_bulk::model::Outcome;
-use chime_bulk::sandbox::{Scripted, Settings};
+use chime_bulk::sandbox::{Scripted, SandboxConfig};
 
 use crate::program::{Ended, Running};
 use crate::truth::{self, LIST, List, RUN, World};
@@ -56,7 +56,7 @@ fn while_the_list_is_read_from_a_pipe() {
 
 /// A run with calls under way that are answered late.
 fn calling(latency: Duration) -> (World, Running) {
-    let settings = Settings {
+    let settings = SandboxConfig {
         latency,
         ..truth::settings(&[])
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chime_bulk::engine::Ending;
 use chime_bulk::model::codes::{Code, Follows};
 use chime_bulk::model::{CallAction, Outcome, RefusalKind};
-use chime_bulk::sandbox::{CallCode, Settings as World, Storm};
+use chime_bulk::sandbox::{CallCode, SandboxConfig, Storm};
 use chime_bulk::schedule::Stop;
 
 use crate::face::Face;
@@ -55,11 +55,11 @@ fn storm(code: CallCode, from: Duration, to: To) -> Storm {
     }
 }
 
-fn world(code: CallCode, from: Duration, to: To) -> World {
-    World {
+fn world(code: CallCode, from: Duration, to: To) -> SandboxConfig {
+    SandboxConfig {
         storms: vec![storm(code, from, to)],
         latency: Duration::from_millis(150),
-        ..World::default()
+        ..SandboxConfig::default()
     }
 }
 

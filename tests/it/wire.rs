@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Api, Settings, connect};
+use chime_bulk::chime::{Api, ClientConfig, connect};
 use chime_bulk::model::codes;
 use chime_bulk::model::{MembershipType, RefusalKind, Reply};
 use serde_json::{Value, json};
@@ -191,7 +191,7 @@ async fn where_nobody_listens_nothing_is_in_doubt() {
 async fn a_handshake_that_never_ends_leaves_no_doubt() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", silent.local_addr().unwrap());
-    let client = connect(Settings {
+    let client = connect(ClientConfig {
         connect_timeout: Duration::from_millis(20),
         ..settings(Api::Messaging, &url)
     });

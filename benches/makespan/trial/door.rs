@@ -164,7 +164,7 @@ mod tests {
         use std::collections::HashMap;
 
         use chime_bulk::model::{ChannelArn, Membership};
-        use chime_bulk::sandbox::{Scripted, Service, Settings, Simulated};
+        use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, Simulated};
 
         use super::super::roster::{Group, INSTANCE, Roster, bearers};
         use super::*;
@@ -172,9 +172,9 @@ mod tests {
         let groups = "roster = [{ channels = 1, members = 200 }, { channels = 1, members = 99 }]";
         let groups: HashMap<String, Vec<Group>> = toml::from_str(groups).unwrap();
         let roster = Roster::new(&groups["roster"], None);
-        let service = Arc::new(Service::new(Settings {
+        let service = Arc::new(Service::new(SandboxConfig {
             unlimited: true,
-            ..Settings::default()
+            ..SandboxConfig::default()
         }));
         let to_throttle = roster.share(0.01);
         assert_eq!(to_throttle.len(), 2);

@@ -13,7 +13,7 @@ use chime_bulk::ledger::{Durability, Ledger, Stager};
 use chime_bulk::model::Limits;
 use chime_bulk::roster::{self, Options, Source};
 use chime_bulk::sandbox::{Service, Simulated, serve};
-use chime_bulk::schedule::{LowerBound, Scheduler, Settings as SchedulerSettings};
+use chime_bulk::schedule::{LowerBound, Scheduler, SchedulerConfig};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -120,13 +120,13 @@ async fn face(
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(serve(listener, Arc::clone(service), pending()));
     let own = service.settings();
-    let client = chime::connect(chime::Settings {
+    let client = chime::connect(chime::ClientConfig {
         endpoint_url: Some(url),
         credentials: Some(FixedCredentials {
             access_key_id: own.access_key.clone(),
             secret_access_key: own.secret_key.clone(),
         }),
-        ..chime::Settings::new(Api::Messaging, "us-east-1")
+        ..chime::ClientConfig::new(Api::Messaging, "us-east-1")
     });
     Ok(client.await?)
 }
@@ -146,9 +146,9 @@ fn setup(
     let list = roster::Roster::open(&source, &Options::default())?;
     let path = dir.join("ledger.db");
     let ledger = Ledger::create(&path, Durability::None, list.layout(), KEY)?;
-    let scheduling = SchedulerSettings {
+    let scheduling = SchedulerConfig {
         seed,
-        ..SchedulerSettings::new(*limits, scenario.bearers)
+        ..SchedulerConfig::new(*limits, scenario.bearers)
     };
     // Nobody gives commands.
     let (_, commands) = tokio::sync::mpsc::channel(1);

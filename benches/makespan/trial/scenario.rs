@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chime_bulk::sandbox::{FaultShare, Lowered, Quotas, Settings};
+use chime_bulk::sandbox::{FaultShare, Lowered, Quotas, SandboxConfig};
 use serde::Deserialize;
 
 use super::bands::Bands;
@@ -139,10 +139,10 @@ impl Scenario {
     }
 
     /// The service that the job meets: strict, and with room for everybody.
-    pub(super) fn service(&self, seed: u64) -> Settings {
-        let usual = Settings::default();
+    pub(super) fn service(&self, seed: u64) -> SandboxConfig {
+        let usual = SandboxConfig::default();
         let largest = self.roster().sizes().iter().copied().max();
-        Settings {
+        SandboxConfig {
             capacity: usual.capacity.max(largest.unwrap_or_default()),
             latency: Duration::from_millis(self.latency_ms),
             jitter: self.jitter,

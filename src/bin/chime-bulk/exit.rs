@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chime_bulk::job::{JobError, Verdict};
+use chime_bulk::job::{JobError, RunVerdict};
 use chime_bulk::report::ReportError;
 
 /// How the program ends.
@@ -44,14 +44,14 @@ impl Exit {
     }
 }
 
-impl From<Verdict> for Exit {
-    fn from(verdict: Verdict) -> Self {
+impl From<RunVerdict> for Exit {
+    fn from(verdict: RunVerdict) -> Self {
         match verdict {
-            Verdict::AllIn => Self::AllIn,
-            Verdict::SomeNotIn => Self::SomeNotIn,
-            Verdict::Fatal | Verdict::Miscounted => Self::Fatal,
-            Verdict::TooManyFailures => Self::TooManyFailures,
-            Verdict::Interrupted => Self::Interrupted,
+            RunVerdict::AllIn => Self::AllIn,
+            RunVerdict::SomeNotIn => Self::SomeNotIn,
+            RunVerdict::Fatal | RunVerdict::Miscounted => Self::Fatal,
+            RunVerdict::TooManyFailures => Self::TooManyFailures,
+            RunVerdict::Interrupted => Self::Interrupted,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::Api;
 use chime_bulk::engine::Command;
-use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, Verdict};
+use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, RunVerdict};
 use chime_bulk::report::{PAGE, RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
@@ -106,7 +106,7 @@ async fn go_on_shown(
         Ok(target) => target,
         Err(exit) => return exit,
     };
-    let target = |settings: &job::Settings| {
+    let target = |settings: &job::RunSettings| {
         if settings.sandbox {
             shape
         } else {
@@ -161,7 +161,7 @@ fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool)
         output::note("the policy statement:");
         policy.lines().for_each(output::note);
     }
-    if verdict == Verdict::Miscounted {
+    if verdict == RunVerdict::Miscounted {
         output::error(
             &"the outcomes do not add up to the rows read: do not rely on these reports",
             Some("please report this as a fault, with summary.json"),

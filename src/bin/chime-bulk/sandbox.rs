@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chime_bulk::job::JobError;
 use chime_bulk::model::{ChannelArn, MemberArn};
-use chime_bulk::roster::{Options, Roster, Row, Source, Verdict};
-use chime_bulk::sandbox::{self, AnyFault, Service, Settings};
+use chime_bulk::roster::{Options, Roster, Row, Source, RowKind};
+use chime_bulk::sandbox::{self, AnyFault, Service, SandboxConfig};
 use clap::Args;
 
 use crate::exit::Exit;
@@ -83,7 +83,7 @@ fn parse_outage(text: &str) -> Result<std::ops::Range<u64>, String> {
 
 /// A service of this shape.
 pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Service>, JobError> {
-    let usual = Settings::default();
+    let usual = SandboxConfig::default();
     let faults = shape.fault.iter().filter_map(|fault| match fault {
         AnyFault::Fault(fault) => Some(*fault),
         AnyFault::Refusal(_) => None,
@@ -92,7 +92,7 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         AnyFault::Refusal(refusal) => Some(*refusal),
         AnyFault::Fault(_) => None,
     });
-    let settings = Settings {
+    let settings = SandboxConfig {
         unlimited: shape.unlimited,
         latency: shape.latency.map_or(latency, Duration::from_millis),
         faults: faults.collect(),
@@ -115,7 +115,7 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         let mut roster = Roster::open(&Source::File(list.clone()), &Options::default())?;
         let mut row = Row::new();
         while roster.read(&mut row)? {
-            if let Verdict::Take(entry) = row.verdict()
+            if let RowKind::Take(entry) = row.verdict()
                 && let Ok(channel) = ChannelArn::parse(entry.channel_arn())
                 && let Ok(member) = MemberArn::parse(entry.member_arn())
             {
@@ -146,7 +146,7 @@ pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> 
         }
     };
     let address = listener.local_addr().unwrap_or(arguments.listen);
-    let Settings {
+    let SandboxConfig {
         access_key,
         secret_key,
         ..

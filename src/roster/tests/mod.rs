@@ -45,13 +45,13 @@ fn rows(mut roster: Roster) -> Result<Vec<(u64, String)>, RosterError> {
     let mut rows = Vec::new();
     while roster.read(&mut row)? {
         let text = match row.verdict() {
-            Verdict::Take(entry) => format!(
+            RowKind::Take(entry) => format!(
                 "{}/{}",
                 entry.channel_arn().rsplit('/').next().unwrap(),
                 entry.member_arn().rsplit('/').next().unwrap()
             ),
-            Verdict::Defect(defect) => defect.to_string(),
-            Verdict::LeftOut => "-".to_owned(),
+            RowKind::Defect(defect) => defect.to_string(),
+            RowKind::LeftOut => "-".to_owned(),
         };
         rows.push((row.line(), text));
         assert_eq!(row.number(), rows.len() as u64);

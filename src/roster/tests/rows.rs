@@ -16,9 +16,9 @@ fn one(
     let mut row = Row::new();
     assert!(roster.read(&mut row).unwrap());
     match row.verdict() {
-        Verdict::Take(entry) => Ok(entry.clone()),
-        Verdict::Defect(defect) => Err(defect.to_string()),
-        Verdict::LeftOut => panic!("no filter was given"),
+        RowKind::Take(entry) => Ok(entry.clone()),
+        RowKind::Defect(defect) => Err(defect.to_string()),
+        RowKind::LeftOut => panic!("no filter was given"),
     }
 }
 
@@ -255,8 +255,8 @@ fn a_stored_record_resolves_as_it_did_when_read() {
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let again = layout.resolve(&fields, &mut entry);
         match (row.verdict(), again) {
-            (Verdict::Take(first), Ok(())) => assert_eq!(first, &entry),
-            (Verdict::Defect(first), Err(again)) => assert_eq!(first, &again),
+            (RowKind::Take(first), Ok(())) => assert_eq!(first, &entry),
+            (RowKind::Defect(first), Err(again)) => assert_eq!(first, &again),
             (first, again) => panic!("{first:?}, then {again:?}"),
         }
     }

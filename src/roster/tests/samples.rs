@@ -31,7 +31,7 @@ fn count(roster: &mut Roster) -> Counts {
     let mut row = Row::new();
     while roster.read(&mut row).unwrap() {
         match row.verdict() {
-            Verdict::Take(entry) => {
+            RowKind::Take(entry) => {
                 channels.insert(entry.channel_arn().to_owned());
                 let pair = (
                     entry.channel_arn().to_owned(),
@@ -43,8 +43,8 @@ fn count(roster: &mut Roster) -> Counts {
                     counts.duplicate += 1;
                 }
             }
-            Verdict::Defect(_) => counts.defect += 1,
-            Verdict::LeftOut => counts.left_out += 1,
+            RowKind::Defect(_) => counts.defect += 1,
+            RowKind::LeftOut => counts.left_out += 1,
         }
     }
     counts.channels = channels.len();
@@ -164,7 +164,7 @@ fn each_dirty_row_is_what_its_last_field_says() {
     while roster.read(&mut row).unwrap() {
         let said = row.fields().last().unwrap();
         match row.verdict() {
-            Verdict::Take(entry) => {
+            RowKind::Take(entry) => {
                 let pair = (
                     entry.channel_arn().to_owned(),
                     entry.member_arn().to_owned(),
@@ -177,7 +177,7 @@ fn each_dirty_row_is_what_its_last_field_says() {
                     row.number()
                 );
             }
-            Verdict::Defect(defect) => {
+            RowKind::Defect(defect) => {
                 let reason = said.strip_prefix("invalid: ").unwrap_or(said);
                 assert!(
                     defect.reason.starts_with(reason),
@@ -185,7 +185,7 @@ fn each_dirty_row_is_what_its_last_field_says() {
                     row.number()
                 );
             }
-            Verdict::LeftOut => panic!("row {}: no filter was given", row.number()),
+            RowKind::LeftOut => panic!("row {}: no filter was given", row.number()),
         }
     }
 }

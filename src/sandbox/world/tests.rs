@@ -22,7 +22,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: SandboxConfig) -> Self {
         Self {
             world: World::new(Arc::new(settings)),
             channel: instance().channel("c").unwrap(),
@@ -30,7 +30,7 @@ impl Scene {
         }
     }
 
-    fn add(&mut self, ms: u64, members: &[String]) -> Result<Vec<Verdict>, Exception> {
+    fn add(&mut self, ms: u64, members: &[String]) -> Result<Vec<MemberResult>, Exception> {
         let members: Vec<&str> = members.iter().map(String::as_str).collect();
         let at = Address {
             channel: &self.channel,
@@ -51,9 +51,9 @@ impl Scene {
     /// The codes of a call's members, `+` for added.
     fn codes(&mut self, ms: u64, members: &[String]) -> Vec<String> {
         let code = |verdict| match verdict {
-            Verdict::Added => "+".to_owned(),
-            Verdict::Refused { code, .. } => code.into_owned(),
-            Verdict::LeftOut => "left out".to_owned(),
+            MemberResult::Added => "+".to_owned(),
+            MemberResult::Refused { code, .. } => code.into_owned(),
+            MemberResult::LeftOut => "left out".to_owned(),
         };
         let verdicts = self.add(ms, members).unwrap();
         verdicts.into_iter().map(code).collect()
@@ -69,7 +69,7 @@ proptest! {
     fn a_channel_takes_one_call_a_second_and_a_refused_one_changes_nothing(
         gaps in prop::collection::vec(0..1500_u64, 1..60),
     ) {
-        let mut scene = Scene::new(Settings::default());
+        let mut scene = Scene::new(SandboxConfig::default());
         let (mut now, mut last, mut expected) = (0, None, 0);
         for (call, gap) in gaps.into_iter().enumerate() {
             now += gap;
@@ -77,7 +77,7 @@ proptest! {
             match scene.add(now, &users(call * 3..call * 3 + 3)) {
                 Ok(verdicts) => {
                     prop_assert!(in_time);
-                    prop_assert_eq!(verdicts, vec![Verdict::Added; 3]);
+                    prop_assert_eq!(verdicts, vec![MemberResult::Added; 3]);
                     last = Some(now);
                     expected += 3;
                 }
@@ -98,7 +98,7 @@ proptest! {
         let (region, cost) = if europe { ("eu-central-1", 200) } else { ("us-east-1", 100) };
         let instance = format!("arn:aws:chime:{region}:1:app-instance/i");
         let instance = AppInstanceArn::parse(&instance).unwrap();
-        let mut scene = Scene::new(Settings::default());
+        let mut scene = Scene::new(SandboxConfig::default());
         scene.bearer = instance.user("admin").unwrap();
         let member = vec![instance.user("u").unwrap().to_string()];
         let (mut now, mut bucket) = (0, 1000);
@@ -117,7 +117,7 @@ proptest! {
 
 #[test]
 fn quotas_can_be_set_and_lowered_for_a_time() {
-    let settings = Settings {
+    let settings = SandboxConfig {
         quotas: Quotas {
             channel_rate: 2.0,
             bearer_rate: Some(4.0),
@@ -128,7 +128,7 @@ fn quotas_can_be_set_and_lowered_for_a_time() {
             }),
             ..Quotas::default()
         },
-        ..Settings::default()
+        ..SandboxConfig::default()
     };
     let member = users(0..1);
     let mut scene = Scene::new(settings.clone());
@@ -151,9 +151,9 @@ fn quotas_can_be_set_and_lowered_for_a_time() {
 
 #[test]
 fn a_channel_fills_to_the_last_place() {
-    let mut scene = Scene::new(Settings {
+    let mut scene = Scene::new(SandboxConfig {
         capacity: 250,
-        ..Settings::default()
+        ..SandboxConfig::default()
     });
     scene.add(0, &users(0..100)).unwrap();
     scene.add(1000, &users(100..200)).unwrap();
@@ -166,10 +166,10 @@ fn a_channel_fills_to_the_last_place() {
 
 #[test]
 fn a_call_beyond_the_capacity_can_be_refused_as_a_whole() {
-    let mut scene = Scene::new(Settings {
+    let mut scene = Scene::new(SandboxConfig {
         capacity: 100,
         over_capacity: OverCapacity::RefuseCall,
-        ..Settings::default()
+        ..SandboxConfig::default()
     });
     scene.add(0, &users(0..60)).unwrap();
     let full = (400, "ResourceLimitExceededException".to_owned());
@@ -182,9 +182,9 @@ fn a_call_beyond_the_capacity_can_be_refused_as_a_whole() {
 
 #[test]
 fn a_call_that_is_none_is_refused_by_its_name() {
-    let mut scene = Scene::new(Settings {
+    let mut scene = Scene::new(SandboxConfig {
         unlimited: true,
-        ..Settings::default()
+        ..SandboxConfig::default()
     });
     let bad = (400, "BadRequestException".to_owned());
     assert_eq!(scene.refused(0, &[]), bad);
@@ -204,13 +204,13 @@ fn a_call_that_is_none_is_refused_by_its_name() {
 
 #[test]
 fn settings_decide_who_exists_and_who_may() {
-    let settings = Settings {
+    let settings = SandboxConfig {
         unlimited: true,
         missing_users: vec!["u1".into()],
         missing_channels: vec!["gone".into()],
         re_add: ReAdd::Silent,
         admins: Some(vec![format!("{INSTANCE}/user/admin")]),
-        ..Settings::default()
+        ..SandboxConfig::default()
     };
     let mut scene = Scene::new(settings);
     let banned = MemberArn::parse(&users(2..3)[0]).unwrap();
@@ -228,7 +228,7 @@ fn settings_decide_who_exists_and_who_may() {
 
 #[test]
 fn a_membership_is_as_it_was_made() {
-    let mut scene = Scene::new(Settings::default());
+    let mut scene = Scene::new(SandboxConfig::default());
     let membership = Membership {
         membership_type: MembershipType::Hidden,
         sub_channel: Some("sub-1".parse().unwrap()),
@@ -242,7 +242,7 @@ fn a_membership_is_as_it_was_made() {
     let verdicts = scene
         .world
         .batch_create(at, &membership, &call, |_, _| None, now);
-    assert_eq!(verdicts, Ok(vec![Verdict::Added]));
+    assert_eq!(verdicts, Ok(vec![MemberResult::Added]));
     let record = scene.world.describe(at, &member, None, now).unwrap();
     assert_eq!(record.membership_type, MembershipType::Hidden);
     assert_eq!(record.sub_channel.as_deref(), Some("sub-1"));

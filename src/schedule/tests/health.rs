@@ -161,7 +161,7 @@ fn patience_ends_an_endless_outage() {
 
 #[test]
 fn failures_beyond_the_threshold_stop_the_run_closed_channels_included() {
-    let threshold = |settings: &mut Settings| {
+    let threshold = |settings: &mut SchedulerConfig| {
         settings.max_failures = Some(FailureThreshold::Rows(50));
     };
     let mut desk = Desk::new(&[300], threshold);

@@ -21,8 +21,8 @@ struct Desk {
 
 impl Desk {
     /// So many rows on each of some channels, a lane each.
-    fn new(rows: &[u64], change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::new(Limits::of_region("us-east-1"), 1);
+    fn new(rows: &[u64], change: impl FnOnce(&mut SchedulerConfig)) -> Self {
+        let mut settings = SchedulerConfig::new(Limits::of_region("us-east-1"), 1);
         settings.limits.bearer_rate = 1e6;
         change(&mut settings);
         let mut scheduler = Scheduler::new(settings);

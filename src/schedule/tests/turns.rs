@@ -29,7 +29,7 @@ fn a_retry_joins_the_next_full_call() {
 
 #[test]
 fn while_the_list_comes_only_full_calls_leave_until_it_is_slow() {
-    let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+    let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
     let lane = scheduler.open_lane(ChannelId(0));
     scheduler.stage(lane, 150);
     assert!(matches!(scheduler.next(ZERO), Step::Call(order) if order.fresh == 100));
@@ -41,7 +41,7 @@ fn while_the_list_comes_only_full_calls_leave_until_it_is_slow() {
 
 #[test]
 fn a_channel_due_before_rests_are_held_back_again_makes_no_empty_call() {
-    let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+    let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
     let _empty = scheduler.open_lane(ChannelId(0));
     let second = scheduler.open_lane(ChannelId(0));
     let other = scheduler.open_lane(ChannelId(1));
@@ -110,7 +110,7 @@ fn a_drained_scheduler_awaits_what_is_under_way() {
 
 #[test]
 fn rows_of_a_closed_lane_are_not_taken_up_again() {
-    let mut scheduler = Scheduler::new(Settings::new(Limits::of_region("us-east-1"), 1));
+    let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
     let lane = scheduler.open_lane(ChannelId(0));
     scheduler.close_lane(lane);
     scheduler.take_up(lane, Ticket::fresh(1));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Answer, Api, FixedCredentials, Settings, canned};
+use chime_bulk::chime::{Answer, Api, FixedCredentials, ClientConfig, canned};
 use chime_bulk::engine::reconcile;
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 use chime_bulk::schedule::MemberAnswer;
@@ -55,13 +55,13 @@ pub(crate) fn run(input: &[u8]) {
 }
 
 async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: Answer) {
-    let settings = Settings {
+    let settings = ClientConfig {
         endpoint_url: Some("http://127.0.0.1:1".to_owned()),
         credentials: Some(FixedCredentials {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "wJalrXUtnFEMI".to_owned(),
         }),
-        ..Settings::new(api, "us-east-1")
+        ..ClientConfig::new(api, "us-east-1")
     };
     let (status, body) = (answer.status, answer.body.clone());
     let client = canned(settings, answer).await.unwrap();

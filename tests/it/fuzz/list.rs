@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use chime_bulk::roster::{Entry, Layout, Options, Roster, RosterError, Row, Verdict};
+use chime_bulk::roster::{Entry, Layout, Options, Roster, RosterError, Row, RowKind};
 
 pub(crate) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
@@ -69,20 +69,20 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let resolved = layout.resolve(&fields, &mut again);
         let verdict = match row.verdict() {
-            Verdict::Take(entry) => {
+            RowKind::Take(entry) => {
                 assert_eq!(resolved.as_ref().ok().map(|()| &again), Some(entry));
                 let home = entry.app_instance();
                 assert!(entry.channel_arn().starts_with(&format!("{home}/channel/")));
                 assert!(entry.member_arn().starts_with(home));
                 format!("{entry:?}")
             }
-            Verdict::Defect(defect) => {
+            RowKind::Defect(defect) => {
                 assert_eq!(resolved.as_ref().err(), Some(defect));
                 assert!(!defect.reason.is_empty(), "a defect without reason");
                 harmless(&defect.to_string());
                 format!("{defect:?}")
             }
-            Verdict::LeftOut => {
+            RowKind::LeftOut => {
                 assert!(!layout.takes(&fields));
                 String::from("-")
             }

@@ -32,7 +32,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn settings(self, seed: u64) -> chime_bulk::sandbox::Settings {
+    fn settings(self, seed: u64) -> chime_bulk::sandbox::SandboxConfig {
         let faults: &[&str] = match self {
             Self::Quiet => &[],
             Self::Faulty => &[
@@ -43,7 +43,7 @@ impl Kind {
                 "member-throttled=0.0005",
             ],
         };
-        chime_bulk::sandbox::Settings {
+        chime_bulk::sandbox::SandboxConfig {
             latency: Duration::from_millis(5),
             jitter: 1.0,
             seed,

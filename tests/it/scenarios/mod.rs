@@ -9,17 +9,17 @@ mod trouble;
 use std::time::Duration;
 
 use chime_bulk::engine::Ending;
-use chime_bulk::sandbox::{Fault, FaultShare, Settings as World};
+use chime_bulk::sandbox::{Fault, FaultShare, SandboxConfig};
 use chime_bulk::schedule::Stop;
 
 use crate::rehearsal::Ended;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn fault(fault: Fault, share: f64) -> World {
-    World {
+fn fault(fault: Fault, share: f64) -> SandboxConfig {
+    SandboxConfig {
         faults: vec![FaultShare { fault, share }],
-        ..World::default()
+        ..SandboxConfig::default()
     }
 }
 
@@ -43,10 +43,10 @@ fn shuffled<T>(mut rows: Vec<T>) -> Vec<T> {
     rows
 }
 
-fn slow_calls(latency_ms: u64) -> World {
-    World {
+fn slow_calls(latency_ms: u64) -> SandboxConfig {
+    SandboxConfig {
         latency: Duration::from_millis(latency_ms),
-        ..World::default()
+        ..SandboxConfig::default()
     }
 }
 

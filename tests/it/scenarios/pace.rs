@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::Event;
 use chime_bulk::model::{Limits, Outcome};
-use chime_bulk::sandbox::{Fault, Scripted, Settings as World};
+use chime_bulk::sandbox::{Fault, Scripted, SandboxConfig};
 use chime_bulk::schedule::LowerBound;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
@@ -135,7 +135,7 @@ async fn limits_are_kept_over_all_calls_together() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_stay_near_the_fewest_when_one_member_in_a_hundred_needs_a_retry() {
-    let world = World {
+    let world = SandboxConfig {
         seed: 3,
         ..fault(Fault::MemberThrottled, 0.01)
     };

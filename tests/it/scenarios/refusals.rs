@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::Command;
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{OverCapacity, Settings as World};
+use chime_bulk::sandbox::{OverCapacity, SandboxConfig};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{many_channels, stop};
@@ -54,10 +54,10 @@ async fn several_poisonous_members_are_each_found() {
 #[tokio::test(start_paused = true)]
 async fn a_full_channel_is_filled_to_its_last_place_and_closed() {
     for over_capacity in [OverCapacity::RefuseCall, OverCapacity::RefuseMembers] {
-        let world = World {
+        let world = SandboxConfig {
             capacity: 250,
             over_capacity,
-            ..World::default()
+            ..SandboxConfig::default()
         };
         let rows = (0..1_000).map(|n| (0, format!("u{n}")));
         let rows = rows.chain((0..50).map(|n| (1, format!("u{n}"))));
@@ -81,9 +81,9 @@ async fn a_full_channel_is_filled_to_its_last_place_and_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_channel_ends_alone() {
-    let world = World {
+    let world = SandboxConfig {
         missing_channels: vec!["c1".into()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(3, 500)), world);
     let ended = run.run().await;
@@ -95,10 +95,10 @@ async fn a_missing_channel_ends_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bearer_denied_from_the_start_stops_the_run_with_nobody_failed() {
-    let world = World {
+    let world = SandboxConfig {
         admins: Some(Vec::new()),
         latency: Duration::from_millis(100),
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(20, 500)), world);
     let ended = run.run().await;
@@ -205,9 +205,9 @@ async fn credentials_renewed_in_time_are_found_and_the_run_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_of_a_closed_channel_count_as_failures() {
-    let world = World {
+    let world = SandboxConfig {
         missing_channels: vec!["c1".into()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(2, 1_000)), world)
         .scheduling(|settings| settings.max_failures = Some(FailureThreshold::Rows(900)));
@@ -218,9 +218,9 @@ async fn rows_of_a_closed_channel_count_as_failures() {
 #[tokio::test(start_paused = true)]
 async fn rows_that_reach_a_closed_channel_late_count_as_failures_at_once() {
     // The first parcel closes the channel; all that comes after belongs to it.
-    let world = World {
+    let world = SandboxConfig {
         missing_channels: vec!["c0".into()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(one_channel(6_000), world)
         .pace(Pace::Slow(Duration::from_secs(10)))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Ending};
 use chime_bulk::model::Outcome;
-use chime_bulk::sandbox::{Scripted, Settings as World};
+use chime_bulk::sandbox::{Scripted, SandboxConfig};
 
 use super::{SECOND, many_channels, shuffled, slow_calls};
 use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel};
@@ -76,7 +76,7 @@ async fn rows_held_back_when_the_process_dies_fail_with_their_channel() {
     // The first call is refused as a whole and halved. While one half is under way and the other
     // held back beside it, the channel ends; before the half is back, the process dies. The other
     // half is never sent again: it failed with its channel, and is not left without a verdict.
-    let world = World {
+    let world = SandboxConfig {
         unlimited: true,
         ..slow_calls(60)
     };
@@ -171,9 +171,9 @@ async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn a_finished_run_taken_up_again_does_nothing() {
-    let world = World {
+    let world = SandboxConfig {
         missing_channels: vec!["c1".into()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(2, 300)), world);
     let first = run.run().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Event};
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{Fault, MemberAnswer, ReAdd, Scripted, Settings as World};
+use chime_bulk::sandbox::{Fault, MemberAnswer, ReAdd, Scripted, SandboxConfig};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{fault, many_channels, stop};
@@ -13,9 +13,9 @@ use crate::rehearsal::{Cut, Rehearsal, channel, list, one_channel, refusal, user
 
 #[tokio::test(start_paused = true)]
 async fn a_member_throttled_for_ever_fails_after_its_attempts() {
-    let world = World {
+    let world = SandboxConfig {
         answers: vec!["bad=Throttled".parse::<MemberAnswer>().unwrap()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let rows = (0..250).map(|n| {
         (
@@ -50,10 +50,10 @@ async fn throttled_calls_cost_no_attempt_and_each_episode_one_cool_down() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_probed_one_call_at_a_time_and_outlasted() {
-    let world = World {
+    let world = SandboxConfig {
         outage: Some(Duration::from_secs(5)..Duration::from_secs(125)),
         latency: Duration::from_millis(50),
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(40, 500)), world)
         .scheduling(|settings| settings.limits.max_attempts = 3);
@@ -76,9 +76,9 @@ async fn an_outage_is_probed_one_call_at_a_time_and_outlasted() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_outage_stops_the_run_with_nobody_failed_and_it_is_resumed() {
-    let world = World {
+    let world = SandboxConfig {
         outage: Some(Duration::from_secs(3)..Duration::from_mins(10)),
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(10, 500)), world)
         .scheduling(|settings| settings.limits.max_attempts = 2);
@@ -100,9 +100,9 @@ async fn an_endless_outage_stops_the_run_with_nobody_failed_and_it_is_resumed() 
 async fn an_outage_that_lasts_over_sessions_uses_up_nobodys_attempts() {
     // Whoever is in a probe is tried a hundred times before the run is stopped. Counted against
     // the next session, its first failure would be the last.
-    let world = World {
+    let world = SandboxConfig {
         outage: Some(Duration::from_secs(3)..Duration::from_mins(8)),
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(10, 500)), world);
     for _ in 0..2 {
@@ -127,9 +127,9 @@ async fn an_answer_lost_is_asked_again_and_settled_as_already_a_member() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_lost_is_asked_again_and_settled_where_the_service_says_nothing() {
-    let world = World {
+    let world = SandboxConfig {
         re_add: ReAdd::Silent,
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(one_channel(300), world);
     run.service.script([vec![], vec![Scripted::Silence]]);
@@ -155,9 +155,9 @@ async fn a_member_the_service_never_mentions_stays_unconfirmed() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_failures_stop_the_run() {
-    let world = World {
+    let world = SandboxConfig {
         missing_users: vec!["gone".into()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let rows = (0..2_000).map(|n| {
         let name = if n % 10 == 0 { "gone" } else { "u" };
@@ -179,9 +179,9 @@ async fn too_many_failures_stop_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn while_everything_is_refused_only_so_many_rows_wait() {
-    let world = World {
+    let world = SandboxConfig {
         answers: vec!["u=Throttled".parse().unwrap()],
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(list(many_channels(40, 500)), world)
         .scheduling(|settings| settings.max_waiting = 1_000);
@@ -220,9 +220,9 @@ async fn while_every_call_is_taken_apart_only_so_many_rows_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_in_doubt_when_their_channel_ends_are_unconfirmed_not_failed() {
-    let world = World {
+    let world = SandboxConfig {
         unlimited: true,
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(one_channel(300), world).scheduling(|settings| {
         settings.limits.channel_rate = 1_000.0;
@@ -244,10 +244,10 @@ async fn rows_in_doubt_when_their_channel_ends_are_unconfirmed_not_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_overdue_is_given_up_sooner_where_answers_are_quick() {
-    let world = World {
+    let world = SandboxConfig {
         latency: Duration::from_millis(100),
         attempt_timeout: Duration::from_mins(1),
-        ..World::default()
+        ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(one_channel(2_000), world);
     run.service
@@ -264,7 +264,7 @@ async fn an_answer_overdue_is_given_up_sooner_where_answers_are_quick() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_half_of_its_calls_is_not_pressed() {
-    let world = World {
+    let world = SandboxConfig {
         latency: Duration::from_millis(50),
         ..fault(Fault::CallUnavailable, 0.5)
     };

@@ -7,9 +7,9 @@ use chime_bulk::engine::Command;
 use chime_bulk::model::codes::Follows;
 use chime_bulk::model::{CallAction, ChannelArn, Limits, MemberArn, RefusalKind};
 use chime_bulk::sandbox::{
-    CallCode, Fault, FaultShare, Lowered, OverCapacity, Quotas, ReAdd, Settings as World, Storm,
+    CallCode, Fault, FaultShare, Lowered, OverCapacity, Quotas, ReAdd, SandboxConfig, Storm,
 };
-use chime_bulk::schedule::{FailureThreshold, Settings as SchedulerSettings};
+use chime_bulk::schedule::{FailureThreshold, SchedulerConfig};
 
 use super::dice::Dice;
 use super::row::Row;
@@ -30,8 +30,8 @@ pub(super) struct Case {
     pub(super) rows: Vec<Row>,
     /// Users from this number on do not exist.
     pub(super) missing_from: u16,
-    pub(super) world: World,
-    pub(super) scheduling: SchedulerSettings,
+    pub(super) world: SandboxConfig,
+    pub(super) scheduling: SchedulerConfig,
     pub(super) existing: BTreeSet<(u8, u16)>,
     pub(super) banned: BTreeSet<(u8, u16)>,
     /// Members for whose sake whole calls are refused, and how.
@@ -256,7 +256,7 @@ fn limits(dice: &mut Dice, size: usize) -> Limits {
     }
 }
 
-fn world(dice: &mut Dice, size: usize, channels: u8) -> World {
+fn world(dice: &mut Dice, size: usize, channels: u8) -> SandboxConfig {
     let mut faults: Vec<FaultShare> = Vec::new();
     for fault in Fault::ALL {
         if dice.once_in(3) {
@@ -267,7 +267,7 @@ fn world(dice: &mut Dice, size: usize, channels: u8) -> World {
     let has_outage = dice.once_in(7);
     let begin = dice.time(1.0, 20_000.0);
     let (short, long) = (dice.time(1.0, 300.0), dice.time(300.0, 2_500.0));
-    World {
+    SandboxConfig {
         faults,
         seed: dice.of(0..=u64::MAX),
         latency: dice.any(&[Duration::ZERO, short, long]),
@@ -289,7 +289,7 @@ fn world(dice: &mut Dice, size: usize, channels: u8) -> World {
         missing_users: vec!["gone".into()],
         outage: has_outage.then(|| begin..begin + dice.time(500.0, 500_000.0)),
         quotas: quotas(dice),
-        ..World::default()
+        ..SandboxConfig::default()
     }
 }
 
@@ -313,10 +313,10 @@ fn quotas(dice: &mut Dice) -> Quotas {
     quotas
 }
 
-fn scheduling(dice: &mut Dice, limits: Limits) -> SchedulerSettings {
-    let usual = SchedulerSettings::new(limits, dice.of(1..=3));
+fn scheduling(dice: &mut Dice, limits: Limits) -> SchedulerConfig {
+    let usual = SchedulerConfig::new(limits, dice.of(1..=3));
     let few = dice.of(1..=100);
-    SchedulerSettings {
+    SchedulerConfig {
         max_failures: if dice.once_in(8) {
             let rows = FailureThreshold::Rows(dice.of(0..=20));
             Some(dice.any(&[rows, FailureThreshold::Percent(10.0)]))

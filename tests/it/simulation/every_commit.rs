@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chime_bulk::model::{Limits, RefusalKind};
-use chime_bulk::sandbox::{Fault, FaultShare, Settings as World};
-use chime_bulk::schedule::Settings as SchedulerSettings;
+use chime_bulk::sandbox::{Fault, FaultShare, SandboxConfig};
+use chime_bulk::schedule::SchedulerConfig;
 
 use super::case::{Case, ENOUGH};
 use super::play;
@@ -36,14 +36,14 @@ fn small(pace: Pace) -> Case {
         channels: 3,
         rows,
         missing_from: 37,
-        world: World {
+        world: SandboxConfig {
             latency: Duration::from_millis(700),
             missing_users: vec!["gone".into()],
             seed: 4,
             faults,
-            ..World::default()
+            ..SandboxConfig::default()
         },
-        scheduling: SchedulerSettings::new(limits, 1),
+        scheduling: SchedulerConfig::new(limits, 1),
         existing: BTreeSet::from([(0, 2), (1, 9)]),
         banned: BTreeSet::from([(2, 3)]),
         poison: BTreeSet::from([(1, 5)]),

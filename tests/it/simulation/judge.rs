@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::case::Case;
 use super::play::Played;
 use super::row::Row;
-use crate::rehearsal::{RowVerdict, channel};
+use crate::rehearsal::{RowRecord, channel};
 
 /// What the ledger keeps of a row beside its verdict.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,7 +76,7 @@ pub(super) fn judge(case: &Case, played: &Played) {
 fn is_true(
     case: &Case,
     row: &Row,
-    verdict: &RowVerdict,
+    verdict: &RowRecord,
     kept: Kept,
     is_in: bool,
     is_open: bool,
@@ -101,7 +101,7 @@ fn is_true(
 fn has_reason(
     case: &Case,
     row: &Row,
-    verdict: &RowVerdict,
+    verdict: &RowRecord,
     wanted: &BTreeMap<(u8, u16), u64>,
 ) -> bool {
     let key = (row.channel, row.member);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use chime_bulk::model::{ChannelArn, MemberArn};
-use chime_bulk::sandbox::{FaultShare, Service, Settings, serve};
+use chime_bulk::sandbox::{FaultShare, Service, SandboxConfig, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
@@ -36,21 +36,21 @@ fn runtime() -> &'static Runtime {
     })
 }
 
-/// Settings without limits, with the fates of lists and with these faults.
-pub(crate) fn settings(faults: &[&str]) -> Settings {
+/// SandboxConfig without limits, with the fates of lists and with these faults.
+pub(crate) fn settings(faults: &[&str]) -> SandboxConfig {
     let fault = |text: &&str| text.parse::<FaultShare>().unwrap();
-    Settings {
+    SandboxConfig {
         unlimited: true,
         capacity: u64::MAX,
         missing_users: vec![GONE.to_owned()],
         missing_channels: vec![CLOSED.to_owned()],
         faults: faults.iter().map(fault).collect(),
-        ..Settings::default()
+        ..SandboxConfig::default()
     }
 }
 
 impl World {
-    pub(crate) fn new(list: List, settings: Settings) -> Self {
+    pub(crate) fn new(list: List, settings: SandboxConfig) -> Self {
         let place = Place::with(LIST, list.text());
         let service = Arc::new(Service::new(settings));
         let listener = TcpListener::bind("127.0.0.1:0");
