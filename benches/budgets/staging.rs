@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use chime_bulk::ledger::{Durability, Ledger, Parcel, Stager};
+use chime_bulk::ledger::{Chunk, Durability, Ledger, Stager};
 use chime_bulk::roster::{Options, Roster, RosterError, Source};
 
 use super::Failure;
@@ -18,7 +18,7 @@ const BUDGET: f64 = 20.0;
 const LEDGER_BUDGET: f64 = 1.5;
 /// Time per row is flat: at all lengths at most this many times that of a tenth of the length.
 const FLAT_BUDGET: f64 = 1.25;
-/// As the engine has it: parcels read ahead, and taken between two commits.
+/// As the engine has it: chunks read ahead, and taken between two commits.
 const AHEAD: usize = 8;
 const PER_COMMIT: usize = 8;
 
@@ -122,23 +122,23 @@ fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     let mut ledger = Ledger::create(ledger, Durability::Full, roster.layout(), key)?;
     let stager = Stager::new(roster, key);
     std::thread::scope(|scope| {
-        let (send, parcels) = mpsc::sync_channel(AHEAD);
+        let (send, chunks) = mpsc::sync_channel(AHEAD);
         scope.spawn(move || read_on(stager, &send));
-        while let Ok(first) = parcels.recv() {
-            for parcel in std::iter::once(first).chain(parcels.try_iter().take(PER_COMMIT - 1)) {
-                ledger.stage(&parcel?)?;
-                if ledger.should_queue() {
-                    ledger.queue()?;
+        while let Ok(first) = chunks.recv() {
+            for chunk in std::iter::once(first).chain(chunks.try_iter().take(PER_COMMIT - 1)) {
+                ledger.stage(&chunk?)?;
+                if ledger.should_flush() {
+                    ledger.flush_staged()?;
                 }
             }
             ledger.commit()?;
         }
         Ok::<(), Failure>(())
     })?;
-    ledger.queue()?;
+    ledger.flush_staged()?;
     ledger.end_list()?;
-    while !ledger.settle_suspects()? {
-        ledger.queue()?;
+    while !ledger.scan_duplicates()? {
+        ledger.flush_staged()?;
         ledger.commit()?;
     }
     ledger.commit()?;
@@ -151,9 +151,9 @@ fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     }
 }
 
-fn read_on(mut stager: Stager, parcels: &mpsc::SyncSender<Result<Parcel, RosterError>>) {
-    while let Some(parcel) = stager.parcel().transpose() {
-        if parcels.send(parcel).is_err() {
+fn read_on(mut stager: Stager, chunks: &mpsc::SyncSender<Result<Chunk, RosterError>>) {
+    while let Some(chunk) = stager.next_chunk().transpose() {
+        if chunks.send(chunk).is_err() {
             return;
         }
     }

@@ -13,7 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use super::configuration::configure_over;
 use super::connect::client;
 use super::secrets::{Discreet, Secrets};
-use super::{Chime, ConnectError, ClientConfig};
+use super::{Chime, ClientConfig, ConnectError};
 
 /// An HTTP answer, as it comes.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,10 @@ pub struct Answer {
 ///
 /// # Errors
 /// As [`connect`](super::connect()).
-pub async fn canned(settings: ClientConfig, answer: Answer) -> Result<Arc<dyn Chime>, ConnectError> {
+pub async fn canned(
+    settings: ClientConfig,
+    answer: Answer,
+) -> Result<Arc<dyn Chime>, ConnectError> {
     let api = settings.api;
     let connector = SharedHttpConnector::new(Connector(answer));
     let http = http_client_fn(move |_, _| connector.clone());

@@ -30,4 +30,4 @@ pub(crate) use body::{BodyError, read_body};
 pub use canned::{Answer, canned};
 pub use connect::{ConnectError, connect};
 pub use service::{Chime, Pending};
-pub use settings::{FixedCredentials, ClientConfig};
+pub use settings::{ClientConfig, FixedCredentials};

@@ -1,4 +1,4 @@
-//! Calls: ordered, sent, landed and settled. A call is in the ledger before it leaves, and its
+//! Calls: ordered, sent, completed and settled. A call is in the ledger before it leaves, and its
 //! outcome before anybody is told.
 
 use std::time::Duration;
@@ -8,11 +8,11 @@ use tokio::task::JoinSet;
 use super::ending::EngineError;
 use super::engine::{Engine, Setup};
 use super::event::Event;
-use super::news::{Landed, Ready};
+use super::input::{CompletedCall, PreparedCall};
 use super::reconcile::reconcile;
 use super::redact::without_members;
 use super::standing;
-use crate::ledger::Departure;
+use crate::ledger::NewCall;
 use crate::model::{
     AddMembers, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally,
     codes,
@@ -24,18 +24,20 @@ const ORDERS_PER_TURN: usize = 64;
 
 impl Engine<'_> {
     /// Asks for orders until there is nothing to do now; writes them to the ledger.
-    pub(super) fn order(&mut self) -> Result<(Vec<Ready>, Step), EngineError> {
+    pub(super) fn order(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
         let mut ready = Vec::new();
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
                 // What was read counts, also if it is not sent now.
-                Step::Done if self.setup.ledger.has_gathered() => {
+                Step::Done if self.setup.ledger.has_unflushed() => {
                     self.queue()?;
                 }
                 Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
-                    Ok(()) if order.is_control() => ready.extend(self.depart_control(order, now)?),
-                    Ok(()) => ready.push(self.depart(&order, now)?),
+                    Ok(()) if order.is_control() => {
+                        ready.extend(self.prepare_control_call(order, now)?)
+                    }
+                    Ok(()) => ready.push(self.prepare_call(&order, now)?),
                     Err(until) => self
                         .setup
                         .scheduler
@@ -50,10 +52,10 @@ impl Engine<'_> {
     }
 
     /// Draws an order's rows and notes in the ledger that the call is about to leave.
-    fn depart(&mut self, order: &Order, now: Duration) -> Result<Ready, EngineError> {
+    fn prepare_call(&mut self, order: &Order, now: Duration) -> Result<PreparedCall, EngineError> {
         let at = self.millis();
         let ledger = &mut self.setup.ledger;
-        let drawn = ledger.draw(order.lane, order.fresh)?;
+        let drawn = ledger.take_rows(order.lane, order.fresh)?;
         if drawn.len() != order.fresh {
             return Err(ledger
                 .damaged(format!("lane {} has too few rows", order.lane.0))
@@ -69,11 +71,11 @@ impl Engine<'_> {
     }
 
     /// A control call: adds somebody who is in the channel already. None if nobody is known to be.
-    fn depart_control(
+    fn prepare_control_call(
         &mut self,
         order: Order,
         now: Duration,
-    ) -> Result<Option<Ready>, EngineError> {
+    ) -> Result<Option<PreparedCall>, EngineError> {
         let at = self.millis();
         let Some((lane, row)) = self.setup.ledger.somebody_in(order.channel)? else {
             self.setup.scheduler.no_control(order);
@@ -106,14 +108,14 @@ impl Engine<'_> {
         timeout: Duration,
         members: Batch,
         at: i64,
-    ) -> Result<Ready, EngineError> {
+    ) -> Result<PreparedCall, EngineError> {
         let Setup {
             ledger, bearers, ..
         } = &mut self.setup;
         let (channel, membership) = ledger.lane(flight.lane)?;
         let channel = ledger.channel_arn(channel)?;
         let bearer = bearers[flight.bearer].clone();
-        let call = ledger.depart(Departure {
+        let call = ledger.record_call(NewCall {
             lane: flight.lane,
             bearer: bearer.as_str(),
             rows,
@@ -121,7 +123,7 @@ impl Engine<'_> {
             at,
         })?;
         self.flights.insert(call, flight);
-        Ok(Ready {
+        Ok(PreparedCall {
             call,
             timeout,
             request: AddMembers {
@@ -134,15 +136,15 @@ impl Engine<'_> {
     }
 
     /// A call leaves later than it was paid for.
-    pub(super) fn leaves_late(&mut self, ready: &Ready, by: Duration) {
+    pub(super) fn leaves_late(&mut self, ready: &PreparedCall, by: Duration) {
         if let Some(flight) = self.flights.get_mut(&ready.call) {
             self.setup.scheduler.leaves_late(flight, by);
             self.setup.gate.pay_later(flight.channel, flight.bearer, by);
         }
     }
 
-    pub(super) fn send(&mut self, ready: Ready) {
-        let Ready {
+    pub(super) fn send(&mut self, ready: PreparedCall) {
+        let PreparedCall {
             call,
             timeout,
             request,
@@ -156,7 +158,7 @@ impl Engine<'_> {
         let channel = request.channel.clone();
         let answer = self.setup.service.add_members(request, timeout);
         self.calls.spawn(async move {
-            Landed {
+            CompletedCall {
                 call,
                 channel,
                 members,
@@ -165,30 +167,30 @@ impl Engine<'_> {
         });
     }
 
-    pub(super) fn land(&mut self, landed: Landed) -> Result<(), EngineError> {
-        let Some(flight) = self.flights.remove(&landed.call) else {
+    pub(super) fn on_completed(&mut self, completed: CompletedCall) -> Result<(), EngineError> {
+        let Some(flight) = self.flights.remove(&completed.call) else {
             return Ok(());
         };
-        let answer = landed
+        let answer = completed
             .answer
-            .and_then(|reply| of_channel(&landed.channel, reply));
+            .and_then(|reply| of_channel(&completed.channel, reply));
         match answer {
             Ok(reply) if flight.tickets.is_empty() => {
                 // What a control call shows is that it was accepted.
                 drop(reply);
-                self.settle(landed.call, flight, Answer::Members(Vec::new()), None)
+                self.settle(completed.call, flight, Answer::Members(Vec::new()), None)
             }
             Ok(reply) => {
-                let answers = reconcile(landed.members.members(), reply);
-                self.settle(landed.call, flight, Answer::Members(answers), None)
+                let answers = reconcile(completed.members.members(), reply);
+                self.settle(completed.call, flight, Answer::Members(answers), None)
             }
             Err(refusal) => {
                 let refusal = Refusal {
-                    message: without_members(&refusal.message, landed.members.members()),
+                    message: without_members(&refusal.message, completed.members.members()),
                     ..refusal
                 };
                 let answer = Answer::Refused(refusal.clone());
-                self.settle(landed.call, flight, answer, Some(&refusal))
+                self.settle(completed.call, flight, answer, Some(&refusal))
             }
         }
     }

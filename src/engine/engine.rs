@@ -12,18 +12,18 @@ use tokio::time::Instant;
 use super::ending::{Ending, EngineError, ListFault};
 use super::event::{Event, Watch};
 use super::feed::{Command, Feed};
+use super::input::{CompletedCall, Input};
 use super::lateness::Lateness;
-use super::news::{Landed, News};
 use super::standing::{self, Pulse};
 use crate::chime::Chime;
 use crate::gate::Gate;
-use crate::ledger::{Ledger, Parcel};
+use crate::ledger::{Chunk, Ledger};
 use crate::model::MemberArn;
 use crate::schedule::{Flight, Scheduler, Step};
 
-/// Parcels taken in one turn: bounds what one commit holds, and they are held in memory.
-const PARCELS_PER_TURN: usize = 8;
-/// Bytes of parcels after which no more are taken in one turn.
+/// Chunks taken in one turn: bounds what one commit holds, and they are held in memory.
+const CHUNKS_PER_TURN: usize = 8;
+/// Bytes of chunks after which no more are taken in one turn.
 const BYTES_PER_TURN: usize = 8 * 1024 * 1024;
 
 /// Silence of the list after which it counts as slow: rows wait no longer for others to share
@@ -55,7 +55,7 @@ pub struct Engine<'w> {
     pub(super) setup: Setup,
     watch: &'w mut dyn Watch,
     pub(super) start: Instant,
-    pub(super) calls: JoinSet<Landed>,
+    pub(super) calls: JoinSet<CompletedCall>,
     pub(super) flights: HashMap<i64, Flight>,
     /// To be told once it is committed.
     pub(super) events: Vec<Event>,
@@ -90,15 +90,15 @@ impl<'w> Engine<'w> {
     /// # Errors
     /// If the ledger fails. Calls under way are then given up; they stand in the ledger as sent.
     pub async fn run(mut self) -> Result<(Ledger, Ending), EngineError> {
-        let mut news = Vec::new();
+        let mut inputs = Vec::new();
         if self.setup.ledger.staged().complete {
             self.tell_bound()?;
         }
         loop {
-            self.at_hand(&mut news)?;
+            self.ready_inputs(&mut inputs)?;
             let mut halted = false;
-            for news in news.drain(..) {
-                halted |= self.take(news)?;
+            for input in inputs.drain(..) {
+                halted |= self.handle(input)?;
             }
             if halted {
                 self.give_up_calls();
@@ -123,7 +123,7 @@ impl<'w> Engine<'w> {
                 }
             }
             let Step::Wait(until) = step else { continue };
-            news.push(self.wait(until).await?);
+            inputs.push(self.wait(until).await?);
         }
         let ending = match (self.list_fault, self.setup.scheduler.stopped()) {
             (_, Some(stop)) => Ending::Stopped(stop.clone()),
@@ -157,26 +157,26 @@ impl<'w> Engine<'w> {
     }
 
     /// Everything that has happened by now, without waiting.
-    fn at_hand(&mut self, news: &mut Vec<News>) -> Result<(), EngineError> {
-        while let Some(landed) = self.calls.try_join_next() {
-            news.push(News::Landed(landed.map_err(broken)?));
+    fn ready_inputs(&mut self, inputs: &mut Vec<Input>) -> Result<(), EngineError> {
+        while let Some(completed) = self.calls.try_join_next() {
+            inputs.push(Input::CompletedCall(completed.map_err(broken)?));
         }
         while let Ok(command) = self.setup.commands.try_recv() {
-            news.push(News::Command(command));
+            inputs.push(Input::Command(command));
         }
         let mut bytes = 0;
-        for _ in 0..PARCELS_PER_TURN {
+        for _ in 0..CHUNKS_PER_TURN {
             if bytes >= BYTES_PER_TURN {
                 break;
             }
-            match self.setup.feed.at_hand() {
-                Poll::Ready(Some(parcel)) => {
-                    bytes += parcel.as_ref().map_or(0, Parcel::size);
-                    news.push(News::Parcel(parcel));
+            match self.setup.feed.ready_chunk() {
+                Poll::Ready(Some(chunk)) => {
+                    bytes += chunk.as_ref().map_or(0, Chunk::size);
+                    inputs.push(Input::Chunk(chunk));
                 }
                 Poll::Ready(None) => {
                     // Not left to the waiting: while answers keep coming, nobody waits for the list.
-                    news.push(News::ListEnd);
+                    inputs.push(Input::ListEnd);
                     break;
                 }
                 Poll::Pending => break,
@@ -185,45 +185,45 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    async fn wait(&mut self, until: Option<Duration>) -> Result<News, EngineError> {
+    async fn wait(&mut self, until: Option<Duration>) -> Result<Input, EngineError> {
         let list_open = !matches!(self.setup.feed, Feed::Ended);
         let slow_at = self.slow_at.filter(|_| list_open);
         let until = until.into_iter().chain(slow_at).min();
         let due = self.start + until.unwrap_or(Duration::ZERO);
         tokio::select! {
             biased;
-            Some(landed) = self.calls.join_next() => Ok(News::Landed(landed.map_err(broken)?)),
-            Some(command) = self.setup.commands.recv() => Ok(News::Command(command)),
-            parcel = self.setup.feed.next(), if list_open => {
-                Ok(parcel.map_or(News::ListEnd, News::Parcel))
+            Some(completed) = self.calls.join_next() => Ok(Input::CompletedCall(completed.map_err(broken)?)),
+            Some(command) = self.setup.commands.recv() => Ok(Input::Command(command)),
+            chunk = self.setup.feed.next(), if list_open => {
+                Ok(chunk.map_or(Input::ListEnd, Input::Chunk))
             }
-            () = tokio::time::sleep_until(due), if until.is_some() => Ok(News::Due),
-            else => Ok(News::Due),
+            () = tokio::time::sleep_until(due), if until.is_some() => Ok(Input::Due),
+            else => Ok(Input::Due),
         }
     }
 
-    /// Takes in a piece of news. True: stop now.
-    fn take(&mut self, news: News) -> Result<bool, EngineError> {
-        match news {
-            News::Landed(landed) => self.land(landed)?,
+    /// Takes in a piece of inputs. True: stop now.
+    fn handle(&mut self, inputs: Input) -> Result<bool, EngineError> {
+        match inputs {
+            Input::CompletedCall(completed) => self.on_completed(completed)?,
             // Behind a fault nothing of the list counts, even if it is here already.
-            News::Parcel(_) if self.list_fault.is_some() => {}
-            News::Parcel(Ok(parcel)) => self.stage(&parcel)?,
-            News::Parcel(Err(error)) => {
+            Input::Chunk(_) if self.list_fault.is_some() => {}
+            Input::Chunk(Ok(chunk)) => self.stage(&chunk)?,
+            Input::Chunk(Err(error)) => {
                 self.stop_reading(ListFault::Unreadable(error));
             }
             // Reading was given up before: then its end says nothing.
-            News::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
-            News::ListEnd if self.setup.ledger.is_list_short() => {
+            Input::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
+            Input::ListEnd if self.setup.ledger.is_list_short() => {
                 let what = "it ends before rows that were read before".to_owned();
                 self.stop_reading(ListFault::Changed { what });
             }
-            News::ListEnd => {
+            Input::ListEnd => {
                 self.setup.feed = Feed::Ended;
                 self.queue()?;
                 self.setup.ledger.end_list()?;
             }
-            News::Command(command) => {
+            Input::Command(command) => {
                 self.interrupted = true;
                 self.setup.feed = Feed::Ended;
                 self.setup.scheduler.drain();
@@ -232,7 +232,7 @@ impl<'w> Engine<'w> {
                 });
                 return Ok(command == Command::Halt);
             }
-            News::Due => {}
+            Input::Due => {}
         }
         Ok(false)
     }
@@ -243,24 +243,24 @@ impl<'w> Engine<'w> {
         self.setup.scheduler.drain();
     }
 
-    fn stage(&mut self, parcel: &Parcel) -> Result<(), EngineError> {
+    fn stage(&mut self, chunk: &Chunk) -> Result<(), EngineError> {
         let known = self.setup.scheduler.lanes();
-        for (_, lane) in parcel.lanes.iter().filter(|(id, _)| id.index() >= known) {
+        for (_, lane) in chunk.lanes.iter().filter(|(id, _)| id.index() >= known) {
             self.setup.scheduler.open_lane(lane.channel);
         }
-        if let Some(row) = self.setup.ledger.stage(parcel)? {
+        if let Some(row) = self.setup.ledger.stage(chunk)? {
             let what = format!("row {row} is another than was read before");
             self.stop_reading(ListFault::Changed { what });
             return Ok(());
         }
         self.slow_at = Some(self.now() + SILENCE);
-        if self.setup.ledger.should_queue() {
+        if self.setup.ledger.should_flush() {
             self.queue()?;
         }
         let staged = self.setup.ledger.staged();
         self.events.push(Event::Staged {
             rows_read: staged.rows_read,
-            bytes_read: parcel.bytes_read,
+            bytes_read: chunk.bytes_read,
             invalid: staged.invalid,
         });
         Ok(())
@@ -277,7 +277,7 @@ impl<'w> Engine<'w> {
     }
 
     pub(super) fn queue(&mut self) -> Result<(), EngineError> {
-        for (lane, rows) in self.setup.ledger.queue()? {
+        for (lane, rows) in self.setup.ledger.flush_staged()? {
             self.setup.scheduler.stage(lane, rows);
         }
         Ok(())
@@ -289,7 +289,7 @@ impl<'w> Engine<'w> {
         if staged.complete || !staged.list_ended || self.interrupted {
             return Ok(false);
         }
-        if self.setup.ledger.settle_suspects()? {
+        if self.setup.ledger.scan_duplicates()? {
             self.setup.scheduler.end_staging();
             let staged = self.setup.ledger.staged();
             self.events.push(Event::ListComplete {

@@ -1,4 +1,4 @@
-//! Where the engine's news comes from: the list, and whoever commands it.
+//! Where the engine's inputs comes from: the list, and whoever commands it.
 
 use std::io;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::ledger::{Parcel, Stager};
+use crate::ledger::{Chunk, Stager};
 use crate::roster::RosterError;
 
-/// Parcels read ahead of the ledger.
+/// Chunks read ahead of the ledger.
 const AHEAD: usize = 8;
-/// KiB of parcels read ahead of the ledger; one that is larger by itself is read all the same.
+/// KiB of chunks read ahead of the ledger; one that is larger by itself is read all the same.
 const AHEAD_KIB: u32 = 8 * 1024;
 
 /// What the run is told from outside.
@@ -26,7 +26,7 @@ pub enum Command {
     Halt,
 }
 
-/// The list, as parcels.
+/// The list, as chunks.
 pub enum Feed {
     /// Read in the engine's own turn: deterministic, for tests on virtual time.
     Inline(Box<Stager>),
@@ -36,42 +36,42 @@ pub enum Feed {
     Ended,
 }
 
-/// A parcel that was read ahead, or why there is none; it holds its share of [`AHEAD_KIB`].
+/// A chunk that was read ahead, or why there is none; it holds its share of [`AHEAD_KIB`].
 pub struct ReadAhead {
-    parcel: Result<Parcel, RosterError>,
+    chunk: Result<Chunk, RosterError>,
     #[expect(dead_code, reason = "held for as long as this lives")]
     share: Option<OwnedSemaphorePermit>,
 }
 
-impl From<Result<Parcel, RosterError>> for ReadAhead {
-    fn from(parcel: Result<Parcel, RosterError>) -> Self {
+impl From<Result<Chunk, RosterError>> for ReadAhead {
+    fn from(chunk: Result<Chunk, RosterError>) -> Self {
         let share = None;
-        Self { parcel, share }
+        Self { chunk, share }
     }
 }
 
 impl Feed {
-    /// Reads the list on a thread of its own, a few parcels ahead; `first` was read already. To be
+    /// Reads the list on a thread of its own, a few chunks ahead; `first` was read already. To be
     /// called on a runtime.
     ///
     /// # Errors
     /// If the system has no thread.
-    pub fn spawn(first: Option<Parcel>, mut stager: Stager) -> io::Result<Self> {
+    pub fn spawn(first: Option<Chunk>, mut stager: Stager) -> io::Result<Self> {
         let (send, receive) = mpsc::channel(AHEAD);
         let room = Arc::new(Semaphore::new(AHEAD_KIB as usize));
         let runtime = Handle::current();
         thread::Builder::new().spawn(move || {
             let mut first = first.map(Ok);
-            while let Some(parcel) = first.take().or_else(|| stager.parcel().transpose()) {
-                let is_last = parcel.is_err();
-                let kib = parcel.as_ref().map_or(0, Parcel::size) / 1024;
+            while let Some(chunk) = first.take().or_else(|| stager.next_chunk().transpose()) {
+                let is_last = chunk.is_err();
+                let kib = chunk.as_ref().map_or(0, Chunk::size) / 1024;
                 let share = u32::try_from(kib).unwrap_or(u32::MAX).min(AHEAD_KIB);
                 let share = runtime.block_on(Arc::clone(&room).acquire_many_owned(share));
-                let parcel = ReadAhead {
-                    parcel,
+                let chunk = ReadAhead {
+                    chunk,
                     share: share.ok(),
                 };
-                if send.blocking_send(parcel).is_err() || is_last {
+                if send.blocking_send(chunk).is_err() || is_last {
                     return;
                 }
             }
@@ -79,12 +79,12 @@ impl Feed {
         Ok(Self::Thread(receive))
     }
 
-    /// The next parcel, or that there is none, if that is known already. A list read inline is
+    /// The next chunk, or that there is none, if that is known already. A list read inline is
     /// only read by waiting for it.
-    pub(super) fn at_hand(&mut self) -> Poll<Option<Result<Parcel, RosterError>>> {
+    pub(super) fn ready_chunk(&mut self) -> Poll<Option<Result<Chunk, RosterError>>> {
         match self {
-            Self::Thread(parcels) => match parcels.try_recv() {
-                Ok(read) => Poll::Ready(Some(read.parcel)),
+            Self::Thread(chunks) => match chunks.try_recv() {
+                Ok(read) => Poll::Ready(Some(read.chunk)),
                 Err(TryRecvError::Disconnected) => Poll::Ready(None),
                 Err(TryRecvError::Empty) => Poll::Pending,
             },
@@ -92,11 +92,11 @@ impl Feed {
         }
     }
 
-    /// The next parcel; none at the end of the list. Safe to drop while waiting.
-    pub(super) async fn next(&mut self) -> Option<Result<Parcel, RosterError>> {
+    /// The next chunk; none at the end of the list. Safe to drop while waiting.
+    pub(super) async fn next(&mut self) -> Option<Result<Chunk, RosterError>> {
         match self {
-            Self::Inline(stager) => stager.parcel().transpose(),
-            Self::Thread(parcels) => parcels.recv().await.map(|read| read.parcel),
+            Self::Inline(stager) => stager.next_chunk().transpose(),
+            Self::Thread(chunks) => chunks.recv().await.map(|read| read.chunk),
             Self::Ended => None,
         }
     }
@@ -144,16 +144,16 @@ mod tests {
         let name = "list".to_owned();
         let roster = Roster::open_stream(name, Box::new(list), None, &options).unwrap();
         let mut feed = Feed::spawn(None, Stager::new(roster, [7; 16])).unwrap();
-        // 64 rows are a page, and a page more than fills a parcel.
-        let parcel = 64 * 200 * 1024;
+        // 64 rows are a page, and a page more than fills a chunk.
+        let chunk = 64 * 200 * 1024;
         let mut received = 0;
         for _ in 0..12 {
             let next = feed.next().await.unwrap().unwrap();
-            assert_eq!((next.size() as u64) >> 20, parcel >> 20);
-            received += parcel;
+            assert_eq!((next.size() as u64) >> 20, chunk >> 20);
+            received += chunk;
             // One waits in the channel, one waits for room, and one was received this very moment.
             let ahead = taken.load(Ordering::SeqCst) - received;
-            assert!(ahead <= 3 * parcel + (1 << 20), "{ahead}");
+            assert!(ahead <= 3 * chunk + (1 << 20), "{ahead}");
         }
     }
 }

@@ -66,16 +66,16 @@ fn stage(roster: Roster) -> Result<Ledger, JobError> {
     rand::fill(&mut key);
     let mut ledger = Ledger::temporary(roster.layout(), key)?;
     let mut stager = Stager::new(roster, key);
-    while let Some(parcel) = stager.parcel()? {
-        ledger.stage(&parcel)?;
-        if ledger.should_queue() {
-            ledger.queue()?;
+    while let Some(chunk) = stager.next_chunk()? {
+        ledger.stage(&chunk)?;
+        if ledger.should_flush() {
+            ledger.flush_staged()?;
         }
     }
-    ledger.queue()?;
+    ledger.flush_staged()?;
     ledger.end_list()?;
-    while !ledger.settle_suspects()? {
-        ledger.queue()?;
+    while !ledger.scan_duplicates()? {
+        ledger.flush_staged()?;
     }
     Ok(ledger)
 }

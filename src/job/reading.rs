@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::JobError;
 use crate::engine::Command;
-use crate::ledger::{Parcel, Stager};
+use crate::ledger::{Chunk, Stager};
 use crate::roster::{Layout, Options, Roster, RosterError, Source};
 
 /// A list that is open.
@@ -16,7 +16,7 @@ pub(super) struct Reading {
     pub(super) size: Option<u64>,
     pub(super) stager: Stager,
     /// The first stretch of it, if that was asked for and there is one.
-    pub(super) first: Option<Parcel>,
+    pub(super) first: Option<Chunk>,
 }
 
 impl Reading {
@@ -55,7 +55,11 @@ fn open(
     let roster = Roster::open(source, options)?;
     let (layout, detected) = (roster.layout().clone(), roster.detected());
     let mut stager = Stager::new(roster, key);
-    let first = if with_first { stager.parcel()? } else { None };
+    let first = if with_first {
+        stager.next_chunk()?
+    } else {
+        None
+    };
     Ok(Reading {
         layout,
         detected,

@@ -12,7 +12,7 @@ use super::session::{Session, Started, now_text};
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory, supported};
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Watch};
-use crate::ledger::{Durability, Ledger, LedgerError, Parcel, fact};
+use crate::ledger::{Chunk, Durability, Ledger, LedgerError, fact};
 use crate::model::{ChannelArn, MemberArn, RunState};
 use crate::private_file;
 use crate::report;
@@ -180,9 +180,9 @@ pub(super) fn parse_bearers(names: &[String]) -> Result<Vec<MemberArn>, JobError
 }
 
 /// In a sandbox anybody may add: somebody of the app instance of the first channel.
-fn sandbox_bearer(first: Option<&Parcel>) -> Result<MemberArn, JobError> {
+fn sandbox_bearer(first: Option<&Chunk>) -> Result<MemberArn, JobError> {
     const NOBODY: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/sandbox";
-    let channel = first.and_then(|parcel| parcel.channels.first());
+    let channel = first.and_then(|chunk| chunk.channels.first());
     let channel = channel.and_then(|(_, arn)| ChannelArn::parse(arn).ok());
     let instance = channel.as_ref().map_or(NOBODY, ChannelArn::app_instance);
     let bearer = format!("{instance}/user/sandbox-admin");

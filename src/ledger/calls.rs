@@ -9,7 +9,7 @@ pub(super) const AGAIN: &str = "again";
 
 /// A call about to leave.
 #[derive(Debug, Clone, Copy)]
-pub struct Departure<'a> {
+pub struct NewCall<'a> {
     /// Whose members it carries.
     pub lane: LaneId,
     /// By whom.
@@ -27,7 +27,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn depart(&mut self, call: Departure<'_>) -> Result<i64, LedgerError> {
+    pub fn record_call(&mut self, call: NewCall<'_>) -> Result<i64, LedgerError> {
         let rows = rows::encode(call.rows.iter().copied());
         let values = (
             call.lane.0,
@@ -40,8 +40,8 @@ impl Ledger {
         self.write(|connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO call (id, lane, bearer, rows, members, fresh, sent_at, seal)
-                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, seal('call', id, ?1, ?2, ?3, ?4, ?5)
+                    "INSERT INTO call (id, lane, bearer, rows, members, fresh, sent_at, checksum)
+                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, checksum('call', id, ?1, ?2, ?3, ?4, ?5)
                      FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM call)",
                 )?
                 .insert(values)
@@ -74,9 +74,9 @@ impl Ledger {
                 ))?;
             let mut insert = connection.prepare_cached(
                 "INSERT INTO verdict
-                    (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, seal)
+                    (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, checksum)
                  SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-                    seal('verdict', id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                    checksum('verdict', id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM verdict)",
             )?;
             for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {

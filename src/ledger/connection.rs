@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{LedgerError, schema, seal};
+use super::{LedgerError, checksum, schema};
 use crate::private_file::{self, PrivateFileError};
 
 /// SQLite's page cache, in KiB.
@@ -133,7 +133,7 @@ pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> LedgerError {
             | ErrorCode::TypeMismatch
             | ErrorCode::Unknown,
         ) => true,
-        _ => source.to_string().ends_with(seal::BROKEN),
+        _ => source.to_string().ends_with(checksum::MISMATCH),
     };
     let path = path.to_owned();
     if is_damage {

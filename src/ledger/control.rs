@@ -14,8 +14,8 @@ impl Ledger {
         // `+` keeps SQLite from putting the number into the check of every other lane's row.
         let mut statement = self.prepare(
             "SELECT call.lane, coalesce(verdict.rows, call.rows)
-             FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
-             JOIN sound_lane AS lane ON lane.id = call.lane
+             FROM verified_verdict AS verdict JOIN verified_call AS call ON call.id = verdict.call
+             JOIN verified_lane AS lane ON lane.id = call.lane
              WHERE +lane.channel = ?1 AND verdict.outcome IN (?2, ?3)
              ORDER BY verdict.id DESC LIMIT 1",
         )?;

@@ -69,7 +69,7 @@ impl Ledger {
     pub fn has_sub_channels(&self) -> Result<bool, LedgerError> {
         self.read(|connection| {
             connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM sound_lane WHERE sub_channel IS NOT NULL)",
+                "SELECT EXISTS (SELECT 1 FROM verified_lane WHERE sub_channel IS NOT NULL)",
                 [],
                 |row| row.get(0),
             )

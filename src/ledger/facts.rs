@@ -68,7 +68,7 @@ impl Ledger {
         let text = serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))?;
         self.write(|connection| {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO fact (name, value, seal) VALUES (?1, ?2, seal('fact', ?1, ?2))")?
+                .prepare_cached("INSERT OR REPLACE INTO fact (name, value, checksum) VALUES (?1, ?2, checksum('fact', ?1, ?2))")?
                 .execute((name, text))
         })?;
         Ok(())
@@ -90,12 +90,12 @@ impl Ledger {
 /// A fact's text.
 pub(super) fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     connection
-        .prepare_cached("SELECT value FROM sound_fact WHERE name = ?1")?
+        .prepare_cached("SELECT value FROM verified_fact WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()
 }
 
-/// The key's text, which is read before there is anything to check its seal with: damaged, it fits
+/// The key's text, which is read before there is anything to check its checksum with: damaged, it fits
 /// none of the others.
 pub(super) fn read_key(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection

@@ -1,7 +1,7 @@
 //! The calls of a run, one after the other, as they left.
 //!
 //! Promises: memory does not grow with the calls. The times and the fate of a call are noted after
-//! it left, and not sealed: whoever reads them must bear any number.
+//! it left, and not covered: whoever reads them must bear any number.
 
 use super::{Ledger, LedgerError};
 use crate::model::{ChannelId, RefusalKind};
@@ -46,7 +46,7 @@ impl Ledger {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
             "SELECT lane.channel, call.members, call.sent_at, call.settled_at, call.refusal
-             FROM sound_call AS call JOIN sound_lane AS lane ON lane.id = call.lane ORDER BY call.id",
+             FROM verified_call AS call JOIN verified_lane AS lane ON lane.id = call.lane ORDER BY call.id",
         )?;
         let mut calls = statement.query([]).map_err(sqlite)?;
         while let Some(call) = calls.next().map_err(sqlite)? {

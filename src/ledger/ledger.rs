@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use super::connection::{
     self, Durability, begins_as_sqlite, connect, connect_existing, connect_to_read, sqlite,
 };
+use super::duplicates::DuplicateScan;
 use super::pages::Pages;
 use super::queue::Queue;
-use super::suspects::Search;
-use super::{LedgerError, Staged, fact, facts, schema, seal};
+use super::{LedgerError, Staged, checksum, fact, facts, schema};
 use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
 use crate::private_file;
 use crate::roster::Layout;
@@ -27,7 +27,7 @@ pub struct Ledger {
     pub(super) layout: Layout,
     pub(super) pages: Pages,
     pub(super) queue: Queue,
-    pub(super) search: Option<Search>,
+    pub(super) scan: Option<DuplicateScan>,
 }
 
 impl Ledger {
@@ -64,9 +64,9 @@ impl Ledger {
         key: [u8; 16],
     ) -> Result<Self, LedgerError> {
         let make = || {
-            seal::teach(&connection, key)?;
+            checksum::register_functions(&connection, key)?;
             schema::create(&connection)?;
-            seal::open_views(&connection)
+            checksum::create_views(&connection)
         };
         make().map_err(|source| sqlite(path, source))?;
         let mut ledger = Self::over(path, connection, layout.clone(), Staged::default());
@@ -130,15 +130,16 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Seals every row of a ledger's file anew, as it stands: for trying what a forged one does.
+    /// Checksums every row of a ledger's file anew, as it stands: for trying what a forged one does.
     ///
     /// # Errors
     /// If it cannot be written.
     #[doc(hidden)]
-    pub fn seal_anew(path: &Path, key: [u8; 16]) -> Result<(), LedgerError> {
+    pub fn rewrite_checksums(path: &Path, key: [u8; 16]) -> Result<(), LedgerError> {
         let connection = connect(path, Durability::None)?;
-        let sealed = seal::teach(&connection, key).and_then(|()| seal::seal_anew(&connection));
-        sealed.map_err(|source| sqlite(path, source))
+        let covered = checksum::register_functions(&connection, key)
+            .and_then(|()| checksum::rewrite_checksums(&connection));
+        covered.map_err(|source| sqlite(path, source))
     }
 
     /// A ledger over an open file that holds one.
@@ -149,9 +150,9 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         let key = stored(path, facts::read_key(&connection), fact::KEY)?;
         let ready = || {
-            seal::teach(&connection, key)?;
+            checksum::register_functions(&connection, key)?;
             bring_forward(&connection)?;
-            seal::open_views(&connection)
+            checksum::create_views(&connection)
         };
         ready().map_err(|source| sqlite(path, source))?;
         let layout = stored(path, facts::read(&connection, fact::LAYOUT), fact::LAYOUT)?;
@@ -192,7 +193,7 @@ impl Ledger {
     }
 
     fn over(path: &Path, connection: Connection, layout: Layout, staged: Staged) -> Self {
-        let (pages, queue, search) = (Pages::default(), Queue::default(), None);
+        let (pages, queue, scan) = (Pages::default(), Queue::default(), None);
         Self {
             path: path.to_owned(),
             connection,
@@ -201,7 +202,7 @@ impl Ledger {
             layout,
             pages,
             queue,
-            search,
+            scan,
         }
     }
 
@@ -258,7 +259,7 @@ impl Ledger {
     pub fn channel_arn(&self, channel: ChannelId) -> Result<ChannelArn, LedgerError> {
         let arn: String = self.read(|connection| {
             connection
-                .prepare_cached("SELECT arn FROM sound_channel WHERE id = ?1")?
+                .prepare_cached("SELECT arn FROM verified_channel WHERE id = ?1")?
                 .query_row([channel.0], |row| row.get(0))
         })?;
         ChannelArn::parse(&arn)
@@ -274,7 +275,7 @@ impl Ledger {
             self.read(|connection| {
                 connection
                     .prepare_cached(
-                        "SELECT channel, type, sub_channel FROM sound_lane WHERE id = ?1",
+                        "SELECT channel, type, sub_channel FROM verified_lane WHERE id = ?1",
                     )?
                     .query_row([lane.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             })?;

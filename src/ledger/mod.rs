@@ -10,9 +10,13 @@
 //! and `result` unfold this for any SQLite client; see `schema`.
 
 mod calls;
+mod checksum;
+mod chunk;
 mod connection;
 mod control;
 mod counts;
+mod duplicate_filter;
+mod duplicates;
 mod error;
 mod facts;
 mod generation;
@@ -22,22 +26,19 @@ mod history;
 mod ledger;
 mod page;
 mod pages;
-mod parcel;
 mod passes;
 mod projection;
 mod queue;
 mod resume;
 mod rows;
 mod schema;
-mod seal;
-mod sieve;
 mod stager;
 mod survey;
-mod suspects;
 #[cfg(test)]
 mod tests;
 
-pub use calls::Departure;
+pub use calls::NewCall;
+pub use chunk::{Chunk, NewLane};
 pub use connection::Durability;
 pub use counts::CallCounts;
 pub use error::LedgerError;
@@ -46,7 +47,6 @@ pub use generation::ReportRecord;
 pub use glance::Glance;
 pub use history::{Fate, PastCall};
 pub use ledger::Ledger;
-pub use parcel::{NewLane, Parcel};
 pub use projection::{Census, ResultRow};
 pub use resume::{LaneLeft, Unsettled};
 pub use stager::Stager;

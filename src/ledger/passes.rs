@@ -67,7 +67,9 @@ impl Ledger {
     /// If the ledger cannot be read.
     pub fn passes(&self) -> Result<u64, LedgerError> {
         self.read(|connection| {
-            connection.query_row("SELECT count(*) + 1 FROM sound_pass", [], |row| row.get(0))
+            connection.query_row("SELECT count(*) + 1 FROM verified_pass", [], |row| {
+                row.get(0)
+            })
         })
     }
 
@@ -75,7 +77,7 @@ impl Ledger {
     fn closed_lanes(&self) -> Result<HashMap<u32, Option<String>>, LedgerError> {
         self.read(|connection| {
             connection
-                .prepare("SELECT id, closed_code FROM sound_lane WHERE closed_code IS NOT NULL")?
+                .prepare("SELECT id, closed_code FROM verified_lane WHERE closed_code IS NOT NULL")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
@@ -93,8 +95,8 @@ impl Ledger {
         let (code, lane): (Option<String>, u32) = self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT verdict.code, call.lane FROM sound_verdict AS verdict
-                     JOIN sound_call AS call ON call.id = verdict.call WHERE verdict.id = ?1",
+                    "SELECT verdict.code, call.lane FROM verified_verdict AS verdict
+                     JOIN verified_call AS call ON call.id = verdict.call WHERE verdict.id = ?1",
                 )?
                 .query_row([verdict], |row| Ok((row.get(0)?, row.get(1)?)))
         })?;
@@ -114,9 +116,9 @@ impl Ledger {
             connection
                 .prepare_cached(
                     "INSERT INTO verdict
-                        (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, seal)
+                        (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, checksum)
                      SELECT next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5,
-                        seal('verdict', next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5)
+                        checksum('verdict', next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5)
                      FROM verdict, (SELECT max(id) + 1 AS next FROM verdict) WHERE id = ?1",
                 )?
                 .execute(values)
@@ -150,8 +152,8 @@ impl Ledger {
         let codes = (codes != "[]").then_some(codes);
         self.write(|connection| {
             connection.execute(
-                "INSERT INTO pass (id, begun_at, codes, first_call, seal)
-                 SELECT id, ?1, ?2, call, seal('pass', id, ?1, ?2, call) FROM
+                "INSERT INTO pass (id, begun_at, codes, first_call, checksum)
+                 SELECT id, ?1, ?2, call, checksum('pass', id, ?1, ?2, call) FROM
                     (SELECT coalesce(max(id), 1) + 1 AS id FROM pass),
                     (SELECT coalesce(max(id), 0) + 1 AS call FROM call)",
                 (at, codes),

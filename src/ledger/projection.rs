@@ -125,8 +125,9 @@ impl Ledger {
         each: &mut impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let sqlite = |source| self.sqlite(source);
-        let mut statement = self
-            .prepare("SELECT id, records FROM sound_page WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        let mut statement = self.prepare(
+            "SELECT id, records FROM verified_page WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+        )?;
         let range = (
             (window.first_row - 1) / PAGE_ROWS,
             (window.last_row() - 1) / PAGE_ROWS,
@@ -214,8 +215,8 @@ impl Ledger {
     /// Rows of closed lanes failed, unless a verdict says otherwise.
     fn lay_closed_lanes(&self, window: &mut Window) -> Result<(), LedgerError> {
         // Lanes first: SQLite would go through the whole queue for a few closed ones.
-        let query = "SELECT queue.rows, queue.lane FROM sound_lane AS lane
-                     CROSS JOIN sound_queue AS queue ON queue.lane = lane.id
+        let query = "SELECT queue.rows, queue.lane FROM verified_lane AS lane
+                     CROSS JOIN verified_queue AS queue ON queue.lane = lane.id
                      WHERE lane.closed_code IS NOT NULL";
         self.lay_rows(query, window, |state, lane| {
             *state = State {
@@ -252,7 +253,7 @@ impl Ledger {
             "SELECT verdict.id, outcome, charged, in_doubt,
                     lane.closed_code IS NOT NULL,
                     coalesce(verdict.rows, call.rows)
-                 FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
+                 FROM verified_verdict AS verdict JOIN verified_call AS call ON call.id = verdict.call
                  JOIN lane ON lane.id = call.lane
                  WHERE last_row >= ?1 AND first_row <= ?2 ORDER BY verdict.id",
         )?;
@@ -293,7 +294,7 @@ impl Ledger {
 
     /// Calls that were under way when the process died: their rows are in doubt.
     fn lay_cut_calls(&self, window: &mut Window) -> Result<(), LedgerError> {
-        let query = "SELECT rows, id FROM sound_call WHERE settled_at IS NULL";
+        let query = "SELECT rows, id FROM verified_call WHERE settled_at IS NULL";
         self.lay_rows(query, window, |state, _| {
             state.outcome = Some(Outcome::Unconfirmed);
             state.source = Source::Cut;

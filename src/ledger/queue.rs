@@ -3,23 +3,23 @@
 use rusqlite::OptionalExtension;
 
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, Parcel, fact, page, rows};
+use super::{Chunk, Ledger, LedgerError, fact, page, rows};
 use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::roster::Entry;
 
 /// Rows in one entry of the queue: a channel's next ten calls.
 const ENTRY_ROWS: usize = 1_000;
-/// Rows gathered before they are sorted by lane and written: few, large, sorted strokes keep the
+/// Rows buffered before they are sorted by lane and written: few, large, sorted strokes keep the
 /// queue's tree cheap to write even over many channels.
-const MOST_GATHERED: usize = 1 << 20;
+const MAX_BUFFERED: usize = 1 << 20;
 /// The first rows are written at once, so that calls go out from the start.
-const FEWEST_GATHERED: usize = 1_024;
+const MIN_BUFFERED: usize = 1_024;
 
-/// The way from staged to drawn.
+/// The way from staged to taken.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Staged rows that are not in the queue table yet.
-    gathered: Vec<(LaneId, u64)>,
+    buffered: Vec<(LaneId, u64)>,
     /// Rows queued so far.
     queued: usize,
     next_seq: i64,
@@ -28,15 +28,15 @@ pub(super) struct Queue {
     /// Pages of an earlier session that the list, read again, has not come to yet.
     unseen_pages: u64,
     /// By lane.
-    lines: Vec<Line>,
+    lanes: Vec<LaneQueue>,
 }
 
 /// One lane's rows in the queue.
 #[derive(Debug, Default, Clone, Copy)]
-struct Line {
+struct LaneQueue {
     queued: u64,
     /// Drawn by earlier sessions.
-    drawn: u64,
+    taken: u64,
     /// Whether a call of theirs was accepted.
     accepted: bool,
     /// Where its next row stands.
@@ -50,7 +50,7 @@ struct Cursor {
 }
 
 impl Ledger {
-    /// Takes in a stretch of the list. Its rows can be drawn after [`queue`](Self::queue), and
+    /// Takes in a stretch of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged), and
     /// count from then on: a list cut off before is read again from there.
     ///
     /// A list that is read again after an interruption brings pages that are here already: they
@@ -59,32 +59,32 @@ impl Ledger {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn stage(&mut self, parcel: &Parcel) -> Result<Option<u64>, LedgerError> {
-        if let Some((first, _)) = parcel.pages.first()
+    pub fn stage(&mut self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
+        if let Some((first, _)) = chunk.pages.first()
             && *first < self.staged.queued_pages
         {
-            let changed = self.first_changed(parcel)?;
-            self.queue.unseen_pages -= (parcel.pages.len() as u64).min(self.queue.unseen_pages);
+            let changed = self.first_changed(chunk)?;
+            self.queue.unseen_pages -= (chunk.pages.len() as u64).min(self.queue.unseen_pages);
             return Ok(changed);
         }
         self.write(|connection| {
             let mut page = connection.prepare_cached(
-                "INSERT INTO page (id, records, seal) VALUES (?1, ?2, seal('page', ?1, ?2))",
+                "INSERT INTO page (id, records, checksum) VALUES (?1, ?2, checksum('page', ?1, ?2))",
             )?;
-            for (id, records) in &parcel.pages {
+            for (id, records) in &chunk.pages {
                 page.execute((id, records))?;
             }
             let mut channel = connection.prepare_cached(
-                "INSERT INTO channel (id, arn, seal) VALUES (?1, ?2, seal('channel', ?1, ?2))",
+                "INSERT INTO channel (id, arn, checksum) VALUES (?1, ?2, checksum('channel', ?1, ?2))",
             )?;
-            for (id, arn) in &parcel.channels {
+            for (id, arn) in &chunk.channels {
                 channel.execute((id.0, arn))?;
             }
             let mut lane = connection.prepare_cached(
-                "INSERT INTO lane (id, channel, type, sub_channel, seal)
-                 VALUES (?1, ?2, ?3, ?4, seal('lane', ?1, ?2, ?3, ?4))",
+                "INSERT INTO lane (id, channel, type, sub_channel, checksum)
+                 VALUES (?1, ?2, ?3, ?4, checksum('lane', ?1, ?2, ?3, ?4))",
             )?;
-            for (id, new) in &parcel.lanes {
+            for (id, new) in &chunk.lanes {
                 lane.execute((
                     id.0,
                     new.channel.0,
@@ -93,35 +93,35 @@ impl Ledger {
                 ))?;
             }
             let mut suspect = connection.prepare_cached(
-                "INSERT INTO suspect (row, lane, seal) VALUES (?1, ?2, seal('suspect', ?1, ?2))",
+                "INSERT INTO suspect (row, lane, checksum) VALUES (?1, ?2, checksum('suspect', ?1, ?2))",
             )?;
-            for (lane, row) in &parcel.suspects {
+            for (lane, row) in &chunk.suspects {
                 suspect.execute((row, lane.0))?;
             }
             let mut defect = connection.prepare_cached(
-                "INSERT INTO defect (row, column_name, reason, seal)
-                 VALUES (?1, ?2, ?3, seal('defect', ?1, ?2, ?3))",
+                "INSERT INTO defect (row, column_name, reason, checksum)
+                 VALUES (?1, ?2, ?3, checksum('defect', ?1, ?2, ?3))",
             )?;
-            for found in &parcel.defects {
+            for found in &chunk.defects {
                 defect.execute((found.0, &found.1, &found.2))?;
             }
             Ok(())
         })?;
-        self.staged.rows_read += parcel.rows_read();
-        self.staged.rows_left_out += parcel.left_out;
-        self.staged.invalid += parcel.defects.len() as u64;
-        self.staged.bots += parcel.bots;
-        self.queue.gathered.extend_from_slice(&parcel.rows);
-        self.queue.staged_pages += parcel.pages.len() as u64;
+        self.staged.rows_read += chunk.rows_read();
+        self.staged.rows_left_out += chunk.left_out;
+        self.staged.invalid += chunk.defects.len() as u64;
+        self.staged.bots += chunk.bots;
+        self.queue.buffered.extend_from_slice(&chunk.rows);
+        self.queue.staged_pages += chunk.pages.len() as u64;
         Ok(None)
     }
 
     /// The first row of these pages that is not as it is here.
-    fn first_changed(&self, parcel: &Parcel) -> Result<Option<u64>, LedgerError> {
-        for (id, records) in &parcel.pages {
+    fn first_changed(&self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
+        for (id, records) in &chunk.pages {
             let known: Option<String> = self.read(|connection| {
                 connection
-                    .prepare_cached("SELECT records FROM sound_page WHERE id = ?1")?
+                    .prepare_cached("SELECT records FROM verified_page WHERE id = ?1")?
                     .query_row([id], |row| row.get(0))
                     .optional()
             })?;
@@ -147,35 +147,35 @@ impl Ledger {
         self.set_fact(fact::STAGED, &staged)
     }
 
-    /// Whether enough rows are gathered to put them in the queue.
+    /// Whether enough rows are buffered to put them in the queue.
     #[must_use]
-    pub fn should_queue(&self) -> bool {
-        let enough = (self.queue.queued / 2).clamp(FEWEST_GATHERED, MOST_GATHERED);
-        self.queue.gathered.len() >= enough
+    pub fn should_flush(&self) -> bool {
+        let enough = (self.queue.queued / 2).clamp(MIN_BUFFERED, MAX_BUFFERED);
+        self.queue.buffered.len() >= enough
     }
 
     /// Whether anything staged is not in the queue: rows, or pages of which none is to be sent.
     #[must_use]
-    pub fn has_gathered(&self) -> bool {
-        !self.queue.gathered.is_empty() || self.queue.staged_pages > self.staged.queued_pages
+    pub fn has_unflushed(&self) -> bool {
+        !self.queue.buffered.is_empty() || self.queue.staged_pages > self.staged.queued_pages
     }
 
-    /// Puts the rows gathered in the queue: from now on they can be drawn. Gives how many, by lane.
+    /// Puts the rows buffered in the queue: from now on they can be taken. Gives how many, by lane.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn queue(&mut self) -> Result<Vec<(LaneId, u64)>, LedgerError> {
-        let mut gathered = std::mem::take(&mut self.queue.gathered);
-        gathered.sort_unstable();
-        self.queue.queued += gathered.len();
+    pub fn flush_staged(&mut self) -> Result<Vec<(LaneId, u64)>, LedgerError> {
+        let mut buffered = std::mem::take(&mut self.queue.buffered);
+        buffered.sort_unstable();
+        self.queue.queued += buffered.len();
         let mut seq = self.queue.next_seq;
         let mut counts = Vec::new();
         self.write(|connection| {
             let mut insert = connection.prepare_cached(
-                "INSERT INTO queue (lane, seq, count, rows, seal)
-                 VALUES (?1, ?2, ?3, ?4, seal('queue', ?1, ?2, ?3, ?4))",
+                "INSERT INTO queue (lane, seq, count, rows, checksum)
+                 VALUES (?1, ?2, ?3, ?4, checksum('queue', ?1, ?2, ?3, ?4))",
             )?;
-            for lane_rows in gathered.chunk_by(|a, b| a.0 == b.0) {
+            for lane_rows in buffered.chunk_by(|a, b| a.0 == b.0) {
                 let lane = lane_rows[0].0;
                 counts.push((lane, lane_rows.len() as u64));
                 for entry in lane_rows.chunks(ENTRY_ROWS) {
@@ -188,32 +188,32 @@ impl Ledger {
         })?;
         self.queue.next_seq = seq;
         for (lane, rows) in &counts {
-            line_of(&mut self.queue.lines, *lane).queued += rows;
+            lane_queue(&mut self.queue.lanes, *lane).queued += rows;
         }
-        gathered.clear();
-        self.queue.gathered = gathered;
+        buffered.clear();
+        self.queue.buffered = buffered;
         self.staged.queued_pages = self.queue.staged_pages;
         self.write_staged()?;
         Ok(counts)
     }
 
     /// Puts single rows in the queue: suspects found innocent.
-    pub(super) fn gather(&mut self, rows: impl IntoIterator<Item = (LaneId, u64)>) {
-        self.queue.gathered.extend(rows);
+    pub(super) fn buffer(&mut self, rows: impl IntoIterator<Item = (LaneId, u64)>) {
+        self.queue.buffered.extend(rows);
     }
 
     /// Draws the next rows of a lane, so many at most.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn draw(&mut self, lane: LaneId, most: usize) -> Result<Vec<u64>, LedgerError> {
-        let mut cursor = line_of(&mut self.queue.lines, lane).cursor;
-        let mut drawn = Vec::with_capacity(most);
-        while drawn.len() < most {
+    pub fn take_rows(&mut self, lane: LaneId, most: usize) -> Result<Vec<u64>, LedgerError> {
+        let mut cursor = lane_queue(&mut self.queue.lanes, lane).cursor;
+        let mut taken = Vec::with_capacity(most);
+        while taken.len() < most {
             let entry: Option<(i64, String)> = self.read(|connection| {
                 connection
                     .prepare_cached(
-                        "SELECT seq, rows FROM sound_queue WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
+                        "SELECT seq, rows FROM verified_queue WHERE lane = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
                     )?
                     .query_row((lane.0, cursor.seq), |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()
@@ -224,8 +224,8 @@ impl Ledger {
             }
             let rows =
                 rows::decode(&text).ok_or_else(|| self.damaged(format!("queue entry {seq}")))?;
-            let end = rows.len().min(cursor.taken + most - drawn.len());
-            drawn.extend_from_slice(rows.get(cursor.taken..end).unwrap_or_default());
+            let end = rows.len().min(cursor.taken + most - taken.len());
+            taken.extend_from_slice(rows.get(cursor.taken..end).unwrap_or_default());
             cursor.taken = end;
             if end == rows.len() {
                 cursor = Cursor {
@@ -234,8 +234,8 @@ impl Ledger {
                 };
             }
         }
-        line_of(&mut self.queue.lines, lane).cursor = cursor;
-        Ok(drawn)
+        lane_queue(&mut self.queue.lanes, lane).cursor = cursor;
+        Ok(taken)
     }
 
     /// The members of these rows, all of this channel, resolved from their records.
@@ -264,97 +264,97 @@ impl Ledger {
     }
 
     /// Goes on where an earlier session left off: forgets what it staged and did not queue, and
-    /// finds the cursors again from what was drawn.
+    /// finds the cursors again from what was taken.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged.queued_pages;
         self.queue.unseen_pages = self.staged.queued_pages;
-        let mut lines = self.lines_drawn()?;
+        let mut lanes = self.rows_taken()?;
         let (mut next_seq, mut queued) = (0, 0);
-        // One pass over the whole queue; each entry is checked when it is drawn.
+        // One pass over the whole queue; each entry is checked when it is taken.
         self.read(|connection| {
             let mut entries =
                 connection.prepare("SELECT lane, seq, count FROM queue ORDER BY lane, seq")?;
             let mut entries = entries.query([])?;
             while let Some(entry) = entries.next()? {
-                let line = line_of(&mut lines, LaneId(entry.get(0)?));
+                let queue = lane_queue(&mut lanes, LaneId(entry.get(0)?));
                 let (seq, count): (i64, u64) = (entry.get(1)?, entry.get(2)?);
-                let before = line.queued;
-                line.queued += count;
-                if line.drawn >= line.queued {
-                    line.cursor = Cursor {
+                let before = queue.queued;
+                queue.queued += count;
+                if queue.taken >= queue.queued {
+                    queue.cursor = Cursor {
                         seq: seq + 1,
                         taken: 0,
                     };
-                } else if line.drawn > before {
-                    let taken = usize::try_from(line.drawn - before).unwrap_or(usize::MAX);
-                    line.cursor = Cursor { seq, taken };
+                } else if queue.taken > before {
+                    let taken = usize::try_from(queue.taken - before).unwrap_or(usize::MAX);
+                    queue.cursor = Cursor { seq, taken };
                 }
                 next_seq = next_seq.max(seq + 1);
                 queued += count;
             }
             Ok(())
         })?;
-        self.queue.lines = lines;
+        self.queue.lanes = lanes;
         self.queue.next_seq = next_seq;
         self.queue.queued = usize::try_from(queued).unwrap_or(usize::MAX);
         Ok(())
     }
 
-    /// What was drawn of each lane.
-    fn lines_drawn(&self) -> Result<Vec<Line>, LedgerError> {
-        let mut lines = Vec::new();
+    /// What was taken of each lane.
+    fn rows_taken(&self) -> Result<Vec<LaneQueue>, LedgerError> {
+        let mut lanes = Vec::new();
         let mut is_astray = false;
         self.read(|connection| {
             let known = connection.query_row("SELECT count(*) FROM lane", [], |row| row.get(0))?;
-            lines.resize(known, Line::default());
+            lanes.resize(known, LaneQueue::default());
             let mut calls = connection.prepare(
-                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM sound_call",
+                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM verified_call",
             )?;
             let mut calls = calls.query([])?;
             while let Some(call) = calls.next()? {
-                let Some(line) = lines.get_mut(LaneId(call.get(0)?).index()) else {
+                let Some(queue) = lanes.get_mut(LaneId(call.get(0)?).index()) else {
                     is_astray = true;
                     break;
                 };
-                line.drawn += call.get::<_, u64>(1)?;
-                line.accepted |= call.get::<_, bool>(2)?;
+                queue.taken += call.get::<_, u64>(1)?;
+                queue.accepted |= call.get::<_, bool>(2)?;
             }
             Ok(())
         })?;
         if is_astray {
             return Err(self.damaged("a lane is missing"));
         }
-        Ok(lines)
+        Ok(lanes)
     }
 
-    /// Rows of a lane that were queued, drawn or not.
+    /// Rows of a lane that were queued, taken or not.
     pub(super) fn queued(&self, lane: LaneId) -> u64 {
         self.queue
-            .lines
+            .lanes
             .get(lane.index())
-            .map_or(0, |line| line.queued)
+            .map_or(0, |queue| queue.queued)
     }
 
     /// Rows of a lane that earlier sessions drew.
-    pub(super) fn drawn_before(&self, lane: LaneId) -> u64 {
+    pub(super) fn taken_before(&self, lane: LaneId) -> u64 {
         self.queue
-            .lines
+            .lanes
             .get(lane.index())
-            .map_or(0, |line| line.drawn)
+            .map_or(0, |queue| queue.taken)
     }
 
     /// Whether the service accepted a call of a lane in an earlier session.
     pub(super) fn accepted_before(&self, lane: LaneId) -> bool {
         self.queue
-            .lines
+            .lanes
             .get(lane.index())
-            .is_some_and(|line| line.accepted)
+            .is_some_and(|queue| queue.accepted)
     }
 }
 
-fn line_of(lines: &mut Vec<Line>, lane: LaneId) -> &mut Line {
-    if lines.len() <= lane.index() {
-        lines.resize(lane.index() + 1, Line::default());
+fn lane_queue(lanes: &mut Vec<LaneQueue>, lane: LaneId) -> &mut LaneQueue {
+    if lanes.len() <= lane.index() {
+        lanes.resize(lane.index() + 1, LaneQueue::default());
     }
-    &mut lines[lane.index()]
+    &mut lanes[lane.index()]
 }

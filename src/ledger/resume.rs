@@ -60,14 +60,14 @@ impl Ledger {
                 )?;
             }
             connection.execute(
-                "INSERT INTO verdict (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, seal)
-                 SELECT *, seal('verdict', id, call, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
+                "INSERT INTO verdict (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, checksum)
+                 SELECT *, checksum('verdict', id, call, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
                     (SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY id) AS id,
                         id AS call, ?1, 1, 1, ?2 AS code,
                         'the run was cut off while the call was under way' AS message,
                         json_extract(rows, '$[0]') AS first_row,
                         (SELECT sum(value) FROM json_each(rows)) AS last_row
-                     FROM sound_call WHERE settled_at IS NULL AND members > 0)",
+                     FROM verified_call WHERE settled_at IS NULL AND members > 0)",
                 [AGAIN, codes::INTERRUPTED],
             )?;
             connection.execute(
@@ -86,8 +86,9 @@ impl Ledger {
     pub fn lanes_left(&self, mut each: impl FnMut(LaneLeft)) -> Result<(), LedgerError> {
         let sqlite = |source| self.sqlite(source);
         let mut next = LaneId(0);
-        let mut statement = self
-            .prepare("SELECT id, channel, closed_code IS NOT NULL FROM sound_lane ORDER BY id")?;
+        let mut statement = self.prepare(
+            "SELECT id, channel, closed_code IS NOT NULL FROM verified_lane ORDER BY id",
+        )?;
         let mut lanes = statement.query([]).map_err(sqlite)?;
         while let Some(lane) = lanes.next().map_err(sqlite)? {
             let read = || -> rusqlite::Result<_> {
@@ -98,7 +99,7 @@ impl Ledger {
             if id != next {
                 return Err(self.damaged(format!("lane {} is missing", next.0)));
             }
-            let (queued, drawn) = (self.queued(id), self.drawn_before(id));
+            let (queued, drawn) = (self.queued(id), self.taken_before(id));
             each(LaneLeft {
                 channel,
                 fresh: queued.saturating_sub(drawn),
@@ -121,7 +122,7 @@ impl Ledger {
         let mut statement = self.prepare(
             "SELECT outcome, charged, in_doubt, first_row, last_row, call.lane,
                 coalesce(verdict.rows, call.rows)
-             FROM sound_verdict AS verdict JOIN sound_call AS call ON call.id = verdict.call
+             FROM verified_verdict AS verdict JOIN verified_call AS call ON call.id = verdict.call
              ORDER BY verdict.id",
         )?;
         let sqlite = |source| self.sqlite(source);

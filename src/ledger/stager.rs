@@ -1,22 +1,22 @@
-//! Reads the list into parcels: the part of staging that is computing, not storing, so that it
+//! Reads the list into chunks: the part of staging that is computing, not storing, so that it
 //! can run on a thread of its own.
 
 use std::collections::HashMap;
 
-use super::parcel::{NewLane, Parcel};
+use super::chunk::{Chunk, NewLane};
+use super::duplicate_filter::{DuplicateFilter, Fingerprint, Fingerprints};
 use super::schema::PAGE_ROWS;
-use super::sieve::{Fingerprint, Fingerprints, Sieve};
 use crate::model::{ChannelId, LaneId, MembershipType};
 use crate::roster::{Entry, Roster, RosterError, Row, RowKind};
 
-/// Pages in one parcel: some thousand rows, enough to make handing over cheap.
-const PARCEL_PAGES: usize = 32;
-/// Bytes after which a parcel takes no more pages, several times what [`PARCEL_PAGES`] of usual rows
+/// Pages in one chunk: some thousand rows, enough to make handing over cheap.
+const CHUNK_PAGES: usize = 32;
+/// Bytes after which a chunk takes no more pages, several times what [`CHUNK_PAGES`] of usual rows
 /// take: the memory for a list is bounded by bytes, not by rows.
 ///
-/// On resume the list must come in the same parcels as before: with this changed, the ledgers of
+/// On resume the list must come in the same chunks as before: with this changed, the ledgers of
 /// runs that are not read to their end cannot be resumed.
-const PARCEL_SIZE: usize = 1024 * 1024;
+const CHUNK_SIZE: usize = 1024 * 1024;
 /// Bytes reserved for a page before its rows are read, at most.
 const PAGE_RESERVE: usize = 64 * 1024;
 
@@ -25,12 +25,12 @@ pub struct Stager {
     roster: Roster,
     row: Row,
     prints: Fingerprints,
-    sieve: Sieve,
+    filter: DuplicateFilter,
     lanes: Lanes,
     page: Vec<u8>,
-    parcel: Parcel,
-    /// Bytes of the parcel's pages.
-    parcel_size: usize,
+    chunk: Chunk,
+    /// Bytes of the chunk's pages.
+    chunk_size: usize,
     rows: u64,
     ended: bool,
 }
@@ -43,11 +43,11 @@ impl Stager {
             roster,
             row: Row::default(),
             prints: Fingerprints::new(key),
-            sieve: Sieve::new(None),
+            filter: DuplicateFilter::new(None),
             lanes: Lanes::default(),
             page: Vec::new(),
-            parcel: Parcel::default(),
-            parcel_size: 0,
+            chunk: Chunk::default(),
+            chunk_size: 0,
             rows: 0,
             ended: false,
         }
@@ -63,12 +63,9 @@ impl Stager {
     ///
     /// # Errors
     /// If the list cannot be read on.
-    pub fn parcel(&mut self) -> Result<Option<Parcel>, RosterError> {
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, RosterError> {
         let is_first = self.rows == 0;
-        while !self.ended
-            && self.parcel.pages.len() < PARCEL_PAGES
-            && self.parcel_size < PARCEL_SIZE
-        {
+        while !self.ended && self.chunk.pages.len() < CHUNK_PAGES && self.chunk_size < CHUNK_SIZE {
             if self.roster.read(&mut self.row)? {
                 self.take();
             } else {
@@ -76,23 +73,24 @@ impl Stager {
                 self.end_page();
             }
         }
-        if self.parcel.pages.is_empty() {
+        if self.chunk.pages.is_empty() {
             return Ok(None);
         }
         if is_first && !self.ended {
-            self.size_sieve();
+            self.size_filter();
         }
-        self.parcel.bytes_read = self.roster.bytes_read();
-        self.parcel_size = 0;
-        Ok(Some(std::mem::take(&mut self.parcel)))
+        self.chunk.bytes_read = self.roster.bytes_read();
+        self.chunk_size = 0;
+        Ok(Some(std::mem::take(&mut self.chunk)))
     }
 
-    /// After the first parcel the list's length can be told from its size; what is in the sieve
+    /// After the first chunk the list's length can be told from its size; what is in the filter
     /// stays in it.
-    fn size_sieve(&mut self) {
+    fn size_filter(&mut self) {
         let read = self.roster.bytes_read().max(1);
         if let Some(size) = self.roster.size() {
-            self.sieve.expect(self.rows.saturating_mul(size / read + 1));
+            self.filter
+                .expect(self.rows.saturating_mul(size / read + 1));
         }
     }
 
@@ -104,27 +102,27 @@ impl Stager {
         match self.row.verdict() {
             RowKind::LeftOut => {
                 self.page.extend_from_slice(b"null");
-                self.parcel.left_out += 1;
+                self.chunk.left_out += 1;
             }
             verdict => {
                 write_record(&mut self.page, self.row.fields());
                 match verdict {
                     RowKind::Defect(defect) => {
-                        self.parcel.defects.push((
+                        self.chunk.defects.push((
                             number,
                             defect.column.clone(),
                             defect.reason.clone(),
                         ));
                     }
                     RowKind::Take(entry) => {
-                        self.parcel.bots += u64::from(entry.is_bot());
+                        self.chunk.bots += u64::from(entry.is_bot());
                         let membership = membership(&self.prints, entry);
-                        let lane = self.lanes.number(&self.prints, entry, &mut self.parcel);
-                        let seen = self.sieve.was_seen(membership);
+                        let lane = self.lanes.number(&self.prints, entry, &mut self.chunk);
+                        let seen = self.filter.check_and_insert(membership);
                         let rows = if seen {
-                            &mut self.parcel.suspects
+                            &mut self.chunk.suspects
                         } else {
-                            &mut self.parcel.rows
+                            &mut self.chunk.rows
                         };
                         rows.push((lane, number));
                     }
@@ -151,8 +149,8 @@ impl Stager {
             // It grew by doubling.
             records.shrink_to_fit();
         }
-        self.parcel_size += records.len();
-        self.parcel
+        self.chunk_size += records.len();
+        self.chunk
             .pages
             .push(((self.row.number() - 1) / PAGE_ROWS, records));
     }
@@ -182,8 +180,8 @@ struct Lanes {
 }
 
 impl Lanes {
-    /// The number of the entry's lane; a new one, and a new channel, are noted in the parcel.
-    fn number(&mut self, prints: &Fingerprints, entry: &Entry, parcel: &mut Parcel) -> LaneId {
+    /// The number of the entry's lane; a new one, and a new channel, are noted in the chunk.
+    fn number(&mut self, prints: &Fingerprints, entry: &Entry, chunk: &mut Chunk) -> LaneId {
         let (channel_arn, membership_type) = (entry.channel_arn(), entry.membership_type());
         let sub_channel = entry.sub_channel();
         if let Some((last_channel, last_type, last_sub, lane)) = &self.last
@@ -205,11 +203,11 @@ impl Lanes {
                 .channels
                 .entry(prints.of(&[channel_arn]).to_ne_bytes())
                 .or_insert_with(|| {
-                    parcel.channels.push((next, channel_arn.to_owned()));
+                    chunk.channels.push((next, channel_arn.to_owned()));
                     next
                 });
             let lane = LaneId(u32::try_from(self.numbers.len()).unwrap_or(u32::MAX));
-            parcel.lanes.push((
+            chunk.lanes.push((
                 lane,
                 NewLane {
                     channel,

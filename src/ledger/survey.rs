@@ -54,7 +54,8 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut loads: Vec<(u64, u64)> = Vec::new();
         self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT id, channel FROM sound_lane")?;
+            let mut statement =
+                connection.prepare_cached("SELECT id, channel FROM verified_lane")?;
             let mut lanes = statement.query([])?;
             while let Some(lane) = lanes.next()? {
                 let (lane, channel) = (LaneId(lane.get(0)?), ChannelId(lane.get(1)?));
@@ -92,7 +93,7 @@ impl Ledger {
     ) -> Result<(Vec<DefectKind>, u64), LedgerError> {
         let mut kinds = self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT column_name, reason, count(*) AS rows FROM sound_defect
+                "SELECT column_name, reason, count(*) AS rows FROM verified_defect
                  GROUP BY column_name, reason ORDER BY rows DESC, min(row) LIMIT ?1",
             )?;
             let kinds = statement.query_map([most], |row| {
@@ -147,7 +148,7 @@ impl Ledger {
     pub fn repeats(&self, most: usize) -> Result<Vec<Repeat>, LedgerError> {
         self.read(|connection| {
             connection
-                .prepare("SELECT row, of_row FROM sound_duplicate ORDER BY row LIMIT ?1")?
+                .prepare("SELECT row, of_row FROM verified_duplicate ORDER BY row LIMIT ?1")?
                 .query_map([most], |row| {
                     Ok(Repeat {
                         row: row.get(0)?,

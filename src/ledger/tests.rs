@@ -4,7 +4,7 @@ mod damage;
 
 use std::path::{Path, PathBuf};
 
-use super::{Departure, Durability, Ledger, LedgerError, Stager};
+use super::{Durability, Ledger, LedgerError, NewCall, Stager};
 use crate::model::{ChannelArn, LaneId, Outcome};
 use crate::roster::{Options, Roster, Source};
 use crate::schedule::{Ruling, Ticket};
@@ -42,13 +42,13 @@ fn begin(dir: &Path, roster: Roster) -> (PathBuf, Ledger, Stager) {
 }
 
 #[test]
-fn a_parcel_is_bounded_by_bytes_not_by_rows() {
+fn a_chunk_is_bounded_by_bytes_not_by_rows() {
     let sizes = |length: usize| {
         let ids = (0..320).map(|n| format!("{n}{}", "0".repeat(length)));
         let mut stager = Stager::new(roster(ids), KEY);
-        let parcels = std::iter::from_fn(|| stager.parcel().unwrap());
-        parcels
-            .map(|parcel| (parcel.pages.len(), parcel.size() >> 20))
+        let chunks = std::iter::from_fn(|| stager.next_chunk().unwrap());
+        chunks
+            .map(|chunk| (chunk.pages.len(), chunk.size() >> 20))
             .collect::<Vec<_>>()
     };
     assert_eq!(sizes(10), [(5, 0)]);
@@ -62,26 +62,26 @@ fn channel(id: &str) -> ChannelArn {
 
 /// Stages the whole list and settles its duplicates.
 fn stage(ledger: &mut Ledger, stager: &mut Stager) {
-    while let Some(parcel) = stager.parcel().unwrap() {
-        assert_eq!(ledger.stage(&parcel).unwrap(), None);
-        ledger.queue().unwrap();
+    while let Some(chunk) = stager.next_chunk().unwrap() {
+        assert_eq!(ledger.stage(&chunk).unwrap(), None);
+        ledger.flush_staged().unwrap();
     }
     ledger.end_list().unwrap();
-    while !ledger.settle_suspects().unwrap() {
-        ledger.queue().unwrap();
+    while !ledger.scan_duplicates().unwrap() {
+        ledger.flush_staged().unwrap();
     }
     ledger.commit().unwrap();
 }
 
-fn depart(ledger: &mut Ledger, rows: &[u64]) -> i64 {
-    let call = Departure {
+fn record_call(ledger: &mut Ledger, rows: &[u64]) -> i64 {
+    let call = NewCall {
         lane: LaneId(0),
         bearer: "b",
         rows,
         fresh: rows.len(),
         at: 7,
     };
-    ledger.depart(call).unwrap()
+    ledger.record_call(call).unwrap()
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn rows_are_drawn_in_order_once_each_also_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(5_000)));
     stage(&mut ledger, &mut stager);
-    let first = ledger.draw(LaneId(0), 1_500).unwrap();
-    depart(&mut ledger, &first);
+    let first = ledger.take_rows(LaneId(0), 1_500).unwrap();
+    record_call(&mut ledger, &first);
     ledger.commit().unwrap();
     drop(ledger);
 
@@ -101,7 +101,7 @@ fn rows_are_drawn_in_order_once_each_also_after_reopening() {
         .lanes_left(|lane| left.push((lane.drawn, lane.fresh, lane.closed)))
         .unwrap();
     assert_eq!(left, [(1_500, 3_500, false)]);
-    let rest = ledger.draw(LaneId(0), 10_000).unwrap();
+    let rest = ledger.take_rows(LaneId(0), 10_000).unwrap();
     assert_eq!([first, rest].concat(), (1..=5_000).collect::<Vec<u64>>());
     let members = ledger.members(&channel("c"), &[1, 64, 65, 5_000]).unwrap();
     let names: Vec<&str> = members
@@ -121,8 +121,8 @@ fn a_call_cut_off_leaves_its_rows_in_doubt() {
     let dir = tempfile::tempdir().unwrap();
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(10)));
     stage(&mut ledger, &mut stager);
-    let rows = ledger.draw(LaneId(0), 4).unwrap();
-    depart(&mut ledger, &rows);
+    let rows = ledger.take_rows(LaneId(0), 4).unwrap();
+    record_call(&mut ledger, &rows);
     ledger.commit().unwrap();
     let outcomes = |ledger: &Ledger| {
         let census = ledger.project(|_| Ok::<(), LedgerError>(())).unwrap();
@@ -152,8 +152,8 @@ fn a_glance_tells_what_is_settled_from_what_is_open() {
     let repeated = ids(20).chain(["user-3".to_owned(), "not valid".to_owned()]);
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(repeated));
     stage(&mut ledger, &mut stager);
-    let rows = ledger.draw(LaneId(0), 12).unwrap();
-    let call = depart(&mut ledger, &rows[..9]);
+    let rows = ledger.take_rows(LaneId(0), 12).unwrap();
+    let call = record_call(&mut ledger, &rows[..9]);
     let outcomes = [Some(Outcome::Added), Some(Outcome::Failed), None];
     let rulings = rows[..9].iter().zip(outcomes.into_iter().cycle());
     let rulings: Vec<Ruling> = rulings
@@ -166,7 +166,7 @@ fn a_glance_tells_what_is_settled_from_what_is_open() {
         })
         .collect();
     ledger.settle(call, 9, None, &rulings, &[]).unwrap();
-    depart(&mut ledger, &rows[9..]);
+    record_call(&mut ledger, &rows[9..]);
     ledger.commit().unwrap();
 
     for ledger in [&ledger, &Ledger::look(&path).unwrap()] {
@@ -220,7 +220,7 @@ fn duplicates_are_found_over_the_whole_list_and_belong_to_the_first() {
             of(70_004, 70_000)
         ]
     );
-    let mut drawn = ledger.draw(LaneId(0), 100_000).unwrap();
+    let mut drawn = ledger.take_rows(LaneId(0), 100_000).unwrap();
     drawn.sort_unstable();
     assert_eq!(
         drawn,
@@ -233,10 +233,12 @@ fn duplicates_are_found_over_the_whole_list_and_belong_to_the_first() {
 fn a_list_read_again_is_recognised_and_another_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(10_000)));
-    let parcel = stager.parcel().unwrap().unwrap();
-    ledger.stage(&parcel).unwrap();
-    ledger.queue().unwrap();
-    ledger.stage(&stager.parcel().unwrap().unwrap()).unwrap();
+    let chunk = stager.next_chunk().unwrap().unwrap();
+    ledger.stage(&chunk).unwrap();
+    ledger.flush_staged().unwrap();
+    ledger
+        .stage(&stager.next_chunk().unwrap().unwrap())
+        .unwrap();
     ledger.commit().unwrap();
     drop(ledger);
 
@@ -246,12 +248,12 @@ fn a_list_read_again_is_recognised_and_another_is_not() {
         roster(ids(10_000).map(|id| id.replace("user-7", "else-7"))),
         KEY,
     );
-    let changed = changed.parcel().unwrap().unwrap();
+    let changed = changed.next_chunk().unwrap().unwrap();
     assert_eq!(ledger.stage(&changed).unwrap(), Some(8));
     stage(&mut ledger, &mut Stager::new(roster(ids(10_000)), KEY));
     assert_eq!(ledger.staged().rows_read, 10_000);
     assert_eq!(
-        ledger.draw(LaneId(0), 20_000).unwrap(),
+        ledger.take_rows(LaneId(0), 20_000).unwrap(),
         (1..=10_000).collect::<Vec<u64>>()
     );
 }

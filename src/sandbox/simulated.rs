@@ -120,7 +120,7 @@ mod tests {
 
     use tokio::time::{Instant, sleep};
 
-    use super::super::{Fault, FaultShare, Scripted, SandboxConfig};
+    use super::super::{Fault, FaultShare, SandboxConfig, Scripted};
     use super::*;
     use crate::model::{AppInstanceArn, Batch, ChannelArn, Membership};
 

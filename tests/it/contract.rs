@@ -6,7 +6,7 @@ use std::time::Duration;
 use chime_bulk::chime::{FixedCredentials, connect};
 use chime_bulk::model::codes::{self, CODES, Follows, Level};
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
-use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, serve};
+use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, serve};
 use tokio::net::TcpListener;
 
 use crate::face::{APIS, Face, TIMEOUT, arns, call, channel, settings, user};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, Refusal, Reply};
-use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, Simulated, serve};
+use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

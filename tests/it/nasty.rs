@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use chime_bulk::model::Outcome;
-use chime_bulk::roster::{Options, Roster, RosterError, Row, Source, RowKind};
+use chime_bulk::roster::{Options, Roster, RosterError, Row, RowKind, Source};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::program::{APP, Ended, FAST, Place, ids, tally};

@@ -195,7 +195,7 @@ fn case() -> impl Strategy<Value = Case> {
         1 => Just(Pace::Ahead),
         1 => (1..5_000_u64).prop_map(|ms| Pace::Slow(Duration::from_millis(ms))),
     ];
-    // Some lists are longer than a parcel (2,048 rows).
+    // Some lists are longer than a chunk (2,048 rows).
     let rows = prop_oneof![
         1 => proptest::collection::vec(row(), 0..30),
         4 => proptest::collection::vec(row(), 30..900),

@@ -17,7 +17,7 @@ use chime_bulk::model::{
     AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Outcome, Refusal, Tally,
 };
 use chime_bulk::roster::{Options, Roster, Source};
-use chime_bulk::sandbox::{Service, SandboxConfig};
+use chime_bulk::sandbox::{SandboxConfig, Service};
 use chime_bulk::schedule::{Scheduler, SchedulerConfig};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -66,7 +66,7 @@ pub(crate) fn one_channel(members: usize) -> String {
 pub(crate) enum Pace {
     /// As fast as it is taken.
     Inline,
-    /// A parcel each time this has passed.
+    /// A chunk each time this has passed.
     Slow(Duration),
     /// All there, as from a thread far ahead.
     Ahead,
@@ -320,24 +320,24 @@ impl Rehearsal {
             Pace::Slow(pause) => pause,
             Pace::Ahead => Duration::ZERO,
         };
-        let mut parcels: Vec<ReadAhead> = Vec::new();
-        while let Some(parcel) = stager.parcel().transpose() {
-            let is_last = parcel.is_err();
-            parcels.push(parcel.into());
+        let mut chunks: Vec<ReadAhead> = Vec::new();
+        while let Some(chunk) = stager.next_chunk().transpose() {
+            let is_last = chunk.is_err();
+            chunks.push(chunk.into());
             if is_last {
                 break;
             }
         }
-        let (send, receive) = mpsc::channel(parcels.len().max(1));
+        let (send, receive) = mpsc::channel(chunks.len().max(1));
         if pause.is_zero() {
-            for parcel in parcels {
-                send.try_send(parcel).unwrap();
+            for chunk in chunks {
+                send.try_send(chunk).unwrap();
             }
         } else {
             tokio::spawn(async move {
-                for parcel in parcels {
+                for chunk in chunks {
                     tokio::time::sleep(pause).await;
-                    if send.send(parcel).await.is_err() {
+                    if send.send(chunk).await.is_err() {
                         return;
                     }
                 }

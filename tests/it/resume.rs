@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use chime_bulk::chime::Api;
 use chime_bulk::engine::{Event, Watch};
-use chime_bulk::job::{self, Conclusion, JobError, LimitOverrides, RunSettings, Target, RunVerdict};
+use chime_bulk::job::{
+    self, Conclusion, JobError, LimitOverrides, RunSettings, RunVerdict, Target,
+};
 use chime_bulk::ledger::{Durability, Ledger, fact};
 use chime_bulk::roster::{Options, Roster, Source};
 

@@ -13,7 +13,7 @@ use aws_sdk_chimesdkmessaging::config::{BehaviorVersion, Region};
 use aws_sdk_chimesdkmessaging::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_chimesdkmessaging::types::ChannelMembershipType;
 use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
-use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, serve};
+use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

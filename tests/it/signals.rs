@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chime_bulk::model::Outcome;
-use chime_bulk::sandbox::{Scripted, SandboxConfig};
+use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
 use crate::program::{Ended, Running};
 use crate::truth::{self, LIST, List, RUN, World};

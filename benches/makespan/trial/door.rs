@@ -164,7 +164,7 @@ mod tests {
         use std::collections::HashMap;
 
         use chime_bulk::model::{ChannelArn, Membership};
-        use chime_bulk::sandbox::{Scripted, Service, SandboxConfig, Simulated};
+        use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 
         use super::super::roster::{Group, INSTANCE, Roster, bearers};
         use super::*;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::Api;
 use chime_bulk::engine::Command;
-use chime_bulk::job::{self, Conclusion, JobError, Request, Started, Target, RunVerdict};
+use chime_bulk::job::{self, Conclusion, JobError, Request, RunVerdict, Started, Target};
 use chime_bulk::report::{PAGE, RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chime_bulk::job::JobError;
 use chime_bulk::model::{ChannelArn, MemberArn};
-use chime_bulk::roster::{Options, Roster, Row, Source, RowKind};
-use chime_bulk::sandbox::{self, AnyFault, Service, SandboxConfig};
+use chime_bulk::roster::{Options, Roster, Row, RowKind, Source};
+use chime_bulk::sandbox::{self, AnyFault, SandboxConfig, Service};
 use clap::Args;
 
 use crate::exit::Exit;

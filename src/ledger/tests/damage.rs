@@ -41,8 +41,8 @@ fn with_a_call(dir: &Path) -> PathBuf {
     let ids = ids(130).chain(["user-1".to_owned(), "-".to_owned()]);
     let (path, mut ledger, mut stager) = begin(dir, roster(ids));
     stage(&mut ledger, &mut stager);
-    let rows = ledger.draw(LaneId(0), 100).unwrap();
-    depart(&mut ledger, &rows);
+    let rows = ledger.take_rows(LaneId(0), 100).unwrap();
+    record_call(&mut ledger, &rows);
     ledger.commit().unwrap();
     path
 }
@@ -53,7 +53,7 @@ fn go_through(path: &Path) -> Result<u64, LedgerError> {
     ledger.take_up(8)?;
     ledger.lanes_left(|_| {})?;
     ledger.unsettled(|_| {})?;
-    let rows = ledger.draw(LaneId(0), 100)?;
+    let rows = ledger.take_rows(LaneId(0), 100)?;
     ledger.lane(LaneId(0))?;
     let channel = ledger.channel_arn(crate::model::ChannelId(0))?;
     ledger.members(&channel, &rows)?;
@@ -96,11 +96,11 @@ fn take_back(path: &Path, version: i32) {
     let ledger = Ledger::open(path, Durability::None).unwrap();
     ledger
         .read(|connection| {
-            connection.execute_batch("DROP VIEW sound_pass; DROP TABLE pass;")?;
+            connection.execute_batch("DROP VIEW verified_pass; DROP TABLE pass;")?;
             if version == 2 {
                 connection.execute_batch(
-                    "UPDATE call SET seal = seal('call', lane, bearer, rows, members, fresh);
-                     UPDATE verdict SET seal = seal('verdict', call, outcome, charged, in_doubt, code,
+                    "UPDATE call SET checksum = checksum('call', lane, bearer, rows, members, fresh);
+                     UPDATE verdict SET checksum = checksum('verdict', call, outcome, charged, in_doubt, code,
                         message, first_row, last_row, rows);",
                 )?;
             }
@@ -110,9 +110,9 @@ fn take_back(path: &Path, version: i32) {
     drop(ledger);
     if version == 1 {
         let connection = rusqlite::Connection::open(path).unwrap();
-        for (table, _) in crate::ledger::seal::SEALED {
+        for (table, _) in crate::ledger::checksum::COVERED {
             if table != "pass" {
-                let drop = format!("ALTER TABLE {table} DROP COLUMN seal");
+                let drop = format!("ALTER TABLE {table} DROP COLUMN checksum");
                 connection.execute(&drop, []).unwrap();
             }
         }
@@ -191,8 +191,8 @@ fn a_lane_or_channel_that_is_not_there_is_missed() {
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.execute(change, []).unwrap();
         drop(connection);
-        // Not for the seals to find.
-        Ledger::seal_anew(&path, KEY).unwrap();
+        // Not for the checksums to find.
+        Ledger::rewrite_checksums(&path, KEY).unwrap();
         let error = Ledger::open(&path, Durability::None).unwrap_err();
         assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
         let said = error.to_string();
@@ -220,8 +220,8 @@ fn a_verdict_whose_number_is_another_is_missed() {
     let dir = tempfile::tempdir().unwrap();
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(5)));
     stage(&mut ledger, &mut stager);
-    for row in ledger.draw(LaneId(0), 5).unwrap() {
-        let call = depart(&mut ledger, &[row]);
+    for row in ledger.take_rows(LaneId(0), 5).unwrap() {
+        let call = record_call(&mut ledger, &[row]);
         let ruling = Ruling {
             ticket: Ticket::fresh(row),
             outcome: Some(Outcome::Failed),

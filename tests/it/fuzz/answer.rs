@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Answer, Api, FixedCredentials, ClientConfig, canned};
+use chime_bulk::chime::{Answer, Api, ClientConfig, FixedCredentials, canned};
 use chime_bulk::engine::reconcile;
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 use chime_bulk::schedule::MemberAnswer;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use chime_bulk::ledger::{Departure, Durability, Ledger, LedgerError, Stager, fact};
+use chime_bulk::ledger::{Durability, Ledger, LedgerError, NewCall, Stager, fact};
 use chime_bulk::model::{LaneId, Limits, Outcome, RunState};
 use chime_bulk::report::{self, Reports};
 use chime_bulk::roster::{Options, Roster, Source};
@@ -34,7 +34,7 @@ fn sound() -> &'static [Files; 2] {
         stage(&path).unwrap();
         let closed = read();
         let mut ledger = Ledger::open(&path, Durability::None).unwrap();
-        depart(&mut ledger, 8).unwrap();
+        record_call(&mut ledger, 8).unwrap();
         let open = read();
         [closed, open]
     })
@@ -52,15 +52,15 @@ fn stage(path: &Path) -> Result<(), LedgerError> {
     let roster = Roster::open(&source, &Options::default()).unwrap();
     let mut ledger = Ledger::create(path, Durability::None, roster.layout(), KEY)?;
     let mut stager = Stager::new(roster, KEY);
-    while let Some(parcel) = stager.parcel().unwrap() {
-        ledger.stage(&parcel)?;
-        ledger.queue()?;
+    while let Some(chunk) = stager.next_chunk().unwrap() {
+        ledger.stage(&chunk)?;
+        ledger.flush_staged()?;
     }
     ledger.end_list()?;
-    while !ledger.settle_suspects()? {
-        ledger.queue()?;
+    while !ledger.scan_duplicates()? {
+        ledger.flush_staged()?;
     }
-    let (call, rows) = depart(&mut ledger, 10)?;
+    let (call, rows) = record_call(&mut ledger, 10)?;
     let outcomes = [Some(Outcome::Added), Some(Outcome::Failed), None];
     let rulings = rows.iter().zip(outcomes.iter().cycle());
     let rulings: Vec<Ruling> = rulings
@@ -78,14 +78,14 @@ fn stage(path: &Path) -> Result<(), LedgerError> {
         })
         .collect();
     ledger.settle(call, 9, None, &rulings, &[])?;
-    depart(&mut ledger, 5)?;
+    record_call(&mut ledger, 5)?;
     ledger.set_fact(fact::STATE, &RunState::Running)?;
     ledger.commit()
 }
 
-fn depart(ledger: &mut Ledger, count: usize) -> Result<(i64, Vec<u64>), LedgerError> {
-    let rows = ledger.draw(LaneId(0), count)?;
-    let call = ledger.depart(Departure {
+fn record_call(ledger: &mut Ledger, count: usize) -> Result<(i64, Vec<u64>), LedgerError> {
+    let rows = ledger.take_rows(LaneId(0), count)?;
+    let call = ledger.record_call(NewCall {
         lane: LaneId(0),
         bearer: "b",
         rows: &rows,
@@ -118,7 +118,7 @@ impl<'a> Input<'a> {
 }
 
 /// The first byte says what is done to a sound ledger: bytes are changed in it, it is another file
-/// altogether, its log is, or cells of its tables are changed, with seals that fit or not.
+/// altogether, its log is, or cells of its tables are changed, with checksums that fit or not.
 pub(crate) fn run(input: &[u8]) {
     let mut input = Input(input);
     let how = input.byte();
@@ -143,8 +143,8 @@ pub(crate) fn run(input: &[u8]) {
     if how & 3 == 3 {
         set_cells(&path, &mut input);
         if how & 8 != 0 {
-            // Seals then keep nothing from whoever reads.
-            let _ = Ledger::seal_anew(&path, KEY);
+            // Checksums then keep nothing from whoever reads.
+            let _ = Ledger::rewrite_checksums(&path, KEY);
         }
     }
     let _ = Ledger::is_blank(&path).inspect_err(check);
@@ -298,16 +298,16 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
             let channel = ledger
                 .lane(LaneId(lane))
                 .and_then(|(channel, _)| ledger.channel_arn(channel));
-            if let (Ok(channel), Ok(rows)) = (channel, ledger.draw(LaneId(lane), most)) {
+            if let (Ok(channel), Ok(rows)) = (channel, ledger.take_rows(LaneId(lane), most)) {
                 let _ = ledger.members(&channel, &rows).inspect_err(check);
             }
         }
     }
     for _ in 0..8 {
-        if ledger.settle_suspects()? {
+        if ledger.scan_duplicates()? {
             break;
         }
-        ledger.queue()?;
+        ledger.flush_staged()?;
     }
     ledger.commit()
 }

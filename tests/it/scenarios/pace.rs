@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::Event;
 use chime_bulk::model::{Limits, Outcome};
-use chime_bulk::sandbox::{Fault, Scripted, SandboxConfig};
+use chime_bulk::sandbox::{Fault, SandboxConfig, Scripted};
 use chime_bulk::schedule::LowerBound;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
@@ -63,7 +63,7 @@ async fn a_slow_list_is_sent_while_it_comes() {
     let mut run = Rehearsal::new(one_channel(10_000)).pace(Pace::Slow(Duration::from_mins(1)));
     let ended = run.run().await;
     assert_eq!(ended.of(Outcome::Added), 10_000);
-    // A parcel has 2,048 rows: 20 full calls and a rest that needs not wait for the next.
+    // A chunk has 2,048 rows: 20 full calls and a rest that needs not wait for the next.
     let first: usize = run
         .seen()
         .iter()

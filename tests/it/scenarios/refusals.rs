@@ -217,7 +217,7 @@ async fn rows_of_a_closed_channel_count_as_failures() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_reach_a_closed_channel_late_count_as_failures_at_once() {
-    // The first parcel closes the channel; all that comes after belongs to it.
+    // The first chunk closes the channel; all that comes after belongs to it.
     let world = SandboxConfig {
         missing_channels: vec!["c0".into()],
         ..SandboxConfig::default()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Ending};
 use chime_bulk::model::Outcome;
-use chime_bulk::sandbox::{Scripted, SandboxConfig};
+use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
 use super::{SECOND, many_channels, shuffled, slow_calls};
 use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Event};
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{Fault, MemberAnswer, ReAdd, Scripted, SandboxConfig};
+use chime_bulk::sandbox::{Fault, MemberAnswer, ReAdd, SandboxConfig, Scripted};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{fault, many_channels, stop};

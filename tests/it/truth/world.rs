@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use chime_bulk::model::{ChannelArn, MemberArn};
-use chime_bulk::sandbox::{FaultShare, Service, SandboxConfig, serve};
+use chime_bulk::sandbox::{FaultShare, SandboxConfig, Service, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;

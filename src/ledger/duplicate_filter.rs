@@ -8,7 +8,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// Share of new rows that are wrongly suspected, per layer. Each costs one look-up when the list
 /// is read to its end.
-const FALSE_SUSPECTS: f64 = 0.002;
+const FALSE_POSITIVES: f64 = 0.002;
 /// Rows the first layer holds when the list's length is not known.
 const FIRST_LAYER: u64 = 1 << 16;
 /// Rows one layer holds at most (about 60 MB); beyond, more rows are suspected, none overlooked.
@@ -41,14 +41,14 @@ impl Fingerprints {
 
 /// Bloom filters, each larger than the one before.
 #[derive(Debug)]
-pub(super) struct Sieve {
+pub(super) struct DuplicateFilter {
     layers: Vec<BloomFilter>,
     room: u64,
     next_layer: u64,
 }
 
-impl Sieve {
-    /// A sieve for about so many rows; more are fine.
+impl DuplicateFilter {
+    /// A filter for about so many rows; more are fine.
     pub(super) fn new(expected: Option<u64>) -> Self {
         let next_layer = expected
             .unwrap_or(FIRST_LAYER)
@@ -66,7 +66,7 @@ impl Sieve {
     }
 
     /// Notes a membership. True: it may have been noted before. False: it has not.
-    pub(super) fn was_seen(&mut self, fingerprint: Fingerprint) -> bool {
+    pub(super) fn check_and_insert(&mut self, fingerprint: Fingerprint) -> bool {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "half of the fingerprint is enough here"
@@ -75,7 +75,7 @@ impl Sieve {
         if self.room == 0 {
             let size = usize::try_from(self.next_layer).unwrap_or(usize::MAX);
             self.layers
-                .push(BloomFilter::with_false_pos(FALSE_SUSPECTS).expected_items(size));
+                .push(BloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(size));
             self.room = self.next_layer;
             self.next_layer = (self.next_layer * 2).min(LARGEST_LAYER);
         }
@@ -97,13 +97,16 @@ mod tests {
     #[test]
     fn what_was_seen_is_always_suspected_and_little_else() {
         let prints = Fingerprints::new([7; 16]);
-        let mut sieve = Sieve::new(None);
+        let mut filter = DuplicateFilter::new(None);
         let all: Vec<_> = (0..300_000)
             .map(|n| prints.of(&["channel", &n.to_string()]))
             .collect();
-        let wrongly = all.iter().filter(|print| sieve.was_seen(**print)).count();
+        let wrongly = all
+            .iter()
+            .filter(|print| filter.check_and_insert(**print))
+            .count();
         assert!(wrongly < 300_000 / 50, "{wrongly} wrongly suspected");
-        assert!(all.iter().all(|print| sieve.was_seen(*print)));
+        assert!(all.iter().all(|print| filter.check_and_insert(*print)));
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! What passes through the loop: calls on their way out, and news on its way in.
+//! What passes through the loop: calls on their way out, and inputs on its way in.
 
 use std::time::Duration;
 
 use super::feed::Command;
-use crate::ledger::Parcel;
+use crate::ledger::Chunk;
 use crate::model::{AddMembers, Batch, ChannelArn, Refusal, Reply};
 use crate::roster::RosterError;
 
 /// A call's answer, when it is back.
-pub(super) struct Landed {
+pub(super) struct CompletedCall {
     pub(super) call: i64,
     pub(super) channel: ChannelArn,
     pub(super) members: Batch,
@@ -16,7 +16,7 @@ pub(super) struct Landed {
 }
 
 /// A call written to the ledger and not sent yet.
-pub(super) struct Ready {
+pub(super) struct PreparedCall {
     pub(super) call: i64,
     /// How long its answer is waited for.
     pub(super) timeout: Duration,
@@ -24,9 +24,9 @@ pub(super) struct Ready {
 }
 
 /// What the loop waits for.
-pub(super) enum News {
-    Landed(Landed),
-    Parcel(Result<Parcel, RosterError>),
+pub(super) enum Input {
+    CompletedCall(CompletedCall),
+    Chunk(Result<Chunk, RosterError>),
     ListEnd,
     Command(Command),
     Due,

@@ -1,14 +1,14 @@
 //! Settles which suspected rows really repeat an earlier one.
 //!
 //! Suspects are taken in windows, in the order of the list; for each window all rows up to its
-//! last are passed over once and the first row of each suspected membership noted. The search
+//! last are passed over once and the first row of each suspected membership noted. The scan
 //! goes in steps, so that calls go on between them.
 
 use std::collections::HashMap;
 
+use super::duplicate_filter::{Fingerprint, Fingerprints};
 use super::page;
 use super::schema::PAGE_ROWS;
-use super::sieve::{Fingerprint, Fingerprints};
 use super::stager::membership;
 use super::{Ledger, LedgerError};
 use crate::model::LaneId;
@@ -21,7 +21,7 @@ const STEP_PAGES: u64 = 128;
 
 /// A pass under way.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct DuplicateScan {
     prints: Fingerprints,
     suspects: Vec<(u64, LaneId, Fingerprint)>,
     first_rows: HashMap<Fingerprint, u64>,
@@ -38,33 +38,33 @@ impl Ledger {
         self.write_staged()
     }
 
-    /// One step of the search for duplicates. True when none is suspected any more: then every
+    /// One step of the scan for duplicates. True when none is suspected any more: then every
     /// row is queued, or settled.
     ///
     /// # Errors
     /// If the ledger cannot be read or written.
-    pub fn settle_suspects(&mut self) -> Result<bool, LedgerError> {
-        let Some(mut search) = self
-            .search
+    pub fn scan_duplicates(&mut self) -> Result<bool, LedgerError> {
+        let Some(mut scan) = self
+            .scan
             .take()
-            .map_or_else(|| self.begin_search(), |s| Ok(Some(s)))?
+            .map_or_else(|| self.begin_scan(), |s| Ok(Some(s)))?
         else {
             self.staged.complete = true;
             self.write_staged()?;
             return Ok(true);
         };
-        if self.pass_over(&mut search)? {
-            self.conclude(search)?;
+        if self.scan_pages(&mut scan)? {
+            self.finish_scan(scan)?;
         } else {
-            self.search = Some(search);
+            self.scan = Some(scan);
         }
         Ok(false)
     }
 
-    fn begin_search(&self) -> Result<Option<Search>, LedgerError> {
+    fn begin_scan(&self) -> Result<Option<DuplicateScan>, LedgerError> {
         let rows: Vec<(u64, u32)> = self.read(|connection| {
             connection
-                .prepare_cached("SELECT row, lane FROM sound_suspect ORDER BY row LIMIT ?1")?
+                .prepare_cached("SELECT row, lane FROM verified_suspect ORDER BY row LIMIT ?1")?
                 .query_map([WINDOW], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;
@@ -94,7 +94,7 @@ impl Ledger {
         for (row, _, print) in suspects.iter().rev() {
             first_rows.insert(*print, *row);
         }
-        Ok(Some(Search {
+        Ok(Some(DuplicateScan {
             prints,
             suspects,
             first_rows,
@@ -105,50 +105,49 @@ impl Ledger {
     pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT records FROM sound_page WHERE id = ?1")?
+                .prepare_cached("SELECT records FROM verified_page WHERE id = ?1")?
                 .query_row([id], |row| row.get(0))
         })
     }
 
     /// Notes earlier rows of the suspected memberships; true when all that could be are noted.
-    fn pass_over(&self, search: &mut Search) -> Result<bool, LedgerError> {
-        let Some((last_suspect, ..)) = search.suspects.last() else {
+    fn scan_pages(&self, scan: &mut DuplicateScan) -> Result<bool, LedgerError> {
+        let Some((last_suspect, ..)) = scan.suspects.last() else {
             return Ok(true);
         };
         let last_page = (last_suspect - 1) / PAGE_ROWS;
-        let end = (search.next_page + STEP_PAGES).min(last_page + 1);
+        let end = (scan.next_page + STEP_PAGES).min(last_page + 1);
         let mut entry = Entry::default();
-        for id in search.next_page..end {
+        for id in scan.next_page..end {
             let text = self.page(id)?;
             let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
             for (index, record) in (0u64..).zip(records) {
                 let Some(record) = record else { continue };
                 if self.layout.resolve(&record, &mut entry).is_ok() {
                     let row = id * PAGE_ROWS + index + 1;
-                    let print = membership(&search.prints, &entry);
-                    search
-                        .first_rows
+                    let print = membership(&scan.prints, &entry);
+                    scan.first_rows
                         .entry(print)
                         .and_modify(|first| *first = row.min(*first));
                 }
             }
         }
-        search.next_page = end;
+        scan.next_page = end;
         Ok(end > last_page)
     }
 
-    fn conclude(&mut self, search: Search) -> Result<(), LedgerError> {
-        let Search {
+    fn finish_scan(&mut self, scan: DuplicateScan) -> Result<(), LedgerError> {
+        let DuplicateScan {
             suspects,
             first_rows,
             ..
-        } = search;
-        let mut innocent = Vec::new();
+        } = scan;
+        let mut unique = Vec::new();
         let mut duplicates = 0;
         self.write(|connection| {
             let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
             let mut duplicate =
-                connection.prepare_cached("INSERT INTO duplicate (row, of_row, seal) VALUES (?1, ?2, seal('duplicate', ?1, ?2))")?;
+                connection.prepare_cached("INSERT INTO duplicate (row, of_row, checksum) VALUES (?1, ?2, checksum('duplicate', ?1, ?2))")?;
             for (row, lane, print) in &suspects {
                 settle.execute([row])?;
                 match first_rows.get(print) {
@@ -156,13 +155,13 @@ impl Ledger {
                         duplicate.execute((row, first))?;
                         duplicates += 1;
                     }
-                    _ => innocent.push((*lane, *row)),
+                    _ => unique.push((*lane, *row)),
                 }
             }
             Ok(())
         })?;
         self.staged.duplicate += duplicates;
-        self.gather(innocent);
+        self.buffer(unique);
         self.write_staged()
     }
 }

@@ -1,9 +1,9 @@
-//! Seals: a keyed hash beside each row of the ledger, so that damage is found where it is read.
+//! Checksums: a keyed hash beside each row of the ledger, so that damage is found where it is read.
 //!
 //! SQLite notices when its own structures are damaged, not when a letter of an ARN is. Here two
-//! functions are given to SQL: `seal(table, values..)` is what is stored with a row, and
-//! `sound(seal, table, values..)` fails the query where it does not fit. Rows are read through
-//! temporary views named `sound_TABLE`, which ask it of each.
+//! functions are given to SQL: `checksum(table, values..)` is what is stored with a row, and
+//! `verified(checksum, table, values..)` fails the query where it does not fit. Rows are read through
+//! temporary views named `verified_TABLE`, which ask it of each.
 
 use std::hash::Hasher;
 
@@ -12,12 +12,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error};
 use siphasher::sip::SipHasher13;
 
-/// What a query says that met a row whose seal does not fit.
-pub(super) const BROKEN: &str = "not as it was written";
+/// What a query says that met a row whose checksum does not fit.
+pub(super) const MISMATCH: &str = "not as it was written";
 
-/// The tables whose rows are sealed, and the columns that the seal covers. What is noted of a call
+/// The tables whose rows are covered, and the columns that the checksum covers. What is noted of a call
 /// after it left is not among them; its verdicts are.
-pub(super) const SEALED: [(&str, &str); 11] = [
+pub(super) const COVERED: [(&str, &str); 11] = [
     ("fact", "name, value"),
     ("page", "id, records"),
     ("channel", "id, arn"),
@@ -35,14 +35,16 @@ pub(super) const SEALED: [(&str, &str); 11] = [
 ];
 
 /// Gives a connection the functions and the views, for this key.
-pub(super) fn teach(connection: &Connection, key: [u8; 16]) -> rusqlite::Result<()> {
+pub(super) fn register_functions(connection: &Connection, key: [u8; 16]) -> rusqlite::Result<()> {
     let hasher = SipHasher13::new_with_key(&key);
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_scalar_function("seal", -1, flags, move |row| Ok(seal(hasher, row, 0)))?;
-    connection.create_scalar_function("sound", -1, flags, move |row| {
+    connection.create_scalar_function("checksum", -1, flags, move |row| {
+        Ok(checksum(hasher, row, 0))
+    })?;
+    connection.create_scalar_function("verified", -1, flags, move |row| {
         if row
             .get::<i64>(0)
-            .is_ok_and(|stored| stored == seal(hasher, row, 1))
+            .is_ok_and(|stored| stored == checksum(hasher, row, 1))
         {
             return Ok(true);
         }
@@ -51,32 +53,32 @@ pub(super) fn teach(connection: &Connection, key: [u8; 16]) -> rusqlite::Result<
             .as_i64()
             .map(|id| format!(" {id}"))
             .unwrap_or_default();
-        let what = format!("{table}{which} is {BROKEN}");
+        let what = format!("{table}{which} is {MISMATCH}");
         Err(Error::UserFunctionError(what.into()))
     })
 }
 
-/// Makes the views through which sealed rows are read.
-pub(super) fn open_views(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes the views through which covered rows are read.
+pub(super) fn create_views(connection: &Connection) -> rusqlite::Result<()> {
     let view = |(table, columns): (&str, &str)| {
         format!(
             "CREATE TEMP VIEW sound_{table} AS
-             SELECT * FROM {table} WHERE sound(seal, '{table}', {columns});"
+             SELECT * FROM {table} WHERE verified(checksum, '{table}', {columns});"
         )
     };
-    connection.execute_batch(&SEALED.map(view).concat())
+    connection.execute_batch(&COVERED.map(view).concat())
 }
 
-/// Seals every row as it stands now.
-pub(super) fn seal_anew(connection: &Connection) -> rusqlite::Result<()> {
-    let seal = |(table, columns): (&str, &str)| {
-        format!("UPDATE {table} SET seal = seal('{table}', {columns});")
+/// Checksums every row as it stands now.
+pub(super) fn rewrite_checksums(connection: &Connection) -> rusqlite::Result<()> {
+    let checksum = |(table, columns): (&str, &str)| {
+        format!("UPDATE {table} SET checksum = checksum('{table}', {columns});")
     };
-    connection.execute_batch(&SEALED.map(seal).concat())
+    connection.execute_batch(&COVERED.map(checksum).concat())
 }
 
 /// The hash of a row's values, from one of them on: the table's name, then the columns.
-fn seal(mut hasher: SipHasher13, row: &Context<'_>, from: usize) -> i64 {
+fn checksum(mut hasher: SipHasher13, row: &Context<'_>, from: usize) -> i64 {
     for index in from..row.len() {
         let (kind, bytes) = match row.get_raw(index) {
             ValueRef::Null => (0, &[][..]),
@@ -106,18 +108,18 @@ mod tests {
 
     fn connection() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        teach(&connection, [7; 16]).unwrap();
+        register_functions(&connection, [7; 16]).unwrap();
         connection
     }
 
     #[test]
     fn a_row_is_sound_as_long_as_nothing_of_it_changes() {
         let connection = connection();
-        let sound = |values: &str| -> rusqlite::Result<bool> {
-            let query = format!("SELECT sound(seal('page', 7, 'ab', NULL), {values})");
+        let verified = |values: &str| -> rusqlite::Result<bool> {
+            let query = format!("SELECT verified(checksum('page', 7, 'ab', NULL), {values})");
             connection.query_row(&query, [], |row| row.get(0))
         };
-        assert_eq!(sound("'page', 7, 'ab', NULL"), Ok(true));
+        assert_eq!(verified("'page', 7, 'ab', NULL"), Ok(true));
         for changed in [
             "'lane', 7, 'ab', NULL",
             "'page', 8, 'ab', NULL",
@@ -126,8 +128,8 @@ mod tests {
             "'page', 7, 'ab'",
             "'page', '7', 'ab', NULL",
         ] {
-            let error = sound(changed).unwrap_err().to_string();
-            assert!(error.contains(BROKEN), "{changed}: {error}");
+            let error = verified(changed).unwrap_err().to_string();
+            assert!(error.contains(MISMATCH), "{changed}: {error}");
         }
     }
 
@@ -135,9 +137,9 @@ mod tests {
     fn seals_are_keyed() {
         let of = |key| -> i64 {
             let connection = Connection::open_in_memory().unwrap();
-            teach(&connection, key).unwrap();
+            register_functions(&connection, key).unwrap();
             connection
-                .query_row("SELECT seal('page', 1)", [], |row| row.get(0))
+                .query_row("SELECT checksum('page', 1)", [], |row| row.get(0))
                 .unwrap()
         };
         assert_eq!(of([1; 16]), of([1; 16]));

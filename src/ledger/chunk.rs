@@ -15,7 +15,7 @@ pub struct NewLane {
 
 /// Whole pages of the list, and what became of their rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parcel {
+pub struct Chunk {
     /// Number and records of each page.
     pub pages: Vec<(u64, String)>,
     /// Channels met for the first time.
@@ -36,7 +36,7 @@ pub struct Parcel {
     pub bytes_read: u64,
 }
 
-impl Parcel {
+impl Chunk {
     /// Bytes of its pages: what it takes in memory, but for a few bytes a row.
     #[must_use]
     pub fn size(&self) -> usize {
