@@ -10,7 +10,7 @@ use aws_sdk_chimesdkmessaging::config::{
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
 use tokio::task::JoinSet;
 
-use super::list::{self, INSTANCE, List, Order};
+use super::list::{self, CallPlan, INSTANCE, List};
 use super::process::{Whose, cpu_seconds};
 use super::sandbox::Sandbox;
 use super::{Failure, calls};
@@ -21,7 +21,7 @@ pub(crate) const ARGUMENT: &str = "--bare-loop";
 /// Runs the loop in a process of its own; gives the processor time of its calls, in seconds.
 pub(crate) fn measure(list: &List, sandbox: &Sandbox) -> Result<f64, Failure> {
     let (order, channels) = match list.order {
-        Order::Interleaved(channels) => ("interleaved", channels),
+        CallPlan::Interleaved(channels) => ("interleaved", channels),
         _ => ("sorted", list.channels()),
     };
     let mut command = Command::new(std::env::current_exe()?);
@@ -48,8 +48,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     };
     let (channels, rows) = (channels.parse()?, rows.parse()?);
     let order = match order.as_str() {
-        "interleaved" => Order::Interleaved(channels),
-        _ => Order::Sorted(channels),
+        "interleaved" => CallPlan::Interleaved(channels),
+        _ => CallPlan::Sorted(channels),
     };
     let batches = batches(&List {
         rows,

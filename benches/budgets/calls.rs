@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::list::{INSTANCE, List, Order, channel_arn};
+use super::list::{CallPlan, INSTANCE, List, channel_arn};
 use super::process::{self, chime_bulk};
 use super::sandbox::Sandbox;
 use super::table::Table;
@@ -34,7 +34,7 @@ pub(crate) fn run_of(list: &List, path: &Path, run_dir: &Path, sandbox: &Sandbox
         .args(["--bearer", &bearer(), "--app-instance-arn", INSTANCE])
         .args(["--channel-rate", "1000000", "--bearer-rate", "1000000"])
         .args(["--max-in-flight", &IN_FLIGHT.to_string()]);
-    if matches!(list.order, Order::One) {
+    if matches!(list.order, CallPlan::One) {
         command.args(["--channel-arn", &channel_arn(0)]);
     }
     sandbox.known_to(&mut command);
@@ -45,8 +45,8 @@ pub(crate) fn run_of(list: &List, path: &Path, run_dir: &Path, sandbox: &Sandbox
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
     let rows = rows.min(MOST_ROWS);
     for (name, order) in [
-        ("sorted", Order::Sorted(CHANNELS)),
-        ("interleaved", Order::Interleaved(CHANNELS)),
+        ("sorted", CallPlan::Sorted(CHANNELS)),
+        ("interleaved", CallPlan::Interleaved(CHANNELS)),
     ] {
         let list = List {
             rows,

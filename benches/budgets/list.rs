@@ -16,7 +16,7 @@ const REPEATS: u64 = 1_000;
 
 /// In which order rows of which channels come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Order {
+pub(crate) enum CallPlan {
     /// One channel, named by a flag: the list holds ids alone.
     One,
     /// Sorted by channel, of so many.
@@ -39,7 +39,7 @@ pub(crate) struct List {
     /// How many rows.
     pub(crate) rows: u64,
     /// Their order.
-    pub(crate) order: Order,
+    pub(crate) order: CallPlan,
     /// Whether some repeat earlier ones.
     pub(crate) repeats: bool,
 }
@@ -48,10 +48,10 @@ impl List {
     /// How many channels it names.
     pub(crate) fn channels(&self) -> u64 {
         match self.order {
-            Order::One => 1,
-            Order::Sorted(channels) | Order::Interleaved(channels) | Order::Shuffled(channels) => {
-                channels
-            }
+            CallPlan::One => 1,
+            CallPlan::Sorted(channels)
+            | CallPlan::Interleaved(channels)
+            | CallPlan::Shuffled(channels) => channels,
         }
     }
 
@@ -63,10 +63,10 @@ impl List {
     /// A row's channel, counted from 0.
     pub(crate) fn channel(&self, row: u64) -> u64 {
         match self.order {
-            Order::One => 0,
-            Order::Sorted(channels) => row * channels / self.rows,
-            Order::Interleaved(channels) => row % channels,
-            Order::Shuffled(channels) => {
+            CallPlan::One => 0,
+            CallPlan::Sorted(channels) => row * channels / self.rows,
+            CallPlan::Interleaved(channels) => row % channels,
+            CallPlan::Shuffled(channels) => {
                 u64::try_from(random(row, 1) % u128::from(channels)).unwrap_or_default()
             }
         }
@@ -83,7 +83,7 @@ impl List {
     /// Writes it as CSV; gives its size in bytes.
     pub(crate) fn write(&self, path: &Path) -> io::Result<u64> {
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-        let one = matches!(self.order, Order::One);
+        let one = matches!(self.order, CallPlan::One);
         file.write_all(if one {
             b"user_id\n"
         } else {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Failure;
 use super::calls::run_of;
-use super::list::{List, Order, channels_for};
+use super::list::{CallPlan, List, channels_for};
 use super::process;
 use super::sandbox::Sandbox;
 use super::table::Table;
@@ -19,8 +19,8 @@ const LEDGER_BUDGET: f64 = 1.5;
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
     let channels = channels_for(rows);
     for (name, order) in [
-        ("one channel".to_owned(), Order::One),
-        (format!("{channels} channels"), Order::Shuffled(channels)),
+        ("one channel".to_owned(), CallPlan::One),
+        (format!("{channels} channels"), CallPlan::Shuffled(channels)),
     ] {
         let list = List {
             rows,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::calls::run_of;
-use super::list::{List, Order, channels_for};
+use super::list::{CallPlan, List, channels_for};
 use super::process::{self, chime_bulk};
 use super::sandbox::Sandbox;
 use super::table::Table;
@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
     let channels = channels_for(rows);
     for (name, order) in [
-        ("one channel".to_owned(), Order::One),
-        (format!("{channels} channels"), Order::Shuffled(channels)),
+        ("one channel".to_owned(), CallPlan::One),
+        (format!("{channels} channels"), CallPlan::Shuffled(channels)),
     ] {
         let list = List {
             rows,

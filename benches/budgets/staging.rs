@@ -9,7 +9,7 @@ use chime_bulk::ledger::{Chunk, Durability, Ledger, Stager};
 use chime_bulk::roster::{Options, Roster, RosterError, Source};
 
 use super::Failure;
-use super::list::{INSTANCE, List, Order, channel_arn, channels_for};
+use super::list::{CallPlan, INSTANCE, List, channel_arn, channels_for};
 use super::table::Table;
 
 /// The budget, in times of plain reading.
@@ -24,11 +24,11 @@ const PER_COMMIT: usize = 8;
 
 /// Takes the figures.
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
-    type OrderOver = fn(u64) -> Order;
+    type OrderOver = fn(u64) -> CallPlan;
     let orders: [(&str, OrderOver); 3] = [
-        ("one channel", |_| Order::One),
-        ("channels sorted", Order::Sorted),
-        ("channels shuffled", Order::Shuffled),
+        ("one channel", |_| CallPlan::One),
+        ("channels sorted", CallPlan::Sorted),
+        ("channels shuffled", CallPlan::Shuffled),
     ];
     for (name, order) in orders {
         let mut shorter: Option<f64> = None;
@@ -114,7 +114,7 @@ fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     let start = Instant::now();
     let options = Options {
         app_instance: Some(INSTANCE.to_owned()),
-        channel_arn: matches!(list.order, Order::One).then(|| channel_arn(0)),
+        channel_arn: matches!(list.order, CallPlan::One).then(|| channel_arn(0)),
         ..Options::default()
     };
     let roster = Roster::open(&Source::File(path.to_owned()), &options)?;

@@ -17,7 +17,7 @@ use crate::model::{
     AddMembers, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally,
     codes,
 };
-use crate::schedule::{Answer, Flight, Order, Step, Ticket};
+use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
 
 /// Calls ordered in one turn: bounds what one commit holds.
 const ORDERS_PER_TURN: usize = 64;
@@ -33,7 +33,11 @@ impl Engine<'_> {
                 Step::Done if self.setup.ledger.has_unflushed() => {
                     self.queue()?;
                 }
-                Step::Call(order) => match self.setup.gate.pay(order.channel, order.bearer) {
+                Step::Call(order) => match self
+                    .setup
+                    .call_limits
+                    .try_acquire(order.channel, order.bearer)
+                {
                     Ok(()) if order.is_control() => {
                         ready.extend(self.prepare_control_call(order, now)?)
                     }
@@ -52,7 +56,11 @@ impl Engine<'_> {
     }
 
     /// Draws an order's rows and notes in the ledger that the call is about to leave.
-    fn prepare_call(&mut self, order: &Order, now: Duration) -> Result<PreparedCall, EngineError> {
+    fn prepare_call(
+        &mut self,
+        order: &CallPlan,
+        now: Duration,
+    ) -> Result<PreparedCall, EngineError> {
         let at = self.millis();
         let ledger = &mut self.setup.ledger;
         let drawn = ledger.take_rows(order.lane, order.fresh)?;
@@ -61,19 +69,19 @@ impl Engine<'_> {
                 .damaged(format!("lane {} has too few rows", order.lane.0))
                 .into());
         }
-        let mut tickets = order.again.clone();
-        tickets.extend(drawn.into_iter().map(Ticket::fresh));
-        tickets.sort_unstable_by_key(|ticket| ticket.row);
-        let rows: Vec<u64> = tickets.iter().map(|ticket| ticket.row).collect();
-        let members = self.members(order.lane, &rows)?;
-        let flight = flight(order, now, tickets);
-        self.note(flight, &rows, order.fresh, order.timeout, members, at)
+        let mut rows = order.retries.clone();
+        rows.extend(drawn.into_iter().map(PendingRow::fresh));
+        rows.sort_unstable_by_key(|pending| pending.row);
+        let numbers: Vec<u64> = rows.iter().map(|pending| pending.row).collect();
+        let members = self.members(order.lane, &numbers)?;
+        let flight = flight(order, now, rows);
+        self.note(flight, &numbers, order.fresh, order.timeout, members, at)
     }
 
     /// A control call: adds somebody who is in the channel already. None if nobody is known to be.
     fn prepare_control_call(
         &mut self,
-        order: Order,
+        order: CallPlan,
         now: Duration,
     ) -> Result<Option<PreparedCall>, EngineError> {
         let at = self.millis();
@@ -82,7 +90,7 @@ impl Engine<'_> {
             return Ok(None);
         };
         let members = self.members(lane, &[row])?;
-        let flight = Flight {
+        let flight = InFlightCall {
             lane,
             ..flight(&order, now, Vec::new())
         };
@@ -102,7 +110,7 @@ impl Engine<'_> {
     /// Notes a call in the ledger: it may leave once that is committed.
     fn note(
         &mut self,
-        flight: Flight,
+        flight: InFlightCall,
         rows: &[u64],
         fresh: usize,
         timeout: Duration,
@@ -139,7 +147,9 @@ impl Engine<'_> {
     pub(super) fn leaves_late(&mut self, ready: &PreparedCall, by: Duration) {
         if let Some(flight) = self.flights.get_mut(&ready.call) {
             self.setup.scheduler.leaves_late(flight, by);
-            self.setup.gate.pay_later(flight.channel, flight.bearer, by);
+            self.setup
+                .call_limits
+                .delay(flight.channel, flight.bearer, by);
         }
     }
 
@@ -175,7 +185,7 @@ impl Engine<'_> {
             .answer
             .and_then(|reply| of_channel(&completed.channel, reply));
         match answer {
-            Ok(reply) if flight.tickets.is_empty() => {
+            Ok(reply) if flight.rows.is_empty() => {
                 // What a control call shows is that it was accepted.
                 drop(reply);
                 self.settle(completed.call, flight, Answer::Members(Vec::new()), None)
@@ -198,7 +208,7 @@ impl Engine<'_> {
     fn settle(
         &mut self,
         call: i64,
-        flight: Flight,
+        flight: InFlightCall,
         answer: Answer,
         refusal: Option<&Refusal>,
     ) -> Result<(), EngineError> {
@@ -251,16 +261,16 @@ impl Engine<'_> {
 }
 
 /// The call of an order.
-fn flight(order: &Order, now: Duration, tickets: Vec<Ticket>) -> Flight {
-    Flight {
+fn flight(order: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCall {
+    InFlightCall {
         lane: order.lane,
         channel: order.channel,
         bearer: order.bearer,
         sent_at: now,
-        tickets,
-        beside: order.beside.clone(),
+        rows,
+        other_half: order.other_half.clone(),
         alone_since: order.alone_since,
-        waited: order.waited,
+        retry_rows: order.retry_rows,
     }
 }
 

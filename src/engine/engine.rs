@@ -16,10 +16,10 @@ use super::input::{CompletedCall, Input};
 use super::lateness::Lateness;
 use super::standing::{self, Pulse};
 use crate::chime::Chime;
-use crate::gate::Gate;
 use crate::ledger::{Chunk, Ledger};
+use crate::limits::CallLimits;
 use crate::model::MemberArn;
-use crate::schedule::{Flight, Scheduler, Step};
+use crate::schedule::{InFlightCall, Scheduler, Step};
 
 /// Chunks taken in one turn: bounds what one commit holds, and they are held in memory.
 const CHUNKS_PER_TURN: usize = 8;
@@ -37,7 +37,7 @@ pub struct Setup {
     /// Decides.
     pub scheduler: Scheduler,
     /// Keeps the limits.
-    pub gate: Gate,
+    pub call_limits: CallLimits,
     /// The service.
     pub service: Arc<dyn Chime>,
     /// In whose names calls are made.
@@ -56,7 +56,7 @@ pub struct Engine<'w> {
     watch: &'w mut dyn Watch,
     pub(super) start: Instant,
     pub(super) calls: JoinSet<CompletedCall>,
-    pub(super) flights: HashMap<i64, Flight>,
+    pub(super) flights: HashMap<i64, InFlightCall>,
     /// To be told once it is committed.
     pub(super) events: Vec<Event>,
     list_fault: Option<ListFault>,
@@ -103,7 +103,7 @@ impl<'w> Engine<'w> {
             if halted {
                 self.give_up_calls();
             }
-            self.release_rests()?;
+            self.flush_partial_batches()?;
             let searching = self.search_duplicates()?;
             let (ready, step) = self.order()?;
             let ordered = self.now();
@@ -267,11 +267,11 @@ impl<'w> Engine<'w> {
     }
 
     /// If the list is slow, what is there of it goes out.
-    fn release_rests(&mut self) -> Result<(), EngineError> {
+    fn flush_partial_batches(&mut self) -> Result<(), EngineError> {
         if self.slow_at.is_some_and(|at| at <= self.now()) {
             self.slow_at = None;
             self.queue()?;
-            self.setup.scheduler.release_rests();
+            self.setup.scheduler.flush_partial_batches();
         }
         Ok(())
     }

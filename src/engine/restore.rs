@@ -29,7 +29,7 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
     })?;
     ledger.unsettled(|row| {
         settled -= 1;
-        scheduler.take_up(row.lane, row.ticket);
+        scheduler.recover(row.lane, row.pending);
     })?;
     if ledger.staged().complete {
         scheduler.end_staging();

@@ -61,7 +61,7 @@ pub(super) async fn go_on(
     let service = target.connect(&settings).await?;
     let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
     first(&mut ledger)?;
-    ledger.take_up(jiff::Timestamp::now().as_millisecond())?;
+    ledger.recover(jiff::Timestamp::now().as_millisecond())?;
     let dir = dir.to_owned();
     let session = Session {
         dir,

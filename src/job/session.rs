@@ -11,8 +11,8 @@ use super::lock::{RunLock, no_run};
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
-use crate::gate::Gate;
 use crate::ledger::{Ledger, Staged, fact};
+use crate::limits::CallLimits;
 use crate::model::{Limits, MemberArn, RunState};
 use crate::report::Reports;
 use crate::schedule::{Scheduler, SchedulerConfig};
@@ -111,7 +111,7 @@ impl Session {
         let setup = Setup {
             ledger,
             scheduler,
-            gate: Gate::new(&limits),
+            call_limits: CallLimits::new(&limits),
             service,
             bearers: bearers.clone(),
             feed,

@@ -82,16 +82,16 @@ impl Ledger {
             for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
                 let (Some(first), Some(last)) = (alike.first(), alike.last()) else { continue };
                 let whole = is_whole && others.is_empty();
-                let numbers = (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.ticket.row)));
+                let numbers = (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.pending.row)));
                 insert.execute((
                     call,
                     first.outcome.map_or(AGAIN, Outcome::as_str),
                     first.charged,
-                    first.ticket.in_doubt,
+                    first.pending.in_doubt,
                     &first.code,
                     &first.message,
-                    first.ticket.row,
-                    last.ticket.row,
+                    first.pending.row,
+                    last.pending.row,
                     numbers,
                 ))?;
             }
@@ -129,7 +129,7 @@ fn groups(rulings: &[Ruling]) -> Vec<(Vec<&Ruling>, bool)> {
         let key: Key<'_> = (
             ruling.outcome,
             ruling.charged,
-            ruling.ticket.in_doubt,
+            ruling.pending.in_doubt,
             ruling.code.as_deref(),
             ruling.message.as_deref(),
         );
@@ -142,7 +142,7 @@ fn groups(rulings: &[Ruling]) -> Vec<(Vec<&Ruling>, bool)> {
     groups
         .into_iter()
         .map(|(_, mut alike)| {
-            alike.sort_unstable_by_key(|ruling| ruling.ticket.row);
+            alike.sort_unstable_by_key(|ruling| ruling.pending.row);
             (alike, is_whole)
         })
         .collect()

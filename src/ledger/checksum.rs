@@ -62,7 +62,7 @@ pub(super) fn register_functions(connection: &Connection, key: [u8; 16]) -> rusq
 pub(super) fn create_views(connection: &Connection) -> rusqlite::Result<()> {
     let view = |(table, columns): (&str, &str)| {
         format!(
-            "CREATE TEMP VIEW sound_{table} AS
+            "CREATE TEMP VIEW verified_{table} AS
              SELECT * FROM {table} WHERE verified(checksum, '{table}', {columns});"
         )
     };
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_sound_as_long_as_nothing_of_it_changes() {
+    fn a_row_is_verified_as_long_as_nothing_of_it_changes() {
         let connection = connection();
         let verified = |values: &str| -> rusqlite::Result<bool> {
             let query = format!("SELECT verified(checksum('page', 7, 'ab', NULL), {values})");

@@ -194,7 +194,7 @@ impl Ledger {
         ];
         for (table, outcome, source) in kinds {
             self.read(|connection| {
-                let query = format!("SELECT row FROM sound_{table} WHERE row BETWEEN ?1 AND ?2");
+                let query = format!("SELECT row FROM verified_{table} WHERE row BETWEEN ?1 AND ?2");
                 let mut statement = connection.prepare_cached(&query)?;
                 let mut found = statement.query((window.first_row, window.last_row()))?;
                 while let Some(found) = found.next()? {

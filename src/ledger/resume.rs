@@ -6,7 +6,7 @@ use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
 use super::{Ledger, LedgerError};
 use crate::model::{ChannelId, LaneId, RefusalKind, codes};
-use crate::schedule::Ticket;
+use crate::schedule::PendingRow;
 
 /// A row that an earlier session sent and did not settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Unsettled {
     /// Its lane.
     pub lane: LaneId,
     /// The row as it stands.
-    pub ticket: Ticket,
+    pub pending: PendingRow,
 }
 
 /// A lane as an earlier session left it.
@@ -39,7 +39,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn take_up(&mut self, at: i64) -> Result<(), LedgerError> {
+    pub fn recover(&mut self, at: i64) -> Result<(), LedgerError> {
         let (pages, list_ended) = (self.staged.queued_pages, self.staged.list_ended);
         self.begin_generation()?;
         self.write(|connection| {
@@ -118,7 +118,7 @@ impl Ledger {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn unsettled(&self, mut each: impl FnMut(Unsettled)) -> Result<(), LedgerError> {
-        let mut pending: BTreeMap<u64, Unsettled> = BTreeMap::new();
+        let mut unsettled_rows: BTreeMap<u64, Unsettled> = BTreeMap::new();
         let mut statement = self.prepare(
             "SELECT outcome, charged, in_doubt, first_row, last_row, call.lane,
                 coalesce(verdict.rows, call.rows)
@@ -136,22 +136,24 @@ impl Ledger {
                 Ok((again, charge, range, lane, verdict.get_ref(6)?.as_str()?))
             };
             let (again, (charged, in_doubt), (first, last), lane, text) = read().map_err(sqlite)?;
-            if !again && pending.range(first..=last).next().is_none() {
+            if !again && unsettled_rows.range(first..=last).next().is_none() {
                 continue;
             }
             for row in self.decode(text)? {
                 if !again {
-                    pending.remove(&row);
+                    unsettled_rows.remove(&row);
                     continue;
                 }
-                let ticket = Ticket::fresh(row);
-                let unsettled = pending.entry(row).or_insert(Unsettled { lane, ticket });
-                // Its tries begin anew: what an outage or an interruption cost is not told apart.
-                unsettled.ticket.attempts += charged;
-                unsettled.ticket.in_doubt = in_doubt;
+                let pending = PendingRow::fresh(row);
+                let unsettled = unsettled_rows
+                    .entry(row)
+                    .or_insert(Unsettled { lane, pending });
+                // Its attempts begin anew: what an outage or an interruption cost is not told apart.
+                unsettled.pending.attempts += charged;
+                unsettled.pending.in_doubt = in_doubt;
             }
         }
-        for row in pending.into_values() {
+        for row in unsettled_rows.into_values() {
             each(row);
         }
         Ok(())

@@ -128,7 +128,7 @@ pub(super) fn bring_forward(connection: &Connection) -> rusqlite::Result<()> {
         _ if ["call", "verdict"].contains(&table) => {
             let before = columns.trim_start_matches("id, ");
             format!(
-                "UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE sound(checksum, '{table}', {before});"
+                "UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE verified(checksum, '{table}', {before});"
             )
         }
         _ => String::new(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Durability, Ledger, LedgerError, NewCall, Stager};
 use crate::model::{ChannelArn, LaneId, Outcome};
 use crate::roster::{Options, Roster, Source};
-use crate::schedule::{Ruling, Ticket};
+use crate::schedule::{PendingRow, Ruling};
 
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 const KEY: [u8; 16] = [3; 16];
@@ -95,7 +95,7 @@ fn rows_are_drawn_in_order_once_each_also_after_reopening() {
     drop(ledger);
 
     let mut ledger = Ledger::open(&path, Durability::None).unwrap();
-    ledger.take_up(8).unwrap();
+    ledger.recover(8).unwrap();
     let mut left = Vec::new();
     ledger
         .lanes_left(|lane| left.push((lane.drawn, lane.fresh, lane.closed)))
@@ -135,11 +135,11 @@ fn a_call_cut_off_leaves_its_rows_in_doubt() {
     drop(ledger);
 
     let mut ledger = Ledger::open(&path, Durability::None).unwrap();
-    ledger.take_up(8).unwrap();
+    ledger.recover(8).unwrap();
     assert_eq!(outcomes(&ledger), (4, 6));
     let mut unsettled = Vec::new();
     ledger
-        .unsettled(|row| unsettled.push((row.ticket.row, row.ticket.in_doubt)))
+        .unsettled(|row| unsettled.push((row.pending.row, row.pending.in_doubt)))
         .unwrap();
     assert_eq!(unsettled, [(1, true), (2, true), (3, true), (4, true)]);
 }
@@ -158,7 +158,7 @@ fn a_glance_tells_what_is_settled_from_what_is_open() {
     let rulings = rows[..9].iter().zip(outcomes.into_iter().cycle());
     let rulings: Vec<Ruling> = rulings
         .map(|(row, outcome)| Ruling {
-            ticket: Ticket::fresh(*row),
+            pending: PendingRow::fresh(*row),
             outcome,
             charged: true,
             code: (outcome != Some(Outcome::Added)).then(|| "Odd".to_owned()),
@@ -243,7 +243,7 @@ fn a_list_read_again_is_recognised_and_another_is_not() {
     drop(ledger);
 
     let mut ledger = Ledger::open(&path, Durability::None).unwrap();
-    ledger.take_up(8).unwrap();
+    ledger.recover(8).unwrap();
     let mut changed = Stager::new(
         roster(ids(10_000).map(|id| id.replace("user-7", "else-7"))),
         KEY,

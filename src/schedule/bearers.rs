@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use super::Flight;
-use super::pace::Pace;
+use super::InFlightCall;
+use super::rate_pacer::RatePacer;
 use crate::model::codes::Scope;
 use crate::model::{ChannelId, Limits, Refusal, RefusalKind};
 
@@ -23,7 +23,7 @@ pub(super) const PROBES: u32 = 16;
 
 #[derive(Debug)]
 struct Bearer {
-    pace: Pace,
+    pace: RatePacer,
     /// The channel of its last throttled call since its last success.
     throttled_on: Option<ChannelId>,
     in_flight: u32,
@@ -78,13 +78,13 @@ impl Question {
 #[derive(Debug)]
 pub(super) struct Bearers {
     pool: Vec<Bearer>,
-    total: Option<Pace>,
+    total: Option<RatePacer>,
 }
 
 impl Bearers {
     pub(super) fn new(limits: &Limits, bearers: usize) -> Self {
         let bearer = || Bearer {
-            pace: Pace::new(limits.bearer_rate),
+            pace: RatePacer::new(limits.bearer_rate),
             throttled_on: None,
             in_flight: 0,
             question: None,
@@ -95,7 +95,7 @@ impl Bearers {
             pool: std::iter::repeat_with(bearer)
                 .take(bearers.max(1))
                 .collect(),
-            total: limits.max_rate.map(Pace::new),
+            total: limits.max_rate.map(RatePacer::new),
         }
     }
 
@@ -282,7 +282,7 @@ impl Bearers {
     }
 
     /// A call of a bearer was refused, perhaps for the bearer's sake.
-    pub(super) fn refused(&mut self, flight: &Flight, refusal: &Refusal, now: Duration) {
+    pub(super) fn refused(&mut self, flight: &InFlightCall, refusal: &Refusal, now: Duration) {
         let channel = flight.channel;
         let may_be_members = refusal.may_concern(Scope::Member);
         let is_denial = refusal.kind == RefusalKind::Denied;
@@ -301,7 +301,7 @@ impl Bearers {
         question.may_be_members = may_be_members;
         question.is_denial = is_denial;
         let is_probe =
-            flight.sent_at >= question.since && (!may_be_members || flight.tickets.len() <= 1);
+            flight.sent_at >= question.since && (!may_be_members || flight.rows.len() <= 1);
         if !question.channels.contains(&channel) {
             question.channels.push(channel);
             question.probes += u32::from(is_probe);

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Flight, Ruling, Scheduler, Settlement, Ticket};
+use super::{InFlightCall, PendingRow, Ruling, Scheduler, Settlement};
 use crate::model::{LaneId, Refusal};
 
 impl Scheduler {
@@ -14,12 +14,12 @@ impl Scheduler {
     pub(super) fn bisect_other_half(
         &mut self,
         lane: LaneId,
-        other_half: Vec<Ticket>,
+        other_half: Vec<PendingRow>,
         settlement: &mut Settlement,
     ) {
         let state = &self.lanes[lane.index()];
         if state.closed {
-            let ended = |ticket| Ruling::ended(ticket, state.closed_by());
+            let ended = |pending| Ruling::ended(pending, state.closed_by());
             settlement.others.extend(other_half.into_iter().map(ended));
         } else if !other_half.is_empty() {
             let first = other_half.len().div_ceil(2);
@@ -28,7 +28,12 @@ impl Scheduler {
     }
 
     /// Sends the first so many of the suspects by themselves, and holds the others back.
-    pub(super) fn enqueue_part(&mut self, lane: LaneId, mut suspects: Vec<Ticket>, first: usize) {
+    pub(super) fn enqueue_part(
+        &mut self,
+        lane: LaneId,
+        mut suspects: Vec<PendingRow>,
+        first: usize,
+    ) {
         let other_half = suspects.split_off(first.min(suspects.len()));
         self.wait_as_part(lane, Duration::ZERO, suspects, other_half, None);
     }
@@ -38,23 +43,23 @@ impl Scheduler {
         &mut self,
         now: Duration,
         lane: LaneId,
-        other_half: Vec<Ticket>,
+        other_half: Vec<PendingRow>,
         refusal: &Refusal,
         settlement: &mut Settlement,
     ) {
-        for ticket in other_half {
+        for pending in other_half {
             if self.lanes[lane.index()].closed {
-                settlement.others.push(Ruling::abandoned(ticket, refusal));
+                settlement.others.push(Ruling::abandoned(pending, refusal));
             } else {
-                self.wait(lane, now, ticket);
+                self.wait(lane, now, pending);
             }
         }
     }
 }
 
-impl Flight {
+impl InFlightCall {
     /// The rows held back beside it.
-    pub(super) fn other_half(&self) -> Vec<Ticket> {
-        self.beside.clone().unwrap_or_default()
+    pub(super) fn other_half_rows(&self) -> Vec<PendingRow> {
+        self.other_half.clone().unwrap_or_default()
     }
 }

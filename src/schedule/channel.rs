@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::Ticket;
+use super::PendingRow;
 use super::examination::Examination;
-use super::spacing::{Kept, Spacing};
+use super::learned_interval::{Learned, LearnedInterval};
 use crate::model::{ChannelId, LaneId, Refusal};
 
 /// A part of a call that was refused perhaps for one member's sake.
@@ -14,10 +14,10 @@ pub(super) struct Part {
     /// Not to be sent before: a part whose call failed waits like any other try.
     pub(super) due: Duration,
     /// To be sent by themselves.
-    pub(super) tickets: Vec<Ticket>,
+    pub(super) rows: Vec<PendingRow>,
     /// The others, held back: if these are accepted, the member is among the others; if not, the
     /// others are as good as any.
-    pub(super) beside: Vec<Ticket>,
+    pub(super) other_half: Vec<PendingRow>,
     /// If it is a member that was refused alone: since when that is known.
     pub(super) alone_since: Option<Duration>,
 }
@@ -26,11 +26,11 @@ pub(super) struct Part {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     /// Rows tried before.
-    pub(super) again: Vec<Ticket>,
+    pub(super) retries: Vec<PendingRow>,
     /// How many fresh rows besides.
     pub(super) fresh: usize,
     /// If it is a part: the other one.
-    pub(super) beside: Option<Vec<Ticket>>,
+    pub(super) other_half: Option<Vec<PendingRow>>,
     /// If it is a member that was refused alone: since when that is known.
     pub(super) alone_since: Option<Duration>,
 }
@@ -52,7 +52,7 @@ pub(super) struct Lane {
 #[derive(Debug, Default)]
 struct Tried {
     /// Rows to be tried again, by when they are due.
-    waiting: BTreeSet<(Duration, Ticket)>,
+    waiting: BTreeSet<(Duration, PendingRow)>,
     /// Parts of refused calls.
     parts: VecDeque<Part>,
     /// What closed it, if it was in this session.
@@ -74,8 +74,8 @@ impl Lane {
     }
 
     /// Puts a row among those that wait.
-    pub(super) fn wait(&mut self, due: Duration, ticket: Ticket) {
-        self.tried().waiting.insert((due, ticket));
+    pub(super) fn wait(&mut self, due: Duration, pending: PendingRow) {
+        self.tried().waiting.insert((due, pending));
     }
 
     /// Puts a part of a refused call first among what waits.
@@ -111,7 +111,7 @@ impl Lane {
 
     /// Rows that wait to be sent.
     pub(super) fn members_left(&self) -> u64 {
-        let part = |part: &Part| (part.tickets.len() + part.beside.len()) as u64;
+        let part = |part: &Part| (part.rows.len() + part.other_half.len()) as u64;
         self.fresh + self.waiting() as u64 + self.parts().map(part).sum::<u64>()
     }
 
@@ -134,51 +134,51 @@ impl Lane {
     /// Takes what the next call carries: a part by itself, or the rows that are due and, if
     /// `with_fresh`, fresh ones up to a full call.
     pub(super) fn take(&mut self, now: Duration, full: u32, with_fresh: bool) -> Load {
-        let mut again = Vec::new();
+        let mut retries = Vec::new();
         let full = full as usize;
         if let Some(tried) = &mut self.tried {
             let part = tried.parts.iter().position(|part| part.due <= now);
             if let Some(part) = part.and_then(|place| tried.parts.remove(place)) {
                 return Load {
-                    again: part.tickets,
+                    retries: part.rows,
                     fresh: 0,
-                    beside: Some(part.beside),
+                    other_half: Some(part.other_half),
                     alone_since: part.alone_since,
                 };
             }
-            while again.len() < full
+            while retries.len() < full
                 && tried.waiting.first().is_some_and(|(due, _)| *due <= now)
-                && let Some((_, ticket)) = tried.waiting.pop_first()
+                && let Some((_, pending)) = tried.waiting.pop_first()
             {
-                again.push(ticket);
+                retries.push(pending);
             }
             if tried.waiting.is_empty() && tried.parts.is_empty() {
                 self.tried = None;
             }
         }
-        let room = (full - again.len()) as u64;
+        let room = (full - retries.len()) as u64;
         let fresh = if with_fresh { self.fresh.min(room) } else { 0 };
         self.fresh -= fresh;
         Load {
-            again,
+            retries,
             fresh: usize::try_from(fresh).unwrap_or_default(),
-            beside: None,
+            other_half: None,
             alone_since: None,
         }
     }
 
     /// Closes the lane, and gives the rows that waited in it.
-    pub(super) fn close(&mut self, by: Option<&Refusal>) -> Vec<Ticket> {
+    pub(super) fn close(&mut self, by: Option<&Refusal>) -> Vec<PendingRow> {
         self.closed = true;
         self.fresh = 0;
         let tried = self.tried.take().unwrap_or_default();
         if let Some(by) = by {
             self.tried().closed_by = Some(by.clone());
         }
-        let waiting = tried.waiting.into_iter().map(|(_, ticket)| ticket);
+        let waiting = tried.waiting.into_iter().map(|(_, pending)| pending);
         let parts = tried.parts.into_iter();
         waiting
-            .chain(parts.flat_map(|part| part.tickets.into_iter().chain(part.beside)))
+            .chain(parts.flat_map(|part| part.rows.into_iter().chain(part.other_half)))
             .collect()
     }
 }
@@ -202,7 +202,7 @@ pub(super) struct Channel {
     /// When the last episode began: refusals of calls sent before belong to it.
     pub(super) cooled_at: Option<Duration>,
     /// What its refusals have taught, if anything.
-    pub(super) spacing: Option<Box<Spacing>>,
+    pub(super) spacing: Option<Box<LearnedInterval>>,
     /// Whether a call on it was ever accepted.
     pub(super) accepted: bool,
     /// What is being found out about refused calls, if anything is.
@@ -231,12 +231,14 @@ impl Channel {
         };
         let kept = match self.spacing.take() {
             Some(spacing) => spacing.accepted(apart, was_refused, lifts),
-            None if was_refused => Kept::Spacing(Spacing::new(configured, lifts)),
+            None if was_refused => {
+                Learned::LearnedInterval(LearnedInterval::new(configured, lifts))
+            }
             None => return false,
         };
-        if let Kept::Spacing(spacing) = kept {
+        if let Learned::LearnedInterval(spacing) = kept {
             self.spacing = Some(Box::new(spacing));
         }
-        matches!(kept, Kept::Lifted)
+        matches!(kept, Learned::Lifted)
     }
 }

@@ -79,7 +79,7 @@ impl Scheduler {
 
     /// How many members refused alone hold a channel back on which nothing was ever accepted.
     pub(super) fn alone(&self, refusal: &Refusal) -> usize {
-        if self.health.has_accepted() || refusal.kind != RefusalKind::Denied {
+        if self.outage.has_accepted() || refusal.kind != RefusalKind::Denied {
             ALONE
         } else {
             ALONE_AT_FIRST
@@ -177,7 +177,7 @@ impl Scheduler {
                 settlement.unsent += state.fresh;
                 let rest = state.close(Some(refusal));
                 self.waiting -= rest.len();
-                let abandoned = |ticket| Ruling::abandoned(ticket, refusal);
+                let abandoned = |pending| Ruling::abandoned(pending, refusal);
                 settlement.others.extend(rest.into_iter().map(abandoned));
                 settlement.closed.push((lane, refusal.clone()));
             }
@@ -190,7 +190,7 @@ impl Scheduler {
         examination.map_or(0, |examination| examination.held())
     }
 
-    /// Whether the channel has rows that could be sent now or later, beside those held.
+    /// Whether the channel has rows that could be sent now or later, besides those held.
     pub(super) fn has_rows_left(&self, channel: ChannelId) -> bool {
         let mut lanes = self.channels[channel.index()].lanes.iter();
         lanes.any(|lane| self.lanes[lane.index()].members_left() > 0)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conclude::REFUSED_IN_ROW;
 use super::examination::Examination;
-use super::{Order, Scheduler};
+use super::{CallPlan, Scheduler};
 use crate::model::ChannelId;
 
 /// How long a channel waits whose bearers all wait for answers.
@@ -55,7 +55,7 @@ impl Scheduler {
     pub(super) fn park(&mut self, now: Duration, channel: ChannelId, until: Option<Duration>) {
         let state = &mut self.channels[channel.index()];
         state.next = state.next.max(until.unwrap_or(now + PARK));
-        self.place(channel);
+        self.update_ready(channel);
     }
 
     /// Remembers that a control call can be made on a channel: two of them, so that there is one
@@ -129,13 +129,13 @@ impl Scheduler {
     }
 
     /// Nobody who is in the channel is known: it has no control call.
-    pub fn no_control(&mut self, order: Order) {
+    pub fn no_control(&mut self, order: CallPlan) {
         let channel = order.channel;
         self.channels[channel.index()].accepted = false;
         self.cancel(order);
         for known in &mut self.control_channels {
             *known = known.filter(|known| *known != channel);
         }
-        self.place(channel);
+        self.update_ready(channel);
     }
 }

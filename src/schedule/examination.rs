@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Flight;
+use super::InFlightCall;
 use crate::model::{Refusal, RefusalKind};
 
 /// Members refused alone, on a channel where nothing was ever accepted, after which all of it
@@ -42,7 +42,7 @@ pub(super) struct Examination {
 /// A member refused alone.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) flight: Flight,
+    pub(super) flight: InFlightCall,
     /// It was refused alone twice, and calls were accepted on other channels in between.
     is_confirmed: bool,
 }
@@ -80,7 +80,7 @@ impl Examination {
     pub(super) fn on_refused(
         &mut self,
         now: Duration,
-        flight: &Flight,
+        flight: &InFlightCall,
         refusal: &Refusal,
         may_be_members: bool,
         works: Option<Duration>,
@@ -105,7 +105,7 @@ impl Examination {
     }
 
     /// A call on the channel was accepted.
-    pub(super) fn on_accepted(&mut self, flight: &Flight) {
+    pub(super) fn on_accepted(&mut self, flight: &InFlightCall) {
         let bearer = flight.bearer;
         self.accepted.retain(|(known, _)| *known != bearer);
         self.accepted.push((bearer, flight.sent_at));
@@ -114,14 +114,14 @@ impl Examination {
         self.refused_again = false;
         (self.apart, self.last_alone) = (0, None);
         self.asked_again = 0;
-        if !flight.tickets.is_empty() {
+        if !flight.rows.is_empty() {
             self.over_limit = 0;
         }
     }
 
     /// Whether a member now refused alone is the cause: a call of the same bearer was accepted here
     /// since the member was first refused alone.
-    pub(super) fn is_members_fault(&self, flight: &Flight, refusal: &Refusal) -> bool {
+    pub(super) fn is_members_fault(&self, flight: &InFlightCall, refusal: &Refusal) -> bool {
         let is_limit = refusal.kind == RefusalKind::LimitExceeded;
         let mut accepted = self.accepted.iter();
         (is_limit && self.over_limit > 0)
@@ -142,16 +142,16 @@ impl Examination {
 
     /// Holds a member that was refused alone. `works` is when a bearer of the pool was last accepted
     /// on another channel.
-    pub(super) fn hold(&mut self, now: Duration, flight: Flight, works: Option<Duration>) {
+    pub(super) fn hold(&mut self, now: Duration, flight: InFlightCall, works: Option<Duration>) {
         let since = flight.alone_since;
         let is_apart = |since| is_between(since, works, flight.sent_at);
         self.apart += usize::from(self.last_alone.is_none_or(is_apart));
         self.last_alone = Some(now);
         self.held.push(Held {
             is_confirmed: since.is_some_and(is_apart),
-            flight: Flight {
+            flight: InFlightCall {
                 alone_since: since.or(Some(now)),
-                beside: None,
+                other_half: None,
                 ..flight
             },
         });

@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use super::examination::Examination;
-use super::{Flight, Ruling, Scheduler, Settlement, Ticket};
+use super::{InFlightCall, PendingRow, Ruling, Scheduler, Settlement};
 use crate::model::codes::Scope;
 use crate::model::{ChannelId, Outcome, Refusal, RefusalKind};
 
@@ -27,19 +27,25 @@ impl Scheduler {
     pub(super) fn examine(
         &mut self,
         now: Duration,
-        flight: Flight,
+        flight: InFlightCall,
         refusal: &Refusal,
     ) -> Settlement {
-        self.health.answer();
+        self.outage.on_answer();
         let (channel, lane) = (flight.channel, flight.lane);
-        if self.lanes[lane.index()].closed && !flight.tickets.is_empty() {
+        if self.lanes[lane.index()].closed && !flight.rows.is_empty() {
             let mut settlement = Settlement::pending(&flight, refusal);
             settlement.end();
-            self.requeue_other_half(now, lane, flight.other_half(), refusal, &mut settlement);
+            self.requeue_other_half(
+                now,
+                lane,
+                flight.other_half_rows(),
+                refusal,
+                &mut settlement,
+            );
             return settlement;
         }
         self.note_refusal(now, &flight, refusal);
-        let mut settlement = match flight.tickets.len() {
+        let mut settlement = match flight.rows.len() {
             0 => self.control_refused(channel, flight.bearer),
             1 if refusal.may_concern(Scope::Member) => self.refused_alone(now, flight, refusal),
             _ => self.refused_together(now, flight, refusal),
@@ -50,10 +56,10 @@ impl Scheduler {
     }
 
     /// Keeps what the refusal shows of its bearer and channel.
-    fn note_refusal(&mut self, now: Duration, flight: &Flight, refusal: &Refusal) {
+    fn note_refusal(&mut self, now: Duration, flight: &InFlightCall, refusal: &Refusal) {
         let (bearer, channel) = (flight.bearer, flight.channel);
         // A control call's member is known to be good.
-        let is_control = flight.tickets.is_empty();
+        let is_control = flight.rows.is_empty();
         let may_be_members = refusal.may_concern(Scope::Member) && !is_control;
         if refusal.may_concern(Scope::Bearer) {
             self.bearers.refused(flight, refusal, now);
@@ -70,7 +76,12 @@ impl Scheduler {
     }
 
     /// A member was refused alone: it fails if others got through since it came under suspicion.
-    fn refused_alone(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+    fn refused_alone(
+        &mut self,
+        now: Duration,
+        flight: InFlightCall,
+        refusal: &Refusal,
+    ) -> Settlement {
         let mut settlement = Settlement::default();
         let (channel, lane) = (flight.channel, flight.lane);
         let (is_accepting, alone) = (self.channels[channel.index()].accepted, self.alone(refusal));
@@ -78,7 +89,7 @@ impl Scheduler {
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
-        let other_half = flight.other_half();
+        let other_half = flight.other_half_rows();
         if examination.is_members_fault(&flight, refusal) {
             let is_full = examination.on_member_failed(flight.bearer, refusal);
             settlement.rulings = Settlement::fail(&flight, refusal);
@@ -103,7 +114,12 @@ impl Scheduler {
     }
 
     /// Several members were refused together, or it cannot be for a member's sake.
-    fn refused_together(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+    fn refused_together(
+        &mut self,
+        now: Duration,
+        flight: InFlightCall,
+        refusal: &Refusal,
+    ) -> Settlement {
         let mut settlement = Settlement::pending(&flight, refusal);
         let (channel, lane) = (flight.channel, flight.lane);
         let since = flight.alone_since;
@@ -113,11 +129,17 @@ impl Scheduler {
         let is_unknown = !is_accepting || !self.bearers.has_worked(flight.bearer);
         if !concerns_member || (is_for_others && is_unknown) {
             // The same call by another bearer, or by this one once it is known to be allowed.
-            let other_half = flight.other_half();
-            self.wait_as_part(lane, Duration::ZERO, flight.tickets, other_half, since);
+            let other_half = flight.other_half_rows();
+            self.wait_as_part(lane, Duration::ZERO, flight.rows, other_half, since);
             return settlement;
         }
-        self.requeue_other_half(now, lane, flight.other_half(), refusal, &mut settlement);
+        self.requeue_other_half(
+            now,
+            lane,
+            flight.other_half_rows(),
+            refusal,
+            &mut settlement,
+        );
         // A denial where nothing was ever accepted is as likely the channel's as a member's, and a few
         // members alone tell.
         let examination = self.channels[channel.index()].examination.as_ref();
@@ -125,10 +147,10 @@ impl Scheduler {
         let is_again = examination.is_some_and(|examination| examination.is_refused_again());
         let is_doubtful = !is_accepting && (refusal.kind == RefusalKind::Denied || is_again);
         if is_full || is_doubtful {
-            self.enqueue_part(lane, spread(flight.tickets), 1);
+            self.enqueue_part(lane, spread(flight.rows), 1);
         } else {
-            let first = flight.tickets.len().div_ceil(2);
-            self.enqueue_part(lane, flight.tickets, first);
+            let first = flight.rows.len().div_ceil(2);
+            self.enqueue_part(lane, flight.rows, first);
         }
         settlement
     }
@@ -150,7 +172,7 @@ impl Scheduler {
     /// A call on a channel was accepted.
     pub(super) fn accepted_on(
         &mut self,
-        flight: &Flight,
+        flight: &InFlightCall,
         was_refused: bool,
         settlement: &mut Settlement,
     ) {
@@ -177,7 +199,7 @@ impl Scheduler {
         }
         for channel in self.examined.iter().copied().collect::<Vec<_>>() {
             self.judge_channel(channel, settlement);
-            self.place(channel);
+            self.update_ready(channel);
         }
     }
 
@@ -188,31 +210,31 @@ impl Scheduler {
             return;
         };
         for held in examination.take_held(most) {
-            let Flight {
+            let InFlightCall {
                 lane,
-                tickets,
+                rows,
                 alone_since,
                 ..
             } = held.flight;
-            self.wait_as_part(lane, Duration::ZERO, tickets, Vec::new(), alone_since);
+            self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), alone_since);
         }
     }
 }
 
 /// The same rows with another first: those that stand together in a list are often bad together.
-fn spread(mut tickets: Vec<Ticket>) -> Vec<Ticket> {
-    let place = tickets.len() * 5 / 8;
-    tickets.rotate_left(place);
-    tickets
+fn spread(mut rows: Vec<PendingRow>) -> Vec<PendingRow> {
+    let place = rows.len() * 5 / 8;
+    rows.rotate_left(place);
+    rows
 }
 
 impl Settlement {
     /// The rows of a call fail with its refusal.
-    pub(super) fn fail(flight: &Flight, refusal: &Refusal) -> Vec<Ruling> {
-        let ruling = |ticket: &Ticket| {
+    pub(super) fn fail(flight: &InFlightCall, refusal: &Refusal) -> Vec<Ruling> {
+        let ruling = |pending: &PendingRow| {
             let said = Some((refusal.code.clone(), refusal.message.clone()));
-            Ruling::last(ticket.charged(), Outcome::Failed, said)
+            Ruling::last(pending.charged(), Outcome::Failed, said)
         };
-        flight.tickets.iter().map(ruling).collect()
+        flight.rows.iter().map(ruling).collect()
     }
 }

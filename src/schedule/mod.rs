@@ -6,24 +6,24 @@
 //!
 //! [`Duration`]: std::time::Duration
 
-mod agenda;
+mod arrival_margin;
 mod bearers;
 mod bisect;
 mod bound;
+mod call;
 mod channel;
 mod conclude;
 mod control;
 mod delay;
 mod examination;
 mod examine;
-mod flight;
-mod health;
-mod jitter;
+mod learned_interval;
+mod outage;
 mod overview;
-mod pace;
+mod rate_pacer;
+mod ready_queue;
 mod scheduler;
 mod settle;
-mod spacing;
 mod staging;
 mod stop;
 #[cfg(test)]
@@ -33,8 +33,8 @@ mod throttle;
 mod timeout;
 
 pub use bound::{Binding, LowerBound};
+pub use call::{Answer, CallPlan, InFlightCall, MemberAnswer, PendingRow, Ruling, Settlement};
 pub use delay::RetryDelays;
-pub use flight::{Answer, Flight, MemberAnswer, Order, Ruling, Settlement, Ticket};
 pub use overview::{ChannelLeft, Overview};
 pub use scheduler::{Scheduler, SchedulerConfig, Step};
 pub use stop::Stop;

@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::agenda::{Agenda, Work};
+use super::arrival_margin::ArrivalMargin;
 use super::bearers::Bearers;
 use super::channel::{Channel, Lane, Load, Part};
-use super::health::Health;
-use super::jitter::Jitter;
+use super::outage::OutageDetector;
+use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::timeout::Timeout;
-use super::{FailureThreshold, Flight, Order, RetryDelays, Stop, Ticket};
+use super::{CallPlan, FailureThreshold, InFlightCall, PendingRow, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
@@ -55,7 +55,7 @@ impl SchedulerConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Make this call.
-    Call(Order),
+    Call(CallPlan),
     /// Nothing before then, or before something happens.
     Wait(Option<Duration>),
     /// Nothing is left, or no work is taken any more; nothing is under way.
@@ -68,14 +68,14 @@ pub struct Scheduler {
     pub(super) settings: SchedulerConfig,
     pub(super) channels: Vec<Channel>,
     pub(super) lanes: Vec<Lane>,
-    pub(super) agenda: Agenda,
+    pub(super) ready: ReadyQueue,
     pub(super) bearers: Bearers,
     pub(super) delays: RetryDelays,
     pub(super) in_flight: u32,
     pub(super) waiting: usize,
-    /// Rows under way that waited before.
+    /// Rows in flight that waited before.
     pub(super) trying_again: usize,
-    pub(super) health: Health,
+    pub(super) outage: OutageDetector,
     /// Channels whose refused calls are being examined.
     pub(super) examined: BTreeSet<ChannelId>,
     /// Channels on which calls were accepted: control calls can be made there.
@@ -87,7 +87,7 @@ pub struct Scheduler {
     pub(super) stop: Option<Stop>,
     pub(super) failures: u64,
     pub(super) settled: u64,
-    pub(super) jitter: Jitter,
+    pub(super) arrival_margin: ArrivalMargin,
     pub(super) timeout: Timeout,
     /// That of a channel's limit, as configured.
     pub(super) interval: Duration,
@@ -96,7 +96,7 @@ pub struct Scheduler {
     max_in_flight: u32,
     pub(super) staging: bool,
     /// Whether fresh rows go out in full calls only: the list may bring more of their channel.
-    pub(super) holds_rests: bool,
+    pub(super) holds_partial_batches: bool,
     draining: bool,
 }
 
@@ -108,7 +108,7 @@ impl Scheduler {
         Self {
             bearers: Bearers::new(&settings.limits, settings.bearers),
             delays: RetryDelays::new(settings.seed),
-            jitter: Jitter::new(interval),
+            arrival_margin: ArrivalMargin::new(interval),
             timeout: Timeout::new(settings.answer_timeout),
             interval,
             lifts: 0,
@@ -118,11 +118,11 @@ impl Scheduler {
             settings,
             channels: Vec::new(),
             lanes: Vec::new(),
-            agenda: Agenda::default(),
+            ready: ReadyQueue::default(),
             in_flight: 0,
             waiting: 0,
             trying_again: 0,
-            health: Health::new(),
+            outage: OutageDetector::new(),
             examined: BTreeSet::new(),
             control_channels: [None; 2],
             refused_in_row: 0,
@@ -131,7 +131,7 @@ impl Scheduler {
             failures: 0,
             settled: 0,
             staging: true,
-            holds_rests: true,
+            holds_partial_batches: true,
             draining: false,
         }
     }
@@ -169,7 +169,7 @@ impl Scheduler {
     /// Whether the service counts as down: one call at a time probes whether it is back.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        self.health.is_down()
+        self.outage.is_down()
     }
 
     /// Rows that wait for another try.
@@ -187,7 +187,7 @@ impl Scheduler {
                 Step::Wait(None)
             };
         }
-        if self.agenda.is_empty() {
+        if self.ready.is_empty() {
             if self.in_flight > 0 || self.staging {
                 return Step::Wait(None);
             }
@@ -203,8 +203,8 @@ impl Scheduler {
             if self.in_flight > 0 {
                 return Step::Wait(None);
             }
-            if self.health.probe_at() > now {
-                return Step::Wait(Some(self.health.probe_at()));
+            if self.outage.probe_at() > now {
+                return Step::Wait(Some(self.outage.probe_at()));
             }
         }
         if let Some((channel, bearer)) = self.control_for_question() {
@@ -216,16 +216,16 @@ impl Scheduler {
         }
         // Where all that wait are held back, only fresh rows can show what they wait for.
         let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting
-            || self.agenda.next_again().is_none();
+            || self.ready.next_again().is_none();
         loop {
             let (channel, due) = if with_fresh && self.bearers.are_all_in_question() {
                 // Any channel: the longest may be those that are denied.
                 let share = self.delays.draw();
-                (self.agenda.any(now, share), self.agenda.next_due())
+                (self.ready.any(now, share), self.ready.next_due())
             } else if with_fresh {
-                (self.agenda.longest(now), self.agenda.next_due())
+                (self.ready.longest_ready(now), self.ready.next_due())
             } else {
-                (self.agenda.longest_waiting(now), self.agenda.next_again())
+                (self.ready.longest_retrying(now), self.ready.next_again())
             };
             let Some(channel) = channel else {
                 let bearer = self.bearers.first(|bearer| self.bearers.is_active(bearer));
@@ -250,7 +250,7 @@ impl Scheduler {
     fn control(&mut self, channel: ChannelId, bearer: usize, now: Duration) -> Step {
         let bearer_at = self.bearers.first(|one| one == bearer).map(|(_, at)| at);
         let probe_at = if self.is_outage() {
-            self.health.probe_at()
+            self.outage.probe_at()
         } else {
             Duration::ZERO
         };
@@ -267,11 +267,11 @@ impl Scheduler {
         bearer: usize,
         now: Duration,
         with_fresh: bool,
-    ) -> Order {
+    ) -> CallPlan {
         if self.control_due(channel).is_some() {
             return self.issue(channel, bearer, None, now);
         }
-        let fewest = self.fewest_fresh();
+        let fewest = self.min_fresh();
         let full = self.settings.limits.members_per_call;
         let state = &self.channels[channel.index()];
         let lanes = &mut self.lanes;
@@ -283,7 +283,7 @@ impl Scheduler {
             };
             due.is_some_and(|due| due <= now)
         };
-        // The channel may be due from before rests were held back again.
+        // The channel may be due from before partial batches were held back again.
         let lane = state
             .lanes
             .iter()
@@ -306,49 +306,50 @@ impl Scheduler {
         bearer: usize,
         load: Option<(LaneId, Load)>,
         now: Duration,
-    ) -> Order {
+    ) -> CallPlan {
         self.controls_in_row += u32::from(load.is_none());
         let state = &mut self.channels[channel.index()];
         let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
         let Load {
-            again,
+            retries,
             fresh,
-            beside,
+            other_half,
             alone_since,
         } = load;
-        let waited = again.len() + beside.as_ref().map_or(0, Vec::len);
-        self.waiting -= waited;
-        self.trying_again += waited;
+        let retry_rows = retries.len() + other_half.as_ref().map_or(0, Vec::len);
+        self.waiting -= retry_rows;
+        self.trying_again += retry_rows;
         state.called_at = now;
         state.in_flight += 1;
-        state.next = now + state.interval(self.interval, self.lifts) + self.jitter.guard(None);
+        state.next =
+            now + state.interval(self.interval, self.lifts) + self.arrival_margin.margin(None);
         self.bearers.spend(bearer, now);
         self.in_flight += 1;
-        self.place(channel);
-        Order {
+        self.update_ready(channel);
+        CallPlan {
             lane,
             channel,
             bearer,
-            again,
+            retries,
             fresh,
-            beside,
+            other_half,
             alone_since,
-            waited,
-            timeout: self.timeout.next(self.jitter.longest()),
+            retry_rows,
+            timeout: self.timeout.next(self.arrival_margin.longest()),
         }
     }
 
     /// The gate does not let this order pass before `until`: it is taken back.
-    pub fn postpone(&mut self, order: Order, until: Duration) {
+    pub fn postpone(&mut self, order: CallPlan, until: Duration) {
         let (channel, bearer) = (order.channel, order.bearer);
         self.cancel(order);
         self.channels[channel.index()].next = until;
         self.bearers.postpone(bearer, until);
-        self.place(channel);
+        self.update_ready(channel);
     }
 
     /// A call leaves this much later than its order came: so much later are the next ones.
-    pub fn leaves_late(&mut self, flight: &mut Flight, by: Duration) {
+    pub fn leaves_late(&mut self, flight: &mut InFlightCall, by: Duration) {
         if by.is_zero() {
             return;
         }
@@ -357,27 +358,27 @@ impl Scheduler {
         channel.called_at = channel.called_at.max(flight.sent_at);
         channel.next += by;
         self.bearers.delay(flight.bearer, by);
-        self.place(flight.channel);
+        self.update_ready(flight.channel);
     }
 
     /// Takes an order back: its rows wait as before.
-    pub(super) fn cancel(&mut self, order: Order) {
-        self.call_ended(order.channel, order.bearer, order.waited);
-        if let Some(beside) = order.beside {
+    pub(super) fn cancel(&mut self, order: CallPlan) {
+        self.call_ended(order.channel, order.bearer, order.retry_rows);
+        if let Some(other_half) = order.other_half {
             let since = order.alone_since;
-            self.wait_as_part(order.lane, Duration::ZERO, order.again, beside, since);
+            self.wait_as_part(order.lane, Duration::ZERO, order.retries, other_half, since);
         } else {
             self.lanes[order.lane.index()].fresh += order.fresh as u64;
-            for ticket in order.again {
-                self.wait(order.lane, Duration::ZERO, ticket);
+            for pending in order.retries {
+                self.wait(order.lane, Duration::ZERO, pending);
             }
         }
     }
 
     /// A call is no longer in flight.
-    pub(super) fn call_ended(&mut self, channel: ChannelId, bearer: usize, waited: usize) {
+    pub(super) fn call_ended(&mut self, channel: ChannelId, bearer: usize, retry_rows: usize) {
         self.in_flight -= 1;
-        self.trying_again -= waited;
+        self.trying_again -= retry_rows;
         self.bearers.landed(bearer);
         let in_flight = &mut self.channels[channel.index()].in_flight;
         *in_flight = in_flight.saturating_sub(1);
@@ -388,23 +389,23 @@ impl Scheduler {
         &mut self,
         lane: LaneId,
         due: Duration,
-        tickets: Vec<Ticket>,
-        beside: Vec<Ticket>,
+        rows: Vec<PendingRow>,
+        other_half: Vec<PendingRow>,
         alone_since: Option<Duration>,
     ) {
-        self.waiting += tickets.len() + beside.len();
+        self.waiting += rows.len() + other_half.len();
         let part = Part {
             due,
-            tickets,
-            beside,
+            rows,
+            other_half,
             alone_since,
         };
         self.lanes[lane.index()].push_part(part);
     }
 
     /// The fewest fresh rows that are worth a call.
-    fn fewest_fresh(&self) -> u32 {
-        if self.holds_rests {
+    fn min_fresh(&self) -> u32 {
+        if self.holds_partial_batches {
             self.settings.limits.members_per_call
         } else {
             1
@@ -412,13 +413,13 @@ impl Scheduler {
     }
 
     /// Puts a row among those that wait.
-    pub(super) fn wait(&mut self, lane: LaneId, due: Duration, ticket: Ticket) {
-        self.lanes[lane.index()].wait(due, ticket);
+    pub(super) fn wait(&mut self, lane: LaneId, due: Duration, pending: PendingRow) {
+        self.lanes[lane.index()].wait(due, pending);
         self.waiting += 1;
     }
 
-    /// Tells the agenda what the channel has to do now.
-    pub(super) fn place(&mut self, channel: ChannelId) {
+    /// Updates the channel in the ready queue.
+    pub(super) fn update_ready(&mut self, channel: ChannelId) {
         let state = &self.channels[channel.index()];
         let lanes = || {
             state
@@ -427,22 +428,22 @@ impl Scheduler {
                 .map(|lane| &self.lanes[lane.index()])
                 .filter(|lane| !lane.closed)
         };
-        let fewest = self.fewest_fresh();
+        let fewest = self.min_fresh();
         // A control call needs no rows; a channel that is held back sends none.
-        let (mut due, mut again) = (None, None);
+        let (mut due, mut retries) = (None, None);
         if self.control_due(channel).is_some() {
-            (due, again) = (Some(Duration::ZERO), Some(Duration::ZERO));
+            (due, retries) = (Some(Duration::ZERO), Some(Duration::ZERO));
         } else if !self.is_held_back(channel) {
             due = lanes().filter_map(|lane| lane.due(fewest)).min();
-            again = lanes().filter_map(Lane::earliest_again).min();
+            retries = lanes().filter_map(Lane::earliest_again).min();
         }
-        let work = due.map(|due| Work {
+        let work = due.map(|due| ChannelWork {
             at: due.max(state.next),
-            again_at: again.map(|due| due.max(state.next)),
+            again_at: retries.map(|due| due.max(state.next)),
             calls_left: lanes()
                 .map(|lane| lane.calls_left(self.settings.limits.members_per_call))
                 .sum(),
         });
-        self.agenda.place(channel, work);
+        self.ready.update(channel, work);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Answer, Flight, MemberAnswer, Ruling, Scheduler, Settlement, Stop, Ticket};
+use super::{Answer, InFlightCall, MemberAnswer, PendingRow, Ruling, Scheduler, Settlement, Stop};
 use crate::model::codes::{self, MemberAction, Scope};
 use crate::model::{CallAction, LaneId, Outcome, Refusal, RefusalKind};
 
 impl Scheduler {
     /// A call came back, or is given up.
-    pub fn settle(&mut self, now: Duration, flight: Flight, answer: Answer) -> Settlement {
+    pub fn settle(&mut self, now: Duration, flight: InFlightCall, answer: Answer) -> Settlement {
         let channel = flight.channel;
-        self.call_ended(channel, flight.bearer, flight.waited);
+        self.call_ended(channel, flight.bearer, flight.retry_rows);
         let settlement = match answer {
             Answer::Members(answers) => self.answered(now, flight, answers),
             Answer::Refused(refusal) => self.refused(now, flight, &refusal),
@@ -28,7 +28,7 @@ impl Scheduler {
         self.settled += settlement.unsent;
         self.failures += settlement.unsent;
         self.judge_failures();
-        self.place(channel);
+        self.update_ready(channel);
         settlement
     }
 
@@ -47,42 +47,42 @@ impl Scheduler {
     fn answered(
         &mut self,
         now: Duration,
-        mut flight: Flight,
+        mut flight: InFlightCall,
         answers: Vec<MemberAnswer>,
     ) -> Settlement {
-        self.health.accept();
+        self.outage.on_accepted();
         self.timeout.answered();
-        self.heed_acceptance(now, &flight);
+        self.on_accepted(now, &flight);
         let mut settlement = Settlement::default();
         // One draw for all, so that they can share their next call.
         let share = self.delays.draw();
-        for (ticket, answer) in flight.tickets.iter().zip(answers) {
-            let ticket = ticket.charged();
+        for (pending, answer) in flight.rows.iter().zip(answers) {
+            let pending = pending.charged();
             let ruling = match answer {
-                MemberAnswer::Added => Ruling::last(ticket, Outcome::Added, None),
+                MemberAnswer::Added => Ruling::last(pending, Outcome::Added, None),
                 MemberAnswer::Error { code, message } => match codes::member_action(&code) {
                     MemberAction::AlreadyMember => {
-                        Ruling::last(ticket, Outcome::AlreadyMember, Some((code, message)))
+                        Ruling::last(pending, Outcome::AlreadyMember, Some((code, message)))
                     }
                     MemberAction::Fail => {
-                        Ruling::last(ticket, Outcome::Failed, Some((code, message)))
+                        Ruling::last(pending, Outcome::Failed, Some((code, message)))
                     }
                     MemberAction::Retry => {
-                        let due = now + self.delays.part(ticket.tries, share);
-                        self.again(due, flight.lane, ticket, code, message)
+                        let due = now + self.delays.part(pending.charged_attempts, share);
+                        self.again(due, flight.lane, pending, code, message)
                     }
                 },
                 MemberAnswer::Unclear => {
-                    let ticket = Ticket {
+                    let pending = PendingRow {
                         in_doubt: true,
-                        ..ticket
+                        ..pending
                     };
                     let message = "the answer did not say what became of this member".to_owned();
-                    let due = now + self.delays.part(ticket.tries, share);
+                    let due = now + self.delays.part(pending.charged_attempts, share);
                     self.again(
                         due,
                         flight.lane,
-                        ticket,
+                        pending,
                         codes::NO_VERDICT.to_owned(),
                         message,
                     )
@@ -90,7 +90,7 @@ impl Scheduler {
             };
             settlement.rulings.push(ruling);
         }
-        let other_half = flight.beside.take();
+        let other_half = flight.other_half.take();
         // A half that is accepted shows nothing of whoever was refused the whole.
         let was_refused = other_half.as_ref().is_some_and(Vec::is_empty);
         if let Some(other_half) = other_half {
@@ -105,55 +105,57 @@ impl Scheduler {
         &mut self,
         due: Duration,
         lane: LaneId,
-        ticket: Ticket,
+        pending: PendingRow,
         code: String,
         message: String,
     ) -> Ruling {
-        let ruling = self.tried(lane, ticket, code, message);
+        let ruling = self.tried(lane, pending, code, message);
         if ruling.outcome.is_none() {
-            self.wait(lane, due, ticket);
+            self.wait(lane, due, pending);
         }
         ruling
     }
 
     /// A member that was tried: at the end of its attempts, or not.
-    fn tried(&self, lane: LaneId, ticket: Ticket, code: String, message: String) -> Ruling {
-        let is_last = ticket.tries >= self.settings.limits.max_attempts;
+    fn tried(&self, lane: LaneId, pending: PendingRow, code: String, message: String) -> Ruling {
+        let is_last = pending.charged_attempts >= self.settings.limits.max_attempts;
         let is_at_end = is_last || self.lanes[lane.index()].closed;
         Ruling {
-            ticket,
-            outcome: is_at_end.then(|| at_end(&ticket)),
+            pending,
+            outcome: is_at_end.then(|| at_end(&pending)),
             charged: true,
             code: Some(code),
             message: Some(message),
         }
     }
 
-    fn refused(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+    fn refused(&mut self, now: Duration, flight: InFlightCall, refusal: &Refusal) -> Settlement {
         if refusal.kind == RefusalKind::Lost {
             self.timeout.lost();
         }
         match refusal.kind.action() {
             CallAction::StopRun => {
-                if self.health.lock_out(now) || self.health.refuse(now, self.settings.patience) {
+                if self.outage.on_credentials_rejected(now)
+                    || self.outage.on_refused(now, self.settings.patience)
+                {
                     self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
                 }
-                self.give_back(now, flight, refusal)
+                self.return_rows(now, flight, refusal)
             }
             CallAction::SlowDown => {
                 self.lose_patience(now, refusal);
-                self.heed_throttling(now, &flight);
-                self.give_back(now, flight, refusal)
+                self.on_throttled(now, &flight);
+                self.return_rows(now, flight, refusal)
             }
             CallAction::Retry => self.failed_call(now, flight, refusal),
             CallAction::EndChannel => {
-                self.health.answer();
+                self.outage.on_answer();
                 let mut settlement = Settlement {
                     rulings: Settlement::fail(&flight, refusal),
                     ..Settlement::default()
                 };
                 self.end_channel(flight.channel, refusal, &mut settlement);
-                let other_half = flight.other_half();
+                let other_half = flight.other_half_rows();
                 self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
                 settlement
             }
@@ -166,72 +168,85 @@ impl Scheduler {
         // Where the service has answered, the address is right, and a page with a status of 500 or a
         // success is more likely part of an outage.
         let is_astray = codes::scope(&refusal.code) == [Scope::Path]
-            && (refusal.kind == RefusalKind::WrongAddress || !self.health.has_answered());
+            && (refusal.kind == RefusalKind::WrongAddress || !self.outage.has_answered());
         if is_astray {
-            if self.health.astray(now) {
+            if self.outage.on_wrong_address(now) {
                 self.stop.get_or_insert(Stop::WrongAddress(refusal.clone()));
             }
-        } else if self.health.refuse(now, self.settings.patience) {
+        } else if self.outage.on_refused(now, self.settings.patience) {
             self.stop.get_or_insert(Stop::Outage(refusal.clone()));
         }
     }
 
     /// Rows of a call that was not carried out: again as soon as the channel is due, at no cost.
-    fn give_back(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+    fn return_rows(
+        &mut self,
+        now: Duration,
+        flight: InFlightCall,
+        refusal: &Refusal,
+    ) -> Settlement {
         let mut settlement = Settlement::pending(&flight, refusal);
         if self.lanes[flight.lane.index()].closed {
             settlement.end();
-            let other_half = flight.other_half();
+            let other_half = flight.other_half_rows();
             self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
-        } else if let Some(beside) = flight.beside {
+        } else if let Some(other_half) = flight.other_half {
             let since = flight.alone_since;
-            self.wait_as_part(flight.lane, now, flight.tickets, beside, since);
+            self.wait_as_part(flight.lane, now, flight.rows, other_half, since);
         } else {
-            for ticket in flight.tickets {
-                self.wait(flight.lane, now, ticket);
+            for pending in flight.rows {
+                self.wait(flight.lane, now, pending);
             }
         }
         settlement
     }
 
     /// The service failed, or its answer was lost.
-    fn failed_call(&mut self, now: Duration, flight: Flight, refusal: &Refusal) -> Settlement {
+    fn failed_call(
+        &mut self,
+        now: Duration,
+        flight: InFlightCall,
+        refusal: &Refusal,
+    ) -> Settlement {
         self.lose_patience(now, refusal);
-        self.health.fail(now, &mut self.delays);
-        let is_down = self.health.is_down();
+        self.outage.on_failed(now, &mut self.delays);
+        let is_down = self.outage.is_down();
         let share = self.delays.draw();
         let mut settlement = Settlement::default();
         let mut left = Vec::new();
-        for ticket in &flight.tickets {
-            let charged = ticket.charged();
-            let ticket = Ticket {
+        for pending in &flight.rows {
+            let charged = pending.charged();
+            let pending = PendingRow {
                 // What all calls meet is no member's fault: neither an outage nor a proxy uses up
                 // anybody's attempts.
-                tries: if is_down || refusal.kind == RefusalKind::WrongAddress {
-                    ticket.tries
+                charged_attempts: if is_down || refusal.kind == RefusalKind::WrongAddress {
+                    pending.charged_attempts
                 } else {
-                    charged.tries
+                    charged.charged_attempts
                 },
-                in_doubt: ticket.in_doubt || refusal.kind.leaves_doubt(),
+                in_doubt: pending.in_doubt || refusal.kind.leaves_doubt(),
                 ..charged
             };
             let (code, message) = (refusal.code.clone(), refusal.message.clone());
-            let ruling = self.tried(flight.lane, ticket, code, message);
+            let ruling = self.tried(flight.lane, pending, code, message);
             if ruling.outcome.is_none() {
-                left.push((now + self.delays.part(ticket.tries, share), ticket));
+                left.push((
+                    now + self.delays.part(pending.charged_attempts, share),
+                    pending,
+                ));
             }
             settlement.rulings.push(ruling);
         }
-        match (left.iter().map(|(due, _)| *due).max(), flight.beside) {
+        match (left.iter().map(|(due, _)| *due).max(), flight.other_half) {
             // What was found out of the culprit stays found out.
-            (Some(due), Some(beside)) => {
-                let tickets = left.into_iter().map(|(_, ticket)| ticket).collect();
+            (Some(due), Some(other_half)) => {
+                let rows = left.into_iter().map(|(_, pending)| pending).collect();
                 let since = flight.alone_since;
-                self.wait_as_part(flight.lane, due, tickets, beside, since);
+                self.wait_as_part(flight.lane, due, rows, other_half, since);
             }
             (_, other_half) => {
-                for (due, ticket) in left {
-                    self.wait(flight.lane, due, ticket);
+                for (due, pending) in left {
+                    self.wait(flight.lane, due, pending);
                 }
                 let other_half = other_half.unwrap_or_default();
                 self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
@@ -242,20 +257,20 @@ impl Scheduler {
 }
 
 /// The outcome of a row that is not tried again, of which the service said nothing definite.
-pub(super) fn at_end(ticket: &Ticket) -> Outcome {
-    if ticket.in_doubt {
+pub(super) fn at_end(pending: &PendingRow) -> Outcome {
+    if pending.in_doubt {
         Outcome::Unconfirmed
     } else {
         Outcome::Failed
     }
 }
 
-impl Ticket {
+impl PendingRow {
     /// After one attempt more.
     pub(super) fn charged(self) -> Self {
         Self {
             attempts: self.attempts + 1,
-            tries: self.tries + 1,
+            charged_attempts: self.charged_attempts + 1,
             ..self
         }
     }
@@ -263,10 +278,10 @@ impl Ticket {
 
 impl Settlement {
     /// A call whose rows keep their place elsewhere.
-    pub(super) fn pending(flight: &Flight, refusal: &Refusal) -> Self {
-        let ruling = |ticket: &Ticket| Ruling::pending(*ticket, refusal);
+    pub(super) fn pending(flight: &InFlightCall, refusal: &Refusal) -> Self {
+        let ruling = |pending: &PendingRow| Ruling::pending(*pending, refusal);
         Self {
-            rulings: flight.tickets.iter().map(ruling).collect(),
+            rulings: flight.rows.iter().map(ruling).collect(),
             ..Self::default()
         }
     }
@@ -274,16 +289,20 @@ impl Settlement {
     /// The call's rows are not tried again: their channel has ended.
     pub(super) fn end(&mut self) {
         for ruling in &mut self.rulings {
-            ruling.outcome = Some(at_end(&ruling.ticket));
+            ruling.outcome = Some(at_end(&ruling.pending));
         }
     }
 }
 
 impl Ruling {
-    pub(super) fn last(ticket: Ticket, outcome: Outcome, said: Option<(String, String)>) -> Self {
+    pub(super) fn last(
+        pending: PendingRow,
+        outcome: Outcome,
+        said: Option<(String, String)>,
+    ) -> Self {
         let (code, message) = said.unzip();
         Self {
-            ticket,
+            pending,
             outcome: Some(outcome),
             charged: true,
             code,
@@ -291,9 +310,9 @@ impl Ruling {
         }
     }
 
-    fn pending(ticket: Ticket, refusal: &Refusal) -> Self {
+    fn pending(pending: PendingRow, refusal: &Refusal) -> Self {
         Self {
-            ticket,
+            pending,
             outcome: None,
             charged: false,
             code: Some(refusal.code.clone()),
@@ -302,10 +321,10 @@ impl Ruling {
     }
 
     /// A row held back when its channel ended.
-    pub(super) fn ended(ticket: Ticket, by: Option<&Refusal>) -> Self {
+    pub(super) fn ended(pending: PendingRow, by: Option<&Refusal>) -> Self {
         Self {
-            ticket,
-            outcome: Some(at_end(&ticket)),
+            pending,
+            outcome: Some(at_end(&pending)),
             charged: false,
             code: by.map(|refusal| refusal.code.clone()),
             message: by.map(|refusal| refusal.message.clone()),
@@ -313,10 +332,10 @@ impl Ruling {
     }
 
     /// A row that was never sent again because its channel has ended.
-    pub(super) fn abandoned(ticket: Ticket, refusal: &Refusal) -> Self {
+    pub(super) fn abandoned(pending: PendingRow, refusal: &Refusal) -> Self {
         Self {
-            outcome: Some(at_end(&ticket)),
-            ..Self::pending(ticket, refusal)
+            outcome: Some(at_end(&pending)),
+            ..Self::pending(pending, refusal)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::channel::{Channel, Lane};
-use super::{Scheduler, Ticket};
+use super::{PendingRow, Scheduler};
 use crate::model::{ChannelId, LaneId};
 
 impl Scheduler {
@@ -32,7 +32,7 @@ impl Scheduler {
     }
 
     /// So many more rows of the lane wait to be drawn: in full calls, until
-    /// [`release_rests`](Self::release_rests) or [`end_staging`](Self::end_staging). Gives how many of them failed at once,
+    /// [`flush_partial_batches`](Self::flush_partial_batches) or [`end_staging`](Self::end_staging). Gives how many of them failed at once,
     /// because the lane is closed.
     pub fn stage(&mut self, lane: LaneId, rows: u64) -> u64 {
         let state = &mut self.lanes[lane.index()];
@@ -44,19 +44,19 @@ impl Scheduler {
         }
         state.fresh += rows;
         let channel = state.channel;
-        self.holds_rests = self.staging;
-        self.place(channel);
+        self.holds_partial_batches = self.staging;
+        self.update_ready(channel);
         0
     }
 
     /// A row that an earlier session tried is to be tried again, at once; not if its lane is
     /// closed: then it stays as it is, in doubt.
-    pub fn take_up(&mut self, lane: LaneId, ticket: Ticket) {
+    pub fn recover(&mut self, lane: LaneId, pending: PendingRow) {
         if self.lanes[lane.index()].closed {
             return;
         }
-        self.wait(lane, Duration::ZERO, ticket);
-        self.place(self.lanes[lane.index()].channel);
+        self.wait(lane, Duration::ZERO, pending);
+        self.update_ready(self.lanes[lane.index()].channel);
     }
 
     /// An earlier session of this run had calls accepted on this channel: a control call can be
@@ -69,15 +69,15 @@ impl Scheduler {
     /// The list is read: no more rows will be staged.
     pub fn end_staging(&mut self) {
         self.staging = false;
-        self.release_rests();
+        self.flush_partial_batches();
     }
 
     /// The list is slow: what is there of it goes out, be it less than a full call.
-    pub fn release_rests(&mut self) {
-        if std::mem::take(&mut self.holds_rests) {
+    pub fn flush_partial_batches(&mut self) {
+        if std::mem::take(&mut self.holds_partial_batches) {
             (0..)
                 .zip(0..self.channels.len())
-                .for_each(|(channel, _)| self.place(ChannelId(channel)));
+                .for_each(|(channel, _)| self.update_ready(ChannelId(channel)));
         }
     }
 }

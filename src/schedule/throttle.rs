@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Flight, Scheduler};
+use super::{InFlightCall, Scheduler};
 
 /// A channel called no longer ago than this many of its intervals may be over its limit.
 const LATELY: f64 = 1.5;
@@ -15,7 +15,7 @@ const OFTEN: u32 = 2;
 
 impl Scheduler {
     /// A call was throttled. Refusals of calls sent before an episode began belong to it.
-    pub(super) fn heed_throttling(&mut self, now: Duration, flight: &Flight) {
+    pub(super) fn on_throttled(&mut self, now: Duration, flight: &InFlightCall) {
         let channel = &mut self.channels[flight.channel.index()];
         let is_elsewhere = self
             .bearers
@@ -40,7 +40,7 @@ impl Scheduler {
             spacing.refused_early(apart, self.lifts);
             let due = channel.accepted_at.unwrap_or_default()
                 + spacing.interval(self.lifts)
-                + self.jitter.guard(None);
+                + self.arrival_margin.margin(None);
             channel.next = due.max(flight.sent_at + self.interval);
             return;
         }
@@ -48,16 +48,16 @@ impl Scheduler {
         if channel.level == 1 {
             // As a rule it came a little too early; by the time it may be called again it is late
             // enough.
-            self.jitter.refused();
+            self.arrival_margin.refused();
         } else {
             channel.next = channel.next.max(now + self.delays.after(channel.level));
         }
     }
 
     /// A call was accepted.
-    pub(super) fn heed_acceptance(&mut self, now: Duration, flight: &Flight) {
+    pub(super) fn on_accepted(&mut self, now: Duration, flight: &InFlightCall) {
         let round_trip = now.saturating_sub(flight.sent_at);
-        self.jitter.accepted(round_trip);
+        self.arrival_margin.accepted(round_trip);
         let channel = &mut self.channels[flight.channel.index()];
         let mut lifted = self
             .bearers
@@ -71,7 +71,7 @@ impl Scheduler {
         if is_last && channel.cooled_at.is_none_or(|at| at < flight.sent_at) {
             let due = flight.sent_at
                 + channel.interval(self.interval, self.lifts)
-                + self.jitter.guard(Some(round_trip));
+                + self.arrival_margin.margin(Some(round_trip));
             channel.next = channel.next.min(due);
         }
     }

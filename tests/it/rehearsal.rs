@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use chime_bulk::chime::Chime;
 use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, ReadAhead, Setup, restore};
-use chime_bulk::gate::Gate;
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Stager};
+use chime_bulk::limits::CallLimits;
 use chime_bulk::model::{
     AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Outcome, Refusal, Tally,
 };
@@ -63,7 +63,7 @@ pub(crate) fn one_channel(members: usize) -> String {
 
 /// How the list comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) enum RatePacer {
     /// As fast as it is taken.
     Inline,
     /// A chunk each time this has passed.
@@ -115,7 +115,7 @@ pub(crate) struct Rehearsal {
     pub(crate) options: Options,
     pub(crate) scheduling: SchedulerConfig,
     pub(crate) bearers: Vec<MemberArn>,
-    pub(crate) pace: Pace,
+    pub(crate) pace: RatePacer,
     pub(crate) service: Arc<Service>,
     witness: Arc<Witness>,
     /// Answers that came in these times, up to a crash, may have been read by nobody.
@@ -138,7 +138,7 @@ impl Rehearsal {
             },
             scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
-            pace: Pace::Inline,
+            pace: RatePacer::Inline,
             witness: Arc::new(Witness::new(&service)),
             service,
             unread: Vec::new(),
@@ -185,7 +185,7 @@ impl Rehearsal {
         self
     }
 
-    pub(crate) fn pace(mut self, pace: Pace) -> Self {
+    pub(crate) fn pace(mut self, pace: RatePacer) -> Self {
         self.pace = pace;
         self
     }
@@ -228,7 +228,7 @@ impl Rehearsal {
             let setup = Setup {
                 ledger,
                 scheduler,
-                gate: Gate::new(&self.scheduling.limits),
+                call_limits: CallLimits::new(&self.scheduling.limits),
                 service: Arc::clone(&self.witness) as Arc<dyn Chime>,
                 bearers: self.bearers.clone(),
                 feed,
@@ -304,7 +304,7 @@ impl Rehearsal {
             return (scheduler, ledger, feed);
         }
         let mut ledger = Ledger::open(&path, Durability::None).unwrap();
-        ledger.take_up(0).unwrap();
+        ledger.recover(0).unwrap();
         restore(&ledger, &mut scheduler).unwrap();
         let feed = if ledger.staged().list_ended {
             Feed::Ended
@@ -316,9 +316,9 @@ impl Rehearsal {
 
     fn feed(&self, mut stager: Stager) -> Feed {
         let pause = match self.pace {
-            Pace::Inline => return Feed::Inline(Box::new(stager)),
-            Pace::Slow(pause) => pause,
-            Pace::Ahead => Duration::ZERO,
+            RatePacer::Inline => return Feed::Inline(Box::new(stager)),
+            RatePacer::Slow(pause) => pause,
+            RatePacer::Ahead => Duration::ZERO,
         };
         let mut chunks: Vec<ReadAhead> = Vec::new();
         while let Some(chunk) = stager.next_chunk().transpose() {

@@ -1,4 +1,4 @@
-//! A finished run that tries again what failed.
+//! A finished run that retries what failed.
 
 use std::fmt::Write as _;
 

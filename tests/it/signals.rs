@@ -135,8 +135,8 @@ fn reporting(list: &List) -> Option<(World, Running)> {
 fn while_reports_are_written() {
     let list = List::good(12_000, 3);
     for (names, code) in [(&["INT"][..], 0), (&["INT", "TERM", "HUP"], 130)] {
-        let mut tries = (0..100).map(|_| reporting(&list));
-        let (world, running) = tries.find_map(|run| run).unwrap();
+        let mut charged_attempts = (0..100).map(|_| reporting(&list));
+        let (world, running) = charged_attempts.find_map(|run| run).unwrap();
         running.signal(&[names, &["CONT"]].concat());
         let ended = running.end();
         assert_eq!(ended.code, Some(code), "{ended:#?}");

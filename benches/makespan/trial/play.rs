@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
 use chime_bulk::engine::{Ending, Engine, Event, Feed, Setup};
-use chime_bulk::gate::Gate;
 use chime_bulk::ledger::{Durability, Ledger, Stager};
+use chime_bulk::limits::CallLimits;
 use chime_bulk::model::Limits;
 use chime_bulk::roster::{self, Options, Source};
 use chime_bulk::sandbox::{Service, Simulated, serve};
@@ -155,7 +155,7 @@ fn setup(
     Ok(Setup {
         ledger,
         scheduler: Scheduler::new(scheduling),
-        gate: Gate::new(limits),
+        call_limits: CallLimits::new(limits),
         service: Arc::new(door.clone()),
         bearers: bearers(scenario.bearers)?,
         feed: Feed::Inline(Box::new(Stager::new(list, KEY))),

@@ -50,7 +50,7 @@ fn with_a_call(dir: &Path) -> PathBuf {
 /// Does all that a resumed run and its reports do with a ledger; gives the tally's rows.
 fn go_through(path: &Path) -> Result<u64, LedgerError> {
     let mut ledger = Ledger::open(path, Durability::None)?;
-    ledger.take_up(8)?;
+    ledger.recover(8)?;
     ledger.lanes_left(|_| {})?;
     ledger.unsettled(|_| {})?;
     let rows = ledger.take_rows(LaneId(0), 100)?;
@@ -223,7 +223,7 @@ fn a_verdict_whose_number_is_another_is_missed() {
     for row in ledger.take_rows(LaneId(0), 5).unwrap() {
         let call = record_call(&mut ledger, &[row]);
         let ruling = Ruling {
-            ticket: Ticket::fresh(row),
+            pending: PendingRow::fresh(row),
             outcome: Some(Outcome::Failed),
             charged: true,
             code: Some("NoSuchUser".to_owned()),

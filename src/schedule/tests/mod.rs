@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-mod health;
+mod outage;
 mod refusals;
 mod turns;
 
@@ -43,30 +43,30 @@ impl Desk {
     }
 
     /// The order given now, as a call.
-    fn call(&mut self) -> Option<Flight> {
+    fn call(&mut self) -> Option<InFlightCall> {
         let Step::Call(order) = self.scheduler.next(self.now) else {
             return None;
         };
         let is_control = order.is_control();
         let fresh = u64::try_from(order.fresh).unwrap();
-        let mut tickets = order.again;
-        tickets.extend((self.drawn + 1..=self.drawn + fresh).map(Ticket::fresh));
+        let mut rows = order.retries;
+        rows.extend((self.drawn + 1..=self.drawn + fresh).map(PendingRow::fresh));
         self.drawn += fresh;
-        assert!((1..=100).contains(&tickets.len()) || is_control);
-        Some(Flight {
+        assert!((1..=100).contains(&rows.len()) || is_control);
+        Some(InFlightCall {
             lane: order.lane,
             channel: order.channel,
             bearer: order.bearer,
             sent_at: self.now,
-            tickets,
-            beside: order.beside,
+            rows,
+            other_half: order.other_half,
             alone_since: order.alone_since,
-            waited: order.waited,
+            retry_rows: order.retry_rows,
         })
     }
 
     /// The order given now, but for the bearer's pace.
-    fn at_once(&mut self) -> Flight {
+    fn at_once(&mut self) -> InFlightCall {
         let before = self.now;
         let flight = self.next_call();
         assert!(
@@ -78,7 +78,7 @@ impl Desk {
     }
 
     /// Waits for the next call.
-    fn next_call(&mut self) -> Flight {
+    fn next_call(&mut self) -> InFlightCall {
         for _ in 0..1_000 {
             if let Some(flight) = self.call() {
                 return flight;
@@ -91,23 +91,23 @@ impl Desk {
         panic!("never a call");
     }
 
-    fn refuse(&mut self, flight: Flight, kind: RefusalKind) -> Settlement {
+    fn refuse(&mut self, flight: InFlightCall, kind: RefusalKind) -> Settlement {
         self.scheduler
             .settle(self.now, flight, Answer::Refused(refusal(kind)))
     }
 
-    fn accept(&mut self, flight: Flight) -> Settlement {
+    fn accept(&mut self, flight: InFlightCall) -> Settlement {
         self.answer(flight, |_| MemberAnswer::Added)
     }
 
-    fn answer(&mut self, flight: Flight, of: impl Fn(u64) -> MemberAnswer) -> Settlement {
-        let answers = flight.tickets.iter().map(|ticket| of(ticket.row)).collect();
+    fn answer(&mut self, flight: InFlightCall, of: impl Fn(u64) -> MemberAnswer) -> Settlement {
+        let answers = flight.rows.iter().map(|pending| of(pending.row)).collect();
         self.scheduler
             .settle(self.now, flight, Answer::Members(answers))
     }
 
     /// Answers everything from now on; gives calls made and rows by outcome.
-    fn play(&mut self, of: impl Fn(&Flight) -> Answer) -> (usize, Vec<(u64, Outcome)>) {
+    fn play(&mut self, of: impl Fn(&InFlightCall) -> Answer) -> (usize, Vec<(u64, Outcome)>) {
         let (mut calls, mut ended) = (0, Vec::new());
         for _ in 0..10_000 {
             match self.call() {
@@ -116,7 +116,7 @@ impl Desk {
                     let answer = of(&flight);
                     let settlement = self.scheduler.settle(self.now, flight, answer);
                     let rulings = settlement.rulings.iter().chain(&settlement.others);
-                    ended.extend(rulings.filter_map(|r| Some((r.ticket.row, r.outcome?))));
+                    ended.extend(rulings.filter_map(|r| Some((r.pending.row, r.outcome?))));
                 }
                 None => match self.scheduler.next(self.now) {
                     Step::Wait(Some(until)) => self.now = until,
@@ -142,8 +142,8 @@ fn refusal(kind: RefusalKind) -> Refusal {
     }
 }
 
-fn added(flight: &Flight) -> Answer {
-    Answer::Members(vec![MemberAnswer::Added; flight.tickets.len()])
+fn added(flight: &InFlightCall) -> Answer {
+    Answer::Members(vec![MemberAnswer::Added; flight.rows.len()])
 }
 
 fn error(code: &str) -> MemberAnswer {

@@ -14,7 +14,7 @@ fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
         let mut desk = Desk::usual(&[100]);
         let poisoned = culprits.clone();
         let (calls, mut ended) = desk.play(|flight| {
-            if flight.tickets.iter().any(|t| poisoned.contains(&t.row)) {
+            if flight.rows.iter().any(|t| poisoned.contains(&t.row)) {
                 Answer::Refused(refusal(RefusalKind::BadRequest))
             } else {
                 added(flight)
@@ -45,14 +45,14 @@ fn a_culprit_is_found_however_many_calls_fail_meanwhile() {
         number.set(number.get() + 1);
         if number.get() % 2 == 0 {
             Answer::Refused(refusal(RefusalKind::ServiceFailure))
-        } else if flight.tickets.iter().any(|t| t.row == 37) {
+        } else if flight.rows.iter().any(|t| t.row == 37) {
             Answer::Refused(refusal(RefusalKind::BadRequest))
         } else {
             added(flight)
         }
     });
     assert_eq!((ended.len(), failed(&ended)), (100, vec![37]));
-    // Every other one fails, beside the eleven that find the bad row anyway; a row that was tried a
+    // Every other one fails, besides the eleven that find the bad row anyway; a row that was tried a
     // different number of times waits differently, and is sent by itself.
     assert!(calls <= 2 * (11 + 3), "{calls}");
 }
@@ -62,7 +62,7 @@ fn a_member_over_the_limit_alone_ends_its_channel() {
     let mut desk = Desk::usual(&[1_000, 100]);
     let taken = std::cell::Cell::new(0);
     let (calls, ended) = desk.play(|flight| {
-        let members = flight.tickets.len();
+        let members = flight.rows.len();
         if flight.channel == ChannelId(0) && taken.get() + members > 359 {
             return Answer::Refused(refusal(RefusalKind::LimitExceeded));
         }
@@ -149,18 +149,18 @@ fn a_bearer_in_question_makes_one_call_at_a_time() {
 fn forbidden_is_poison_once_something_is_accepted() {
     let mut desk = Desk::usual(&[100, 100]);
     let (first, second) = (desk.at_once(), desk.at_once());
-    let poisoned = first.tickets[40].row;
+    let poisoned = first.rows[40].row;
     let place = first.channel;
     desk.refuse(first, RefusalKind::Denied);
     desk.accept(second);
     assert_eq!(desk.scheduler.stopped(), None);
     // Nothing was accepted there yet, so it is more likely denied as a whole: one alone tells.
     let flight = desk.next_call();
-    assert_eq!((flight.channel, flight.tickets.len()), (place, 1));
+    assert_eq!((flight.channel, flight.rows.len()), (place, 1));
     desk.accept(flight);
     let flight = desk.next_call();
-    assert_eq!((flight.channel, flight.tickets.len()), (place, 50));
-    let poisons = |flight: &Flight| flight.tickets.iter().any(|t| t.row == poisoned);
+    assert_eq!((flight.channel, flight.rows.len()), (place, 50));
+    let poisons = |flight: &InFlightCall| flight.rows.iter().any(|t| t.row == poisoned);
     if poisons(&flight) {
         desk.refuse(flight, RefusalKind::Denied);
     } else {
@@ -180,19 +180,19 @@ fn forbidden_is_poison_once_something_is_accepted() {
 fn the_last_row_refused_fails_only_after_a_control_call_elsewhere_and_a_second_refusal() {
     let mut desk = Desk::usual(&[1, 1]);
     let (first, second) = (desk.at_once(), desk.at_once());
-    let (row, place, other) = (first.tickets[0].row, first.channel, second.channel);
+    let (row, place, other) = (first.rows[0].row, first.channel, second.channel);
     desk.now += SECOND / 10;
     desk.refuse(first, RefusalKind::Denied);
     let settlement = desk.accept(second);
     assert_eq!(settlement.others, []);
     let control = desk.next_call();
-    assert_eq!((control.channel, control.tickets.len()), (other, 0));
+    assert_eq!((control.channel, control.rows.len()), (other, 0));
     desk.accept(control);
     let again = desk.next_call();
-    assert_eq!((again.channel, again.tickets[0].row), (place, row));
+    assert_eq!((again.channel, again.rows[0].row), (place, row));
     let settlement = desk.refuse(again, RefusalKind::Denied);
     assert_eq!(settlement.others.len(), 1);
-    assert_eq!(settlement.others[0].ticket.row, row);
+    assert_eq!(settlement.others[0].pending.row, row);
     assert_eq!(settlement.others[0].outcome, Some(Outcome::Failed));
     assert_eq!(desk.scheduler.next(desk.now), Step::Done);
     assert_eq!(desk.scheduler.stopped(), None);
@@ -350,13 +350,13 @@ fn a_lost_call_leaves_doubt_and_conflict_settles_it() {
         settlement
             .rulings
             .iter()
-            .all(|r| r.ticket.in_doubt && r.charged)
+            .all(|r| r.pending.in_doubt && r.charged)
     );
     desk.now += Duration::from_mins(1);
     let flight = desk.at_once();
-    assert_eq!(flight.tickets.len(), 10);
+    assert_eq!(flight.rows.len(), 10);
     let settlement = desk.answer(flight, |_| error("Conflict"));
-    let settled = |r: &Ruling| r.outcome == Some(Outcome::AlreadyMember) && r.ticket.in_doubt;
+    let settled = |r: &Ruling| r.outcome == Some(Outcome::AlreadyMember) && r.pending.in_doubt;
     assert!(settlement.rulings.iter().all(settled));
 }
 
@@ -394,7 +394,7 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
         let mut desk = Desk::usual(&[rows, 0]);
         desk.scheduler.was_accepted_before(ChannelId(1));
         let (calls, ended) = desk.play(|flight| {
-            if flight.tickets.iter().any(|t| culprits.contains(&t.row)) {
+            if flight.rows.iter().any(|t| culprits.contains(&t.row)) {
                 Answer::Refused(refusal(kind))
             } else {
                 added(flight)
@@ -428,11 +428,11 @@ fn a_part_that_is_throttled_stays_a_part() {
     let flight = desk.at_once();
     desk.refuse(flight, RefusalKind::BadRequest);
     let part = desk.next_call();
-    let rows: Vec<u64> = part.tickets.iter().map(|ticket| ticket.row).collect();
+    let rows: Vec<u64> = part.rows.iter().map(|pending| pending.row).collect();
     desk.refuse(part, RefusalKind::Throttled);
     let part = desk.next_call();
-    assert!(part.tickets.iter().map(|ticket| ticket.row).eq(rows));
-    assert!(part.tickets.iter().all(|ticket| ticket.attempts == 0));
+    assert!(part.rows.iter().map(|pending| pending.row).eq(rows));
+    assert!(part.rows.iter().all(|pending| pending.attempts == 0));
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn rows_beside_a_part_end_with_their_channel() {
         desk.refuse(first, RefusalKind::BadRequest);
         desk.now += Duration::from_micros(1);
         let part = desk.at_once();
-        assert_eq!((part.tickets.len(), desk.scheduler.waiting()), (50, 0));
+        assert_eq!((part.rows.len(), desk.scheduler.waiting()), (50, 0));
         desk.refuse(second, RefusalKind::NotFound);
         let settlement = if refused {
             desk.refuse(part, RefusalKind::Throttled)

@@ -23,8 +23,13 @@ fn a_retry_joins_the_next_full_call() {
     });
     desk.now = Duration::from_secs(5);
     let flight = desk.at_once();
-    assert_eq!(flight.tickets.len(), 100);
-    assert!((1..=10).all(|row| flight.tickets.iter().any(|t| t.row == row && t.tries == 1)));
+    assert_eq!(flight.rows.len(), 100);
+    assert!((1..=10).all(|row| {
+        flight
+            .rows
+            .iter()
+            .any(|t| t.row == row && t.charged_attempts == 1)
+    }));
 }
 
 #[test]
@@ -35,7 +40,7 @@ fn while_the_list_comes_only_full_calls_leave_until_it_is_slow() {
     assert!(matches!(scheduler.next(ZERO), Step::Call(order) if order.fresh == 100));
     let later = Duration::from_secs(9);
     assert_eq!(scheduler.next(later), Step::Wait(None));
-    scheduler.release_rests();
+    scheduler.flush_partial_batches();
     assert!(matches!(scheduler.next(later), Step::Call(order) if order.fresh == 50));
 }
 
@@ -46,7 +51,7 @@ fn a_channel_due_before_rests_are_held_back_again_makes_no_empty_call() {
     let second = scheduler.open_lane(ChannelId(0));
     let other = scheduler.open_lane(ChannelId(1));
     scheduler.stage(second, 30);
-    scheduler.release_rests();
+    scheduler.flush_partial_batches();
     scheduler.stage(other, 1);
     let Step::Call(order) = scheduler.next(ZERO) else {
         panic!("no call")
@@ -77,7 +82,7 @@ fn an_order_the_gate_refuses_comes_again_as_it_was() {
     let Step::Call(again) = desk.scheduler.next(until) else {
         panic!("no call")
     };
-    assert_eq!((again.again.len(), again.fresh), (30, 70));
+    assert_eq!((again.retries.len(), again.fresh), (30, 70));
 
     // A part stays a part.
     let mut desk = Desk::usual(&[100]);
@@ -87,7 +92,7 @@ fn an_order_the_gate_refuses_comes_again_as_it_was() {
     let Step::Call(order) = desk.scheduler.next(desk.now) else {
         panic!("no call")
     };
-    assert_eq!((order.again.len(), desk.scheduler.waiting()), (50, 0));
+    assert_eq!((order.retries.len(), desk.scheduler.waiting()), (50, 0));
     desk.scheduler.postpone(order.clone(), SECOND * 4);
     assert_eq!(desk.scheduler.waiting(), 100);
     assert_eq!(desk.scheduler.next(SECOND * 4), Step::Call(order));
@@ -113,7 +118,7 @@ fn rows_of_a_closed_lane_are_not_taken_up_again() {
     let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
     let lane = scheduler.open_lane(ChannelId(0));
     scheduler.close_lane(lane);
-    scheduler.take_up(lane, Ticket::fresh(1));
+    scheduler.recover(lane, PendingRow::fresh(1));
     scheduler.end_staging();
     assert_eq!((scheduler.waiting(), scheduler.next(ZERO)), (0, Step::Done));
 }

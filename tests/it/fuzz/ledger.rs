@@ -7,7 +7,7 @@ use chime_bulk::ledger::{Durability, Ledger, LedgerError, NewCall, Stager, fact}
 use chime_bulk::model::{LaneId, Limits, Outcome, RunState};
 use chime_bulk::report::{self, Reports};
 use chime_bulk::roster::{Options, Roster, Source};
-use chime_bulk::schedule::{Ruling, Ticket};
+use chime_bulk::schedule::{PendingRow, Ruling};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -65,10 +65,10 @@ fn stage(path: &Path) -> Result<(), LedgerError> {
     let rulings = rows.iter().zip(outcomes.iter().cycle());
     let rulings: Vec<Ruling> = rulings
         .map(|(row, outcome)| Ruling {
-            ticket: Ticket {
+            pending: PendingRow {
                 row: *row,
                 attempts: 1,
-                tries: 1,
+                charged_attempts: 1,
                 in_doubt: false,
             },
             outcome: *outcome,
@@ -290,7 +290,7 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
         limits: &limits,
     };
     let _ = report::write(&ledger, reports, || true);
-    ledger.take_up(8)?;
+    ledger.recover(8)?;
     let mut lanes = 0;
     let _ = ledger.lanes_left(|_| lanes += 1).inspect_err(check);
     for lane in 0..lanes.min(4) {

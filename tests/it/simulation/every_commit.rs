@@ -11,11 +11,11 @@ use super::case::{Case, ENOUGH};
 use super::play;
 use super::row::Row;
 use crate::cut::{Cut, Moment};
-use crate::rehearsal::Pace;
+use crate::rehearsal::RatePacer;
 
 /// A run of some fifty turns: three channels, two ways of adding, members who are in already,
 /// banned, missing, poisonous or twice in the list; some answers are lost.
-fn small(pace: Pace) -> Case {
+fn small(pace: RatePacer) -> Case {
     let mut rows: Vec<Row> = (0..120)
         .map(|n| Row::plain(u8::try_from(n % 3).unwrap(), n / 3))
         .collect();
@@ -74,7 +74,7 @@ fn kill_after_each(case: &Case, cut: Cut, once_more: Option<u32>) -> u32 {
 
 #[test]
 fn a_run_killed_after_any_commit_loses_nothing() {
-    for pace in [Pace::Inline, Pace::Slow(Duration::from_secs(2))] {
+    for pace in [RatePacer::Inline, RatePacer::Slow(Duration::from_secs(2))] {
         let case = small(pace);
         for cut in [
             Cut::Crash,
@@ -90,7 +90,7 @@ fn a_run_killed_after_any_commit_loses_nothing() {
 
 #[test]
 fn a_run_killed_after_any_commit_and_soon_again_loses_nothing() {
-    let case = small(Pace::Inline);
+    let case = small(RatePacer::Inline);
     for once_more in [1, 2, 3, 5, 8] {
         let kills = kill_after_each(&case, Cut::Crash, Some(once_more));
         assert!(kills > 40, "{kills}");

@@ -107,7 +107,7 @@ impl Counts {
     }
 
     /// Takes in an event, so long after the beginning.
-    pub(crate) fn heed(&mut self, event: &Event, now: Duration) {
+    pub(crate) fn apply(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Staged {
                 rows_read, invalid, ..

@@ -141,7 +141,7 @@ impl Watch for Progress {
             output::note(format_args!("bound: {least}"));
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.heed(event, now);
+        counts.apply(event, now);
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn standing(open: usize, calls_left: u64, largest: u64) -> Event {
 fn states_follow_what_happens() {
     let mut counts = Counts::new(&started());
     let mut after = |event: &Event, at: u32| {
-        counts.heed(event, SECOND * at);
+        counts.apply(event, SECOND * at);
         counts.picture(SECOND * at).state
     };
     assert_eq!(after(&sent(), 0), State::Reading);
@@ -93,10 +93,10 @@ fn states_follow_what_happens() {
 #[test]
 fn rows_and_codes_are_counted() {
     let mut counts = Counts::new(&started());
-    counts.heed(&complete(1_005), SECOND);
-    counts.heed(&settled(None, 90, &[("NotFound", 2)], false), SECOND);
+    counts.apply(&complete(1_005), SECOND);
+    counts.apply(&settled(None, 90, &[("NotFound", 2)], false), SECOND);
     let others = [("Forbidden", 5), ("NotFound", 1), ("user 4711", 1)];
-    counts.heed(&settled(None, 1, &others, false), SECOND);
+    counts.apply(&settled(None, 1, &others, false), SECOND);
     let picture = counts.picture(SECOND);
     assert_eq!((picture.done, picture.to_send), (100, 1_000));
     assert_eq!((picture.retrying, picture.in_flight), (7, 4));
@@ -118,12 +118,12 @@ fn codes_without_end_are_not_kept() {
 #[test]
 fn time_left_is_never_less_than_the_bound() {
     let mut counts = Counts::new(&started());
-    counts.heed(&complete(100_000), Duration::ZERO);
+    counts.apply(&complete(100_000), Duration::ZERO);
     for call in 0..100 {
-        counts.heed(&sent(), SECOND / 10 * call);
+        counts.apply(&sent(), SECOND / 10 * call);
     }
     let mut left = |open, calls, largest| {
-        counts.heed(&standing(open, calls, largest), SECOND * 10);
+        counts.apply(&standing(open, calls, largest), SECOND * 10);
         counts.picture(SECOND * 10).left.map(|left| left.as_secs())
     };
     // The largest channel binds; then the bearer; then the rate seen, 10 calls/s.
@@ -136,7 +136,7 @@ fn time_left_is_never_less_than_the_bound() {
 fn the_rate_is_that_of_the_last_seconds_and_falls_when_nothing_happens() {
     let mut counts = Counts::new(&started());
     for call in 0..200 {
-        counts.heed(&sent(), SECOND / 10 * call);
+        counts.apply(&sent(), SECOND / 10 * call);
     }
     let rate = counts.picture(SECOND * 20).rate;
     assert!((9.5..10.5).contains(&rate), "{rate}");
@@ -152,7 +152,7 @@ fn the_rate_is_that_of_the_last_seconds_and_falls_when_nothing_happens() {
 fn the_limit_in_force_is_the_lowest() {
     let mut counts = Counts::new(&started());
     let mut limit = |open| {
-        counts.heed(&standing(open, 50, 9), SECOND);
+        counts.apply(&standing(open, 50, 9), SECOND);
         counts.picture(SECOND).limit
     };
     let of = [0, 3, 48].map(|open| limit(open).to_string());

@@ -27,7 +27,7 @@ const MOST: u32 = 64;
 
 /// What a channel's refusals have taught.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spacing {
+pub(super) struct LearnedInterval {
     /// As configured.
     configured: Duration,
     /// The shortest spacing known to be accepted; none while nothing but jitter is known.
@@ -44,7 +44,7 @@ pub(super) struct Spacing {
     lifts: u32,
 }
 
-impl Spacing {
+impl LearnedInterval {
     /// After a first lesson: refused at the configured spacing, accepted later.
     pub(super) fn new(configured: Duration, lifts: u32) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Spacing {
 
     /// A call was accepted, so long after the accepted one before; `was_refused` if a call between
     /// was refused, and not for being early. Tells what to keep of this.
-    pub(super) fn accepted(mut self, apart: Duration, was_refused: bool, lifts: u32) -> Kept {
+    pub(super) fn accepted(mut self, apart: Duration, was_refused: bool, lifts: u32) -> Learned {
         match self.believed {
             None if was_refused && self.quiet < SUCCESSION => {
                 // The first early call comes at once: it was perhaps mere jitter after all.
@@ -123,7 +123,7 @@ impl Spacing {
                 self.believed = Some(apart.max(believed).min(self.longest()));
                 (self.wait, self.half_way) = (0, true);
             }
-            Some(_) if apart < self.configured.mul_f64(1.0 + CLOSE) => return Kept::Lifted,
+            Some(_) if apart < self.configured.mul_f64(1.0 + CLOSE) => return Learned::Lifted,
             Some(believed) if self.is_early(apart) => {
                 // The next call may be earlier still.
                 (self.believed, self.lifts) = (Some(apart.min(believed)), lifts);
@@ -138,19 +138,19 @@ impl Spacing {
             None => {
                 self.quiet += 1;
                 if self.quiet > SUCCESSION {
-                    return Kept::Nothing;
+                    return Learned::Nothing;
                 }
             }
         }
-        Kept::Spacing(self)
+        Learned::LearnedInterval(self)
     }
 }
 
 /// What remains of a lesson.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kept {
+pub(super) enum Learned {
     /// The spacing as it is now.
-    Spacing(Spacing),
+    LearnedInterval(LearnedInterval),
     /// Nothing: it was mere jitter.
     Nothing,
     /// Nothing: the limit is as configured again.
@@ -166,10 +166,14 @@ mod tests {
 
     /// A channel whose limit is this; gives how many of so many calls were refused, and the mean
     /// time between accepted ones.
-    fn play(spacing: &mut Option<Spacing>, limit: Duration, accepted: u32) -> (u32, Duration) {
+    fn play(
+        spacing: &mut Option<LearnedInterval>,
+        limit: Duration,
+        accepted: u32,
+    ) -> (u32, Duration) {
         let (mut refused, mut total) = (0, Duration::ZERO);
         for _ in 0..accepted {
-            let interval = |spacing: &Option<Spacing>| {
+            let interval = |spacing: &Option<LearnedInterval>| {
                 spacing
                     .as_ref()
                     .map_or(CONFIGURED, |spacing| spacing.interval(0))
@@ -189,14 +193,14 @@ mod tests {
             let known = match spacing {
                 Some(spacing) => *spacing,
                 None if was_refused => {
-                    *spacing = Some(Spacing::new(CONFIGURED, 0));
+                    *spacing = Some(LearnedInterval::new(CONFIGURED, 0));
                     continue;
                 }
                 None => continue,
             };
             *spacing = match known.accepted(apart, was_refused, 0) {
-                Kept::Spacing(kept) => Some(kept),
-                Kept::Nothing | Kept::Lifted => None,
+                Learned::LearnedInterval(kept) => Some(kept),
+                Learned::Nothing | Learned::Lifted => None,
             };
         }
         (refused, total / accepted)
@@ -218,7 +222,7 @@ mod tests {
     fn refusals_by_chance_do_not_add_up_to_hours() {
         // One call in four is refused whenever it comes, as where others share the limit.
         let limit = CONFIGURED * 10;
-        let mut known = Spacing::new(CONFIGURED, 0);
+        let mut known = LearnedInterval::new(CONFIGURED, 0);
         let mut state = 1_u64;
         let mut by_chance = || {
             state = state
@@ -238,8 +242,8 @@ mod tests {
                 }
             }
             match known.accepted(apart, was_refused, 0) {
-                Kept::Spacing(kept) => known = kept,
-                Kept::Nothing | Kept::Lifted => panic!("the limit is tight"),
+                Learned::LearnedInterval(kept) => known = kept,
+                Learned::Nothing | Learned::Lifted => panic!("the limit is tight"),
             }
             let longest = known.interval(0);
             assert!(longest <= CONFIGURED * MOST, "{longest:?}");
@@ -248,16 +252,16 @@ mod tests {
 
     #[test]
     fn one_refusal_is_mere_jitter() {
-        let spacing = Spacing::new(CONFIGURED, 0);
+        let spacing = LearnedInterval::new(CONFIGURED, 0);
         assert_eq!(spacing.interval(0), CONFIGURED);
-        let mut kept = Kept::Spacing(spacing);
+        let mut kept = Learned::LearnedInterval(spacing);
         let mut calls = 0;
-        while let Kept::Spacing(spacing) = kept {
+        while let Learned::LearnedInterval(spacing) = kept {
             kept = spacing.accepted(CONFIGURED, false, 0);
             calls += 1;
             assert!(calls < 20);
         }
-        assert!(matches!(kept, Kept::Nothing));
+        assert!(matches!(kept, Learned::Nothing));
     }
 
     #[test]
@@ -272,9 +276,9 @@ mod tests {
                 let apart = known.interval(lifts).max(CONFIGURED);
                 calls += 1;
                 match known.accepted(apart, false, lifts) {
-                    Kept::Spacing(kept) => known = kept,
-                    Kept::Lifted => break,
-                    Kept::Nothing => panic!("forgotten"),
+                    Learned::LearnedInterval(kept) => known = kept,
+                    Learned::Lifted => break,
+                    Learned::Nothing => panic!("forgotten"),
                 }
             }
             assert!(calls <= if another { 1 } else { 26 }, "{calls} calls");

@@ -6,25 +6,25 @@ use crate::model::{ChannelId, LaneId, Outcome, Refusal};
 
 /// A row on its way to a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
+pub struct PendingRow {
     /// The row's number in the list.
     pub row: u64,
     /// Calls that carried it, other than those throttled as a whole.
     pub attempts: u32,
     /// Attempts that count against the limit: those split for another member's sake do not.
-    pub tries: u32,
+    pub charged_attempts: u32,
     /// Whether a call that carried it may have been applied unseen.
     pub in_doubt: bool,
 }
 
-impl Ticket {
+impl PendingRow {
     /// A row not tried yet.
     #[must_use]
     pub fn fresh(row: u64) -> Self {
         Self {
             row,
             attempts: 0,
-            tries: 0,
+            charged_attempts: 0,
             in_doubt: false,
         }
     }
@@ -33,7 +33,7 @@ impl Ticket {
 /// A call to make now. One that carries no rows is a control call: it adds a member that is in the
 /// channel already, and so shows whether the bearer may add to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct CallPlan {
     /// Which members may share it.
     pub lane: LaneId,
     /// On which channel.
@@ -41,30 +41,30 @@ pub struct Order {
     /// By which bearer of the pool.
     pub bearer: usize,
     /// Rows tried before that it carries.
-    pub again: Vec<Ticket>,
+    pub retries: Vec<PendingRow>,
     /// How many fresh rows of the lane it carries besides.
     pub fresh: usize,
     /// If it is a part of a refused call: the other part.
-    pub beside: Option<Vec<Ticket>>,
+    pub other_half: Option<Vec<PendingRow>>,
     /// If it carries a member that was refused alone before: since when that is known.
     pub alone_since: Option<Duration>,
     /// How many rows waited for this call, those of the other part with them.
-    pub waited: usize,
+    pub retry_rows: usize,
     /// How long its answer is waited for; after that it counts as lost.
     pub timeout: Duration,
 }
 
-impl Order {
+impl CallPlan {
     /// Whether it is a control call.
     #[must_use]
     pub fn is_control(&self) -> bool {
-        self.again.is_empty() && self.fresh == 0
+        self.retries.is_empty() && self.fresh == 0
     }
 }
 
 /// A call under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flight {
+pub struct InFlightCall {
     /// Its lane.
     pub lane: LaneId,
     /// Its channel.
@@ -74,14 +74,14 @@ pub struct Flight {
     /// When it was sent.
     pub sent_at: Duration,
     /// The rows it carries.
-    pub tickets: Vec<Ticket>,
+    pub rows: Vec<PendingRow>,
     /// If it is a part of a call that was refused perhaps for one member's sake: the other part,
     /// held back until this one's answer tells in which of them that member is.
-    pub beside: Option<Vec<Ticket>>,
+    pub other_half: Option<Vec<PendingRow>>,
     /// If it carries a member that was refused alone before: since when that is known.
     pub alone_since: Option<Duration>,
     /// How many rows waited for it, as its order said.
-    pub waited: usize,
+    pub retry_rows: usize,
 }
 
 /// What the service said of one member.
@@ -103,7 +103,7 @@ pub enum MemberAnswer {
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// HTTP 200: one entry per ticket, in their order.
+    /// HTTP 200: one entry per row, in their order.
     Members(Vec<MemberAnswer>),
     /// Refused or lost as a whole.
     Refused(Refusal),
@@ -113,7 +113,7 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruling {
     /// The row, with its counts as they stand now.
-    pub ticket: Ticket,
+    pub pending: PendingRow,
     /// The final outcome, or none: it will be tried again.
     pub outcome: Option<Outcome>,
     /// Whether this call counts as an attempt.

@@ -5,7 +5,7 @@
 //! wait, or choose what to call.
 
 mod clock;
-mod purse;
+mod refundable_store;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use tokio::time::Instant;
 
 use crate::model::{ChannelId, Limits};
 use clock::{TokioClock, TokioInstant};
-use purse::Purse;
+use refundable_store::RefundableStore;
 
 /// One limit, and what was paid for it.
 #[derive(Debug)]
 struct Limit {
-    limiter: RateLimiter<u32, Purse, TokioClock, NoOpMiddleware<TokioInstant>>,
-    purse: Purse,
+    limiter: RateLimiter<u32, RefundableStore, TokioClock, NoOpMiddleware<TokioInstant>>,
+    purse: RefundableStore,
 }
 
 impl Limit {
@@ -32,7 +32,7 @@ impl Limit {
         let quota = Quota::with_period(interval)
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
             .allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
-        let purse = Purse::default();
+        let purse = RefundableStore::default();
         Self {
             limiter: RateLimiter::new(quota, purse.clone(), clock.clone()),
             purse,
@@ -45,14 +45,14 @@ const REMEMBERED: usize = 10_000;
 
 /// Keeps the limits of one run. The only user of `governor`.
 #[derive(Debug)]
-pub struct Gate {
+pub struct CallLimits {
     channel: Limit,
     bearer: Limit,
     total: Option<Limit>,
     clock: TokioClock,
 }
 
-impl Gate {
+impl CallLimits {
     /// A gate for these limits, all of them unused.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
@@ -71,11 +71,11 @@ impl Gate {
     ///
     /// # Errors
     /// When it would be over a limit: the time from which it would not. Nothing is paid.
-    pub fn pay(&self, channel: ChannelId, bearer: usize) -> Result<(), Instant> {
+    pub fn try_acquire(&self, channel: ChannelId, bearer: usize) -> Result<(), Instant> {
         if self.channel.purse.remembered() > REMEMBERED {
             self.channel
                 .purse
-                .forget_due(self.clock.now().duration_since(TokioInstant::default()));
+                .prune(self.clock.now().duration_since(TokioInstant::default()));
         }
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
         let dues = [
@@ -88,7 +88,7 @@ impl Gate {
             let Some(limit) = limit else { continue };
             if let Err(refused) = limit.limiter.check_key(&key) {
                 for limit in paid {
-                    limit.purse.give_back();
+                    limit.purse.refund();
                 }
                 return Err(self.clock.instant(refused.earliest_possible()));
             }
@@ -98,7 +98,7 @@ impl Gate {
     }
 
     /// A call that was paid for leaves this much later.
-    pub fn pay_later(&self, channel: ChannelId, bearer: usize, by: Duration) {
+    pub fn delay(&self, channel: ChannelId, bearer: usize, by: Duration) {
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
         self.channel.purse.delay(channel.0, by);
         self.bearer.purse.delay(bearer, by);
@@ -124,53 +124,53 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_call_a_second_on_a_channel() {
-        let gate = Gate::new(&limits(1.0, 10.0, None));
+        let gate = CallLimits::new(&limits(1.0, 10.0, None));
         let start = Instant::now();
-        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
         assert_eq!(
-            gate.pay(ChannelId(0), 0),
+            gate.try_acquire(ChannelId(0), 0),
             Err(start + Duration::from_secs(1))
         );
-        assert_eq!(gate.pay(ChannelId(1), 0), Ok(()));
+        assert_eq!(gate.try_acquire(ChannelId(1), 0), Ok(()));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_refused_by_one_limit_costs_the_others_nothing() {
-        let gate = Gate::new(&limits(1.0, 1.0, None));
-        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
+        let gate = CallLimits::new(&limits(1.0, 1.0, None));
+        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
         assert_eq!(
-            gate.pay(ChannelId(1), 0),
+            gate.try_acquire(ChannelId(1), 0),
             Ok(()),
             "a bearer may make up for one call"
         );
-        assert!(gate.pay(ChannelId(2), 0).is_err());
+        assert!(gate.try_acquire(ChannelId(2), 0).is_err());
         assert_eq!(
-            gate.pay(ChannelId(2), 1),
+            gate.try_acquire(ChannelId(2), 1),
             Ok(()),
             "the channel was not paid for the refused call"
         );
 
-        let gate = Gate::new(&limits(1.0, 1.0, Some(1.0)));
-        assert_eq!(gate.pay(ChannelId(0), 0), Ok(()));
-        assert_eq!(gate.pay(ChannelId(1), 1), Ok(()));
-        assert!(gate.pay(ChannelId(2), 2).is_err());
+        let gate = CallLimits::new(&limits(1.0, 1.0, Some(1.0)));
+        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
+        assert_eq!(gate.try_acquire(ChannelId(1), 1), Ok(()));
+        assert!(gate.try_acquire(ChannelId(2), 2).is_err());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(gate.pay(ChannelId(2), 2), Ok(()));
+        assert_eq!(gate.try_acquire(ChannelId(2), 2), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn channels_at_rest_are_forgotten_and_others_are_not() {
-        let gate = Gate::new(&limits(1.0, 1e6, None));
+        let gate = CallLimits::new(&limits(1.0, 1e6, None));
         let many = u32::try_from(REMEMBERED).unwrap() + 2;
         for channel in 0..many {
             tokio::time::advance(Duration::from_micros(1)).await;
-            assert_eq!(gate.pay(ChannelId(channel), 0), Ok(()));
+            assert_eq!(gate.try_acquire(ChannelId(channel), 0), Ok(()));
         }
-        assert!(gate.pay(ChannelId(many - 1), 0).is_err());
+        assert!(gate.try_acquire(ChannelId(many - 1), 0).is_err());
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(gate.pay(ChannelId(3), 0), Ok(()));
+        assert_eq!(gate.try_acquire(ChannelId(3), 0), Ok(()));
         assert_eq!(gate.channel.purse.remembered(), 1);
     }
 }

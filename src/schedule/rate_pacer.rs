@@ -32,7 +32,7 @@ const LIFTED: f64 = 0.85;
 /// One pace: evenly spaced calls, which pass any bucket of the same rate whatever its burst, which
 /// is undocumented.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct RatePacer {
     /// As configured.
     interval: Duration,
     /// When the next call is due.
@@ -48,7 +48,7 @@ pub(super) struct Pace {
     stretched: Option<Duration>,
 }
 
-impl Pace {
+impl RatePacer {
     pub(super) fn new(rate: f64) -> Self {
         Self {
             interval: Duration::from_secs_f64(1.0 / rate),
@@ -149,7 +149,12 @@ mod tests {
 
     /// Plays calls at the pace, each answered at once; gives the time taken and how many of them
     /// were refused.
-    fn play(pace: &mut Pace, limit: &mut Limit, begin: Duration, calls: u32) -> (Duration, u32) {
+    fn play(
+        pace: &mut RatePacer,
+        limit: &mut Limit,
+        begin: Duration,
+        calls: u32,
+    ) -> (Duration, u32) {
         let (mut now, mut refused) = (begin, 0);
         for _ in 0..calls {
             now = now.max(pace.next());
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn calls_are_even_and_one_late_call_is_made_up_for() {
-        let mut pace = Pace::new(10.0);
+        let mut pace = RatePacer::new(10.0);
         pace.spend(MS * 5);
         assert_eq!(pace.next(), MS * 100);
         pace.spend(MS * 950);
@@ -179,7 +184,7 @@ mod tests {
     #[test]
     fn a_lower_limit_is_found_and_kept_with_few_refusals() {
         for (interval, burst) in [(200, 5), (200, 1), (300, 3), (1_000, 1)] {
-            let mut pace = Pace::new(10.0);
+            let mut pace = RatePacer::new(10.0);
             let mut limit = Limit {
                 interval: MS * interval,
                 burst,
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_lifts_is_found() {
-        let mut pace = Pace::new(10.0);
+        let mut pace = RatePacer::new(10.0);
         let mut limit = Limit {
             interval: MS * 200,
             burst: 5,
@@ -219,7 +224,7 @@ mod tests {
 
     #[test]
     fn refusals_of_calls_sent_before_belong_to_the_episode() {
-        let mut pace = Pace::new(10.0);
+        let mut pace = RatePacer::new(10.0);
         for sent in 0..10 {
             pace.refused(MS * sent, MS * 150);
         }
@@ -231,7 +236,7 @@ mod tests {
 
     #[test]
     fn however_often_it_is_refused_it_stays_within_bounds() {
-        let mut pace = Pace::new(10.0);
+        let mut pace = RatePacer::new(10.0);
         for call in 0..1_000 {
             pace.refused(MS * 1_000 * call, MS * 1_000 * call);
         }

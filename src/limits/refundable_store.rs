@@ -10,7 +10,7 @@ use governor::state::StateStore;
 /// What each key (a channel's or bearer's number) has paid. Clones are the same purse: governor
 /// keeps one, the gate the other.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Purse(Arc<Mutex<Inner>>);
+pub(super) struct RefundableStore(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -19,13 +19,13 @@ struct Inner {
     last: Option<(u32, Option<Nanos>)>,
 }
 
-impl Purse {
+impl RefundableStore {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Undoes the last payment.
-    pub(super) fn give_back(&self) {
+    pub(super) fn refund(&self) {
         let mut inner = self.inner();
         match inner.last.take() {
             Some((key, Some(before))) => {
@@ -46,7 +46,7 @@ impl Purse {
     }
 
     /// Forgets keys whose payments are all due by now: they are as good as new.
-    pub(super) fn forget_due(&self, now: Nanos) {
+    pub(super) fn prune(&self, now: Nanos) {
         self.inner().paid.retain(|_, due| *due > now);
     }
 
@@ -56,7 +56,7 @@ impl Purse {
     }
 }
 
-impl StateStore for Purse {
+impl StateStore for RefundableStore {
     type Key = u32;
     fn measure_and_replace<T, F, E>(&self, key: &u32, f: F) -> Result<T, E>
     where

@@ -27,7 +27,7 @@ const EARNED: f64 = 0.2;
 
 /// Whether the service works, as the calls tell.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(super) struct OutageDetector {
     /// Whether a call was accepted in this session.
     accepted: bool,
     /// Whether the service answered a call in this session, if only to refuse it.
@@ -50,7 +50,7 @@ pub(super) struct Health {
     probe_at: Duration,
 }
 
-impl Health {
+impl OutageDetector {
     pub(super) fn new() -> Self {
         Self {
             accepted: false,
@@ -77,7 +77,7 @@ impl Health {
     }
 
     /// A call was refused for what was in it: the service works.
-    pub(super) fn answer(&mut self) {
+    pub(super) fn on_answer(&mut self) {
         self.failed_in_row = 0;
         self.refused_in_row = 0;
         self.refused_since = None;
@@ -88,14 +88,14 @@ impl Health {
     }
 
     /// A call was accepted.
-    pub(super) fn accept(&mut self) {
-        self.answer();
+    pub(super) fn on_accepted(&mut self) {
+        self.on_answer();
         self.accepted = true;
         self.budget = (self.budget + EARNED).min(BUDGET);
     }
 
     /// A call failed, or its answer was lost.
-    pub(super) fn fail(&mut self, now: Duration, delays: &mut RetryDelays) {
+    pub(super) fn on_failed(&mut self, now: Duration, delays: &mut RetryDelays) {
         self.failed_in_row += 1;
         self.budget = (self.budget - 1.0).max(0.0);
         self.down = self.down || self.budget < 1.0 || self.failed_in_row >= OUTAGE_AFTER;
@@ -107,7 +107,7 @@ impl Health {
 
     /// The credentials were not accepted. True if they never were in this session: then waiting
     /// for others is of no use. Else one call at a time tells whether they were renewed.
-    pub(super) fn lock_out(&mut self, now: Duration) -> bool {
+    pub(super) fn on_credentials_rejected(&mut self, now: Duration) -> bool {
         if self.accepted {
             self.down = true;
             self.probe_at = self.probe_at.max(now + RENEWAL);
@@ -117,7 +117,7 @@ impl Health {
 
     /// Counts a failed or throttled call. True if nothing was answered for as long as patience
     /// lasts.
-    pub(super) fn refuse(&mut self, now: Duration, patience: Duration) -> bool {
+    pub(super) fn on_refused(&mut self, now: Duration, patience: Duration) -> bool {
         self.astray_since = None;
         self.refused_in_row += 1;
         let since = *self.refused_since.get_or_insert(now);
@@ -126,7 +126,7 @@ impl Health {
 
     /// Counts an answer that is not the service's. True if there was no other for a while: a proxy
     /// is restarted in that time, a wrong address stays wrong.
-    pub(super) fn astray(&mut self, now: Duration) -> bool {
+    pub(super) fn on_wrong_address(&mut self, now: Duration) -> bool {
         let since = *self.astray_since.get_or_insert(now);
         now.saturating_sub(since) >= BRIEFLY
     }
@@ -150,45 +150,45 @@ mod tests {
 
     #[test]
     fn a_few_failures_among_many_calls_are_no_outage() {
-        let (mut health, mut delays) = (Health::new(), RetryDelays::new(1));
+        let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(1));
         for call in 0..10_000 {
             if call % 7 == 0 {
-                health.fail(SECOND * call, &mut delays);
+                outage.on_failed(SECOND * call, &mut delays);
             } else {
-                health.accept();
+                outage.on_accepted();
             }
-            assert!(!health.is_down(), "call {call}");
+            assert!(!outage.is_down(), "call {call}");
         }
     }
 
     #[test]
     fn a_service_that_fails_half_of_the_calls_spends_the_budget() {
-        let (mut health, mut delays) = (Health::new(), RetryDelays::new(1));
+        let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(1));
         let mut downs = 0;
         for call in 0..100 {
             if call % 2 == 0 {
-                health.fail(SECOND * call, &mut delays);
+                outage.on_failed(SECOND * call, &mut delays);
             } else {
-                health.accept();
+                outage.on_accepted();
             }
-            downs += u32::from(health.is_down());
+            downs += u32::from(outage.is_down());
         }
         assert!(downs > 30, "{downs}");
     }
 
     #[test]
     fn probes_are_never_far_apart_and_one_accepted_call_ends_the_outage() {
-        let (mut health, mut delays) = (Health::new(), RetryDelays::new(1));
+        let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(1));
         for call in 0..OUTAGE_AFTER {
-            assert!(!health.is_down());
-            health.fail(SECOND * call, &mut delays);
+            assert!(!outage.is_down());
+            outage.on_failed(SECOND * call, &mut delays);
         }
         for call in 3..200 {
-            assert!(health.is_down());
-            assert!(health.probe_at() <= SECOND * (call - 1) + LONGEST_PROBE);
-            health.fail(SECOND * call, &mut delays);
+            assert!(outage.is_down());
+            assert!(outage.probe_at() <= SECOND * (call - 1) + LONGEST_PROBE);
+            outage.on_failed(SECOND * call, &mut delays);
         }
-        health.accept();
-        assert!(!health.is_down());
+        outage.on_accepted();
+        assert!(!outage.is_down());
     }
 }

@@ -8,7 +8,7 @@ use crate::model::ChannelId;
 
 /// What a channel has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Work {
+pub(super) struct ChannelWork {
     /// When it may be called next.
     pub(super) at: Duration,
     /// When it may be called next with rows tried before; none if it has no such rows.
@@ -23,16 +23,16 @@ const MOST_TRIED: usize = 1_000;
 /// The channels that have something to do: those that may be called, most calls left first
 /// (longest remaining first keeps the makespan at its lower bound), and those that may be later.
 #[derive(Debug, Default)]
-pub(super) struct Agenda {
-    places: Vec<Option<(Work, bool)>>,
+pub(super) struct ReadyQueue {
+    places: Vec<Option<(ChannelWork, bool)>>,
     ready: BTreeSet<(Reverse<u64>, ChannelId)>,
     later: BTreeSet<(Duration, ChannelId)>,
-    again: BTreeSet<(Duration, ChannelId)>,
+    retries: BTreeSet<(Duration, ChannelId)>,
 }
 
-impl Agenda {
+impl ReadyQueue {
     /// Puts a channel where its work belongs, or takes it off.
-    pub(super) fn place(&mut self, channel: ChannelId, work: Option<Work>) {
+    pub(super) fn update(&mut self, channel: ChannelId, work: Option<ChannelWork>) {
         if self.places.len() <= channel.index() {
             self.places.resize(channel.index() + 1, None);
         }
@@ -43,13 +43,13 @@ impl Agenda {
                 self.later.remove(&(old.at, channel));
             }
             if let Some(at) = old.again_at {
-                self.again.remove(&(at, channel));
+                self.retries.remove(&(at, channel));
             }
         }
         if let Some(work) = work {
             self.later.insert((work.at, channel));
             if let Some(at) = work.again_at {
-                self.again.insert((at, channel));
+                self.retries.insert((at, channel));
             }
             self.places[channel.index()] = Some((work, false));
         }
@@ -57,7 +57,7 @@ impl Agenda {
 
     /// Any channel that may be called now, by a share from 0 to 1 of their order.
     pub(super) fn any(&mut self, now: Duration, share: f64) -> Option<ChannelId> {
-        self.longest(now)?;
+        self.longest_ready(now)?;
         let among = self.ready.len().min(MOST_TRIED);
         #[expect(
             clippy::cast_possible_truncation,
@@ -71,7 +71,7 @@ impl Agenda {
     }
 
     /// The channel to call now: the one with most calls left.
-    pub(super) fn longest(&mut self, now: Duration) -> Option<ChannelId> {
+    pub(super) fn longest_ready(&mut self, now: Duration) -> Option<ChannelId> {
         while let Some((at, channel)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
             self.later.remove(&(at, channel));
             if let Some((work, is_ready)) = &mut self.places[channel.index()] {
@@ -83,8 +83,8 @@ impl Agenda {
     }
 
     /// The channel to call now with rows tried before: the one that waits longest.
-    pub(super) fn longest_waiting(&self, now: Duration) -> Option<ChannelId> {
-        self.again
+    pub(super) fn longest_retrying(&self, now: Duration) -> Option<ChannelId> {
+        self.retries
             .first()
             .filter(|(at, _)| *at <= now)
             .map(|(_, channel)| *channel)
@@ -97,7 +97,7 @@ impl Agenda {
 
     /// When the next channel may be called with rows tried before.
     pub(super) fn next_again(&self) -> Option<Duration> {
-        self.again.first().map(|(at, _)| *at)
+        self.retries.first().map(|(at, _)| *at)
     }
 
     /// Whether no channel has anything to do.
@@ -112,24 +112,27 @@ mod tests {
 
     #[test]
     fn serves_the_longest_remaining_that_may_be_called() {
-        let mut agenda = Agenda::default();
+        let mut ready = ReadyQueue::default();
         let work = |at, calls_left| {
-            Some(Work {
+            Some(ChannelWork {
                 at: Duration::from_secs(at),
                 again_at: None,
                 calls_left,
             })
         };
-        agenda.place(ChannelId(0), work(0, 1));
-        agenda.place(ChannelId(1), work(0, 5));
-        agenda.place(ChannelId(2), work(3, 9));
-        assert_eq!(agenda.longest(Duration::ZERO), Some(ChannelId(1)));
-        agenda.place(ChannelId(1), None);
-        assert_eq!(agenda.longest(Duration::ZERO), Some(ChannelId(0)));
-        assert_eq!(agenda.next_due(), Some(Duration::from_secs(3)));
-        assert_eq!(agenda.longest(Duration::from_secs(3)), Some(ChannelId(2)));
-        agenda.place(ChannelId(0), None);
-        agenda.place(ChannelId(2), None);
-        assert!(agenda.is_empty());
+        ready.update(ChannelId(0), work(0, 1));
+        ready.update(ChannelId(1), work(0, 5));
+        ready.update(ChannelId(2), work(3, 9));
+        assert_eq!(ready.longest_ready(Duration::ZERO), Some(ChannelId(1)));
+        ready.update(ChannelId(1), None);
+        assert_eq!(ready.longest_ready(Duration::ZERO), Some(ChannelId(0)));
+        assert_eq!(ready.next_due(), Some(Duration::from_secs(3)));
+        assert_eq!(
+            ready.longest_ready(Duration::from_secs(3)),
+            Some(ChannelId(2))
+        );
+        ready.update(ChannelId(0), None);
+        ready.update(ChannelId(2), None);
+        assert!(ready.is_empty());
     }
 }

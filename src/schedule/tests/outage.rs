@@ -1,19 +1,19 @@
 //! Limits, outages and thresholds: what many answers together mean.
 
 use super::*;
-use crate::schedule::health::{OUTAGE_AFTER, OUTAGE_PROBES};
+use crate::schedule::outage::{OUTAGE_AFTER, OUTAGE_PROBES};
 
 #[test]
 fn a_throttled_call_costs_its_members_nothing_and_comes_again_whole() {
     let mut desk = Desk::usual(&[100]);
     for _ in 0..20 {
         let flight = desk.next_call();
-        assert_eq!(flight.tickets.len(), 100);
+        assert_eq!(flight.rows.len(), 100);
         assert!(
             flight
-                .tickets
+                .rows
                 .iter()
-                .all(|t| t.attempts == 0 && t.tries == 0)
+                .all(|t| t.attempts == 0 && t.charged_attempts == 0)
         );
         let settlement = desk.refuse(flight, RefusalKind::Throttled);
         assert!(settlement.rulings.iter().all(|r| !r.charged));
@@ -45,7 +45,7 @@ fn ten_calls_throttled_together_are_one_cool_down() {
 }
 
 /// Three channels, the first two of which were just called, by a bearer of ten calls a second.
-fn called_lately() -> (Desk, Flight, Flight) {
+fn called_lately() -> (Desk, InFlightCall, InFlightCall) {
     let mut desk = Desk::new(&[500, 500, 100], |settings| {
         settings.limits.bearer_rate = 10.0;
     });
@@ -210,10 +210,10 @@ fn so_many_rows_wait_and_no_more() {
     let mut accepted = 0;
     for _ in 0..50 {
         let flight = desk.next_call();
-        if flight.tickets.iter().any(|ticket| ticket.row % 40 == 0) {
+        if flight.rows.iter().any(|pending| pending.row % 40 == 0) {
             desk.refuse(flight, RefusalKind::BadRequest);
         } else {
-            accepted += flight.tickets.len() as u64;
+            accepted += flight.rows.len() as u64;
             desk.accept(flight);
         }
         assert!(desk.scheduler.waiting() < 800);
@@ -222,7 +222,7 @@ fn so_many_rows_wait_and_no_more() {
 }
 
 /// The timeout of the next order, whose call is then given this answer.
-fn timeout_of_next(desk: &mut Desk, answer: impl FnOnce(&mut Desk, Flight)) -> Duration {
+fn timeout_of_next(desk: &mut Desk, answer: impl FnOnce(&mut Desk, InFlightCall)) -> Duration {
     for _ in 0..10 {
         match desk.scheduler.next(desk.now) {
             Step::Call(order) => {
@@ -262,7 +262,7 @@ fn a_service_that_refuses_calls_for_a_members_sake_is_not_down() {
     let mut desk = Desk::usual(&[100_000]);
     for call in 0..2_000 {
         let flight = desk.next_call();
-        let is_bad = flight.tickets.iter().any(|ticket| ticket.row % 30 == 7);
+        let is_bad = flight.rows.iter().any(|pending| pending.row % 30 == 7);
         match call % 3 {
             0 => drop(desk.refuse(flight, RefusalKind::Throttled)),
             1 => drop(desk.refuse(flight, RefusalKind::Unreachable)),

@@ -38,7 +38,7 @@ const COVERED: (f64, f64) = (0.7, 2.0);
 
 /// The spread of the way to the service, as the round trips tell.
 #[derive(Debug)]
-pub(super) struct Jitter {
+pub(super) struct ArrivalMargin {
     /// That of a channel's limit, as configured.
     interval: Duration,
     recent: VecDeque<Duration>,
@@ -51,7 +51,7 @@ pub(super) struct Jitter {
     covered: f64,
 }
 
-impl Jitter {
+impl ArrivalMargin {
     /// Nothing known yet; `interval` is that of a channel's limit.
     pub(super) fn new(interval: Duration) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Jitter {
 
     /// How much is added to the interval after a call that replied after this round trip, if it
     /// has replied.
-    pub(super) fn guard(&self, round_trip: Option<Duration>) -> Duration {
+    pub(super) fn margin(&self, round_trip: Option<Duration>) -> Duration {
         let at_first = self.interval.mul_f64(AT_FIRST);
         if self.recent.len() < 2 {
             return at_first;
@@ -127,8 +127,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn after(round_trips: impl IntoIterator<Item = u32>) -> Jitter {
-        let mut jitter = Jitter::new(MS * 1_000);
+    fn after(round_trips: impl IntoIterator<Item = u32>) -> ArrivalMargin {
+        let mut jitter = ArrivalMargin::new(MS * 1_000);
         for ms in round_trips {
             jitter.accepted(MS * ms);
         }
@@ -143,10 +143,10 @@ mod tests {
     #[test]
     fn covers_about_the_spread_of_one_way_and_less_after_a_quick_reply() {
         let jitter = after(ways());
-        let most = jitter.guard(None);
+        let most = jitter.margin(None);
         assert!(most > MS * 30 && most < MS * 42, "{most:?}");
-        assert_eq!(jitter.guard(Some(MS * 900)), most);
-        let guard = |ms| jitter.guard(Some(MS * ms));
+        assert_eq!(jitter.margin(Some(MS * 900)), most);
+        let guard = |ms| jitter.margin(Some(MS * ms));
         assert!(
             guard(125) > MS * 5 && guard(125) < MS * 14,
             "{:?}",
@@ -160,20 +160,20 @@ mod tests {
     fn few_round_trips_are_trusted_less_than_many() {
         let few = after(ways().take(20));
         let many = after(ways());
-        assert!(few.guard(None) > many.guard(None));
-        assert_eq!(after([]).guard(None), MS * 30, "nothing known");
-        assert_eq!(after([50; 5]).guard(None), MS * 30, "little known");
+        assert!(few.margin(None) > many.margin(None));
+        assert_eq!(after([]).margin(None), MS * 30, "nothing known");
+        assert_eq!(after([50; 5]).margin(None), MS * 30, "little known");
     }
 
     #[test]
     fn a_steady_way_needs_no_guard_and_one_slow_answer_makes_none() {
-        assert_eq!(after([50; 20]).guard(None), GRAIN);
+        assert_eq!(after([50; 20]).margin(None), GRAIN);
         assert_eq!(
-            after([50; 20].into_iter().chain([5_000])).guard(None),
+            after([50; 20].into_iter().chain([5_000])).margin(None),
             GRAIN
         );
         assert_eq!(
-            after([50, 5_000].repeat(10)).guard(None),
+            after([50, 5_000].repeat(10)).margin(None),
             MS * 150,
             "bounded"
         );
@@ -182,14 +182,14 @@ mod tests {
     #[test]
     fn refusals_widen_it_and_accepted_calls_narrow_it() {
         let mut jitter = after(ways());
-        let before = jitter.guard(None);
+        let before = jitter.margin(None);
         jitter.refused();
-        let after = jitter.guard(None);
+        let after = jitter.margin(None);
         assert!(after > before);
         ways()
             .cycle()
             .take(1_280)
             .for_each(|ms| jitter.accepted(MS * ms));
-        assert!(jitter.guard(None) < before);
+        assert!(jitter.margin(None) < before);
     }
 }
