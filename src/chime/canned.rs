@@ -17,7 +17,7 @@ use super::{Chime, ClientConfig, ConnectError};
 
 /// An HTTP answer, as it comes.
 #[derive(Debug, Clone, Default)]
-pub struct Answer {
+pub struct CannedAnswer {
     /// The status.
     pub status: u16,
     /// Names and values of headers; those that can be none are left out.
@@ -32,7 +32,7 @@ pub struct Answer {
 /// As [`connect`](super::connect()).
 pub async fn canned(
     settings: ClientConfig,
-    answer: Answer,
+    answer: CannedAnswer,
 ) -> Result<Arc<dyn Chime>, ConnectError> {
     let api = settings.api;
     let connector = SharedHttpConnector::new(Connector(answer));
@@ -43,7 +43,7 @@ pub async fn canned(
 }
 
 #[derive(Debug)]
-struct Connector(Answer);
+struct Connector(CannedAnswer);
 
 impl HttpConnector for Connector {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {

@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use crate::model::plain;
+use crate::model::escape_control;
 
 /// The longest answer, in bytes: a session token may take some thousand.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -54,7 +54,7 @@ impl CredentialProcess {
         let status = status.map_err(|error| failed(&format!("the process was lost: {error}")))?;
         if !status.success() {
             let words = String::from_utf8_lossy(&words);
-            let words = plain(words.trim(), MAX_WORDS);
+            let words = escape_control(words.trim(), MAX_WORDS);
             return Err(failed(&format!("the process ended with {status}: {words}")));
         }
         credentials(&answer).map_err(|what| failed(&format!("the answer {what}")))

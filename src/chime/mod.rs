@@ -27,7 +27,7 @@ mod settings;
 pub use api::{Api, Unsupported};
 pub(crate) use body::{BodyError, read_body};
 #[doc(hidden)]
-pub use canned::{Answer, canned};
+pub use canned::{CannedAnswer, canned};
 pub use connect::{ConnectError, connect};
 pub use service::{Chime, Pending};
 pub use settings::{ClientConfig, FixedCredentials};

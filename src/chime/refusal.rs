@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use crate::model::codes;
-use crate::model::{MemberError, Refusal, RefusalKind, is_unruly};
+use crate::model::{MemberError, Refusal, RefusalKind, is_unprintable};
 
 /// Longest message that is read, in characters. It is shortened once the credentials are taken out
 /// of it: a part of a key would not be found.
@@ -141,7 +141,7 @@ fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'
 
 /// At most `limit` characters on one line: what a stranger sent must not steer a terminal.
 pub(super) fn bounded(text: &str, limit: usize) -> String {
-    let line = |c: char| if is_unruly(c) { ' ' } else { c };
+    let line = |c: char| if is_unprintable(c) { ' ' } else { c };
     let mut kept: String = text.chars().take(limit).map(line).collect();
     if text.chars().nth(limit).is_some() {
         kept.push('…');

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::ending::{Ending, EngineError, ListFault};
-use super::event::{Event, Watch};
+use super::event::{Event, Observer};
 use super::feed::{Command, Feed};
 use super::input::{CompletedCall, Input};
 use super::lateness::Lateness;
@@ -53,7 +53,7 @@ pub struct Setup {
 /// A run under way.
 pub struct Engine<'w> {
     pub(super) setup: Setup,
-    watch: &'w mut dyn Watch,
+    observer: &'w mut dyn Observer,
     pub(super) start: Instant,
     pub(super) calls: JoinSet<CompletedCall>,
     pub(super) flights: HashMap<i64, InFlightCall>,
@@ -69,10 +69,10 @@ pub struct Engine<'w> {
 
 impl<'w> Engine<'w> {
     /// An engine at the start of a run.
-    pub fn new(setup: Setup, watch: &'w mut dyn Watch) -> Self {
+    pub fn new(setup: Setup, observer: &'w mut dyn Observer) -> Self {
         Self {
             setup,
-            watch,
+            observer,
             start: Instant::now(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
@@ -142,7 +142,7 @@ impl<'w> Engine<'w> {
             self.events.push(Event::Standing(standing));
         }
         for event in self.events.drain(..) {
-            self.watch.event(&event);
+            self.observer.event(&event);
         }
         Ok(())
     }

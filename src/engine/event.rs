@@ -108,12 +108,12 @@ pub struct OpenChannel {
 }
 
 /// Whoever watches a run.
-pub trait Watch: Send {
+pub trait Observer: Send {
     /// Is told of an event. Called from the engine's loop: be quick.
     fn event(&mut self, event: &Event);
 }
 
-impl<F: FnMut(&Event) + Send> Watch for F {
+impl<F: FnMut(&Event) + Send> Observer for F {
     fn event(&mut self, event: &Event) {
         self(event);
     }

@@ -19,7 +19,7 @@ mod standing;
 
 pub use ending::{Ending, EngineError, ListFault};
 pub use engine::{Engine, Setup};
-pub use event::{Event, OpenChannel, Standing, Watch};
+pub use event::{Event, Observer, OpenChannel, Standing};
 pub use feed::{Command, Feed, ReadAhead};
 #[doc(hidden)]
 pub use reconcile::reconcile;

@@ -3,14 +3,14 @@
 //! Promises: everything a run needs to go on is in its directory, credentials excepted; a run
 //! that ends early says how to resume it. Must not: print, exit, or know of a terminal.
 
-mod again;
 mod conclusion;
 mod directory;
 mod error;
+mod if_exists;
 mod list_path;
 mod lock;
+mod open_list;
 mod plan;
-mod reading;
 mod report;
 mod resume;
 mod retry;
@@ -21,10 +21,10 @@ mod settings;
 mod status;
 mod supported;
 
-pub use again::{IfExists, run_again};
 pub use conclusion::{Conclusion, RunVerdict};
 pub use directory::{LEDGER, holds_run};
 pub use error::JobError;
+pub use if_exists::{IfExists, run_or_resume};
 pub use plan::{PlanRequest, plan};
 pub use report::report;
 pub use resume::resume;

@@ -8,7 +8,7 @@ use super::{JobError, LimitOverrides};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, Stager};
 use crate::model::{ChannelArn, ChannelId};
-use crate::report::{Basis, Plan};
+use crate::report::{Plan, PlanInput};
 use crate::roster::{Options, Roster, Source};
 
 /// A plan that is asked for.
@@ -45,15 +45,15 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
     let region = region.or_else(|| bearer.map(|bearer| bearer.region().to_owned()));
     // What is wrong with the request is said before a long list is read.
     let region = region.map(checked).transpose()?;
-    limits.over(region.as_deref().unwrap_or_default())?;
+    limits.resolve(region.as_deref().unwrap_or_default())?;
 
     let roster = Roster::open(&source, &limits.options(&options))?;
     opened(&roster.detected());
     let ledger = stage(roster)?;
     let region = region.map_or_else(|| checked(of_list(&ledger)?), Ok)?;
-    let basis = Basis {
+    let basis = PlanInput {
         list: source.name(),
-        limits: limits.over(&region)?,
+        limits: limits.resolve(&region)?,
         bearers: bearers.len(),
         region,
     };

@@ -48,7 +48,7 @@ pub(super) fn complete(
 fn write_again(
     ledger: &mut Ledger,
     dir: &Path,
-    go_on: impl FnMut() -> bool,
+    continue_run: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
     let settings = RunSettings::of(ledger, dir)?;
     let state = match ledger
@@ -59,13 +59,13 @@ fn write_again(
         RunState::Running => RunState::Interrupted,
         state => state,
     };
-    let limits = settings.limits.over(&settings.region)?;
+    let limits = settings.limits.resolve(&settings.region)?;
     let reports = Reports {
         dir,
         state,
         limits: &limits,
     };
-    write(ledger, reports, go_on)
+    write(ledger, reports, continue_run)
 }
 
 /// Writes the reports and records in the ledger when the first is about to be placed and when all
@@ -73,9 +73,9 @@ fn write_again(
 pub(super) fn write(
     ledger: &mut Ledger,
     reports: Reports<'_>,
-    go_on: impl FnMut() -> bool,
+    continue_run: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
-    let set = report::prepare(ledger, reports, go_on)?;
+    let set = report::prepare(ledger, reports, continue_run)?;
     ledger.begin_reports()?;
     let summary = set.place()?;
     ledger.end_reports()?;

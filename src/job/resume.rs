@@ -5,11 +5,11 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
-use super::reading::Reading;
+use super::open_list::OpenList;
 use super::run::parse_bearers;
 use super::session::{self, Session, Started};
 use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
-use crate::engine::{Command, Feed, Watch, restore};
+use crate::engine::{Command, Feed, Observer, restore};
 use crate::ledger::{Ledger, fact};
 use crate::roster::Source;
 
@@ -22,19 +22,27 @@ pub async fn resume(
     dir: &Path,
     target: impl FnOnce(&RunSettings) -> Target,
     limits: LimitOverrides,
-    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
-    Box::pin(go_on(dir, |_| Ok(()), target, limits, watch, commands)).await
+    Box::pin(continue_run(
+        dir,
+        |_| Ok(()),
+        target,
+        limits,
+        observer,
+        commands,
+    ))
+    .await
 }
 
 /// Goes on with a run, after something is done to its ledger once nothing else can be in the way.
-pub(super) async fn go_on(
+pub(super) async fn continue_run(
     dir: &Path,
     first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
     target: impl FnOnce(&RunSettings) -> Target,
     limits: LimitOverrides,
-    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = session::open(dir)?;
@@ -53,8 +61,8 @@ pub(super) async fn go_on(
         settings.profile = profile.clone().or(settings.profile);
         settings.endpoint_url = endpoint_url.clone().or(settings.endpoint_url);
     }
-    settings.limits = limits.or(settings.limits);
-    let limits = settings.limits.over(&settings.region)?;
+    settings.limits = limits.or_else(settings.limits);
+    let limits = settings.limits.resolve(&settings.region)?;
     let bearers = parse_bearers(&settings.bearers)?;
     supported::check_request(&target, &settings.options, &bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
@@ -77,7 +85,7 @@ pub(super) async fn go_on(
     let settled_before = restore(&session.ledger, &mut scheduler)?;
     let started = session.started(detected, settled_before)?;
     session
-        .run(scheduler, &mut *watch(&started), commands)
+        .run(scheduler, &mut *observer(&started), commands)
         .await
 }
 
@@ -93,7 +101,7 @@ async fn feed(
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
     let options = settings.limits.options(&settings.options);
-    let reading = Reading::begin(source, options, ledger.key()?, false, commands).await?;
+    let reading = OpenList::begin(source, options, ledger.key()?, false, commands).await?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
     let what = match (size, reading.size) {
         (Some(before), Some(now)) if before != now => {

@@ -5,10 +5,10 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
-use super::resume::go_on;
+use super::resume::continue_run;
 use super::session::Started;
 use super::{JobError, LimitOverrides, RunSettings, Target};
-use crate::engine::{Command, Watch};
+use crate::engine::{Command, Observer};
 use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
 
@@ -23,7 +23,7 @@ pub async fn retry(
     codes: &[String],
     target: impl FnOnce(&RunSettings) -> Target,
     limits: LimitOverrides,
-    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let begin = |ledger: &mut Ledger| {
@@ -38,5 +38,5 @@ pub async fn retry(
         ledger.set_fact(fact::STATE, &RunState::Interrupted)?;
         Ok(ledger.commit()?)
     };
-    Box::pin(go_on(dir, begin, target, limits, watch, commands)).await
+    Box::pin(continue_run(dir, begin, target, limits, observer, commands)).await
 }

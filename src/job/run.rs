@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
-use super::again::list_path;
 use super::conclusion::Conclusion;
+use super::if_exists::list_path;
 use super::lock::RunLock;
-use super::reading::Reading;
+use super::open_list::OpenList;
 use super::session::{Session, Started, now_text};
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory, supported};
 use crate::chime::Api;
-use crate::engine::{Command, Feed, Watch};
+use crate::engine::{Command, Feed, Observer};
 use crate::ledger::{Chunk, Durability, Ledger, LedgerError, fact};
 use crate::model::{ChannelArn, MemberArn, RunState};
 use crate::private_file;
@@ -49,7 +49,7 @@ pub struct Request {
 /// no error: see [`Conclusion::verdict`].
 pub async fn run(
     request: Request,
-    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let Request {
@@ -75,13 +75,13 @@ pub async fn run(
     supported::check_request(&target, &options, &bearers)?;
     let mut ledger_key = [0; 16];
     rand::fill(&mut ledger_key);
-    let Reading {
+    let OpenList {
         layout,
         detected,
         size,
         stager,
         first,
-    } = Reading::begin(
+    } = OpenList::begin(
         source.clone(),
         overrides.options(&options),
         ledger_key,
@@ -104,7 +104,7 @@ pub async fn run(
         max_failures,
         ..target.settings(bearers[0].region())
     };
-    let limits = overrides.over(&settings.region)?;
+    let limits = overrides.resolve(&settings.region)?;
     let service = target.connect(&settings).await?;
     // Before anything is made: without a thread for the list there is no run.
     let feed = Feed::spawn(first, stager).map_err(JobError::NoThread)?;
@@ -142,7 +142,7 @@ pub async fn run(
     let started = session.started(detected, 0)?;
     let scheduler = session.scheduler()?;
     session
-        .run(scheduler, &mut *watch(&started), commands)
+        .run(scheduler, &mut *observer(&started), commands)
         .await
 }
 

@@ -10,7 +10,7 @@ use super::conclusion::{Conclusion, NAMED_CHANNELS};
 use super::lock::{RunLock, no_run};
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
-use crate::engine::{Command, Ending, Engine, Feed, Setup, Watch};
+use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, MemberArn, RunState};
@@ -89,7 +89,7 @@ impl Session {
     pub(super) async fn run(
         self,
         scheduler: Scheduler,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<Conclusion, JobError> {
         let Self {
@@ -119,7 +119,7 @@ impl Session {
             epoch_millis: jiff::Timestamp::now().as_millisecond(),
         };
         let (mut ledger, ending) =
-            passing_on(Engine::new(setup, watch).run(), &mut commands, &tell).await?;
+            forward_commands(Engine::new(setup, observer).run(), &mut commands, &tell).await?;
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
@@ -151,7 +151,7 @@ impl Session {
 }
 
 /// Awaits something while commands are passed on to it.
-async fn passing_on<T>(
+async fn forward_commands<T>(
     running: impl Future<Output = T>,
     commands: &mut mpsc::Receiver<Command>,
     to: &mpsc::Sender<Command>,

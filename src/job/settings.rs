@@ -34,7 +34,7 @@ impl LimitOverrides {
     ///
     /// # Errors
     /// If one of them cannot be kept.
-    pub fn over(&self, region: &str) -> Result<Limits, LimitsError> {
+    pub fn resolve(&self, region: &str) -> Result<Limits, LimitsError> {
         let usual = Limits::of_region(region);
         let limits = Limits {
             channel_rate: self.channel_rate.unwrap_or(usual.channel_rate),
@@ -50,7 +50,7 @@ impl LimitOverrides {
 
     /// These, and where they say nothing, those.
     #[must_use]
-    pub fn or(self, those: Self) -> Self {
+    pub fn or_else(self, those: Self) -> Self {
         Self {
             channel_rate: self.channel_rate.or(those.channel_rate),
             bearer_rate: self.bearer_rate.or(those.bearer_rate),
@@ -128,13 +128,13 @@ mod tests {
             members_per_call: Some(50),
             ..LimitOverrides::default()
         };
-        let limits = given.or(kept).over("us-east-1").unwrap();
+        let limits = given.or_else(kept).resolve("us-east-1").unwrap();
         assert_eq!((limits.max_attempts, limits.members_per_call), (3, 50));
-        assert_eq!(kept.over("us-east-1").unwrap().members_per_call, 100);
+        assert_eq!(kept.resolve("us-east-1").unwrap().members_per_call, 100);
         let beyond = LimitOverrides {
             members_per_call: Some(101),
             ..kept
         };
-        assert!(beyond.over("us-east-1").is_err());
+        assert!(beyond.resolve("us-east-1").is_err());
     }
 }

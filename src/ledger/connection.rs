@@ -71,8 +71,9 @@ pub(super) fn connect_existing(
         });
     }
     let connection = connect(path)?;
-    let objection = schema::objection(&connection).map_err(|source| sqlite(path, source))?;
-    objection.map_or(Ok(connection), |reason| {
+    let incompatibility =
+        schema::incompatibility(&connection).map_err(|source| sqlite(path, source))?;
+    incompatibility.map_or(Ok(connection), |reason| {
         Err(LedgerError::Foreign {
             path: path.to_owned(),
             reason,

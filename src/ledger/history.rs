@@ -8,7 +8,7 @@ use crate::model::{ChannelId, RefusalKind};
 
 /// A call that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PastCall {
+pub struct CallRecord {
     /// The channel it was for.
     pub channel: ChannelId,
     /// How many members it carried.
@@ -18,12 +18,12 @@ pub struct PastCall {
     /// When what came of it was known; none if the run was cut off before.
     pub settled_at: Option<i64>,
     /// What came of it.
-    pub fate: Fate,
+    pub result: CallResult,
 }
 
 /// What came of a call as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum CallResult {
     /// Answered, member by member.
     Accepted,
     /// Answered 429.
@@ -39,9 +39,9 @@ impl Ledger {
     ///
     /// # Errors
     /// If the ledger cannot be read, or whatever `each` gives.
-    pub fn past_calls<E: From<LedgerError>>(
+    pub fn for_each_call<E: From<LedgerError>>(
         &self,
-        mut each: impl FnMut(PastCall) -> Result<(), E>,
+        mut each: impl FnMut(CallRecord) -> Result<(), E>,
     ) -> Result<(), E> {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
@@ -50,15 +50,15 @@ impl Ledger {
         )?;
         let mut calls = statement.query([]).map_err(sqlite)?;
         while let Some(call) = calls.next().map_err(sqlite)? {
-            let read = || -> rusqlite::Result<PastCall> {
+            let read = || -> rusqlite::Result<CallRecord> {
                 let settled_at = call.get(3)?;
                 let refusal: Option<String> = call.get(4)?;
-                Ok(PastCall {
+                Ok(CallRecord {
                     channel: ChannelId(call.get(0)?),
                     members: call.get(1)?,
                     sent_at: call.get(2)?,
                     settled_at,
-                    fate: fate(settled_at, refusal.as_deref()),
+                    result: result(settled_at, refusal.as_deref()),
                 })
             };
             each(read().map_err(sqlite)?)?;
@@ -68,17 +68,17 @@ impl Ledger {
 }
 
 /// What the ledger's word for a refusal says of the call.
-fn fate(settled_at: Option<i64>, refusal: Option<&str>) -> Fate {
+fn result(settled_at: Option<i64>, refusal: Option<&str>) -> CallResult {
     let unanswered = [
         RefusalKind::Lost,
         RefusalKind::Unreachable,
         RefusalKind::NoCredentials,
     ];
     match refusal {
-        None if settled_at.is_none() => Fate::Unanswered,
-        None => Fate::Accepted,
-        Some(said) if said == RefusalKind::Throttled.as_str() => Fate::Throttled,
-        Some(said) if unanswered.map(RefusalKind::as_str).contains(&said) => Fate::Unanswered,
-        Some(_) => Fate::Refused,
+        None if settled_at.is_none() => CallResult::Unanswered,
+        None => CallResult::Accepted,
+        Some(said) if said == RefusalKind::Throttled.as_str() => CallResult::Throttled,
+        Some(said) if unanswered.map(RefusalKind::as_str).contains(&said) => CallResult::Unanswered,
+        Some(_) => CallResult::Refused,
     }
 }

@@ -105,7 +105,7 @@ impl Ledger {
     /// If it is not a ledger of this program's version, or damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, |path| connect(path, durability))?;
-        let mut ledger = Self::ready(path, connection, schema::bring_forward)?;
+        let mut ledger = Self::ready(path, connection, schema::migrate)?;
         ledger.reopen_queue()?;
         Ok(ledger)
     }
@@ -115,7 +115,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If it is not a ledger of this very version, or damaged.
-    pub fn look(path: &Path) -> Result<Self, LedgerError> {
+    pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, connect_to_read)?;
         let snapshot = connection.execute_batch("BEGIN");
         snapshot.map_err(|source| sqlite(path, source))?;
@@ -146,12 +146,12 @@ impl Ledger {
     fn ready(
         path: &Path,
         connection: Connection,
-        bring_forward: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+        migrate: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Self, LedgerError> {
         let key = stored(path, facts::read_key(&connection), fact::KEY)?;
         let ready = || {
             checksum::register_functions(&connection, key)?;
-            bring_forward(&connection)?;
+            migrate(&connection)?;
             checksum::create_views(&connection)
         };
         ready().map_err(|source| sqlite(path, source))?;

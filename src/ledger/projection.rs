@@ -31,7 +31,7 @@ pub struct ResultRow<'a> {
 
 /// What is known of all rows together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Totals {
     /// Rows by outcome.
     pub tally: Tally,
     /// Rows that took more than one attempt.
@@ -51,7 +51,7 @@ pub(super) enum Source {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct State {
+pub(super) struct RowState {
     pub(super) outcome: Option<Outcome>,
     pub(super) source: Source,
     attempts: u16,
@@ -60,22 +60,22 @@ pub(super) struct State {
 }
 
 /// The rows from one page to another, and what is known of them.
-pub(super) struct Window {
+pub(super) struct RowWindow {
     first_row: u64,
-    states: Vec<State>,
+    states: Vec<RowState>,
 }
 
-impl Window {
+impl RowWindow {
     fn last_row(&self) -> u64 {
         self.first_row + self.states.len() as u64 - 1
     }
 
     /// Every row, with what is known of it.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, State)> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, RowState)> {
         (self.first_row..).zip(self.states.iter().copied())
     }
 
-    fn update(&mut self, row: u64, change: impl FnOnce(&mut State)) {
+    fn update(&mut self, row: u64, change: impl FnOnce(&mut RowState)) {
         let index = row
             .checked_sub(self.first_row)
             .and_then(|index| usize::try_from(index).ok());
@@ -93,9 +93,9 @@ impl Ledger {
     pub fn project<E: From<LedgerError>>(
         &self,
         mut each: impl FnMut(&ResultRow<'_>) -> Result<(), E>,
-    ) -> Result<Census, E> {
-        let mut census = Census::default();
-        let mut words = Words::new(self);
+    ) -> Result<Totals, E> {
+        let mut census = Totals::default();
+        let mut words = Messages::new(self);
         for (first_page, pages) in self.windows()? {
             let window = self.window(first_page, pages)?;
             self.project_window(&window, &mut words, &mut census, &mut each)?;
@@ -119,9 +119,9 @@ impl Ledger {
 
     fn project_window<E: From<LedgerError>>(
         &self,
-        window: &Window,
-        words: &mut Words<'_>,
-        census: &mut Census,
+        window: &RowWindow,
+        words: &mut Messages<'_>,
+        census: &mut Totals,
         each: &mut impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let sqlite = |source| self.sqlite(source);
@@ -164,7 +164,7 @@ impl Ledger {
     }
 
     /// What is known of the rows of so many pages.
-    pub(super) fn window(&self, first_page: u64, pages: u64) -> Result<Window, LedgerError> {
+    pub(super) fn window(&self, first_page: u64, pages: u64) -> Result<RowWindow, LedgerError> {
         // The pages are counted by the number of the last: if that is wrong, there is no end.
         let is_there = self.read(|connection| {
             connection
@@ -175,19 +175,19 @@ impl Ledger {
             return Err(self.damaged(format!("page {first_page} is missing")));
         }
         let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
-        let mut window = Window {
+        let mut window = RowWindow {
             first_row: first_page * PAGE_ROWS + 1,
-            states: vec![State::default(); size],
+            states: vec![RowState::default(); size],
         };
-        self.lay_unsent(&mut window)?;
-        self.lay_closed_lanes(&mut window)?;
-        self.lay_verdicts(&mut window)?;
-        self.lay_cut_calls(&mut window)?;
+        self.apply_unsent(&mut window)?;
+        self.apply_closed_lanes(&mut window)?;
+        self.apply_verdicts(&mut window)?;
+        self.apply_cut_calls(&mut window)?;
         Ok(window)
     }
 
     /// Defects and duplicates.
-    fn lay_unsent(&self, window: &mut Window) -> Result<(), LedgerError> {
+    fn apply_unsent(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         let kinds = [
             ("defect", Outcome::Invalid, Source::Defect),
             ("duplicate", Outcome::Duplicate, Source::Duplicate),
@@ -199,10 +199,10 @@ impl Ledger {
                 let mut found = statement.query((window.first_row, window.last_row()))?;
                 while let Some(found) = found.next()? {
                     window.update(found.get(0)?, |state| {
-                        *state = State {
+                        *state = RowState {
                             outcome: Some(outcome),
                             source,
-                            ..State::default()
+                            ..RowState::default()
                         };
                     });
                 }
@@ -213,26 +213,26 @@ impl Ledger {
     }
 
     /// Rows of closed lanes failed, unless a verdict says otherwise.
-    fn lay_closed_lanes(&self, window: &mut Window) -> Result<(), LedgerError> {
+    fn apply_closed_lanes(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         // Lanes first: SQLite would go through the whole queue for a few closed ones.
         let query = "SELECT queue.rows, queue.lane FROM verified_lane AS lane
                      CROSS JOIN verified_queue AS queue ON queue.lane = lane.id
                      WHERE lane.closed_code IS NOT NULL";
-        self.lay_rows(query, window, |state, lane| {
-            *state = State {
+        self.apply_rows(query, window, |state, lane| {
+            *state = RowState {
                 outcome: Some(Outcome::Failed),
                 source: Source::ClosedLane(lane),
-                ..State::default()
+                ..RowState::default()
             };
         })
     }
 
     /// Lays a state over all rows that a query gives, as lists and a number for each.
-    fn lay_rows(
+    fn apply_rows(
         &self,
         query: &str,
-        window: &mut Window,
-        change: impl Fn(&mut State, u32),
+        window: &mut RowWindow,
+        change: impl Fn(&mut RowState, u32),
     ) -> Result<(), LedgerError> {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(query)?;
@@ -247,7 +247,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn lay_verdicts(&self, window: &mut Window) -> Result<(), LedgerError> {
+    fn apply_verdicts(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
             "SELECT verdict.id, outcome, charged, in_doubt,
@@ -293,9 +293,9 @@ impl Ledger {
     }
 
     /// Calls that were under way when the process died: their rows are in doubt.
-    fn lay_cut_calls(&self, window: &mut Window) -> Result<(), LedgerError> {
+    fn apply_cut_calls(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         let query = "SELECT rows, id FROM verified_call WHERE settled_at IS NULL";
-        self.lay_rows(query, window, |state, _| {
+        self.apply_rows(query, window, |state, _| {
             state.outcome = Some(Outcome::Unconfirmed);
             state.source = Source::Cut;
             state.is_open = true;
@@ -320,24 +320,24 @@ fn unsettled(in_doubt: bool, closed: bool) -> Outcome {
 }
 
 /// A code and a message.
-type Said = (Option<String>, Option<String>);
+type CodeAndMessage = (Option<String>, Option<String>);
 
 /// Looks up codes and messages, many rows sharing one.
-pub(super) struct Words<'a> {
+pub(super) struct Messages<'a> {
     ledger: &'a Ledger,
-    last: Option<(Source, Said)>,
+    last: Option<(Source, CodeAndMessage)>,
 }
 
-impl<'a> Words<'a> {
+impl<'a> Messages<'a> {
     pub(super) fn new(ledger: &'a Ledger) -> Self {
         Self { ledger, last: None }
     }
 
-    pub(super) fn of(&mut self, row: u64, source: Source) -> Result<Said, LedgerError> {
+    pub(super) fn of(&mut self, row: u64, source: Source) -> Result<CodeAndMessage, LedgerError> {
         if let Some((_, said)) = self.last.as_ref().filter(|(last, _)| *last == source) {
             return Ok(said.clone());
         }
-        let ask = |query: &str, key: u64| -> Result<Said, LedgerError> {
+        let ask = |query: &str, key: u64| -> Result<CodeAndMessage, LedgerError> {
             self.ledger.read(|connection| {
                 connection
                     .prepare_cached(query)?

@@ -95,7 +95,7 @@ pub(super) fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// What keeps the file from being a ledger this program can use, if anything does.
-pub(super) fn objection(connection: &Connection) -> rusqlite::Result<Option<String>> {
+pub(super) fn incompatibility(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let number =
         |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     if number("application_id")? != APPLICATION_ID {
@@ -114,7 +114,7 @@ pub(super) fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Brings a ledger of an earlier version forward, whole or not at all.
-pub(super) fn bring_forward(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     if is_current(connection)? {
         return Ok(());
     }

@@ -169,8 +169,8 @@ fn a_glance_tells_what_is_settled_from_what_is_open() {
     record_call(&mut ledger, &rows[9..]);
     ledger.commit().unwrap();
 
-    for ledger in [&ledger, &Ledger::look(&path).unwrap()] {
-        let glance = ledger.glance().unwrap();
+    for ledger in [&ledger, &Ledger::open_read_only(&path).unwrap()] {
+        let progress = ledger.progress().unwrap();
         let counts = [
             Outcome::Added,
             Outcome::Failed,
@@ -178,19 +178,22 @@ fn a_glance_tells_what_is_settled_from_what_is_open() {
             Outcome::Duplicate,
         ];
         assert_eq!(
-            counts.map(|outcome| glance.settled.of(outcome)),
+            counts.map(|outcome| progress.settled.of(outcome)),
             [3, 3, 1, 1]
         );
-        assert_eq!((glance.settled.total(), glance.open), (8, 14));
-        let errors: Vec<_> = glance.errors_by_code.into_iter().collect();
+        assert_eq!((progress.settled.total(), progress.open), (8, 14));
+        let errors: Vec<_> = progress.errors_by_code.into_iter().collect();
         assert_eq!(errors, [("Defect".to_owned(), 1), ("Odd".to_owned(), 3)]);
         let calls = ledger.call_counts().unwrap();
         assert_eq!((calls.calls, calls.open), (2, 1));
         assert_eq!(ledger.calls_after(6).unwrap(), (2, 12));
         assert_eq!(ledger.calls_after(7).unwrap(), (0, 0));
     }
-    let mut look = Ledger::look(&path).unwrap();
-    assert!(look.set_fact("state", &1).is_err(), "it is for reading");
+    let mut open_read_only = Ledger::open_read_only(&path).unwrap();
+    assert!(
+        open_read_only.set_fact("state", &1).is_err(),
+        "it is for reading"
+    );
 }
 
 #[test]

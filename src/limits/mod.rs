@@ -23,7 +23,7 @@ use refundable_store::RefundableStore;
 #[derive(Debug)]
 struct Limit {
     limiter: RateLimiter<u32, RefundableStore, TokioClock, NoOpMiddleware<TokioInstant>>,
-    purse: RefundableStore,
+    store: RefundableStore,
 }
 
 impl Limit {
@@ -32,10 +32,10 @@ impl Limit {
         let quota = Quota::with_period(interval)
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
             .allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
-        let purse = RefundableStore::default();
+        let store = RefundableStore::default();
         Self {
-            limiter: RateLimiter::new(quota, purse.clone(), clock.clone()),
-            purse,
+            limiter: RateLimiter::new(quota, store.clone(), clock.clone()),
+            store,
         }
     }
 }
@@ -72,9 +72,9 @@ impl CallLimits {
     /// # Errors
     /// When it would be over a limit: the time from which it would not. Nothing is paid.
     pub fn try_acquire(&self, channel: ChannelId, bearer: usize) -> Result<(), Instant> {
-        if self.channel.purse.remembered() > REMEMBERED {
+        if self.channel.store.remembered() > REMEMBERED {
             self.channel
-                .purse
+                .store
                 .prune(self.clock.now().duration_since(TokioInstant::default()));
         }
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
@@ -88,7 +88,7 @@ impl CallLimits {
             let Some(limit) = limit else { continue };
             if let Err(refused) = limit.limiter.check_key(&key) {
                 for limit in paid {
-                    limit.purse.refund();
+                    limit.store.refund();
                 }
                 return Err(self.clock.instant(refused.earliest_possible()));
             }
@@ -100,10 +100,10 @@ impl CallLimits {
     /// A call that was paid for leaves this much later.
     pub fn delay(&self, channel: ChannelId, bearer: usize, by: Duration) {
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
-        self.channel.purse.delay(channel.0, by);
-        self.bearer.purse.delay(bearer, by);
+        self.channel.store.delay(channel.0, by);
+        self.bearer.store.delay(bearer, by);
         if let Some(total) = &self.total {
-            total.purse.delay(0, by);
+            total.store.delay(0, by);
         }
     }
 }
@@ -124,53 +124,53 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_call_a_second_on_a_channel() {
-        let gate = CallLimits::new(&limits(1.0, 10.0, None));
+        let call_limits = CallLimits::new(&limits(1.0, 10.0, None));
         let start = Instant::now();
-        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
+        assert_eq!(call_limits.try_acquire(ChannelId(0), 0), Ok(()));
         assert_eq!(
-            gate.try_acquire(ChannelId(0), 0),
+            call_limits.try_acquire(ChannelId(0), 0),
             Err(start + Duration::from_secs(1))
         );
-        assert_eq!(gate.try_acquire(ChannelId(1), 0), Ok(()));
+        assert_eq!(call_limits.try_acquire(ChannelId(1), 0), Ok(()));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
+        assert_eq!(call_limits.try_acquire(ChannelId(0), 0), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_refused_by_one_limit_costs_the_others_nothing() {
-        let gate = CallLimits::new(&limits(1.0, 1.0, None));
-        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
+        let call_limits = CallLimits::new(&limits(1.0, 1.0, None));
+        assert_eq!(call_limits.try_acquire(ChannelId(0), 0), Ok(()));
         assert_eq!(
-            gate.try_acquire(ChannelId(1), 0),
+            call_limits.try_acquire(ChannelId(1), 0),
             Ok(()),
             "a bearer may make up for one call"
         );
-        assert!(gate.try_acquire(ChannelId(2), 0).is_err());
+        assert!(call_limits.try_acquire(ChannelId(2), 0).is_err());
         assert_eq!(
-            gate.try_acquire(ChannelId(2), 1),
+            call_limits.try_acquire(ChannelId(2), 1),
             Ok(()),
             "the channel was not paid for the refused call"
         );
 
-        let gate = CallLimits::new(&limits(1.0, 1.0, Some(1.0)));
-        assert_eq!(gate.try_acquire(ChannelId(0), 0), Ok(()));
-        assert_eq!(gate.try_acquire(ChannelId(1), 1), Ok(()));
-        assert!(gate.try_acquire(ChannelId(2), 2).is_err());
+        let call_limits = CallLimits::new(&limits(1.0, 1.0, Some(1.0)));
+        assert_eq!(call_limits.try_acquire(ChannelId(0), 0), Ok(()));
+        assert_eq!(call_limits.try_acquire(ChannelId(1), 1), Ok(()));
+        assert!(call_limits.try_acquire(ChannelId(2), 2).is_err());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(gate.try_acquire(ChannelId(2), 2), Ok(()));
+        assert_eq!(call_limits.try_acquire(ChannelId(2), 2), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn channels_at_rest_are_forgotten_and_others_are_not() {
-        let gate = CallLimits::new(&limits(1.0, 1e6, None));
+        let call_limits = CallLimits::new(&limits(1.0, 1e6, None));
         let many = u32::try_from(REMEMBERED).unwrap() + 2;
         for channel in 0..many {
             tokio::time::advance(Duration::from_micros(1)).await;
-            assert_eq!(gate.try_acquire(ChannelId(channel), 0), Ok(()));
+            assert_eq!(call_limits.try_acquire(ChannelId(channel), 0), Ok(()));
         }
-        assert!(gate.try_acquire(ChannelId(many - 1), 0).is_err());
+        assert!(call_limits.try_acquire(ChannelId(many - 1), 0).is_err());
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(gate.try_acquire(ChannelId(3), 0), Ok(()));
-        assert_eq!(gate.channel.purse.remembered(), 1);
+        assert_eq!(call_limits.try_acquire(ChannelId(3), 0), Ok(()));
+        assert_eq!(call_limits.channel.store.remembered(), 1);
     }
 }

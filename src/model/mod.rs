@@ -3,26 +3,26 @@
 //! Promises: every value is valid by construction. Must not: know of time, I/O, or any library
 //! that performs them.
 
-mod alike;
 mod arn;
 mod batch;
 mod call;
 pub mod codes;
+mod escape;
 mod ids;
 mod limits;
 mod membership;
 mod outcome;
-mod plain;
+mod suggest;
 mod tally;
 
-pub use alike::most_alike;
 pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};
 pub use call::{AddMembers, CallAction, MemberError, Refusal, RefusalKind, Reply};
+pub use escape::{escape_control, is_unprintable};
 pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
 pub use membership::{Membership, MembershipType, SubChannelId, SubChannelIdError};
 pub use outcome::{Outcome, RunState};
-pub use plain::{is_unruly, plain};
+pub use suggest::closest_match;
 pub use tally::Tally;

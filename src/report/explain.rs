@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::words::wrap;
+use super::format::wrap;
 use crate::model::codes::Code;
 
 /// Shows what a code means, and how to fix it.

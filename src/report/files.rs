@@ -27,12 +27,12 @@ pub fn check_places(dir: &Path) -> Result<(), PrivateFileError> {
 
 /// A report being written, under a temporary name beside its place and readable by its owner
 /// alone.
-pub(super) struct Replacement {
+pub(super) struct AtomicFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
 
-impl Replacement {
+impl AtomicFile {
     /// Begins a report for this place, where there may be an earlier one but no directory: that
     /// would keep it from being placed once others of its set are.
     pub(super) fn begin(path: PathBuf) -> Result<Self, ReportError> {
@@ -107,7 +107,7 @@ fn begin_aside(path: &Path) -> std::io::Result<NamedTempFile> {
         .tempfile_in(place)
 }
 
-impl Write for Replacement {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.file.write(bytes)
     }
@@ -125,10 +125,10 @@ mod tests {
     fn what_a_killed_process_left_of_a_report_does_not_stay() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results.csv");
-        let killed = Replacement::begin(path.clone()).unwrap();
+        let killed = AtomicFile::begin(path.clone()).unwrap();
         // Never dropped: so does a process that is killed.
         std::mem::forget(killed);
-        let mut report = Replacement::begin(path.clone()).unwrap();
+        let mut report = AtomicFile::begin(path.clone()).unwrap();
         report.write_all(b"all").unwrap();
         report.finish().unwrap().place().unwrap();
         assert_eq!(std::fs::read(path).unwrap(), b"all");

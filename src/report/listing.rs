@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::words::time;
+use super::format::time;
 use super::{Status, path};
-use crate::model::plain;
+use crate::model::escape_control;
 
 /// Run directories, one in a line.
 #[derive(Debug, Serialize)]
@@ -110,10 +110,10 @@ impl fmt::Display for Listing {
 
 /// A directory without counts, and why.
 fn reason(f: &mut fmt::Formatter<'_>, state: &str, dir: &RunDirectory, why: &str) -> fmt::Result {
-    let (dir, why) = (shown(&dir.dir), plain(why, usize::MAX));
+    let (dir, why) = (shown(&dir.dir), escape_control(why, usize::MAX));
     writeln!(f, "{state:<11} {dir}: {why}")
 }
 
 fn shown(dir: &Path) -> String {
-    plain(&dir.display().to_string(), usize::MAX)
+    escape_control(&dir.display().to_string(), usize::MAX)
 }

@@ -6,6 +6,7 @@
 
 mod explain;
 mod files;
+mod format;
 mod listing;
 mod page;
 mod path;
@@ -15,18 +16,17 @@ mod results;
 mod set;
 mod status;
 mod summary;
-mod words;
 
 pub use explain::Explanation;
 pub use files::check_places;
+pub use format::least;
 pub use listing::{Listed, Listing, RunDirectory};
 pub use path::{shell_value, shell_word};
-pub use plan::{Basis, OverCapacity, Plan, PlannedChannel, Undo};
+pub use plan::{OverCapacityChannel, Plan, PlanInput, PlannedChannel, Undo};
 pub use results::{Reports, prepare, write};
 pub use set::{ReportSet, ReportsState};
 pub use status::{Status, status};
 pub use summary::{ReportError, Summary};
-pub use words::least;
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";

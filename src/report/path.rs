@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serializer;
 
-use crate::model::is_unruly;
+use crate::model::is_unprintable;
 
 /// A path as a shell and this program take it: quoted if it must be, never a flag, every byte as
 /// it is.
@@ -34,7 +34,7 @@ fn quoted(bytes: &[u8]) -> String {
         Ok(text) if text.chars().all(plain) && !text.is_empty() && !text.starts_with('=') => {
             text.to_owned()
         }
-        Ok(text) if !text.contains(is_unruly) => format!("'{}'", text.replace('\'', r"'\''")),
+        Ok(text) if !text.contains(is_unprintable) => format!("'{}'", text.replace('\'', r"'\''")),
         _ => escaped(bytes, plain),
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{ChannelLoad, DefectKind, Ledger, LedgerError, Repeat};
-use crate::model::{Limits, plain, quota};
+use crate::model::{Limits, escape_control, quota};
 use crate::schedule::{Binding, LowerBound};
 
 /// Channels, and kinds of defects, that a plan names at most.
@@ -35,7 +35,7 @@ pub struct Plan {
     pub binding: Option<Binding>,
     pub seconds_with_one_more_bearer: f64,
     pub largest_channels: Vec<PlannedChannel>,
-    pub over_capacity: OverCapacity,
+    pub over_capacity: OverCapacityChannel,
     pub defect_kinds: u64,
     pub defects: Vec<DefectKind>,
     pub duplicate_examples: Vec<Repeat>,
@@ -59,7 +59,7 @@ pub struct PlannedChannel {
 /// Channels for which the list has more members than a channel takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as above")]
-pub struct OverCapacity {
+pub struct OverCapacityChannel {
     pub channels: u64,
     pub examples: Vec<PlannedChannel>,
 }
@@ -74,7 +74,7 @@ pub struct Undo {
 
 /// What a plan is reckoned with.
 #[derive(Debug, Clone)]
-pub struct Basis {
+pub struct PlanInput {
     /// The list's name.
     pub list: String,
     /// The limits in force.
@@ -90,8 +90,8 @@ impl Plan {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of(ledger: &Ledger, basis: Basis) -> Result<Self, LedgerError> {
-        let Basis {
+    pub fn of(ledger: &Ledger, basis: PlanInput) -> Result<Self, LedgerError> {
+        let PlanInput {
             list,
             limits,
             bearers,
@@ -121,11 +121,11 @@ impl Plan {
                 })
             })
             .collect::<Result<Vec<_>, LedgerError>>()?;
-        let crowds = largest_channels
+        let over_capacity = largest_channels
             .iter()
             .filter(|channel| channel.members > quota::MEMBERS_PER_CHANNEL);
         Ok(Self {
-            list: plain(&list, usize::MAX),
+            list: escape_control(&list, usize::MAX),
             rows_read: staged.rows_read,
             rows_left_out: staged.rows_left_out,
             members,
@@ -136,9 +136,9 @@ impl Plan {
             seconds: least.as_secs_f64(),
             binding,
             seconds_with_one_more_bearer: bound.time(&limits, pool + 1).0.as_secs_f64(),
-            over_capacity: OverCapacity {
+            over_capacity: OverCapacityChannel {
                 channels: crowded,
-                examples: crowds.take(EXAMPLES).cloned().collect(),
+                examples: over_capacity.take(EXAMPLES).cloned().collect(),
             },
             largest_channels,
             defect_kinds,
@@ -165,7 +165,7 @@ impl Plan {
 /// A defect fit to be shown: the name of a column is the list's own.
 fn shown(kind: DefectKind) -> DefectKind {
     DefectKind {
-        column: plain(&kind.column, COLUMN),
+        column: escape_control(&kind.column, COLUMN),
         ..kind
     }
 }

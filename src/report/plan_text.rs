@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::Plan;
+use super::format::{binding_text, count, rate, time, wrap};
 use super::plan::PlannedChannel;
-use super::words::{binds, count, rate, time, wrap};
 use crate::ledger::DefectKind;
-use crate::model::{plain, quota};
+use crate::model::{escape_control, quota};
 use crate::schedule::Binding;
 
 /// Channels, and kinds of defects, that are named; JSON has more.
@@ -25,7 +25,7 @@ impl fmt::Display for Plan {
         self.work(f)?;
         writeln!(f)?;
         wrap(f, &self.basis(), 0)?;
-        self.crowds(f)?;
+        self.over_capacity(f)?;
         self.channels(f)?;
         self.defects(f)
     }
@@ -83,14 +83,14 @@ impl Plan {
 
     /// Why it takes that time.
     fn reason(&self) -> String {
-        let binds = binds(self.binding);
+        let binding_text = binding_text(self.binding);
         let most = self.largest_channels.iter().map(|channel| channel.calls);
         match self.binding {
             Some(Binding::Channel) => {
                 let calls = count(most.max().unwrap_or_default(), "call");
-                format!("{binds}: {calls} on it")
+                format!("{binding_text}: {calls} on it")
             }
-            _ => binds.to_owned(),
+            _ => binding_text.to_owned(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Plan {
         };
         format!(
             "At these limits, of {}: {} on a channel, {} by a bearer{total}; {}{assumed}.",
-            plain(&self.region, usize::MAX),
+            escape_control(&self.region, usize::MAX),
             rate(limits.channel_rate),
             limits.bearer_rate,
             count(self.bearers, "bearer"),
@@ -116,7 +116,7 @@ impl Plan {
     }
 
     /// Channels that cannot take them all.
-    fn crowds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn over_capacity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let over = &self.over_capacity;
         if over.channels == 0 {
             return Ok(());
@@ -175,7 +175,11 @@ fn of_channel(f: &mut fmt::Formatter<'_>, channel: &PlannedChannel) -> fmt::Resu
     let arn = &channel.channel_arn;
     let id = arn.split_once("/channel/").map_or(&**arn, |(_, id)| id);
     let (members, calls) = (channel.members, channel.calls);
-    writeln!(f, "  {members:>9}  {calls:>7}  {}", plain(id, CHANNEL))
+    writeln!(
+        f,
+        "  {members:>9}  {calls:>7}  {}",
+        escape_control(id, CHANNEL)
+    )
 }
 
 /// A kind of defects, with its first rows.
@@ -214,7 +218,7 @@ fn more(f: &mut fmt::Formatter<'_>, all: u64, named: usize, thing: &str) -> fmt:
 
 #[cfg(test)]
 mod tests {
-    use super::super::{OverCapacity, Undo};
+    use super::super::{OverCapacityChannel, Undo};
     use super::*;
     use crate::ledger::Repeat;
     use crate::model::Limits;
@@ -247,7 +251,7 @@ mod tests {
             binding: Some(Binding::Channel),
             seconds_with_one_more_bearer: 1e9,
             largest_channels: vec![channel.clone(); 12],
-            over_capacity: OverCapacity {
+            over_capacity: OverCapacityChannel {
                 channels: many,
                 examples: vec![channel; 3],
             },
@@ -296,7 +300,7 @@ mod tests {
             invalid: 0,
             duplicate: 0,
             largest_channels: Vec::new(),
-            over_capacity: OverCapacity {
+            over_capacity: OverCapacityChannel {
                 channels: 0,
                 examples: Vec::new(),
             },

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use super::files::{Ready, Replacement};
-use super::page::{Failures, Page};
+use super::files::{AtomicFile, Ready};
+use super::page::{Failures, RunPage};
 use super::set::ReportSet;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
-use crate::ledger::{Census, Ledger, LedgerError, ResultRow, fact};
+use crate::ledger::{Ledger, LedgerError, ResultRow, Totals, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Encoding, Entry, Layout};
 
@@ -105,7 +105,7 @@ pub fn prepare(
     })?;
     check_counts(ledger, reports.state, census.tally)?;
     let summary = summarize(ledger, reports, census, errors_by_code)?;
-    let page = Page::of(
+    let page = RunPage::of(
         ledger,
         reports.dir,
         &summary,
@@ -128,7 +128,7 @@ pub fn prepare(
 /// A report of this text.
 fn write_text(dir: &Path, name: &str, text: &str) -> Result<Ready, ReportError> {
     let path = dir.join(name);
-    let mut file = Replacement::begin(path.clone())?;
+    let mut file = AtomicFile::begin(path.clone())?;
     match file.write_all(text.as_bytes()) {
         Ok(()) => file.finish(),
         Err(source) => Err(ReportError::Io { path, source }),
@@ -168,7 +168,7 @@ fn membership_fields<'a>(
 fn summarize(
     ledger: &Ledger,
     reports: Reports<'_>,
-    census: Census,
+    census: Totals,
     errors_by_code: BTreeMap<String, u64>,
 ) -> Result<Summary, ReportError> {
     let staged = ledger.staged();
@@ -215,13 +215,13 @@ fn summarize(
 /// A CSV file on its way to its place.
 struct CsvReport {
     path: std::path::PathBuf,
-    writer: csv::Writer<Replacement>,
+    writer: csv::Writer<AtomicFile>,
 }
 
 impl CsvReport {
     fn begin(dir: &Path, name: &str, delimiter: u8, mark: &[u8]) -> Result<Self, ReportError> {
         let path = dir.join(name);
-        let mut file = Replacement::begin(path.clone())?;
+        let mut file = AtomicFile::begin(path.clone())?;
         file.write_all(mark).map_err(|source| ReportError::Io {
             path: path.clone(),
             source,

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::format::{count, time, verb};
 use super::path::{self, shell_word};
-use super::words::{count, time, verb};
 use super::{ReportError, ReportsState};
 use crate::ledger::{Ledger, fact};
-use crate::model::{Outcome, RunState, plain};
+use crate::model::{Outcome, RunState, escape_control};
 
 /// Over how long the pace is measured, in milliseconds.
 const LATELY: i64 = 60_000;
@@ -78,7 +78,7 @@ pub fn status(
     owner: Option<String>,
     now: i64,
 ) -> Result<Status, ReportError> {
-    let glance = ledger.glance()?;
+    let progress = ledger.progress()?;
     let staged = ledger.staged();
     let calls = ledger.call_counts()?;
     let (calls_lately, members_lately) = ledger.calls_after(now - LATELY)?;
@@ -88,10 +88,10 @@ pub fn status(
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let left = |per_minute: u64| {
         let minute = (LATELY / 1_000) as f64;
-        glance.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
+        progress.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
     };
     let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
-    let can_be_retried = retried.any(|outcome| glance.settled.of(outcome) > 0);
+    let can_be_retried = retried.any(|outcome| progress.settled.of(outcome) > 0);
     let reports = ReportsState::of(ledger, dir)?;
     let word = match state {
         RunState::Running => None,
@@ -108,14 +108,14 @@ pub fn status(
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         list_complete: staged.complete,
         rows_read: staged.rows_read,
-        added: glance.settled.of(Outcome::Added),
-        already_member: glance.settled.of(Outcome::AlreadyMember),
-        failed: glance.settled.of(Outcome::Failed),
-        invalid: glance.settled.of(Outcome::Invalid),
-        duplicate: glance.settled.of(Outcome::Duplicate),
-        unconfirmed: glance.settled.of(Outcome::Unconfirmed),
-        not_attempted: glance.settled.of(Outcome::NotAttempted),
-        open: glance.open,
+        added: progress.settled.of(Outcome::Added),
+        already_member: progress.settled.of(Outcome::AlreadyMember),
+        failed: progress.settled.of(Outcome::Failed),
+        invalid: progress.settled.of(Outcome::Invalid),
+        duplicate: progress.settled.of(Outcome::Duplicate),
+        unconfirmed: progress.settled.of(Outcome::Unconfirmed),
+        not_attempted: progress.settled.of(Outcome::NotAttempted),
+        open: progress.open,
         calls: calls.calls,
         throttled_calls: calls.throttled,
         open_calls: calls.open,
@@ -126,7 +126,7 @@ pub fn status(
         started_at,
         finished_at: ledger.fact(fact::FINISHED_AT)?.filter(|_| !is_running),
         seconds_left: (is_running && members_lately > 0).then(|| left(members_lately)),
-        errors_by_code: glance.errors_by_code,
+        errors_by_code: progress.errors_by_code,
         reports,
         next: word.map(|word| format!("chime-bulk {word} {}", shell_word(dir))),
     })
@@ -172,7 +172,12 @@ impl fmt::Display for Status {
         };
         writeln!(f, "run {} {}", self.run_id, verb(self.state))?;
         if let Some(owner) = &self.owner {
-            writeln!(f, "  {:<16}{}", "at work", plain(owner, usize::MAX))?;
+            writeln!(
+                f,
+                "  {:<16}{}",
+                "at work",
+                escape_control(owner, usize::MAX)
+            )?;
         }
         writeln!(
             f,
@@ -184,7 +189,7 @@ impl fmt::Display for Status {
         if let Some(finished_at) = &self.finished_at {
             writeln!(f, "  {:<16}{finished_at}", "ended")?;
         }
-        writeln!(f, "  {:<16}{}", "list", plain(&self.list, 60))?;
+        writeln!(f, "  {:<16}{}", "list", escape_control(&self.list, 60))?;
         let reading = if self.list_complete { "" } else { " so far" };
         line(f, "rows read", self.rows_read, reading)?;
         for (name, number) in [
@@ -219,7 +224,7 @@ impl fmt::Display for Status {
             line(f, "passes", self.passes, "")?;
         }
         for (code, rows) in &self.errors_by_code {
-            line(f, &format!("· {}", plain(code, 40)), *rows, "")?;
+            line(f, &format!("· {}", escape_control(code, 40)), *rows, "")?;
         }
         if let Some(left) = self.seconds_left {
             let left = time(left);

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::format::{count, time, verb, wrap};
 use super::path::shell_word;
-use super::words::{count, time, verb, wrap};
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally, codes};
 use crate::private_file::PrivateFileError;

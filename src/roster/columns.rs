@@ -6,7 +6,7 @@ use super::Options;
 use super::error::Problem;
 use super::layout::MAX_NAME;
 use super::names::{OTHERS, is_known, is_position, named, normal};
-use crate::model::{most_alike, plain};
+use crate::model::{closest_match, escape_control};
 
 /// The columns, as the first record shows them.
 pub(super) struct Columns<'a> {
@@ -44,7 +44,7 @@ impl<'a> Columns<'a> {
             .flatten()
             .or_else(position)
             .ok_or_else(|| Problem::NoColumn {
-                name: plain(name, MAX_NAME),
+                name: escape_control(name, MAX_NAME),
                 columns: self.list(),
                 similar: self.similar(name),
             })
@@ -82,9 +82,9 @@ impl<'a> Columns<'a> {
             return None;
         }
         let cells: Vec<String> = self.first.iter().map(normal).collect();
-        let similar = most_alike(&normal(name), &cells)?;
+        let similar = closest_match(&normal(name), &cells)?;
         let at = cells.iter().position(|cell| cell == similar)?;
-        Some(plain(self.first.get(at)?.trim(), MAX_NAME))
+        Some(escape_control(self.first.get(at)?.trim(), MAX_NAME))
     }
 
     /// The columns for a message: some of their names, or their number.
@@ -99,7 +99,7 @@ impl<'a> Columns<'a> {
             .first
             .iter()
             .take(SHOWN)
-            .map(|cell| format!("`{}`", plain(cell.trim(), MAX_NAME)))
+            .map(|cell| format!("`{}`", escape_control(cell.trim(), MAX_NAME)))
             .collect();
         let more = width.saturating_sub(SHOWN);
         let rest = if more > 0 {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::model::plain;
+use crate::model::escape_control;
 
 /// A list that cannot be read: what, where, and how to mend it.
 ///
@@ -24,7 +24,7 @@ impl fmt::Display for RosterError {
             // No fault of the list's.
             return self.problem.fmt(f);
         }
-        write!(f, "{}", plain(&self.list, usize::MAX))?;
+        write!(f, "{}", escape_control(&self.list, usize::MAX))?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }

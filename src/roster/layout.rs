@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::agree;
 use super::{Defect, Encoding, Entry, Filter, Record};
-use crate::model::{MembershipType, plain};
+use crate::model::{MembershipType, escape_control};
 
 /// Characters of a column's name that are shown.
 pub(super) const MAX_NAME: usize = 40;
@@ -220,7 +220,7 @@ impl Layout {
     /// A column's name fit to be shown and stored: the list's own words may be of any length, and
     /// a terminal must not obey them.
     fn named(&self, at: usize) -> String {
-        plain(&self.column_name(at), MAX_NAME)
+        escape_control(&self.column_name(at), MAX_NAME)
     }
 
     fn wrong_width(&self, found: usize) -> Defect {

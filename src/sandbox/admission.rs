@@ -6,7 +6,7 @@ use super::allowance::Rate;
 use super::exception::Exception;
 use super::operation::Operation;
 use super::quotas::Quotas;
-use super::table::Place;
+use super::table::Slot;
 use super::world::{Address, World, begins_with_any, last_segment};
 use crate::model::{ChannelArn, quota};
 
@@ -49,7 +49,7 @@ impl World {
         operation: Operation,
         at: Address<'_>,
         now: Duration,
-    ) -> Result<Place, Exception> {
+    ) -> Result<Slot, Exception> {
         let Address { channel, bearer } = at;
         let exists = self.exists(channel);
         if !self.settings.unlimited {
@@ -89,21 +89,21 @@ impl World {
         now: Duration,
     ) -> Result<(), Exception> {
         let rates = &self.rates;
-        let felt = self.settings.quotas.felt(now);
+        let scaled = self.settings.quotas.scaled(now);
         let bearer_rate = if at.bearer.region() == "eu-central-1" {
             rates.bearer_eu
         } else {
             rates.bearer
         };
         let bearer = self.bearers.place(at.bearer.as_str());
-        if !self.bearers[bearer].has_room(bearer_rate, felt) {
+        if !self.bearers[bearer].has_room(bearer_rate, scaled) {
             return Err(Exception::throttled("the bearer's rate is exceeded"));
         }
         if exists {
             let channel = self.channels.place(at.channel.as_str());
             let channel = &mut self.channels[channel];
             let (allowance, rate, now) = match operation {
-                Operation::BatchCreate => (&mut channel.batch, rates.batch, felt),
+                Operation::BatchCreate => (&mut channel.batch, rates.batch, scaled),
                 Operation::Create | Operation::Delete => (&mut channel.single, rates.single, now),
                 Operation::List => (&mut channel.list, rates.list, now),
                 Operation::Describe | Operation::DescribeChannel => {
@@ -115,7 +115,7 @@ impl World {
             }
             allowance.take(rate, now);
         }
-        self.bearers[bearer].take(bearer_rate, felt);
+        self.bearers[bearer].take(bearer_rate, scaled);
         Ok(())
     }
 

@@ -183,7 +183,7 @@ impl Dice {
     }
 
     /// Whether the fault befalls this time.
-    pub(super) fn befalls(&mut self, fault: Fault) -> bool {
+    pub(super) fn happens(&mut self, fault: Fault) -> bool {
         self.hits(self.shares[fault as usize])
     }
 
@@ -235,7 +235,7 @@ mod tests {
             }];
             let mut dice = Dice::new(seed, &faults);
             (0..1000)
-                .map(|_| dice.befalls(Fault::Lost))
+                .map(|_| dice.happens(Fault::Lost))
                 .collect::<Vec<_>>()
         };
         assert_eq!(roll(7), roll(7));

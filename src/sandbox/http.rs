@@ -28,7 +28,7 @@ use super::operation::Operation;
 use super::request::{Action, Request};
 use super::service::{Service, pass};
 use super::sigv4::Verifier;
-use super::state::Answer;
+use super::state::ServiceAnswer;
 use super::wire;
 use super::world::Address;
 use crate::chime::{BodyError, read_body};
@@ -138,15 +138,15 @@ async fn answer(
     pass(travel.out).await;
     let answer = match read(verifier, &parts, &body) {
         Ok(request) => perform(service, &request),
-        Err(exception) => Answer::Refused(exception),
+        Err(exception) => ServiceAnswer::Refused(exception),
     };
     pass(travel.back).await;
     match answer {
-        Answer::Given((status, body)) => Ok(response(status, body)),
-        Answer::Page(status, body) => Ok(page(status, body)),
-        Answer::Refused(exception) => Ok(refusal(&exception)),
-        Answer::Cut | Answer::Lost => Err(Closed),
-        Answer::Silence => {
+        ServiceAnswer::Given((status, body)) => Ok(response(status, body)),
+        ServiceAnswer::Page(status, body) => Ok(page(status, body)),
+        ServiceAnswer::Refused(exception) => Ok(refusal(&exception)),
+        ServiceAnswer::Cut | ServiceAnswer::Lost => Err(Closed),
+        ServiceAnswer::Silence => {
             let never: Infallible = pending().await;
             match never {}
         }
@@ -159,7 +159,7 @@ fn read(verifier: &Verifier, parts: &Parts, body: &[u8]) -> Result<Request, Exce
 }
 
 /// Performs a request; gives status and body.
-fn perform(service: &Service, request: &Request) -> Answer<(u16, Vec<u8>)> {
+fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u16, Vec<u8>)> {
     let (channel, bearer) = (&request.channel, &request.bearer);
     let at = Address { channel, bearer };
     match &request.action {

@@ -7,8 +7,8 @@ use string_interner::Symbol;
 
 use super::channel::Name;
 use super::exception::Exception;
+use super::member_result::RefusalReason;
 use super::operation::Operation;
-use super::verdict::Hindrance;
 use super::world::{Address, World, check_members};
 use crate::model::{Membership, MembershipType};
 
@@ -27,7 +27,7 @@ pub(super) struct Record {
 
 /// Which members to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Filter {
+pub(super) struct ListFilter {
     /// Of this type only: a listing never mixes them.
     pub(super) membership_type: MembershipType,
     /// Of this sub-channel only.
@@ -40,7 +40,7 @@ pub(super) struct Filter {
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct ListPage {
     /// ARNs.
     pub(super) members: Vec<String>,
     /// Where the next page begins; `None` on the last.
@@ -59,7 +59,7 @@ impl World {
         let place = self.admit(Operation::Create, at, now)?;
         check_members(at.channel, &[member])?;
         self.add(place, at, membership, member, now)
-            .map_err(Hindrance::exception)
+            .map_err(RefusalReason::exception)
     }
 
     /// `DeleteChannelMembership`: removes one member. Whoever is none is removed just as well:
@@ -104,9 +104,9 @@ impl World {
     pub(super) fn list(
         &mut self,
         at: Address<'_>,
-        filter: &Filter,
+        filter: &ListFilter,
         now: Duration,
-    ) -> Result<Page, Exception> {
+    ) -> Result<ListPage, Exception> {
         let place = self.admit(Operation::List, at, now)?;
         let start = match &filter.next_token {
             None => Bound::Unbounded,
@@ -124,7 +124,7 @@ impl World {
             .map(|(name, _)| *name);
         let page: Vec<Name> = names.by_ref().take(filter.max_results).collect();
         let more = names.next().is_some();
-        Ok(Page {
+        Ok(ListPage {
             next_token: page.last().filter(|_| more).map(|name| token(*name)),
             members: page
                 .iter()
@@ -200,7 +200,7 @@ mod tests {
             };
             world.create(at, &membership, &member(i), NOW).unwrap();
         }
-        let mut filter = Filter {
+        let mut filter = ListFilter {
             membership_type: MembershipType::Default,
             sub_channel: None,
             max_results: 50,

@@ -49,7 +49,7 @@ pub struct Lowered {
 impl Quotas {
     /// The time as the limits feel it: while they are lowered, it passes slower by their share. A
     /// limit that is judged on this time needs to know of no change.
-    pub(super) fn felt(&self, now: Duration) -> Duration {
+    pub(super) fn scaled(&self, now: Duration) -> Duration {
         let Some(Lowered { share, during }) = &self.lowered else {
             return now;
         };
@@ -77,10 +77,10 @@ mod tests {
     fn let_in(quotas: &Quotas, rate: Rate, end: u64) -> Vec<u64> {
         let mut allowance = Allowance::default();
         let is_let_in = |ms: &u64| {
-            let felt = quotas.felt(Duration::from_millis(*ms));
-            let room = allowance.has_room(rate, felt);
+            let scaled = quotas.scaled(Duration::from_millis(*ms));
+            let room = allowance.has_room(rate, scaled);
             if room {
-                allowance.take(rate, felt);
+                allowance.take(rate, scaled);
             }
             room
         };

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 use super::exception::Exception;
-use super::memberships::Filter;
+use super::memberships::ListFilter;
 use super::operation::Operation;
 use super::wire::{BatchCreateIn, CreateIn};
 use crate::model::{ChannelArn, MemberArn, Membership, MembershipType};
@@ -62,7 +62,7 @@ pub(super) enum Action {
         sub_channel: Option<String>,
     },
     /// `ListChannelMemberships`
-    List(Filter),
+    List(ListFilter),
     /// `DescribeChannel`
     DescribeChannel,
 }
@@ -133,7 +133,7 @@ fn operation(method: &Method, rest: &[&str], query: &str) -> Option<Operation> {
     }
 }
 
-fn filter(query: &str, sub_channel: Option<String>) -> Result<Filter, Exception> {
+fn filter(query: &str, sub_channel: Option<String>) -> Result<ListFilter, Exception> {
     let max_results = match parameter(query, "max-results") {
         None => MAX_RESULTS,
         Some(text) => text
@@ -142,7 +142,7 @@ fn filter(query: &str, sub_channel: Option<String>) -> Result<Filter, Exception>
             .filter(|n| (1..=MAX_RESULTS).contains(n))
             .ok_or_else(|| Exception::bad_request("MaxResults is from 1 to 50"))?,
     };
-    Ok(Filter {
+    Ok(ListFilter {
         membership_type: kind(parameter(query, "type"))?,
         sub_channel,
         max_results,

@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep};
 
 use super::exception::Exception;
 use super::fault::{Dice, Fault};
+use super::member_result::MemberResult;
 use super::operation::Operation;
 use super::script::Scripted;
 use super::settings::SandboxConfig;
-use super::state::{Answer, State, by_rule, told};
-use super::stats::{Stats, Tally};
-use super::verdict::MemberResult;
+use super::state::{ServiceAnswer, State, by_rule, scripted};
+use super::stats::{CallTally, Stats};
 use super::world::{Address, World};
 use crate::model::{ChannelArn, MemberArn, Membership};
 
@@ -29,7 +29,7 @@ pub struct Service {
 
 /// How long a call is on its way.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Travel {
+pub(super) struct RoundTrip {
     /// To the service.
     pub(super) out: Duration,
     /// Back from it.
@@ -56,7 +56,7 @@ impl Service {
                 world: World::new(Arc::clone(&settings)),
                 dice: Dice::new(settings.seed, &settings.faults),
                 script: VecDeque::new(),
-                tally: Tally::new(),
+                tally: CallTally::new(),
             }),
             settings,
         }
@@ -132,18 +132,18 @@ impl Service {
     }
 
     /// How long the next call travels.
-    pub(super) fn travel(&self) -> Travel {
+    pub(super) fn travel(&self) -> RoundTrip {
         let settings = &self.settings;
         let dice = &mut self.state().dice;
         let half = settings.latency / 2;
         let out = dice.jitter(half, settings.jitter);
         let back = dice.jitter(half, settings.jitter);
-        let slow = if dice.befalls(Fault::Slow) {
+        let slow = if dice.happens(Fault::Slow) {
             settings.slow_by
         } else {
             Duration::ZERO
         };
-        Travel {
+        RoundTrip {
             out,
             back: back + slow,
         }
@@ -155,13 +155,13 @@ impl Service {
         at: Address<'_>,
         membership: &Membership,
         members: &[&str],
-    ) -> Answer<Vec<MemberResult>> {
+    ) -> ServiceAnswer<Vec<MemberResult>> {
         let mut state = self.state();
         let now = self.now();
         let script = state.script.pop_front().unwrap_or_default();
         let act = |world: &mut World, dice: &mut Dice, script: &[Scripted]| {
             let overrule = |arn: &str, id: &str| {
-                told(script, arn).or_else(|| by_rule(&self.settings, dice, id))
+                scripted(script, arn).or_else(|| by_rule(&self.settings, dice, id))
             };
             world.batch_create(at, membership, members, overrule, now)
         };
@@ -174,7 +174,7 @@ impl Service {
         operation: Operation,
         at: Address<'_>,
         act: impl FnOnce(&mut World, Duration) -> Result<T, Exception>,
-    ) -> Answer<T> {
+    ) -> ServiceAnswer<T> {
         let mut state = self.state();
         let now = self.now();
         state.call(operation, at, now, Vec::new(), |world, _, _| {

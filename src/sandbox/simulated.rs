@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::member_result::MemberResult;
 use super::service::{Service, pass};
-use super::state::Answer;
-use super::verdict::MemberResult;
+use super::state::ServiceAnswer;
 use super::wire;
 use super::world::Address;
 use crate::chime::{Chime, Pending};
@@ -38,7 +38,7 @@ impl Chime for Simulated {
             }
             pass(travel.out).await;
             let answer = make(&service, &call);
-            if matches!(answer, Answer::Lost | Answer::Silence)
+            if matches!(answer, ServiceAnswer::Lost | ServiceAnswer::Silence)
                 || travel.out + travel.back >= patience
             {
                 pass(patience.saturating_sub(travel.out)).await;
@@ -50,7 +50,7 @@ impl Chime for Simulated {
     }
 }
 
-fn make(service: &Service, call: &AddMembers) -> Answer<Vec<MemberResult>> {
+fn make(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<MemberResult>> {
     let members: Vec<&str> = call
         .members
         .members()
@@ -65,13 +65,13 @@ fn make(service: &Service, call: &AddMembers) -> Answer<Vec<MemberResult>> {
 }
 
 /// What a client makes of an answer.
-fn read(call: &AddMembers, answer: Answer<Vec<MemberResult>>) -> Result<Reply, Refusal> {
+fn read(call: &AddMembers, answer: ServiceAnswer<Vec<MemberResult>>) -> Result<Reply, Refusal> {
     match answer {
-        Answer::Given(verdicts) => Ok(reply(call, verdicts)),
-        Answer::Refused(exception) => Err(exception.into_refusal()),
-        Answer::Page(200, body) => wire::read_reply(&body)
+        ServiceAnswer::Given(verdicts) => Ok(reply(call, verdicts)),
+        ServiceAnswer::Refused(exception) => Err(exception.into_refusal()),
+        ServiceAnswer::Page(200, body) => wire::read_reply(&body)
             .map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read")),
-        Answer::Page(status, body) => {
+        ServiceAnswer::Page(status, body) => {
             let is_html = body.trim_start().starts_with('<');
             let (kind, code) = codes::refused_call(status, "", is_html);
             Err(Refusal {
@@ -80,7 +80,7 @@ fn read(call: &AddMembers, answer: Answer<Vec<MemberResult>>) -> Result<Reply, R
                 message: format!("HTTP status {status}, without a message"),
             })
         }
-        Answer::Cut | Answer::Lost | Answer::Silence => {
+        ServiceAnswer::Cut | ServiceAnswer::Lost | ServiceAnswer::Silence => {
             Err(lost(codes::CONNECTION_LOST, "the connection was closed"))
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::exception::Exception;
 use super::fault::{Dice, Fault};
+use super::member_result::MemberResult;
 use super::operation::Operation;
 use super::script::Scripted;
 use super::settings::SandboxConfig;
-use super::stats::{Ending, Tally};
-use super::verdict::MemberResult;
+use super::stats::{CallEnding, CallTally};
 use super::world::{Address, World};
 
 /// What one call after another works on.
@@ -19,12 +19,12 @@ pub(super) struct State {
     pub(super) world: World,
     pub(super) dice: Dice,
     pub(super) script: VecDeque<Vec<Scripted>>,
-    pub(super) tally: Tally,
+    pub(super) tally: CallTally,
 }
 
 /// What comes of a call.
 #[derive(Debug)]
-pub(super) enum Answer<T> {
+pub(super) enum ServiceAnswer<T> {
     /// A success.
     Given(T),
     /// An error.
@@ -39,16 +39,16 @@ pub(super) enum Answer<T> {
     Silence,
 }
 
-impl<T> Answer<T> {
+impl<T> ServiceAnswer<T> {
     /// The same answer, with what a success gives put into another form.
-    pub(super) fn map<U>(self, form: impl FnOnce(T) -> U) -> Answer<U> {
+    pub(super) fn map<U>(self, form: impl FnOnce(T) -> U) -> ServiceAnswer<U> {
         match self {
-            Self::Given(given) => Answer::Given(form(given)),
-            Self::Refused(exception) => Answer::Refused(exception),
-            Self::Page(status, body) => Answer::Page(status, body),
-            Self::Cut => Answer::Cut,
-            Self::Lost => Answer::Lost,
-            Self::Silence => Answer::Silence,
+            Self::Given(given) => ServiceAnswer::Given(form(given)),
+            Self::Refused(exception) => ServiceAnswer::Refused(exception),
+            Self::Page(status, body) => ServiceAnswer::Page(status, body),
+            Self::Cut => ServiceAnswer::Cut,
+            Self::Lost => ServiceAnswer::Lost,
+            Self::Silence => ServiceAnswer::Silence,
         }
     }
 }
@@ -62,34 +62,36 @@ impl State {
         now: Duration,
         script: Vec<Scripted>,
         act: impl FnOnce(&mut World, &mut Dice, &[Scripted]) -> Result<T, Exception>,
-    ) -> Answer<T> {
+    ) -> ServiceAnswer<T> {
         self.tally.arrived(operation, at, now);
         let before = self.world.population(at.channel);
-        let answer = match self.struck(at, now, &script) {
+        let answer = match self.injected_failure(at, now, &script) {
             Some(answer) => answer,
             None => match act(&mut self.world, &mut self.dice, &script) {
                 Ok(given) => self.sent(given, script),
-                Err(exception) => Answer::Refused(exception),
+                Err(exception) => ServiceAnswer::Refused(exception),
             },
         };
         let after = self.world.population(at.channel);
         self.tally.added(after.saturating_sub(before));
         self.tally.ended(match &answer {
-            Answer::Given(_) | Answer::Page(200, _) => Ending::Answered,
-            Answer::Page(status, _) => Ending::Refused(*status),
-            Answer::Refused(exception) => Ending::Refused(exception.status),
-            Answer::Cut | Answer::Lost | Answer::Silence => Ending::Unanswered,
+            ServiceAnswer::Given(_) | ServiceAnswer::Page(200, _) => CallEnding::Answered,
+            ServiceAnswer::Page(status, _) => CallEnding::Refused(*status),
+            ServiceAnswer::Refused(exception) => CallEnding::Refused(exception.status),
+            ServiceAnswer::Cut | ServiceAnswer::Lost | ServiceAnswer::Silence => {
+                CallEnding::Unanswered
+            }
         });
         answer
     }
 
     /// What keeps a call from being applied.
-    fn struck<T>(
+    fn injected_failure<T>(
         &mut self,
         at: Address<'_>,
         now: Duration,
         script: &[Scripted],
-    ) -> Option<Answer<T>> {
+    ) -> Option<ServiceAnswer<T>> {
         for one in script {
             if let Scripted::Refuse {
                 status,
@@ -97,14 +99,14 @@ impl State {
                 message,
             } = one
             {
-                return Some(Answer::Refused(Exception {
+                return Some(ServiceAnswer::Refused(Exception {
                     status: *status,
                     name: Cow::Owned(exception.clone()),
                     message: Cow::Owned(message.clone()),
                 }));
             }
             if let Scripted::Page { status, body } = one {
-                return Some(Answer::Page(*status, body.clone()));
+                return Some(ServiceAnswer::Page(*status, body.clone()));
             }
         }
         let settings = Arc::clone(&self.world.settings);
@@ -118,45 +120,45 @@ impl State {
         }
         let outage = self.world.settings.outage.as_ref();
         if outage.is_some_and(|outage| outage.contains(&now)) {
-            Some(Answer::Refused(Exception::unavailable("outage")))
-        } else if self.dice.befalls(Fault::Reset) {
-            Some(Answer::Cut)
-        } else if self.dice.befalls(Fault::CallThrottled) {
-            Some(Answer::Refused(Exception::throttled("by chance")))
-        } else if self.dice.befalls(Fault::CallUnavailable) {
-            Some(Answer::Refused(Exception::unavailable("by chance")))
+            Some(ServiceAnswer::Refused(Exception::unavailable("outage")))
+        } else if self.dice.happens(Fault::Reset) {
+            Some(ServiceAnswer::Cut)
+        } else if self.dice.happens(Fault::CallThrottled) {
+            Some(ServiceAnswer::Refused(Exception::throttled("by chance")))
+        } else if self.dice.happens(Fault::CallUnavailable) {
+            Some(ServiceAnswer::Refused(Exception::unavailable("by chance")))
         } else {
             None
         }
     }
 
     /// What arrives of an answer.
-    fn sent<T>(&mut self, given: T, script: Vec<Scripted>) -> Answer<T> {
+    fn sent<T>(&mut self, given: T, script: Vec<Scripted>) -> ServiceAnswer<T> {
         for one in script {
             match one {
-                Scripted::Silence => return Answer::Silence,
-                Scripted::Reset => return Answer::Cut,
-                Scripted::Garbage(body) => return Answer::Page(200, body),
+                Scripted::Silence => return ServiceAnswer::Silence,
+                Scripted::Reset => return ServiceAnswer::Cut,
+                Scripted::Garbage(body) => return ServiceAnswer::Page(200, body),
                 Scripted::MemberError { .. }
                 | Scripted::LeaveOut { .. }
                 | Scripted::Refuse { .. }
                 | Scripted::Page { .. } => {}
             }
         }
-        if self.dice.befalls(Fault::Lost) {
-            Answer::Lost
+        if self.dice.happens(Fault::Lost) {
+            ServiceAnswer::Lost
         } else {
-            Answer::Given(given)
+            ServiceAnswer::Given(given)
         }
     }
 }
 
 /// What the script says of a member.
-pub(super) fn told(script: &[Scripted], arn: &str) -> Option<MemberResult> {
+pub(super) fn scripted(script: &[Scripted], arn: &str) -> Option<MemberResult> {
     script.iter().find_map(|one| match one {
         Scripted::MemberError { member, code } if member == arn => Some(MemberResult::Refused {
             code: Cow::Owned(code.clone()),
-            message: "as told",
+            message: "as scripted",
         }),
         Scripted::LeaveOut { member } if member == arn => Some(MemberResult::LeftOut),
         _ => None,
@@ -173,7 +175,7 @@ pub(super) fn by_rule(settings: &SandboxConfig, dice: &mut Dice, id: &str) -> Op
             message: "by rule",
         });
     }
-    dice.befalls(Fault::MemberThrottled)
+    dice.happens(Fault::MemberThrottled)
         .then_some(MemberResult::Refused {
             code: Cow::Borrowed("Throttled"),
             message: "by chance",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 use super::table::Table;
-use super::window::Window;
+use super::window::RateWindow;
 use super::world::Address;
 
 /// What the service has seen: the body of `GET /_sandbox/stats`.
@@ -42,7 +42,7 @@ pub struct Stats {
 
 /// How a call ended, for the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum CallEnding {
     /// With a success.
     Answered,
     /// With an error of this status.
@@ -53,19 +53,19 @@ pub(super) enum Ending {
 
 /// Counts while the service runs.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct CallTally {
     totals: Stats,
-    all: Window,
-    channels: Table<Window>,
-    bearers: Table<Window>,
+    all: RateWindow,
+    channels: Table<RateWindow>,
+    bearers: Table<RateWindow>,
 }
 
-impl Tally {
+impl CallTally {
     /// Nothing seen yet.
     pub(super) fn new() -> Self {
         Self {
             totals: Stats::default(),
-            all: Window::default(),
+            all: RateWindow::default(),
             channels: Table::new(),
             bearers: Table::new(),
         }
@@ -93,19 +93,19 @@ impl Tally {
     }
 
     /// A call has ended.
-    pub(super) fn ended(&mut self, ending: Ending) {
+    pub(super) fn ended(&mut self, ending: CallEnding) {
         match ending {
-            Ending::Answered => {}
-            Ending::Refused(429) => self.totals.throttled_calls += 1,
-            Ending::Refused(_) => self.totals.refused_calls += 1,
-            Ending::Unanswered => self.totals.unanswered_calls += 1,
+            CallEnding::Answered => {}
+            CallEnding::Refused(429) => self.totals.throttled_calls += 1,
+            CallEnding::Refused(_) => self.totals.refused_calls += 1,
+            CallEnding::Unanswered => self.totals.unanswered_calls += 1,
         }
     }
 
     /// All counts, with the members of each channel.
     pub(super) fn stats(&self, members: BTreeMap<String, u64>) -> Stats {
-        let peaks = |table: &Table<Window>| -> BTreeMap<String, u64> {
-            let one = |(key, window): (&str, &Window)| (key.to_owned(), window.peak());
+        let peaks = |table: &Table<RateWindow>| -> BTreeMap<String, u64> {
+            let one = |(key, window): (&str, &RateWindow)| (key.to_owned(), window.peak());
             table.iter().map(one).collect()
         };
         let (channels, bearers) = (peaks(&self.channels), peaks(&self.bearers));

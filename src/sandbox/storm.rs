@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::exception::Exception;
 use super::fault::FaultError;
-use super::state::Answer;
+use super::state::ServiceAnswer;
 use super::world::{Address, begins_with_any, last_segment};
 use crate::model::RefusalKind;
 use crate::model::codes::{self, CODES, Code, Follows, Level};
@@ -34,27 +34,27 @@ impl CallCode {
     }
 
     /// What a call is answered that is refused with it. It is not applied.
-    pub(super) fn answer<T>(self) -> Answer<T> {
+    pub(super) fn answer<T>(self) -> ServiceAnswer<T> {
         let text = self.0.text;
         if let Some(status) = text.strip_prefix("Http") {
             let status = status.replace("xx", "18").parse().unwrap_or(418);
-            return Answer::Refused(Exception {
+            return ServiceAnswer::Refused(Exception {
                 status,
                 name: "".into(),
                 message: "as asked for".into(),
             });
         }
         match text {
-            codes::TIMEOUT => Answer::Silence,
-            codes::CONNECTION_LOST => Answer::Cut,
-            codes::UNREADABLE_REPLY => Answer::Page(200, PAGE.to_owned()),
-            codes::HTML_PAGE => Answer::Page(404, PAGE.to_owned()),
-            codes::GATEWAY_ERROR => Answer::Page(502, PAGE.to_owned()),
+            codes::TIMEOUT => ServiceAnswer::Silence,
+            codes::CONNECTION_LOST => ServiceAnswer::Cut,
+            codes::UNREADABLE_REPLY => ServiceAnswer::Page(200, PAGE.to_owned()),
+            codes::HTML_PAGE => ServiceAnswer::Page(404, PAGE.to_owned()),
+            codes::GATEWAY_ERROR => ServiceAnswer::Page(502, PAGE.to_owned()),
             codes::OTHER_CHANNEL => {
                 let body = r#"{"BatchChannelMemberships":{"ChannelArn":"another"}}"#;
-                Answer::Page(200, body.to_owned())
+                ServiceAnswer::Page(200, body.to_owned())
             }
-            _ => Answer::Refused(Exception {
+            _ => ServiceAnswer::Refused(Exception {
                 status: status(self.0),
                 name: text.into(),
                 message: "as asked for".into(),
@@ -225,13 +225,13 @@ mod tests {
         assert!(CallCode::all().count() > 60);
         for code in CallCode::all() {
             let (kind, text) = match code.answer::<()>() {
-                Answer::Refused(exception) => {
+                ServiceAnswer::Refused(exception) => {
                     codes::refused_call(exception.status, &exception.name, false)
                 }
-                Answer::Page(status, body) => {
+                ServiceAnswer::Page(status, body) => {
                     codes::refused_call(status, "", body.starts_with('<'))
                 }
-                Answer::Silence | Answer::Cut => continue,
+                ServiceAnswer::Silence | ServiceAnswer::Cut => continue,
                 other => panic!("{other:?}"),
             };
             assert_eq!(Follows::Call(kind), code.code().follows, "{code:?}");

@@ -8,12 +8,12 @@ use std::ops::{Index, IndexMut};
 
 /// Where a value is in its [`Table`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place(usize);
+pub(super) struct Slot(usize);
 
 /// Values by text.
 #[derive(Debug)]
 pub(super) struct Table<V> {
-    places: HashMap<Box<str>, Place>,
+    places: HashMap<Box<str>, Slot>,
     values: Vec<V>,
 }
 
@@ -27,11 +27,11 @@ impl<V: Default> Table<V> {
     }
 
     /// The place of a key, made with the default value if it is new.
-    pub(super) fn place(&mut self, key: &str) -> Place {
+    pub(super) fn place(&mut self, key: &str) -> Slot {
         if let Some(place) = self.places.get(key) {
             return *place;
         }
-        let place = Place(self.values.len());
+        let place = Slot(self.values.len());
         self.values.push(V::default());
         self.places.insert(key.into(), place);
         place
@@ -50,15 +50,15 @@ impl<V: Default> Table<V> {
     }
 }
 
-impl<V> Index<Place> for Table<V> {
+impl<V> Index<Slot> for Table<V> {
     type Output = V;
-    fn index(&self, place: Place) -> &V {
+    fn index(&self, place: Slot) -> &V {
         &self.values[place.0]
     }
 }
 
-impl<V> IndexMut<Place> for Table<V> {
-    fn index_mut(&mut self, place: Place) -> &mut V {
+impl<V> IndexMut<Slot> for Table<V> {
+    fn index_mut(&mut self, place: Slot) -> &mut V {
         &mut self.values[place.0]
     }
 }

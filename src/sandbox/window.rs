@@ -13,13 +13,13 @@ const GRAIN: Duration = Duration::from_millis(1);
 /// Counts the calls of the busiest second: exactly up to 256 calls a second, and beyond that to a
 /// millisecond, so that memory is bounded however fast calls come.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct RateWindow {
     moments: VecDeque<(Duration, u64)>,
     within: u64,
     peak: u64,
 }
 
-impl Window {
+impl RateWindow {
     /// Counts a call at this time, which is no earlier than the one before.
     pub(super) fn count(&mut self, now: Duration) {
         while let Some((_, calls)) = self.moments.pop_front_if(|(at, _)| *at + WIDTH <= now) {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn peak(at_ms: impl IntoIterator<Item = u64>) -> u64 {
-        let mut window = Window::default();
+        let mut window = RateWindow::default();
         for ms in at_ms {
             window.count(Duration::from_millis(ms));
         }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_in_bounded_memory() {
-        let mut window = Window::default();
+        let mut window = RateWindow::default();
         for call in 0..200_000_u64 {
             window.count(Duration::from_micros(10 * call));
         }

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::exception::Exception;
-use super::memberships::{Page, Record};
-use super::verdict::MemberResult;
+use super::member_result::MemberResult;
+use super::memberships::{ListPage, Record};
 use crate::model::{
     ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId, codes,
 };
@@ -181,7 +181,7 @@ struct SummaryOut<'a> {
 }
 
 /// The answer of `ListChannelMemberships`.
-pub(super) fn listed(channel: &ChannelArn, page: &Page) -> Vec<u8> {
+pub(super) fn listed(channel: &ChannelArn, page: &ListPage) -> Vec<u8> {
     to_json(&ListedOut {
         channel_arn: channel.as_str(),
         channel_memberships: page

@@ -14,10 +14,10 @@ use super::admission::Rates;
 use super::allowance::Allowance;
 use super::channel::{Channel, Member, Name};
 use super::exception::Exception;
+use super::member_result::{MemberResult, RefusalReason};
 use super::operation::Operation;
 use super::settings::{OverCapacity, ReAdd, SandboxConfig};
-use super::table::{Place, Table};
-use super::verdict::{Hindrance, MemberResult};
+use super::table::{Slot, Table};
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
 /// Whom and in whose name a call addresses.
@@ -70,13 +70,13 @@ impl World {
         let one = |member: &&str| {
             overrule(member, last_segment(member)).unwrap_or_else(|| {
                 let added = self.add(place, at, membership, member, now);
-                added.map_or_else(Hindrance::verdict, |()| MemberResult::Added)
+                added.map_or_else(RefusalReason::verdict, |()| MemberResult::Added)
             })
         };
         Ok(members.iter().map(one).collect())
     }
 
-    fn all_fit(&self, place: Place, arn: &ChannelArn, members: &[&str]) -> bool {
+    fn all_fit(&self, place: Slot, arn: &ChannelArn, members: &[&str]) -> bool {
         let present = &self.channels[place].members;
         let is_new = |member: &&&str| {
             let name = self.names.get(within(arn.app_instance(), member));
@@ -89,29 +89,29 @@ impl World {
     /// Adds one member, whose ARN has been checked.
     pub(super) fn add(
         &mut self,
-        place: Place,
+        place: Slot,
         at: Address<'_>,
         membership: &Membership,
         member: &str,
         now: Duration,
-    ) -> Result<(), Hindrance> {
+    ) -> Result<(), RefusalReason> {
         if begins_with_any(last_segment(member), &self.settings.missing_users) {
-            return Err(Hindrance::NoUser);
+            return Err(RefusalReason::NoUser);
         }
         let instance = at.channel.app_instance();
         let name = self.names.get_or_intern(within(instance, member));
         let channel = &mut self.channels[place];
         if channel.banned.contains(&name) {
-            return Err(Hindrance::Banned);
+            return Err(RefusalReason::Banned);
         }
         if channel.members.contains_key(&name) {
             return match self.settings.re_add {
-                ReAdd::Conflict => Err(Hindrance::AlreadyMember),
+                ReAdd::Conflict => Err(RefusalReason::AlreadyMember),
                 ReAdd::Silent => Ok(()),
             };
         }
         if channel.members.len() as u64 >= self.settings.capacity {
-            return Err(Hindrance::Full);
+            return Err(RefusalReason::Full);
         }
         self.insert(place, at, membership, name, now);
         Ok(())
@@ -130,7 +130,7 @@ impl World {
 
     fn insert(
         &mut self,
-        place: Place,
+        place: Slot,
         at: Address<'_>,
         membership: &Membership,
         name: Name,

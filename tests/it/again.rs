@@ -2,9 +2,9 @@
 
 use chime_bulk::model::RunState;
 
-use crate::program::{APP, Ended, Place, ids};
+use crate::program::{APP, Ended, WorkDir, ids};
 
-fn start(place: &Place, flags: &[&str]) -> Ended {
+fn start(place: &WorkDir, flags: &[&str]) -> Ended {
     let channel = format!("{APP}/channel/c");
     place.run_fast("list.csv", &[&["--channel-arn", &channel], flags].concat())
 }
@@ -13,7 +13,7 @@ const RESUME: [&str; 2] = ["--if-exists", "resume"];
 
 #[test]
 fn a_finished_run_is_not_repeated() {
-    let place = Place::with("list.csv", ids("u", 250) + "gone1\n");
+    let place = WorkDir::with("list.csv", ids("u", 250) + "gone1\n");
     let flags = ["--missing-users", "gone", "--if-exists", "resume"];
     assert_eq!(start(&place, &flags).code, Some(1));
     let first = place.summary("run");
@@ -33,7 +33,7 @@ fn a_finished_run_is_not_repeated() {
 
 #[test]
 fn an_interrupted_run_goes_on() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut running = place.start_slow(&RESUME);
     running.hear("bound:");
     // While it runs, a second comer is told so.
@@ -56,7 +56,7 @@ fn an_interrupted_run_goes_on() {
 
 #[test]
 fn a_new_run_is_kept_beside() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     for (dirs, name) in [(1, "run"), (2, "run-2"), (3, "run-3")] {
         let ended = start(&place, &["--if-exists", "new"]);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -68,7 +68,7 @@ fn a_new_run_is_kept_beside() {
 
 #[test]
 fn if_nothing_is_said_it_is_refused() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     assert_eq!(start(&place, &[]).code, Some(0));
     for flags in [&[][..], &["--if-exists", "fail"]] {
         let ended = start(&place, flags);
@@ -84,7 +84,7 @@ fn if_nothing_is_said_it_is_refused() {
 
 #[test]
 fn without_a_directory_of_its_own_there_is_nothing_to_go_on_with() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let ended = place.run(["run", "list.csv", "--sandbox", "--if-exists", "resume"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(
@@ -98,7 +98,7 @@ fn without_a_directory_of_its_own_there_is_nothing_to_go_on_with() {
 /// Nobody is to believe that an import was done because another was.
 #[test]
 fn another_run_is_not_taken_for_this_one() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     assert_eq!(start(&place, &RESUME).code, Some(0));
     std::fs::write(place.path("other.csv"), ids("v", 250)).unwrap();
     let channel = format!("{APP}/channel/c");

@@ -1,6 +1,6 @@
 //! Limits that cannot be kept: refused before anything is begun, and named.
 
-use crate::program::{APP, Place, ids};
+use crate::program::{APP, WorkDir, ids};
 
 #[test]
 fn a_limit_that_cannot_be_kept_is_2_and_named() {
@@ -32,7 +32,7 @@ fn a_limit_that_cannot_be_kept_is_2_and_named() {
             "a whole number of KiB from 1 to 8192",
         ),
     ];
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let channel = format!("{APP}/channel/c");
     for (flag, values, wanted) in cases {
         let flag = format!("--{flag}");

@@ -3,11 +3,11 @@
 use chime_bulk::schedule::Binding;
 
 use crate::plan::{list, same};
-use crate::program::{APP, Place};
+use crate::program::{APP, WorkDir};
 
 #[test]
 fn a_run_tells_its_bound_once_the_list_is_read_and_so_does_resume() {
-    let place = Place::with("list.csv", list(APP, &[("a", 250), ("b", 1)]));
+    let place = WorkDir::with("list.csv", list(APP, &[("a", 250), ("b", 1)]));
     let rates = ["--channel-rate", "1000", "--bearer-rate", "10", "--json"];
     let begin = [
         "run",
@@ -36,7 +36,7 @@ fn a_run_tells_its_bound_once_the_list_is_read_and_so_does_resume() {
 
 #[test]
 fn a_run_without_a_bound_is_held_against_none() {
-    let place = Place::with("list.csv", list(APP, &[("a", 2)]));
+    let place = WorkDir::with("list.csv", list(APP, &[("a", 2)]));
     let run = place.run_fast("list.csv", &[]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let said = "bound: at least 1 call, 0.0 s at the limits; no limit binds\n";

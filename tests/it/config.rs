@@ -1,9 +1,9 @@
 //! Where the values of flags come from.
 
-use crate::program::{APP, Ended, Place, ids, repository};
+use crate::program::{APP, Ended, WorkDir, ids, repository};
 
 /// What `--print-config` says of a run, as lines.
-fn shown(place: &Place, flags: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+fn shown(place: &WorkDir, flags: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     let begin = ["run", "list.csv", "--print-config"];
     let mut command = place.command(begin.iter().chain(flags));
     let ended = Ended::of(command.envs(variables.iter().copied()));
@@ -33,7 +33,7 @@ verbose = 2
 
 #[test]
 fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
-    let place = Place::with("job.toml", FILE);
+    let place = WorkDir::with("job.toml", FILE);
     let flags = ["--config", "job.toml", "--channel-rate", "1"];
     let variables = [
         ("CHIME_BULK_CHANNEL_RATE", "2"),
@@ -60,7 +60,7 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
 
 #[test]
 fn what_is_printed_is_a_file_that_says_the_same() {
-    let place = Place::with("job.toml", FILE);
+    let place = WorkDir::with("job.toml", FILE);
     let values = |lines: Vec<String>| {
         let value = |line: &String| line.split(" # ").next().unwrap().to_owned();
         lines.iter().map(value).collect::<Vec<_>>()
@@ -73,7 +73,7 @@ fn what_is_printed_is_a_file_that_says_the_same() {
 
 #[test]
 fn a_flag_sets_aside_what_it_rules_out_in_the_file() {
-    let place = Place::with("job.toml", "region = \"us-east-1\"\nprofile = \"work\"\n");
+    let place = WorkDir::with("job.toml", "region = \"us-east-1\"\nprofile = \"work\"\n");
     let lines = shown(&place, &["--config", "job.toml", "--sandbox"], &[]);
     for line in [
         "sandbox = true # --sandbox",
@@ -83,7 +83,7 @@ fn a_flag_sets_aside_what_it_rules_out_in_the_file() {
         assert!(has(&lines, line), "{line}: {lines:#?}");
     }
     // One file serves several commands: what this one does not know is not its own.
-    let place = Place::with("job.toml", "if-exists = \"resume\"\njson = true\n");
+    let place = WorkDir::with("job.toml", "if-exists = \"resume\"\njson = true\n");
     std::fs::write(place.path("list.csv"), ids("u", 3)).unwrap();
     let channel = format!("{APP}/channel/c");
     let flags = [
@@ -144,7 +144,7 @@ fn a_wrong_file_is_refused_with_place_and_cure() {
             "hint: correct it there",
         ),
     ] {
-        let place = Place::with("job.toml", file);
+        let place = WorkDir::with("job.toml", file);
         std::fs::write(place.path("list.csv"), ids("u", 3)).unwrap();
         let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
         assert_eq!(ended.code, Some(2), "{file}: {ended:#?}");
@@ -157,7 +157,7 @@ fn a_wrong_file_is_refused_with_place_and_cure() {
             "{file}: {ended:#?}"
         );
     }
-    let place = Place::new();
+    let place = WorkDir::new();
     let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(
@@ -168,7 +168,7 @@ fn a_wrong_file_is_refused_with_place_and_cure() {
 
 #[test]
 fn a_run_does_as_the_file_says() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let file = format!(
         "channel-arn = \"{APP}/channel/c\"\nsandbox = true\nunlimited = true\nlatency = 0\n\
          channel-rate = 100000\nmembers-per-call = 50\nrun-dir = \"run\"\n"
@@ -185,7 +185,7 @@ fn the_file_in_the_readme_is_one() {
     let readme = repository("README.md");
     let (_, file) = readme.split_once("```toml\n").unwrap();
     let (file, _) = file.split_once("```").unwrap();
-    let place = Place::with("job.toml", file);
+    let place = WorkDir::with("job.toml", file);
     let lines = shown(&place, &["--config", "job.toml"], &[]);
     assert!(
         has(&lines, "max-failures = \"5%\" # job.toml, line 3"),

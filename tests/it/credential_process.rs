@@ -6,18 +6,18 @@ use std::process::Command;
 
 use chime_bulk::model::{Outcome, RunState};
 
-use crate::program::{APP, Ended, Place, Running, Sandbox, ids, tally};
+use crate::program::{APP, Ended, Running, Sandbox, WorkDir, ids, tally};
 
 /// A place with a list and profiles.
-fn place(profiles: &str) -> Place {
-    let place = Place::with("list.csv", ids("u", 3));
+fn place(profiles: &str) -> WorkDir {
+    let place = WorkDir::with("list.csv", ids("u", 3));
     std::fs::create_dir(place.path(".aws")).unwrap();
     std::fs::write(place.path(".aws/config"), profiles).unwrap();
     place
 }
 
 /// A run whose credentials are those of a profile, against this service.
-fn run(place: &Place, url: &str, profile: &[&str]) -> Command {
+fn run(place: &WorkDir, url: &str, profile: &[&str]) -> Command {
     let (channel, bearer) = (format!("{APP}/channel/c"), format!("{APP}/user/admin"));
     let begin = ["run", "list.csv", "--run-dir", "run", "--endpoint-url", url];
     let to = ["--channel-arn", &channel, "--bearer", &bearer];

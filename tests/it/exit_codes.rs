@@ -5,14 +5,14 @@ use std::process::Command;
 
 use chime_bulk::model::{Outcome, RunState};
 
-use crate::program::{APP, Ended, Place, Running, Sandbox, ids, tally};
+use crate::program::{APP, Ended, Running, Sandbox, WorkDir, ids, tally};
 
 fn channel() -> String {
     format!("{APP}/channel/c")
 }
 
 /// `run` as a bearer, one call at a time, kept in `run`.
-fn run_as_bearer(place: &Place, list: &str) -> Command {
+fn run_as_bearer(place: &WorkDir, list: &str) -> Command {
     let (channel, bearer) = (channel(), format!("{APP}/user/admin"));
     place.command([
         "run",
@@ -30,7 +30,7 @@ fn run_as_bearer(place: &Place, list: &str) -> Command {
 
 #[test]
 fn all_in_is_0() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let ended = place.run_fast("list.csv", &["--channel-arn", &channel()]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(tally(&place.summary("run")), [(Outcome::Added, 250)]);
@@ -38,7 +38,7 @@ fn all_in_is_0() {
 
 #[test]
 fn who_is_in_already_counts_as_in() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let existing = format!("channel_arn,member_arn\n{},u1\n{0},u77\n", channel());
     std::fs::write(place.path("in.csv"), existing).unwrap();
     let flags = ["--channel-arn", &channel(), "--existing", "in.csv"];
@@ -50,7 +50,7 @@ fn who_is_in_already_counts_as_in() {
 
 #[test]
 fn a_row_that_is_not_in_is_1() {
-    let place = Place::with("list.csv", ids("u", 150) + "gone\n");
+    let place = WorkDir::with("list.csv", ids("u", 150) + "gone\n");
     let flags = ["--channel-arn", &channel(), "--missing-users", "gone"];
     let ended = place.run_fast("list.csv", &flags);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
@@ -65,7 +65,7 @@ fn a_row_that_is_not_in_is_1() {
 #[test]
 fn a_request_at_fault_is_2_and_nothing_is_begun() {
     let channel = channel();
-    let place = Place::with("list.csv", ids("u", 1));
+    let place = WorkDir::with("list.csv", ids("u", 1));
     std::fs::write(place.path("book.xlsx"), b"PK\x03\x04 and so on").unwrap();
     std::fs::write(place.path("empty.csv"), b"").unwrap();
     let in_sandbox = ["--sandbox", "--channel-arn", &channel];
@@ -112,7 +112,7 @@ fn a_request_at_fault_is_2_and_nothing_is_begun() {
 
 #[test]
 fn a_run_is_not_written_over() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let flags = ["--channel-arn", &channel()];
     assert_eq!(place.run_fast("list.csv", &flags).code, Some(0));
     let again = place.run_fast("list.csv", &flags);
@@ -122,7 +122,7 @@ fn a_run_is_not_written_over() {
 }
 
 /// Stopped with nobody failed, then resumed before a service that accepts.
-fn stops_then_resumes(place: &Place, ended: &Ended, rows: u64) {
+fn stops_then_resumes(place: &WorkDir, ended: &Ended, rows: u64) {
     assert_eq!(ended.code, Some(3), "{ended:#?}");
     let stopped = place.summary("run");
     assert_eq!(stopped.state, RunState::Aborted);
@@ -135,7 +135,7 @@ fn stops_then_resumes(place: &Place, ended: &Ended, rows: u64) {
 
 #[test]
 fn a_bearer_denied_is_3_and_nobody_failed() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let somebody_else = format!("{APP}/user/somebody-else");
     let closed = Sandbox::start(&place, &["--admin", &somebody_else]);
     let ended = Ended::of(&mut closed.call(run_as_bearer(&place, "list.csv")));
@@ -158,7 +158,7 @@ fn a_bearer_denied_is_3_and_nobody_failed() {
 
 #[test]
 fn credentials_that_are_wrong_are_3_and_nobody_failed() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let sandbox = Sandbox::start(&place, &[]);
     let mut command = sandbox.call(run_as_bearer(&place, "list.csv"));
     command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret");
@@ -173,7 +173,7 @@ fn credentials_that_are_wrong_are_3_and_nobody_failed() {
 fn too_many_failures_are_4() {
     let missing = ids("gone", 100);
     let present = ids("u", 150).replace("user_id\n", "");
-    let place = Place::with("list.csv", missing + &present);
+    let place = WorkDir::with("list.csv", missing + &present);
     let channel = channel();
     let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
     let limits = ["--max-failures", "9", "--max-in-flight", "1"];
@@ -193,7 +193,7 @@ fn too_many_failures_are_4() {
 /// A service that takes calls and never answers them, and the program calling it: when this
 /// returns, its first call is under way.
 #[cfg(unix)]
-fn under_way(place: &Place) -> (Running, TcpListener, TcpStream) {
+fn under_way(place: &WorkDir) -> (Running, TcpListener, TcpStream) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = run_as_bearer(place, "list.csv");
     command
@@ -209,7 +209,7 @@ fn under_way(place: &Place) -> (Running, TcpListener, TcpStream) {
 }
 
 #[cfg(unix)]
-fn resumes_after_interrupt(place: &Place, ended: &Ended) {
+fn resumes_after_interrupt(place: &WorkDir, ended: &Ended) {
     assert_eq!(ended.code, Some(130), "{ended:#?}");
     let interrupted = place.summary("run");
     assert_eq!(interrupted.state, RunState::Interrupted);
@@ -225,7 +225,7 @@ fn resumes_after_interrupt(place: &Place, ended: &Ended) {
 #[test]
 #[cfg(unix)]
 fn an_interrupt_awaits_what_is_under_way_and_is_130() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let (mut running, silent, call) = under_way(&place);
     running.interrupt();
     running.hear("stopping: ");
@@ -240,7 +240,7 @@ fn an_interrupt_awaits_what_is_under_way_and_is_130() {
 #[test]
 #[cfg(unix)]
 fn a_second_interrupt_stops_at_once() {
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let (mut running, silent, call) = under_way(&place);
     running.interrupt();
     running.hear("stopping: ");
@@ -254,7 +254,7 @@ fn a_second_interrupt_stops_at_once() {
 #[test]
 #[cfg(target_os = "linux")]
 fn an_interrupt_while_standard_input_is_silent_begins_nothing() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let (silent, held) = std::io::pipe().unwrap();
     let mut command = run_as_bearer(&place, "-");
     command.arg("--sandbox").stdin(silent);

@@ -2,13 +2,13 @@
 
 use chime_bulk::model::Outcome;
 
-use crate::program::{APP, Place, tally};
+use crate::program::{APP, WorkDir, tally};
 
 /// Imports a list of four rows of which `gone1` and `gone2` are refused, then what failed.
 fn retries(list: &[u8], flags: &[&str]) -> String {
     let channel = format!("{APP}/channel/c");
     let flags = [flags, &["--channel-arn", &channel]].concat();
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let refused = [&flags[..], &["--missing-users", "gone"]].concat();
     let first = place.run_fast("list.csv", &refused);
     assert_eq!(first.code, Some(1), "{first:#?}");
@@ -72,7 +72,7 @@ fn of_a_list_in_utf_16() {
 
 #[test]
 fn holds_defective_rows_but_no_duplicates() {
-    let place = Place::with("list.csv", "user_id,n\nu1,1\n a b,2\nu1,3\nu2,4\n");
+    let place = WorkDir::with("list.csv", "user_id,n\nu1,1\n a b,2\nu1,3\nu2,4\n");
     let channel = format!("{APP}/channel/c");
     let ended = place.run_fast("list.csv", &["--channel-arn", &channel]);
     assert_eq!(ended.code, Some(1), "{ended:#?}");

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::program::{Ended, Place};
+use crate::program::{Ended, WorkDir};
 
 /// A run directory whose lock this process has, as a run does that is just starting.
-fn starting() -> (Place, File) {
-    let place = Place::new();
+fn starting() -> (WorkDir, File) {
+    let place = WorkDir::new();
     std::fs::create_dir(place.path("run")).unwrap();
     let lock = File::create_new(place.path("run/owner.lock")).unwrap();
     lock.lock().unwrap();
@@ -98,7 +98,7 @@ fn a_directory_that_only_had_a_lock_is_not_listed() {
 /// However early it is killed, there is no run, or one that is there with its state.
 #[test]
 fn each_moment_of_a_start_is_told_of() {
-    let place = Place::new();
+    let place = WorkDir::new();
     for _ in 0..3 {
         let mut running = place.start_slow(&[]);
         let mut seen = Vec::new();

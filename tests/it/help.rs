@@ -6,7 +6,7 @@ use chime_bulk::model::Outcome;
 use chime_bulk::report::Summary;
 use rusqlite::Connection;
 
-use crate::program::{APP, Ended, Place, ids, repository, table};
+use crate::program::{APP, Ended, WorkDir, ids, repository, table};
 
 const COMMANDS: [&str; 11] = [
     "plan",
@@ -24,7 +24,7 @@ const COMMANDS: [&str; 11] = [
 
 /// What `--help` says of the program and of each command.
 fn helps() -> Vec<String> {
-    let place = Place::new();
+    let place = WorkDir::new();
     let of = |command: Option<&str>| {
         let ended = place.run(command.into_iter().chain(["--help"]));
         assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -117,7 +117,7 @@ fn each_help_gives_an_example_and_groups_its_flags() {
 #[test]
 fn each_flag_can_be_a_variable_as_the_readme_says() {
     assert!(repository("README.md").contains("Each flag can also be an environment variable"));
-    let place = Place::new();
+    let place = WorkDir::new();
     for flag in [
         "channel-rate",
         "max-in-flight",
@@ -171,7 +171,7 @@ fn outcomes_are_those_of_the_program() {
 }
 
 /// A run of 20 rows, two of which fail.
-fn finished_run() -> Place {
+fn finished_run() -> WorkDir {
     let list = ids("u", 18) + "gone1\ngone2\n";
     let list = list.lines().map(|id| format!("{APP}/channel/c,{id}\n"));
     let list: String = list.collect();
@@ -180,7 +180,7 @@ fn finished_run() -> Place {
         "channel_arn,user_id",
         1,
     );
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let ended = place.run_fast("list.csv", &["--missing-users", "gone", "--json"]);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     let printed: Summary = serde_json::from_str(&ended.stdout).unwrap();
@@ -214,7 +214,7 @@ fn reports_have_the_columns_and_fields_of_the_readme() {
 
 #[test]
 fn a_plan_has_the_fields_of_the_readme() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let channel = format!("{APP}/channel/c");
     let plan = ["plan", "list.csv", "--json", "--channel-arn", &channel];
     let ended = place.run(plan);
@@ -234,7 +234,7 @@ fn the_plan_of_the_readme_is_what_is_printed() {
     let readme = repository("README.md");
     let begin = "cargo run --release -- plan ";
     let command = readme.lines().find_map(|line| line.strip_prefix(begin));
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut plan = place.command(["plan"].into_iter().chain(command.unwrap().split(' ')));
     let ended = Ended::of(plan.current_dir(env!("CARGO_MANIFEST_DIR")));
     assert_eq!(ended.code, Some(0), "{ended:#?}");

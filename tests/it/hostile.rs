@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::face::{APIS, INSTANCE, TIMEOUT, call, settings, user};
-use crate::program::{APP, Ended, Place, tally};
+use crate::program::{APP, Ended, WorkDir, tally};
 
 /// What is sent as an answer, and again and again after it.
 #[derive(Clone)]
@@ -425,8 +425,8 @@ async fn a_run_survives_whatever_it_is_answered() {
 }
 
 /// Runs a list of three against this service, in at most 400 MB of addresses.
-fn run(url: &str) -> (Ended, Place) {
-    let place = Place::with("list.csv", "user_id\nu1\nu2\nu3\n");
+fn run(url: &str) -> (Ended, WorkDir) {
+    let place = WorkDir::with("list.csv", "user_id\nu1\nu2\nu3\n");
     let script = format!(
         "ulimit -v 400000; exec {} run list.csv --run-dir run --channel-arn {APP}/channel/c \
          --bearer {APP}/user/admin --endpoint-url {url} --max-attempts 2 --channel-rate 100 --bearer-rate 100",

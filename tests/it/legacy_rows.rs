@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chime_bulk::model::Outcome;
 
-use crate::program::{APP, Ended, Place, Sandbox, tally};
+use crate::program::{APP, Ended, Sandbox, WorkDir, tally};
 
 const MEMBERS: [(&str, &str); 3] = [
     ("user/ann", ""),
@@ -22,7 +22,7 @@ fn list(of: &[usize]) -> String {
     text
 }
 
-fn run(place: &Place, sandbox: &Sandbox, flags: &[&str]) -> Ended {
+fn run(place: &WorkDir, sandbox: &Sandbox, flags: &[&str]) -> Ended {
     let bearer = format!("{APP}/user/admin");
     let usual = ["run", "list.csv", "--run-dir", "run", "--bearer", &bearer];
     Ended::of(&mut sandbox.call(place.command(usual.iter().chain(flags))))
@@ -31,7 +31,7 @@ fn run(place: &Place, sandbox: &Sandbox, flags: &[&str]) -> Ended {
 #[test]
 fn a_run_that_needs_the_messaging_api_is_not_resumed_by_the_legacy_one() {
     for (rows, what) in [(&[0, 1][..], "bots"), (&[0, 2], "sub-channels")] {
-        let place = Place::with("list.csv", list(rows));
+        let place = WorkDir::with("list.csv", list(rows));
         let denied = Sandbox::start(&place, &["--storm", "ExpiredToken=0.."]);
         let ended = run(&place, &denied, &[]);
         assert_eq!(ended.code, Some(3), "{ended:#?}");
@@ -52,7 +52,7 @@ fn a_run_that_needs_the_messaging_api_is_not_resumed_by_the_legacy_one() {
 #[cfg(feature = "legacy-chime")]
 #[test]
 fn rows_that_the_legacy_api_cannot_add_are_defects_and_the_others_get_in() {
-    let place = Place::with("list.csv", list(&[0, 1, 2]));
+    let place = WorkDir::with("list.csv", list(&[0, 1, 2]));
     let sandbox = Sandbox::start(&place, &[]);
     let ended = run(&place, &sandbox, &["--api", "legacy"]);
     assert_eq!(ended.code, Some(1), "{ended:#?}");

@@ -8,7 +8,7 @@ use chime_bulk::model::Outcome;
 use chime_bulk::roster::{Options, Roster, RosterError, Row, RowKind, Source};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use crate::program::{APP, Ended, FAST, Place, ids, tally};
+use crate::program::{APP, Ended, FAST, WorkDir, ids, tally};
 
 fn options() -> Options {
     Options {
@@ -258,7 +258,7 @@ fn a_row_is_as_long_as_the_flag_allows_and_no_longer() {
     let rows = ids("u", 3_000).replace('\n', ",\n");
     let note = "\"\"".repeat(300 * 1024);
     let list = format!("{rows}long,\"{note}\"\n");
-    let place = Place::with("list.csv", &list);
+    let place = WorkDir::with("list.csv", &list);
     let ended = place.run_fast("list.csv", &["--channel-arn", &channel]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
     let said = "list.csv, line 3002: row 3001, which begins here, is longer than 256 KiB";
@@ -296,7 +296,7 @@ fn a_record_size_is_kept_with_the_run() {
     let rows = ids("u", 2_047)
         .replace('\n', ",\n")
         .replacen("user_id,\n", "", 1);
-    let place = Place::with("list.csv", long + &rows);
+    let place = WorkDir::with("list.csv", long + &rows);
     let channel = format!("{APP}/channel/c");
     let flags = ["--channel-arn", &channel, "--max-record-size", "301"];
     let cut = place.path("list.csv");
@@ -321,7 +321,7 @@ fn a_bomb_is_read_in_the_memory_of_any_list() {
     let mut list = gzip(b"user_id,left\n");
     (0..10).for_each(|_| list.extend_from_slice(&packed));
     assert!(list.len() < 4_000_000, "{}", list.len());
-    let place = Place::with("list.csv.gz", &list);
+    let place = WorkDir::with("list.csv.gz", &list);
     let channel = format!("{APP}/channel/c");
     let program = env!("CARGO_BIN_EXE_chime-bulk");
     let script = format!(
@@ -349,7 +349,7 @@ fn a_bomb_is_read_in_the_memory_of_any_list() {
 }
 
 /// Runs the program with a list that is no ordinary file.
-fn plan(place: &Place, list: &str) -> Ended {
+fn plan(place: &WorkDir, list: &str) -> Ended {
     let channel = format!("{APP}/channel/c");
     place.run(["plan", list, "--channel-arn", &channel])
 }
@@ -357,7 +357,7 @@ fn plan(place: &Place, list: &str) -> Ended {
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_read_or_refused() {
-    let place = Place::new();
+    let place = WorkDir::new();
     std::fs::create_dir(place.path("lists")).unwrap();
     for (list, message, hint) in [
         (
@@ -400,7 +400,7 @@ fn what_is_no_file_is_read_or_refused() {
 
 #[test]
 fn a_list_of_a_header_alone_is_a_run_of_no_rows() {
-    let place = Place::with("list.csv", "user_id,name\n");
+    let place = WorkDir::with("list.csv", "user_id,name\n");
     let channel = format!("{APP}/channel/c");
     let ended = place.run_fast("list.csv", &["--channel-arn", &channel]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -411,7 +411,7 @@ fn a_list_of_a_header_alone_is_a_run_of_no_rows() {
 
 #[test]
 fn ids_that_are_paths_are_data() {
-    let place = Place::with(
+    let place = WorkDir::with(
         "list.csv",
         "channel_id,user_id\n../../etc/passwd,ann\nc,../../etc/passwd\nc,bob\n..,cem\n",
     );
@@ -427,7 +427,7 @@ fn ids_that_are_paths_are_data() {
 #[cfg(unix)]
 #[test]
 fn no_name_steers_the_terminal_or_leaves_its_directory() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let list = "..\\\u{1b}[2J\u{202e}\u{9b}\n.csv";
     std::fs::write(place.path(list), "user\u{1b}[2J\u{202e},name\nann,A\n").unwrap();
     let channel = format!("{APP}/channel/c");
@@ -468,7 +468,7 @@ fn no_name_steers_the_terminal_or_leaves_its_directory() {
 #[test]
 fn fields_that_spreadsheets_take_for_formulas_are_kept() {
     let list = "user_id,note\n=1+1,=HYPERLINK(\"x\")\n+ann,-1\n@bob,\"=a\nb\"\ncem,=1\n";
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
     let ended = place.run_fast("list.csv", &["--channel-arn", &channel]);
     assert_eq!(ended.code, Some(1), "{ended:#?}");

@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{APP, Ended, FAST, Place, Running, ids};
+use crate::program::{APP, Ended, FAST, Running, WorkDir, ids};
 
 fn channel() -> String {
     format!("{APP}/channel/c")
 }
 
 /// A run of a list of which one row fails, in a directory of this name.
-fn run(place: &Place, list: &OsStr, dir: &OsStr) -> Ended {
+fn run(place: &WorkDir, list: &OsStr, dir: &OsStr) -> Ended {
     let channel = channel();
     let mut run_dir = OsString::from("--run-dir=");
     run_dir.push(dir);
@@ -26,7 +26,7 @@ fn run(place: &Place, list: &OsStr, dir: &OsStr) -> Ended {
 
 /// A place with a list, and the names that a directory can have here and that a shell, a
 /// terminal or this program could take for something else.
-fn odd() -> (Place, Vec<OsString>) {
+fn odd() -> (WorkDir, Vec<OsString>) {
     let names: [&[u8]; 17] = [
         b"-",
         b"-dir",
@@ -48,13 +48,13 @@ fn odd() -> (Place, Vec<OsString>) {
     ];
     let names = names.map(|name| OsString::from_vec(name.to_vec()));
     (
-        Place::with("list.csv", ids("u", 3) + "gone1\n"),
+        WorkDir::with("list.csv", ids("u", 3) + "gone1\n"),
         names.to_vec(),
     )
 }
 
 /// Runs a line that was printed, as if it was pasted into a shell.
-fn pasted(place: &Place, line: &str) -> Ended {
+fn pasted(place: &WorkDir, line: &str) -> Ended {
     let program = env!("CARGO_BIN_EXE_chime-bulk");
     let script = format!("chime-bulk() {{ '{program}' \"$@\"; }}\n{line}\n");
     let mut command = Command::new("bash");
@@ -121,7 +121,7 @@ fn the_last_line_resumes_whatever_the_name() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_name_that_is_not_utf8_is_shown_in_json_with_its_bytes() {
-    let place = Place::with("list.csv", ids("u", 3) + "gone1\n");
+    let place = WorkDir::with("list.csv", ids("u", 3) + "gone1\n");
     let name = OsStr::from_bytes(b"bytes\xff\xfe7");
     assert_eq!(run(&place, OsStr::new("list.csv"), name).code, Some(1));
     let mut command = place.command(["status"]);
@@ -162,7 +162,7 @@ fn a_name_that_is_not_utf8_is_shown_in_json_with_its_bytes() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_list_whose_name_is_not_utf8_is_found_again() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let list = OsStr::from_bytes(b"list\xff.csv");
     std::fs::write(place.path("").join(list), ids("u", 3) + "gone1\n").unwrap();
     let ended = run(&place, list, OsStr::new("run"));
@@ -192,7 +192,7 @@ fn a_list_whose_name_is_not_utf8_is_found_again() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_list_whose_name_is_not_utf8_is_read_on() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let list = OsStr::from_bytes(b"list\xff.csv");
     let path = place.path("").join(list);
     let made = Command::new("mkfifo").arg(&path).status().unwrap();
@@ -223,7 +223,7 @@ fn a_list_whose_name_is_not_utf8_is_read_on() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_configuration_that_is_printed_leaves_out_what_it_cannot_hold() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut command = place.command(["run", "list.csv", "--print-config", "--run-dir"]);
     let ended = Ended::of(command.arg(OsStr::from_bytes(b"run\xff")));
     assert_eq!(ended.code, Some(0), "{ended:#?}");

@@ -9,7 +9,7 @@ use chime_bulk::ledger::{Durability, Ledger};
 use chime_bulk::model::{Limits, RunState};
 use chime_bulk::report::{self, PAGE, Reports};
 
-use crate::program::{APP, Place, ids};
+use crate::program::{APP, WorkDir, ids};
 
 /// Widths of a phone and of a desktop.
 const WIDTHS: [u32; 2] = [390, 1_280];
@@ -17,8 +17,8 @@ const WIDTHS: [u32; 2] = [390, 1_280];
 const NO_BROWSER: &str = "CHIME_BULK_NO_BROWSER";
 
 /// A finished run of these members into one channel.
-fn ran(list: &str, flags: &[&str]) -> Place {
-    let place = Place::with("list.csv", list);
+fn ran(list: &str, flags: &[&str]) -> WorkDir {
+    let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
     let flags: Vec<&str> = ["--channel-arn", &channel]
         .iter()
@@ -30,7 +30,7 @@ fn ran(list: &str, flags: &[&str]) -> Place {
     place
 }
 
-fn page(place: &Place) -> String {
+fn page(place: &WorkDir) -> String {
     std::fs::read_to_string(place.path("run").join(PAGE)).unwrap()
 }
 
@@ -112,7 +112,7 @@ fn what_is_written_in_a_list_is_never_markup() {
     let mut list = "user_id,note\n".to_owned();
     let _ = writeln!(list, "\"{}\",a", NASTY.replace('"', "\"\""));
     let _ = writeln!(list, "\u{202e}evil,b");
-    let place = Place::with("<b>&\"list.csv", list);
+    let place = WorkDir::with("<b>&\"list.csv", list);
     let channel = format!("{APP}/channel/c");
     let flags = ["--channel-arn", &channel, "--member-column", "user_id"];
     let ended = place.run_fast("<b>&\"list.csv", &flags);
@@ -181,7 +181,7 @@ fn every_call_is_in_the_throughput_with_what_came_of_it() {
 }
 
 /// Writes the reports of a run as if it had ended in this state.
-fn rewritten(place: &Place, state: RunState) -> String {
+fn rewritten(place: &WorkDir, state: RunState) -> String {
     let dir = place.path("run");
     let ledger = Ledger::open(&dir.join(job::LEDGER), Durability::None).unwrap();
     let limits = &Limits::of_region("us-east-1");
@@ -265,7 +265,7 @@ fn rendered(chromium: &Path, scratch: &Path, url: &str) -> (String, String) {
 
 /// Puts the page into frames of each width and has them measured by a page around it: the page
 /// itself runs nothing.
-fn measure(chromium: &Path, place: &Place) -> String {
+fn measure(chromium: &Path, place: &WorkDir) -> String {
     let mut harness = "<!DOCTYPE html><meta charset=utf-8><body>".to_owned();
     for width in WIDTHS {
         let _ = write!(

@@ -8,13 +8,13 @@ use std::process::Stdio;
 use chime_bulk::report::Plan;
 use chime_bulk::schedule::Binding;
 
-use crate::program::{APP, Ended, Place, ids, repository};
+use crate::program::{APP, Ended, WorkDir, ids, repository};
 use crate::samples::{RATES, Sample, samples};
 
 const EU: &str = "arn:aws:chime:eu-central-1:123456789012:app-instance/i";
 
 /// The plan as JSON, with the code it ended with.
-fn json(place: &Place, arguments: &[&str]) -> (Plan, Option<i32>) {
+fn json(place: &WorkDir, arguments: &[&str]) -> (Plan, Option<i32>) {
     let ended = place.run(["plan", "--json"].iter().chain(arguments));
     let plan = serde_json::from_str(&ended.stdout);
     (plan.unwrap_or_else(|_| panic!("{ended:#?}")), ended.code)
@@ -38,7 +38,7 @@ pub(crate) fn same(seconds: f64, wanted: f64) {
 
 /// Plans a sample and runs it, at the same limits.
 fn agrees(sample: &Sample) {
-    let place = Place::new();
+    let place = WorkDir::new();
     let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/");
     let list = format!("{lists}{}", sample.arguments[0]);
     let given: Vec<&str> = sample.arguments[1..]
@@ -93,7 +93,7 @@ fn a_run_of_each_sample_does_what_its_plan_says() {
 
 #[test]
 fn defects_and_duplicates_are_told_by_row_and_never_by_value() {
-    let place = Place::with("list.csv", repository("samples/dirty.csv"));
+    let place = WorkDir::with("list.csv", repository("samples/dirty.csv"));
     let (plan, code) = json(&place, &["list.csv"]);
     assert_eq!(code, Some(1));
     let repeats: Vec<_> = plan
@@ -131,7 +131,7 @@ fn many_kinds_of_defects_are_counted_and_some_are_shown() {
         let _ = writeln!(list, "{letter}");
     }
     list += &"a b\n".repeat(5);
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
     let arguments = ["list.csv", "--channel-arn", &channel];
     let (plan, _) = json(&place, &arguments);
@@ -146,7 +146,7 @@ fn many_kinds_of_defects_are_counted_and_some_are_shown() {
 
 #[test]
 fn a_list_from_standard_input_leaves_no_file_behind_at_any_time() {
-    let place = Place::new();
+    let place = WorkDir::new();
     std::fs::create_dir(place.path("tmp")).unwrap();
     let channel = format!("{APP}/channel/c");
     let mut command = place.command(["plan", "-", "--json", "--channel-arn", &channel]);
@@ -183,7 +183,7 @@ fn a_list_from_standard_input_leaves_no_file_behind_at_any_time() {
 fn what_binds_and_what_a_bearer_more_would_save_is_told() {
     let channels: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
     let even: Vec<_> = channels.iter().map(|name| (&**name, 101)).collect();
-    let place = Place::with("even.csv", list(APP, &even));
+    let place = WorkDir::with("even.csv", list(APP, &even));
     std::fs::write(place.path("odd.csv"), list(APP, &[("a", 1_001), ("b", 50)])).unwrap();
     let (admin, other) = (format!("{APP}/user/admin"), format!("{APP}/user/other"));
 
@@ -232,7 +232,7 @@ fn types_of_a_channel_share_its_limit_but_not_their_calls() {
         let kind = if n < 75 { "DEFAULT" } else { "HIDDEN" };
         let _ = writeln!(list, "{APP}/channel/c,u{n},{kind}");
     }
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let (plan, _) = json(&place, &["list.csv"]);
     assert_eq!((plan.channels, plan.members, plan.calls), (1, 150, 2));
     assert_eq!(plan.largest_channels[0].calls, 2);
@@ -241,7 +241,7 @@ fn types_of_a_channel_share_its_limit_but_not_their_calls() {
 
 #[test]
 fn the_region_is_that_of_the_bearer_or_the_channel_and_has_its_quotas() {
-    let place = Place::with("list.csv", list(EU, &[("a", 101), ("b", 100), ("c", 200)]));
+    let place = WorkDir::with("list.csv", list(EU, &[("a", 101), ("b", 100), ("c", 200)]));
     let (plan, _) = json(&place, &["list.csv"]);
     assert_eq!(plan.region, "eu-central-1");
     same(plan.limits.bearer_rate, 5.0);
@@ -285,7 +285,7 @@ fn the_region_is_that_of_the_bearer_or_the_channel_and_has_its_quotas() {
 fn channels_that_cannot_hold_them_all_are_named() {
     // Members count, not rows.
     let text = list(APP, &[("full", 10_000), ("over", 10_001)]) + &list(APP, &[("full", 9)])[20..];
-    let place = Place::with("list.csv", text);
+    let place = WorkDir::with("list.csv", text);
     let (plan, code) = json(&place, &["list.csv"]);
     assert_eq!((code, plan.duplicate), (Some(0), 9));
     assert_eq!(plan.over_capacity.channels, 1);
@@ -309,7 +309,7 @@ fn ten_channels_are_named_and_a_hundred_in_json() {
     let mut channels: Vec<_> = names.iter().map(|name| (&**name, 1)).collect();
     channels.push(("last-and-largest", 3));
     channels[77].1 = 2;
-    let place = Place::with("list.csv", list(APP, &channels));
+    let place = WorkDir::with("list.csv", list(APP, &channels));
     let (plan, _) = json(&place, &["list.csv"]);
     assert_eq!((plan.channels, plan.largest_channels.len()), (2_346, 100));
     let first: Vec<_> = plan.largest_channels[..4]
@@ -323,7 +323,7 @@ fn ten_channels_are_named_and_a_hundred_in_json() {
 
 #[test]
 fn the_text_fits_80_columns_and_holds_no_control_character() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/");
     let mut texts = Vec::new();
     for sample in samples() {
@@ -357,7 +357,7 @@ fn the_text_fits_80_columns_and_holds_no_control_character() {
 #[test]
 fn a_list_that_cannot_be_read_to_its_end_is_2_and_nothing_is_said_of_it() {
     let rows = ids("u", 5_000);
-    let place = Place::with("list.csv", rows + "\"never closed\n");
+    let place = WorkDir::with("list.csv", rows + "\"never closed\n");
     let channel = format!("{APP}/channel/c");
     let ended = place.run(["plan", "list.csv", "--channel-arn", &channel]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");

@@ -25,9 +25,9 @@ pub(crate) const FAST: [&str; 8] = [
 ];
 
 /// The directory the program is run in.
-pub(crate) struct Place(TempDir);
+pub(crate) struct WorkDir(TempDir);
 
-impl Place {
+impl WorkDir {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -236,7 +236,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) fn start(place: &Place, flags: &[&str]) -> Self {
+    pub(crate) fn start(place: &WorkDir, flags: &[&str]) -> Self {
         let begin = ["sandbox", "--listen", "127.0.0.1:0", "--unlimited"];
         Self::begin(&mut place.command(begin.iter().chain(flags)))
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::program::{APP, Ended, Place, ids, repository, table};
+use crate::program::{APP, Ended, WorkDir, ids, repository, table};
 
 /// A line of `--progress json`, as the README has it.
 #[derive(Debug, Deserialize)]
@@ -107,7 +107,7 @@ fn lines(text: &str) -> (Vec<Line>, BTreeMap<String, BTreeSet<String>>) {
 }
 
 /// A run of rows that are refused for a while or for good.
-fn troubled(place: &Place, flags: &[&str]) -> Ended {
+fn troubled(place: &WorkDir, flags: &[&str]) -> Ended {
     let faults = [
         "--channel-arn",
         &format!("{APP}/channel/c"),
@@ -127,7 +127,7 @@ fn list() -> String {
 
 #[test]
 fn every_line_in_json_is_as_the_readme_says() {
-    let place = Place::with("list.csv", list());
+    let place = WorkDir::with("list.csv", list());
     let ended = troubled(&place, &["--progress", "json"]);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     let (events, mut fields) = lines(&ended.stderr);
@@ -164,12 +164,12 @@ fn every_line_in_json_is_as_the_readme_says() {
     assert_eq!(by_code, BTreeMap::from([("NotFound".to_owned(), 2)]));
 
     // Two events more that a good run has not.
-    let empty = Place::with("list.csv", ids("u", 3));
+    let empty = WorkDir::with("list.csv", ids("u", 3));
     let failed = empty.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
     assert_eq!(failed.code, Some(2), "{failed:#?}");
     fields.extend(lines(&failed.stderr).1);
     // And one of a run with a denied bearer.
-    let pool = Place::with("list.csv", ids("u", 300));
+    let pool = WorkDir::with("list.csv", ids("u", 300));
     let bearers = ["admin0", "admin1"].map(|id| format!("{APP}/user/{id}"));
     let denied = pool.run_fast(
         "list.csv",
@@ -212,12 +212,12 @@ fn every_line_in_json_is_as_the_readme_says() {
 
 #[test]
 fn none_is_silent_and_plain_says_the_bound() {
-    let place = Place::with("list.csv", list());
+    let place = WorkDir::with("list.csv", list());
     let ended = troubled(&place, &["--progress", "none"]);
     let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
     assert_eq!(said, ["list:", "run: ", "repor", "next:"], "{ended:#?}");
     for mode in ["plain", "auto", "bars"] {
-        let place = Place::with("list.csv", list());
+        let place = WorkDir::with("list.csv", list());
         let ended = troubled(&place, &["--progress", mode]);
         let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
         assert_eq!(
@@ -230,7 +230,7 @@ fn none_is_silent_and_plain_says_the_bound() {
 
 #[test]
 fn the_mode_can_be_a_variable() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let channel = format!("{APP}/channel/c");
     let flags = ["run", "list.csv", "--sandbox", "--channel-arn", &channel];
     let mut command = place.command(flags);
@@ -241,7 +241,7 @@ fn the_mode_can_be_a_variable() {
 
 #[test]
 fn logs_name_codes_and_nobody_and_leave_the_last_line() {
-    let place = Place::with("list.csv", list());
+    let place = WorkDir::with("list.csv", list());
     let ended = troubled(&place, &["-vv", "--max-failures", "1"]);
     assert_eq!(ended.code, Some(4), "{ended:#?}");
     assert_eq!(ended.resume(), ["resume", "run"]);
@@ -252,7 +252,7 @@ fn logs_name_codes_and_nobody_and_leave_the_last_line() {
     assert!(logged(&ended.stderr, " DEBUG call ") > 10, "{ended:#?}");
     assert!(logged(&ended.stderr, " NotFound") > 0, "{ended:#?}");
 
-    let place = Place::with("list.csv", list());
+    let place = WorkDir::with("list.csv", list());
     let ended = troubled(&place, &["--log-file", "run.log"]);
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     assert!(!ended.stderr.contains("INFO"), "{ended:#?}");
@@ -271,7 +271,7 @@ fn logs_name_codes_and_nobody_and_leave_the_last_line() {
         assert_eq!(mode & 0o777, 0o600);
     }
 
-    let place = Place::with("list.csv", list());
+    let place = WorkDir::with("list.csv", list());
     let ended = troubled(&place, &["--log-file", "nowhere/run.log"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(
@@ -290,7 +290,7 @@ fn logs_name_codes_and_nobody_and_leave_the_last_line() {
 fn the_last_line_resumes_in_every_mode() {
     for mode in ["auto", "bars", "plain", "json", "none"] {
         let end = |flags: &[&str], code| {
-            let place = Place::with("list.csv", list());
+            let place = WorkDir::with("list.csv", list());
             let ended = troubled(&place, &[flags, &["--progress", mode]].concat());
             assert_eq!(ended.code, Some(code), "{ended:#?}");
             assert_eq!(ended.resume(), ["resume", "run"]);
@@ -301,7 +301,7 @@ fn the_last_line_resumes_in_every_mode() {
         };
         end(&["--max-failures", "1"], 4);
         end(&["--admin", &format!("{APP}/user/somebody")], 3);
-        let place = Place::new();
+        let place = WorkDir::new();
         let mut running = place.start_slow(&["--progress", mode]);
         // The first line of the program is the first in each mode, and the run has begun by then.
         running.hear("");

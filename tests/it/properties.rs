@@ -9,7 +9,7 @@ use chime_bulk::sandbox::{Fault, FaultShare, OverCapacity, ReAdd, SandboxConfig}
 use chime_bulk::schedule::Stop;
 use proptest::prelude::*;
 
-use crate::rehearsal::{Cut, Ended, RatePacer, Rehearsal, channel, refusal, user};
+use crate::rehearsal::{Cut, Ended, Pace, Rehearsal, channel, refusal, user};
 
 /// One row of a random list.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ struct Case {
     /// Members for whose sake whole calls are refused.
     poison: BTreeSet<(u8, u8)>,
     cuts: Vec<(u64, Cut)>,
-    pace: RatePacer,
+    pace: Pace,
 }
 
 impl Case {
@@ -191,9 +191,9 @@ fn case() -> impl Strategy<Value = Case> {
         Just(Cut::Crash),
     ];
     let pace = prop_oneof![
-        2 => Just(RatePacer::Inline),
-        1 => Just(RatePacer::Ahead),
-        1 => (1..5_000_u64).prop_map(|ms| RatePacer::Slow(Duration::from_millis(ms))),
+        2 => Just(Pace::Inline),
+        1 => Just(Pace::Ahead),
+        1 => (1..5_000_u64).prop_map(|ms| Pace::Slow(Duration::from_millis(ms))),
     ];
     // Some lists are longer than a chunk (2,048 rows).
     let rows = prop_oneof![

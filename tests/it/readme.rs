@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::program::{Ended, Place, Sandbox, ids, repository};
+use crate::program::{Ended, Sandbox, WorkDir, ids, repository};
 
 /// The blocks of commands in the README.
 fn blocks() -> Vec<String> {
@@ -19,7 +19,7 @@ fn blocks() -> Vec<String> {
 }
 
 /// A block in a shell, against a sandbox; the program stands in for cargo, which would build it.
-fn perform(place: &Place, sandbox: &Sandbox, block: &str) -> Ended {
+fn perform(place: &WorkDir, sandbox: &Sandbox, block: &str) -> Ended {
     let program = env!("CARGO_BIN_EXE_chime-bulk");
     let block = block.replace("cargo run --release --", "chime-bulk");
     let mut command = sandbox.call(Command::new("bash"));
@@ -40,7 +40,7 @@ fn perform(place: &Place, sandbox: &Sandbox, block: &str) -> Ended {
 
 #[test]
 fn every_command_does_what_it_says() {
-    let place = Place::with("members.csv", ids("u", 250));
+    let place = WorkDir::with("members.csv", ids("u", 250));
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
     std::os::unix::fs::symlink(samples, place.path("samples")).unwrap();
     let readme = repository("README.md");

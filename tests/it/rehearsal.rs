@@ -63,7 +63,7 @@ pub(crate) fn one_channel(members: usize) -> String {
 
 /// How the list comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RatePacer {
+pub(crate) enum Pace {
     /// As fast as it is taken.
     Inline,
     /// A chunk each time this has passed.
@@ -115,7 +115,7 @@ pub(crate) struct Rehearsal {
     pub(crate) options: Options,
     pub(crate) scheduling: SchedulerConfig,
     pub(crate) bearers: Vec<MemberArn>,
-    pub(crate) pace: RatePacer,
+    pub(crate) pace: Pace,
     pub(crate) service: Arc<Service>,
     witness: Arc<Witness>,
     /// Answers that came in these times, up to a crash, may have been read by nobody.
@@ -138,7 +138,7 @@ impl Rehearsal {
             },
             scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
-            pace: RatePacer::Inline,
+            pace: Pace::Inline,
             witness: Arc::new(Witness::new(&service)),
             service,
             unread: Vec::new(),
@@ -185,7 +185,7 @@ impl Rehearsal {
         self
     }
 
-    pub(crate) fn pace(mut self, pace: RatePacer) -> Self {
+    pub(crate) fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
@@ -316,9 +316,9 @@ impl Rehearsal {
 
     fn feed(&self, mut stager: Stager) -> Feed {
         let pause = match self.pace {
-            RatePacer::Inline => return Feed::Inline(Box::new(stager)),
-            RatePacer::Slow(pause) => pause,
-            RatePacer::Ahead => Duration::ZERO,
+            Pace::Inline => return Feed::Inline(Box::new(stager)),
+            Pace::Slow(pause) => pause,
+            Pace::Ahead => Duration::ZERO,
         };
         let mut chunks: Vec<ReadAhead> = Vec::new();
         while let Some(chunk) = stager.next_chunk().transpose() {

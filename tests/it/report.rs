@@ -8,13 +8,13 @@ use chime_bulk::ledger::{Durability, Ledger};
 use chime_bulk::model::{Limits, RunState};
 use chime_bulk::report::{self, ReportError, Reports};
 
-use crate::program::{APP, Place, ids};
+use crate::program::{APP, WorkDir, ids};
 
 const REPORTS: [&str; 4] = ["results.csv", "failed.csv", "report.html", "summary.json"];
 
 /// A finished run of 3,001 rows, one of which failed.
-fn finished() -> Place {
-    let place = Place::with("list.csv", ids("u", 3_000) + "gone\n");
+fn finished() -> WorkDir {
+    let place = WorkDir::with("list.csv", ids("u", 3_000) + "gone\n");
     let channel = format!("{APP}/channel/c");
     let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
     assert_eq!(place.run_fast("list.csv", &flags).code, Some(1));

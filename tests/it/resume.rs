@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chime_bulk::chime::Api;
-use chime_bulk::engine::{Event, Watch};
+use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::{
     self, Conclusion, JobError, LimitOverrides, RunSettings, RunVerdict, Target,
 };
@@ -44,7 +44,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
 async fn resume(dir: &Path) -> Result<Conclusion, JobError> {
     let sandbox = Target::sandbox(chime_bulk::sandbox::SandboxConfig::default());
     let (_commands, commands) = tokio::sync::mpsc::channel(1);
-    let nobody = |_: &job::Started| Box::new(|_: &Event| {}) as Box<dyn Watch>;
+    let nobody = |_: &job::Started| Box::new(|_: &Event| {}) as Box<dyn Observer>;
     Box::pin(job::resume(
         dir,
         |_| sandbox,

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use chime_bulk::report::Status;
 
-use crate::program::{APP, Ended, FAST, Place, ids};
+use crate::program::{APP, Ended, FAST, WorkDir, ids};
 
 /// Two channels: of one two users are missing, and the other channel is itself. 150 rows of each.
-fn finished() -> Place {
+fn finished() -> WorkDir {
     let mut list = "channel_id,user_id\n".to_owned();
     for id in ids("u", 148).lines().skip(1).chain(["gone1", "gone2"]) {
         let _ = writeln!(list, "there,{id}");
@@ -15,7 +15,7 @@ fn finished() -> Place {
     for id in ids("v", 150).lines().skip(1) {
         let _ = writeln!(list, "lost,{id}");
     }
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let flags = [
         "--app-instance-arn",
         APP,
@@ -31,13 +31,13 @@ fn finished() -> Place {
     place
 }
 
-fn retry(place: &Place, flags: &[&str]) -> Ended {
+fn retry(place: &WorkDir, flags: &[&str]) -> Ended {
     let sandbox = FAST.iter().filter(|flag| **flag != "--sandbox");
     place.run(["retry", "run"].iter().chain(sandbox).chain(flags))
 }
 
 /// The rows of a channel, by outcome, and the attempts of the last of them.
-fn rows(place: &Place, channel: &str, outcome: &str) -> (usize, String) {
+fn rows(place: &WorkDir, channel: &str, outcome: &str) -> (usize, String) {
     let rows = place.results("run");
     let of: Vec<_> = rows
         .iter()
@@ -106,7 +106,7 @@ fn what_fails_again_has_failed() {
 #[test]
 fn a_run_that_is_not_finished_is_to_be_resumed_first() {
     let list = ids("u", 300);
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
     let flags = [
         "--channel-arn",

@@ -2,7 +2,7 @@
 
 use chime_bulk::model::Outcome;
 
-use crate::program::{FAST, Place, repository, table};
+use crate::program::{FAST, WorkDir, repository, table};
 
 const APP: &str =
     "arn:aws:chime:us-east-1:123456789012:app-instance/5f7c1a9e-0c1d-4b8e-9a52-6d0e3b7f2c41";
@@ -51,7 +51,7 @@ pub(crate) fn samples() -> Vec<Sample> {
 
 /// Imports a sample and checks what came of it.
 fn import(sample: &Sample) {
-    let place = Place::new();
+    let place = WorkDir::new();
     let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/");
     let list = format!("{lists}{}", sample.arguments[0]);
     let begin = ["run", &list, "--run-dir", "run"];
@@ -121,7 +121,7 @@ fn each_is_imported_with_the_counts_that_are_promised() {
 
 #[test]
 fn a_list_comes_through_a_pipe_as_well() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let list = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/ids.csv.gz");
     let channel = format!("{APP}/channel/general");
     let begin = ["run", "-", "--run-dir", "run", "--channel-arn", &channel];

@@ -1,10 +1,10 @@
 //! What helps at a shell: error codes explained, completions, man pages.
 
-use crate::program::{Ended, Place};
+use crate::program::{Ended, WorkDir};
 
 #[test]
 fn a_code_is_explained_and_one_that_is_unknown_is_a_usage_error() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let ended = place.run(["explain", "notfound"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(ended.stdout.starts_with("NotFound\n"), "{ended:#?}");
@@ -18,7 +18,7 @@ fn a_code_is_explained_and_one_that_is_unknown_is_a_usage_error() {
 
 #[test]
 fn completions_and_man_pages_know_each_command() {
-    let place = Place::new();
+    let place = WorkDir::new();
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let ended = place.run(["completions", shell]);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -33,7 +33,7 @@ fn completions_and_man_pages_know_each_command() {
 #[test]
 #[cfg(unix)]
 fn bash_takes_the_completions() {
-    let place = Place::new();
+    let place = WorkDir::new();
     std::fs::write(
         place.path("script"),
         place.run(["completions", "bash"]).stdout,
@@ -55,7 +55,7 @@ fn bash_takes_the_completions() {
 
 #[test]
 fn the_version_tells_the_commit() {
-    let ended = Place::new().run(["--version"]);
+    let ended = WorkDir::new().run(["--version"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let mut words = ended.stdout.split_whitespace();
     assert_eq!(words.next(), Some("chime-bulk"));
@@ -73,7 +73,7 @@ fn the_version_tells_the_commit() {
 
 #[test]
 fn a_slip_in_a_flag_or_a_code_is_understood() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let ended = place.run(["run", "list.csv", "--chanel-arn", "x"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(ended.stderr.contains("'--channel-arn'"), "{ended:#?}");
@@ -88,7 +88,7 @@ fn a_slip_in_a_flag_or_a_code_is_understood() {
 
 #[test]
 fn explanations_fit_80_columns() {
-    let all = Place::new().run(["explain"]).stdout;
+    let all = WorkDir::new().run(["explain"]).stdout;
     assert!(all.lines().count() > 30, "{all}");
     for line in all.lines() {
         assert!(line.chars().count() <= 80, "{line}");

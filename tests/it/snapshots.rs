@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::program::{APP, Ended, Place, ids};
+use crate::program::{APP, Ended, WorkDir, ids};
 
 /// Compares a text with the snapshot of this name.
 fn compare(name: &str, text: &str) {
@@ -41,7 +41,7 @@ fn told(ended: &Ended) -> String {
 
 #[test]
 fn help() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut all = place.run(["--help"]).stdout;
     for command in [
         "plan", "run", "resume", "retry", "status", "runs", "sandbox",
@@ -54,7 +54,7 @@ fn help() {
 
 #[test]
 fn errors() {
-    let place = Place::with("list.csv", "team,usr_id\nred,u1\n");
+    let place = WorkDir::with("list.csv", "team,usr_id\nred,u1\n");
     std::fs::write(place.path("good.csv"), ids("u", 3)).unwrap();
     let mut all = String::new();
     let channel = format!("{APP}/channel/c");
@@ -85,7 +85,7 @@ fn errors() {
 #[test]
 fn a_run_with_plain_progress_its_summary_and_its_status() {
     let list = ids("u", 1_500) + "u3\ngone1\ngone2\nnot valid\n";
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
     let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
     let run = place.run_fast("list.csv", &flags);

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::program::{APP, Ended, FAST, Place, Running, ids};
+use crate::program::{APP, Ended, FAST, Running, WorkDir, ids};
 use crate::truth::through;
 
 /// Files that every command opens.
@@ -30,8 +30,8 @@ const REPLACED: [&str; 8] = [
 ];
 
 /// A finished run of which one row failed, in `run`.
-fn finished() -> Place {
-    let place = Place::with("list.csv", ids("u", 3) + "gone1\n");
+fn finished() -> WorkDir {
+    let place = WorkDir::with("list.csv", ids("u", 3) + "gone1\n");
     let ended = place.run_fast("list.csv", &flags());
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     place
@@ -44,7 +44,7 @@ fn flags() -> Vec<&'static str> {
 }
 
 /// The commands that use a run directory, each with its arguments.
-fn command(place: &Place, name: &str) -> Command {
+fn command(place: &WorkDir, name: &str) -> Command {
     match name {
         "run" => place.command(
             ["run", "list.csv", "--run-dir", "run"]
@@ -91,7 +91,7 @@ const KINDS: [Kind; 4] = [
 
 /// The command refuses what has this name in the run directory, and leaves it as it is.
 #[track_caller]
-fn refuses(place: &Place, command_name: &str, name: &str, (kind, make, is_still): Kind) {
+fn refuses(place: &WorkDir, command_name: &str, name: &str, (kind, make, is_still): Kind) {
     let path = place.path("run").join(name);
     let aside = place.path("aside");
     let is_there = std::fs::rename(&path, &aside).is_ok();
@@ -143,7 +143,7 @@ fn a_fifo_is_refused_by_every_command_that_uses_the_name() {
 
 #[test]
 fn a_run_is_not_begun_where_something_else_has_a_name() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     std::fs::create_dir(place.path("run")).unwrap();
     for kind in KINDS {
         for name in OPENED.into_iter().chain(REPLACED) {
@@ -194,7 +194,7 @@ fn a_file_with_another_name_is_not_written_to() {
 
 #[test]
 fn a_log_file_is_a_file_or_a_device_and_links_to_it_are_followed() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let log_to = |name: &str, dir: &str| {
         let begin = ["run", "list.csv", "--run-dir", dir, "--log-file", name];
         bounded(&place.command(begin.into_iter().chain(FAST).chain(flags())))
@@ -225,7 +225,7 @@ fn a_log_file_is_a_file_or_a_device_and_links_to_it_are_followed() {
 /// Whatever comes to have a report's name while calls are made, no call is lost.
 #[test]
 fn a_fifo_that_comes_during_the_run_is_refused_at_its_end() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut running: Running = place.start_slow(&[]);
     running.hear("bound:");
     make_fifo(&place.path("run/results.csv"));

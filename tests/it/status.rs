@@ -6,9 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chime_bulk::model::RunState;
 use chime_bulk::report::{ReportsState, Status};
 
-use crate::program::{APP, Place, Running, ids, repository};
+use crate::program::{APP, Running, WorkDir, ids, repository};
 
-fn status(place: &Place) -> Status {
+fn status(place: &WorkDir) -> Status {
     let ended = place.run(["status", "run", "--json"]);
     assert_eq!(
         (ended.code, ended.stderr.as_str()),
@@ -19,7 +19,7 @@ fn status(place: &Place) -> Status {
 }
 
 /// Each file of the run directory, and a print of what is in it.
-fn files(place: &Place) -> BTreeMap<String, u64> {
+fn files(place: &WorkDir) -> BTreeMap<String, u64> {
     std::fs::read_dir(place.path("run"))
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -35,7 +35,7 @@ fn files(place: &Place) -> BTreeMap<String, u64> {
 #[test]
 fn a_finished_run_stands_as_its_reports_say() {
     let list = ids("u", 1_500) + "u3\ngone1\ngone2\nnot valid\n";
-    let place = Place::with("list.csv", list);
+    let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
     let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
     assert_eq!(place.run_fast("list.csv", &flags).code, Some(1));
@@ -76,7 +76,7 @@ fn a_finished_run_stands_as_its_reports_say() {
 
 #[test]
 fn a_run_under_way_is_told_and_not_disturbed() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut running = place.start_slow(&[]);
     running.hear("bound:");
     let first = loop {
@@ -116,7 +116,7 @@ fn a_run_under_way_is_told_and_not_disturbed() {
 
 #[test]
 fn a_killed_run_is_interrupted_and_what_was_under_way_is_open() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut running = place.start_slow(&[]);
     running.hear("bound:");
     while status(&place).added == 0 {}
@@ -130,7 +130,7 @@ fn a_killed_run_is_interrupted_and_what_was_under_way_is_open() {
 
 #[test]
 fn reports_of_an_earlier_session_are_out_of_date() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut running = place.start_slow(&[]);
     running.hear("bound:");
     assert_eq!(status(&place).reports, ReportsState::None);
@@ -150,7 +150,7 @@ fn reports_of_an_earlier_session_are_out_of_date() {
 
 #[test]
 fn where_there_is_no_run_that_is_said() {
-    let place = Place::new();
+    let place = WorkDir::new();
     std::fs::create_dir(place.path("empty")).unwrap();
     for dir in ["empty", "nowhere"] {
         let ended = place.run(["status", dir]);
@@ -171,7 +171,7 @@ fn where_there_is_no_run_that_is_said() {
 
 #[test]
 fn runs_are_listed_also_those_that_cannot_be_read() {
-    let place = Place::with("list.csv", ids("u", 250) + "gone1\n");
+    let place = WorkDir::with("list.csv", ids("u", 250) + "gone1\n");
     let channel = format!("{APP}/channel/c");
     let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
     assert_eq!(place.run_fast("list.csv", &flags).code, Some(1));
@@ -195,7 +195,7 @@ fn runs_are_listed_also_those_that_cannot_be_read() {
 
 #[test]
 fn the_readme_names_every_field() {
-    let place = Place::with("list.csv", ids("u", 3));
+    let place = WorkDir::with("list.csv", ids("u", 3));
     let channel = format!("{APP}/channel/c");
     assert_eq!(
         place

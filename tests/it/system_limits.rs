@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use chime_bulk::model::Outcome;
 
-use crate::program::{APP, Ended, Place, Sandbox, ids, tally};
+use crate::program::{APP, Ended, Sandbox, WorkDir, ids, tally};
 
 /// The same command, where at most `files` files can be open.
 fn limited(command: &Command, files: u32) -> Command {
@@ -26,7 +26,7 @@ fn limited(command: &Command, files: u32) -> Command {
     shell
 }
 
-fn run(place: &Place, dir: &str) -> Command {
+fn run(place: &WorkDir, dir: &str) -> Command {
     let channel = format!("{APP}/channel/c");
     let flags = ["--sandbox", "--unlimited", "--latency", "0"];
     let begin = [
@@ -51,7 +51,7 @@ fn in_order(ended: &Ended, files: u32) {
 
 #[test]
 fn too_few_files_are_3_with_a_hint() {
-    let place = Place::with("list.csv", ids("u", 50));
+    let place = WorkDir::with("list.csv", ids("u", 50));
     assert_eq!(Ended::of(&mut run(&place, "before")).code, Some(0));
     let channel = format!("{APP}/channel/c");
     for files in 5..40 {
@@ -81,7 +81,7 @@ fn too_few_files_are_3_with_a_hint() {
 
 #[test]
 fn connections_beyond_the_limit_leave_a_run_that_can_be_resumed() {
-    let place = Place::with("list.csv", ids("u", 3_000));
+    let place = WorkDir::with("list.csv", ids("u", 3_000));
     // Many calls are in flight at once.
     let sandbox = Sandbox::start(&place, &["--latency", "100"]);
     let (channel, bearer) = (format!("{APP}/channel/c"), format!("{APP}/user/admin"));
@@ -105,7 +105,7 @@ fn connections_beyond_the_limit_leave_a_run_that_can_be_resumed() {
 /// A stack that no system has the memory for: no thread can be started.
 #[test]
 fn a_system_without_threads_is_3_with_a_hint() {
-    let place = Place::with("list.csv", ids("u", 50));
+    let place = WorkDir::with("list.csv", ids("u", 50));
     for mut command in [run(&place, "run"), place.command(["status", "run"])] {
         let ended = Ended::of(command.env("RUST_MIN_STACK", (1_u64 << 60).to_string()));
         assert_eq!(ended.code, Some(3), "{ended:#?}");
@@ -123,7 +123,7 @@ fn a_system_without_threads_is_3_with_a_hint() {
 /// A client beyond the limit is turned away at once, and a place that is given up is free again.
 #[test]
 fn a_sandbox_out_of_descriptors_turns_clients_away() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let sandbox = place.command(["sandbox", "--listen", "127.0.0.1:0"]);
     let sandbox = Sandbox::begin(&mut limited(&sandbox, 40));
     let address = sandbox.url.strip_prefix("http://").unwrap();

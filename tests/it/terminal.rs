@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::program::{APP, Place, ids};
+use crate::program::{APP, WorkDir, ids};
 
 /// Longer nothing takes to show on the screen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -29,7 +29,7 @@ fn size(rows: u16, cols: u16) -> PtySize {
 }
 
 impl Terminal {
-    fn start(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    fn start(place: &WorkDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let (rows, cols) = (24, 80);
         let pair = native_pty_system().openpty(size(rows, cols)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_chime-bulk"));
@@ -116,7 +116,7 @@ fn has(lines: &[String], text: &str) -> bool {
 }
 
 /// A run of half a minute, three channels.
-fn run(place: &Place, more: &[&str]) -> Terminal {
+fn run(place: &WorkDir, more: &[&str]) -> Terminal {
     let list = "channel,member\n".to_owned()
         + &[("big", 3_000), ("middle", 2_000), ("small", 1_000)]
             .iter()
@@ -130,7 +130,7 @@ fn run(place: &Place, more: &[&str]) -> Terminal {
 
 #[test]
 fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut terminal = run(&place, &["--run-dir", "run"]);
     let lines = terminal.until(|lines| has(lines, " small ") && has(lines, "/s of 3"));
     assert_eq!(bars(&lines), 1, "{lines:#?}");
@@ -162,7 +162,7 @@ fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
 
 #[test]
 fn logs_stand_above_the_bars() {
-    let place = Place::new();
+    let place = WorkDir::new();
     let mut terminal = run(&place, &["--run-dir", "run", "-vv"]);
     let lines = terminal.until(|lines| has(lines, "call 9 answered after ") && bars(lines) > 0);
     assert_eq!(bars(&lines), 1, "{lines:#?}");
@@ -177,7 +177,7 @@ fn logs_stand_above_the_bars() {
 #[test]
 fn plain_draws_nothing_at_a_terminal() {
     let channel = format!("{APP}/channel/c");
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let flags = ["run", "list.csv", "--sandbox", "--progress", "plain"];
     let arguments = [&flags[..], &["--channel-arn", &channel]].concat();
     let mut terminal = Terminal::start(&place, &arguments, &[]);
@@ -190,7 +190,7 @@ fn plain_draws_nothing_at_a_terminal() {
 #[test]
 fn a_dumb_terminal_is_given_lines() {
     let channel = format!("{APP}/channel/c");
-    let place = Place::with("list.csv", ids("u", 250));
+    let place = WorkDir::with("list.csv", ids("u", 250));
     let arguments = ["run", "list.csv", "--sandbox", "--channel-arn", &channel];
     let mut terminal = Terminal::start(&place, &arguments, &[("TERM", "dumb")]);
     let (code, lines) = terminal.end();
@@ -211,7 +211,7 @@ fn is_plain(screen: &vt100::Screen) -> bool {
 
 #[test]
 fn no_color_is_minded() {
-    let place = Place::new();
+    let place = WorkDir::new();
     for (variables, plain) in [(&[][..], false), (&[("NO_COLOR", "1")], true)] {
         let mut terminal = Terminal::start(&place, &["run", "--nonsense"], variables);
         let (code, lines) = terminal.end();

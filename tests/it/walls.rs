@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const ORDER: [&str; 11] = [
     "model",
     "schedule",
-    "call_limits",
+    "limits",
     "chime",
     "sandbox",
     "roster",
@@ -195,14 +195,14 @@ fn values_and_decisions_know_no_world() {
 fn what_paces_calls_knows_no_calendar() {
     let names = ["SystemTime", "jiff", "Timestamp", "std::time::Instant"];
     none(&offenders(&names, |source| {
-        ["schedule", "call_limits", "ledger", "engine"].contains(&source.module())
+        ["schedule", "limits", "ledger", "engine"].contains(&source.module())
     }));
 }
 
 #[test]
 fn each_library_is_named_where_it_belongs_alone() {
     let outside = |module: &'static str| move |source: &Source| source.module() != module;
-    none(&offenders(&["governor"], outside("call_limits")));
+    none(&offenders(&["governor"], outside("limits")));
     none(&offenders(&["aws_"], outside("chime")));
     none(&offenders(&["rusqlite"], outside("ledger")));
     none(&offenders(&["rustix"], |source| {
@@ -239,9 +239,9 @@ fn paths_are_understood_in_every_form() {
     };
     let one = source("model/x.rs", "use crate::job::Run; use super::engine;");
     assert_eq!(one.names(), ["job"]);
-    let group = "use crate::{gate::{CallLimits, job}, report};\nuse super::super::ledger;";
+    let group = "use crate::{limits::{CallLimits, job}, report};\nuse super::super::ledger;";
     let group = source("model/x.rs", group);
-    assert_eq!(group.names(), ["call_limits", "report", "ledger"]);
+    assert_eq!(group.names(), ["limits", "report", "ledger"]);
     assert_eq!(source("model/mod.rs", "use super::job;").names(), ["job"]);
     assert!(!has("my_backoff::x", "backoff::") && has("(backoff::x", "backoff::"));
 }

@@ -1,6 +1,6 @@
 //! `explain`.
 
-use chime_bulk::model::{codes, most_alike};
+use chime_bulk::model::{closest_match, codes};
 use chime_bulk::report::Explanation;
 
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
         output::data(Explanation(known));
         return Exit::AllIn;
     }
-    let nearest = most_alike(code, codes::CODES.iter().map(|known| known.text));
+    let nearest = closest_match(code, codes::CODES.iter().map(|known| known.text));
     let hint = nearest.map_or_else(
         || "chime-bulk explain lists all that are known".to_owned(),
         |nearest| format!("did you mean {nearest}?"),

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chime_bulk::engine::{Event, OpenChannel, Watch};
+use chime_bulk::engine::{Event, Observer, OpenChannel};
 use chime_bulk::job::Started;
-use chime_bulk::model::{Outcome, plain};
+use chime_bulk::model::{Outcome, escape_control};
 use chime_bulk::private_file::{self, PrivateFileError};
 use chime_bulk::report;
 
@@ -87,7 +87,11 @@ impl Log {
             return;
         }
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-        let line = format!("{now} {:<5} {}", level.name(), plain(text, usize::MAX));
+        let line = format!(
+            "{now} {:<5} {}",
+            level.name(),
+            escape_control(text, usize::MAX)
+        );
         let Some(mut file) = self.file.as_deref() else {
             output::note(line);
             return;
@@ -105,7 +109,7 @@ impl Log {
     }
 }
 
-impl Watch for Log {
+impl Observer for Log {
     fn event(&mut self, event: &Event) {
         if let Event::CallSettled { outage, .. } = event
             && *outage != self.outage

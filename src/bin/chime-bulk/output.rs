@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chime_bulk::model::plain;
+use chime_bulk::model::escape_control;
 use console::Term;
 use serde::Serialize;
 
@@ -14,18 +14,18 @@ use crate::exit::Exit;
 use crate::progress::Line;
 
 /// What is drawn at the foot of the terminal: other lines go above it.
-static FOOT: Mutex<Option<Foot>> = Mutex::new(None);
+static STATUS_AREA: Mutex<Option<StatusArea>> = Mutex::new(None);
 /// Whether standard error holds JSON, an object per line.
 static IN_JSON: AtomicBool = AtomicBool::new(false);
 
 /// Lines at the foot of the terminal. The cursor rests at the beginning of the first: whatever a
 /// terminal that is resized does to lines, there they begin.
-struct Foot {
+struct StatusArea {
     term: Term,
     lines: Vec<String>,
 }
 
-impl Foot {
+impl StatusArea {
     fn draw(&self) -> io::Result<()> {
         self.term.hide_cursor()?;
         self.wipe()?;
@@ -45,25 +45,28 @@ impl Foot {
 /// Draws these lines at the foot of the terminal, in place of those drawn before.
 pub(crate) fn draw(term: &Term, lines: Vec<String>) {
     let term = term.clone();
-    let mut foot = foot();
+    let mut status_area = status_area();
     // A terminal that is gone shows nothing, and that is all.
-    let _ = foot.insert(Foot { term, lines }).draw();
+    let _ = status_area.insert(StatusArea { term, lines }).draw();
 }
 
 /// Wipes away what is drawn at the foot of the terminal.
 pub(crate) fn wipe() {
-    if let Some(Foot { term, .. }) = foot().take().filter(|foot| foot.wipe().is_ok()) {
+    if let Some(StatusArea { term, .. }) = status_area()
+        .take()
+        .filter(|status_area| status_area.wipe().is_ok())
+    {
         let _ = term.show_cursor();
         let _ = term.flush();
     }
 }
 
-fn foot() -> MutexGuard<'static, Option<Foot>> {
-    FOOT.lock().unwrap_or_else(PoisonError::into_inner)
+fn status_area() -> MutexGuard<'static, Option<StatusArea>> {
+    STATUS_AREA.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// From now on standard error holds JSON.
-pub(crate) fn speak_json() {
+pub(crate) fn set_json() {
     IN_JSON.store(true, Ordering::Relaxed);
 }
 
@@ -71,8 +74,8 @@ pub(crate) fn speak_json() {
 pub(crate) fn error(error: &impl Display, hint: Option<&str>) {
     if IN_JSON.load(Ordering::Relaxed) {
         return event(&Line::Error {
-            text: plain(&error.to_string(), usize::MAX),
-            hint: hint.map(|hint| plain(hint, usize::MAX)),
+            text: escape_control(&error.to_string(), usize::MAX),
+            hint: hint.map(|hint| escape_control(hint, usize::MAX)),
         });
     }
     note(format_args!("error: {error}"));
@@ -84,29 +87,31 @@ pub(crate) fn error(error: &impl Display, hint: Option<&str>) {
 /// A line for whoever watches. Names of files and lists stand in it: none of them may steer the
 /// terminal.
 pub(crate) fn note(text: impl Display) {
-    let text = plain(&text.to_string(), usize::MAX);
+    let text = escape_control(&text.to_string(), usize::MAX);
     if IN_JSON.load(Ordering::Relaxed) {
         event(&Line::Note { text });
     } else {
-        last(text);
+        print_line(text);
     }
 }
 
 /// An event, in JSON.
 pub(crate) fn event(event: &Line) {
     if let Ok(text) = serde_json::to_string(event) {
-        last(text);
+        print_line(text);
     }
 }
 
 /// A line as it is, in JSON too: the command that resumes.
-pub(crate) fn last(text: impl Display) {
-    let text = plain(&text.to_string(), usize::MAX);
-    let foot = foot();
-    match &*foot {
-        Some(foot) => {
-            let _ = foot.wipe().and_then(|()| foot.term.write_line(&text));
-            let _ = foot.draw();
+pub(crate) fn print_line(text: impl Display) {
+    let text = escape_control(&text.to_string(), usize::MAX);
+    let status_area = status_area();
+    match &*status_area {
+        Some(status_area) => {
+            let _ = status_area
+                .wipe()
+                .and_then(|()| status_area.term.write_line(&text));
+            let _ = status_area.draw();
         }
         None => eprintln!("{text}"),
     }

@@ -62,10 +62,10 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
     let begun = |started: &Started| {
         dir = Some(started.dir.clone());
         is_begun = true;
-        screen.watch(started)
+        screen.observer(started)
     };
     let if_exists = arguments.if_exists.into();
-    let ended = Box::pin(job::run_again(request, if_exists, begun, commands)).await;
+    let ended = Box::pin(job::run_or_resume(request, if_exists, begun, commands)).await;
     if ended.is_ok() && !is_begun {
         output::note("this run is finished already: nothing was done");
     }
@@ -73,30 +73,30 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
 }
 
 pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Command>) -> Exit {
-    go_on(arguments, None, commands).await
+    continue_run(arguments, None, commands).await
 }
 
 pub(crate) async fn retry(arguments: RetryArguments, commands: Receiver<Command>) -> Exit {
     let RetryArguments { codes, resume } = arguments;
-    go_on(resume, Some(codes), commands).await
+    continue_run(resume, Some(codes), commands).await
 }
 
 /// Goes on with a run, or with what failed in it: all, or what failed with one of these codes.
-async fn go_on(
+async fn continue_run(
     arguments: ResumeArguments,
     retried: Option<Vec<String>>,
     commands: Receiver<Command>,
 ) -> Exit {
     match arguments.screen.open() {
         Ok(screen) => {
-            let exit = go_on_shown(arguments, retried, &screen, commands).await;
+            let exit = continue_shown(arguments, retried, &screen, commands).await;
             screen.ended(exit)
         }
         Err(exit) => exit,
     }
 }
 
-async fn go_on_shown(
+async fn continue_shown(
     arguments: ResumeArguments,
     retried: Option<Vec<String>>,
     screen: &Screen,
@@ -115,10 +115,10 @@ async fn go_on_shown(
     };
     let dir = &arguments.run_dir;
     let limits = arguments.limits.into();
-    let watch = |started: &Started| screen.watch(started);
+    let observer = |started: &Started| screen.observer(started);
     let ended = match retried {
-        Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, watch, commands)).await,
-        None => Box::pin(job::resume(dir, target, limits, watch, commands)).await,
+        Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, observer, commands)).await,
+        None => Box::pin(job::resume(dir, target, limits, observer, commands)).await,
     };
     conclude(ended, Some(dir), arguments.json)
 }
@@ -214,5 +214,5 @@ fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
 
 /// The command that resumes: the last line of a run that can be.
 fn resume_line(dir: &Path) {
-    output::last(format_args!("chime-bulk resume {}", shell_word(dir)));
+    output::print_line(format_args!("chime-bulk resume {}", shell_word(dir)));
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chime_bulk::engine::{Event, Watch};
+use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::Started;
 use chime_bulk::private_file::PrivateFileError;
 use clap::{ArgAction, Args};
@@ -37,7 +37,7 @@ impl ScreenArguments {
     /// To be called before anything is said.
     pub(crate) fn open(&self) -> Result<Screen, Exit> {
         if self.progress == Mode::Json {
-            output::speak_json();
+            output::set_json();
         }
         let level = match self.verbose {
             0 | 1 => Level::Info,
@@ -77,7 +77,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Whoever watches a run that has begun.
-    pub(crate) fn watch(&self, started: &Started) -> Box<dyn Watch> {
+    pub(crate) fn observer(&self, started: &Started) -> Box<dyn Observer> {
         if self.progress != Mode::Json {
             output::note(format_args!("list: {}", started.detected));
             output::note(format_args!(
@@ -90,7 +90,7 @@ impl Screen {
         if let Some(log) = &mut log {
             log.begun(started);
         }
-        Box::new(Watching {
+        Box::new(ProgressObserver {
             progress: Progress::begin(started, self.progress),
             notes: self.progress != Mode::Json && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
@@ -107,14 +107,14 @@ impl Screen {
 }
 
 /// A run that is shown and logged.
-struct Watching {
+struct ProgressObserver {
     progress: Progress,
     log: Option<Log>,
     /// Whether what nobody else shows is noted on standard error.
     notes: bool,
 }
 
-impl Watch for Watching {
+impl Observer for ProgressObserver {
     fn event(&mut self, event: &Event) {
         if let Some(log) = &mut self.log {
             log.event(event);

@@ -11,8 +11,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figures::{ChannelTime, Figures};
+use super::format::{milliseconds, number, seconds, short_id};
 use super::latency::{Band, Latency};
-use super::words::{milliseconds, number, seconds, short_id};
 
 const SIZE: (u32, u32) = (480, 260);
 /// Height of one channel's bar, and of what is above and below them all.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::plain;
+use crate::model::escape_control;
 
 /// Codes of which rows are kept: the service may invent more.
 const MOST_CODES: usize = 100;
@@ -44,9 +44,9 @@ impl Failures {
         if let Some(rows) = rows.filter(|rows| rows.len() < FIRST) {
             rows.push(FailedRow {
                 row,
-                channel: plain(channel, NAME),
-                member: plain(member, NAME),
-                message: plain(message, MESSAGE),
+                channel: escape_control(channel, NAME),
+                member: escape_control(member, NAME),
+                message: escape_control(message, MESSAGE),
             });
         }
     }
@@ -59,7 +59,7 @@ impl Failures {
 
 /// A code fit to be shown.
 pub(super) fn shown(code: &str) -> String {
-    plain(code, CODE)
+    escape_control(code, CODE)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::latency::Latency;
 use super::timeline::{Timeline, WorkClock};
-use crate::ledger::{Fate, Ledger, LedgerError, PastCall};
+use crate::ledger::{CallRecord, CallResult, Ledger, LedgerError};
 use crate::model::{ChannelId, Limits, RunState};
 use crate::report::ReportError;
 
@@ -53,7 +53,7 @@ impl Span {
         self.end.saturating_sub(self.first) as f64 / 1_000.0
     }
 
-    fn add(&mut self, at: u64, took: u64, fate: Fate) {
+    fn add(&mut self, at: u64, took: u64, result: CallResult) {
         if self.calls == 0 {
             self.first = at;
         }
@@ -62,7 +62,7 @@ impl Span {
         self.calls = self.calls.saturating_add(1);
         self.refused = self
             .refused
-            .saturating_add(u32::from(fate != Fate::Accepted));
+            .saturating_add(u32::from(result != CallResult::Accepted));
     }
 }
 
@@ -79,21 +79,21 @@ impl Figures {
         let (mut timeline, mut latency) = (Timeline::default(), Latency::default());
         let mut spans: Vec<Span> = Vec::new();
         let mut seen = 0usize;
-        ledger.past_calls(|call| {
+        ledger.for_each_call(|call| {
             seen += 1;
             if seen.is_multiple_of(ASKED_EVERY) && !go_on() {
                 return Err(ReportError::Interrupted);
             }
             let (at, took) = (clock.read(call.sent_at), took(&call));
-            timeline.add(at, call.fate, call.members);
-            if let Some(took) = took.filter(|_| call.fate != Fate::Unanswered) {
+            timeline.add(at, call.result, call.members);
+            if let Some(took) = took.filter(|_| call.result != CallResult::Unanswered) {
                 latency.add(took);
             }
             if spans.len() <= call.channel.index() {
                 spans.resize(call.channel.index() + 1, Span::default());
             }
             if let Some(span) = spans.get_mut(call.channel.index()) {
-                span.add(at, took.unwrap_or_default(), call.fate);
+                span.add(at, took.unwrap_or_default(), call.result);
             }
             Ok(())
         })?;
@@ -136,7 +136,7 @@ fn longest_wait(limits: &Limits) -> i64 {
 }
 
 /// How long the answer took, as far as the two times make sense.
-fn took(call: &PastCall) -> Option<u64> {
+fn took(call: &CallRecord) -> Option<u64> {
     let took = call.settled_at?.checked_sub(call.sent_at)?;
     u64::try_from(took).ok().filter(|_| took <= 10 * MINUTE)
 }

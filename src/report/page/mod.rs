@@ -7,13 +7,13 @@
 mod charts;
 mod failures;
 mod figures;
+mod format;
 mod latency;
 mod sections;
 mod settings;
 mod tables;
 mod template;
 mod timeline;
-mod words;
 
 use std::error::Error;
 use std::path::Path;
@@ -26,7 +26,7 @@ use crate::ledger::{Ledger, fact};
 use crate::model::Limits;
 
 /// All that the page tells.
-pub(super) struct Page<'a> {
+pub(super) struct RunPage<'a> {
     dir: &'a Path,
     summary: &'a Summary,
     limits: &'a Limits,
@@ -35,7 +35,7 @@ pub(super) struct Page<'a> {
     settings: Vec<(String, String)>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> RunPage<'a> {
     /// Asks the ledger for what the counts do not tell.
     pub(super) fn of(
         ledger: &Ledger,

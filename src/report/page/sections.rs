@@ -5,10 +5,10 @@ use std::error::Error;
 use maud::{Markup, html};
 
 use super::failures::shown;
-use super::words::{count_of, grouped, milliseconds, short_id};
-use super::{Page, charts, tables};
-use crate::model::{RunState, codes, plain};
-use crate::report::words::time;
+use super::format::{count_of, grouped, milliseconds, short_id};
+use super::{RunPage, charts, tables};
+use crate::model::{RunState, codes, escape_control};
+use crate::report::format::time;
 use crate::report::{FAILED, shell_word};
 
 /// Error codes that are told of.
@@ -18,7 +18,7 @@ const CHANNEL: usize = 40;
 const VALUE: usize = 600;
 
 /// The commands that follow.
-pub(super) fn commands(page: &Page<'_>) -> Markup {
+pub(super) fn commands(page: &RunPage<'_>) -> Markup {
     let summary = page.summary;
     let dir = std::path::absolute(page.dir).unwrap_or_else(|_| page.dir.to_owned());
     let dir = shell_word(&dir);
@@ -48,7 +48,7 @@ pub(super) fn commands(page: &Page<'_>) -> Markup {
 }
 
 /// The errors by code, most rows first.
-pub(super) fn errors(page: &Page<'_>) -> Markup {
+pub(super) fn errors(page: &RunPage<'_>) -> Markup {
     let mut codes: Vec<(&String, u64)> = Vec::new();
     codes.extend(
         page.summary
@@ -68,7 +68,7 @@ pub(super) fn errors(page: &Page<'_>) -> Markup {
     }
 }
 
-fn error(page: &Page<'_>, code: &str, rows: u64) -> Markup {
+fn error(page: &RunPage<'_>, code: &str, rows: u64) -> Markup {
     let (known, first, name) = (codes::explain(code), page.failures.of(code), shown(code));
     html! {
         h3 { (name) ": " (count_of(rows, "row")) }
@@ -128,7 +128,7 @@ fn charted(
 }
 
 /// Calls a second over time.
-pub(super) fn throughput(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
+pub(super) fn throughput(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     let figures = &page.figures;
     let length = time(figures.timeline.seconds());
     let note = (!figures.timeline.stretches().is_empty()).then(|| {
@@ -180,7 +180,7 @@ fn key() -> Markup {
 }
 
 /// The channels that took longest.
-pub(super) fn channels(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
+pub(super) fn channels(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     let (shown, called) = (&page.figures.channels, page.figures.called);
     let note = (!shown.is_empty()).then(|| {
         html! {
@@ -202,7 +202,7 @@ pub(super) fn channels(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
 }
 
 /// How long answers took.
-pub(super) fn latency(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
+pub(super) fn latency(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     let latency = &page.figures.latency;
     let within = |share| milliseconds(latency.percentile(share));
     let note = (latency.answers() > 0).then(|| {
@@ -220,7 +220,7 @@ pub(super) fn latency(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
 }
 
 /// The limits kept, and the settings used.
-pub(super) fn settings(page: &Page<'_>) -> Markup {
+pub(super) fn settings(page: &RunPage<'_>) -> Markup {
     let limits = page.limits;
     let optional = |text: Option<String>| text.unwrap_or_else(|| "as many as fit".to_owned());
     let kept = [
@@ -254,7 +254,7 @@ pub(super) fn settings(page: &Page<'_>) -> Markup {
             h3 { "As given, or found" }
             dl {
                 @for (name, value) in &page.settings {
-                    dt { code { (plain(name, CHANNEL)) } } dd { (plain(value, VALUE)) }
+                    dt { code { (escape_control(name, CHANNEL)) } } dd { (escape_control(value, VALUE)) }
                 }
             }
         }

@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::figures::{ChannelTime, Figures};
+use super::format::{count_of, grouped, milliseconds, seconds, share, short_id};
 use super::latency::Latency;
-use super::words::{count_of, grouped, milliseconds, seconds, share, short_id};
 use crate::model::Outcome;
 use crate::report::Summary;
-use crate::report::words::{binds, time};
+use crate::report::format::{binding_text, time};
 
 /// Characters of a channel's id.
 const CHANNEL: usize = 64;
@@ -34,7 +34,7 @@ pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)
             format!(
                 "{} ({})",
                 time(summary.lower_bound_seconds),
-                binds(summary.binding_limit)
+                binding_text(summary.binding_limit)
             ),
         ),
         (

@@ -4,11 +4,11 @@ use std::error::Error;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Page;
+use super::RunPage;
+use super::format::verdict;
 use super::sections::{channels, commands, errors, latency, settings, throughput};
 use super::tables;
-use super::words::verdict;
-use crate::model::plain;
+use crate::model::escape_control;
 
 /// Nothing is fetched, nothing is run, nothing is sent.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -17,9 +17,9 @@ const STYLE: &str = include_str!("page.css");
 const NAME: usize = 200;
 
 /// The whole page.
-pub(super) fn document(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
+pub(super) fn document(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     let summary = page.summary;
-    let list = plain(&summary.list, NAME);
+    let list = escape_control(&summary.list, NAME);
     let class = if summary.accounts && summary.is_all_in() {
         "verdict good"
     } else {
@@ -43,7 +43,7 @@ pub(super) fn document(page: &Page<'_>) -> Result<Markup, Box<dyn Error>> {
                 (hatch())
                 main {
                     h1 { "Members of " (list) }
-                    p.soft { "Run " (plain(&summary.run_id, NAME)) " of chime-bulk" }
+                    p.soft { "Run " (escape_control(&summary.run_id, NAME)) " of chime-bulk" }
                     p class=(class) { (verdict(summary)) }
                     (asked(page, &list))
                     (tables::outcomes(summary))
@@ -74,7 +74,7 @@ fn hatch() -> Markup {
 }
 
 /// What was asked, and when.
-fn asked(page: &Page<'_>, list: &str) -> Markup {
+fn asked(page: &RunPage<'_>, list: &str) -> Markup {
     let summary = page.summary;
     let facts = tables::asked(summary, list);
     html! {

@@ -1,7 +1,7 @@
 //! Calls over the time at work.
 
-use super::super::words::time;
-use crate::ledger::Fate;
+use super::super::format::time;
+use crate::ledger::CallResult;
 
 /// Stretches of time that are shown at most.
 const MOST: u64 = 60;
@@ -92,7 +92,7 @@ impl Default for Timeline {
 
 impl Timeline {
     /// Counts a call that left then.
-    pub(super) fn add(&mut self, at: u64, fate: Fate, members: u64) {
+    pub(super) fn add(&mut self, at: u64, result: CallResult, members: u64) {
         while at / self.width >= MOST {
             self.width *= 2;
             let pairs = self.stretches.chunks(2);
@@ -107,13 +107,13 @@ impl Timeline {
         let Some(stretch) = self.stretches.get_mut(index) else {
             return;
         };
-        match fate {
-            Fate::Accepted => {
+        match result {
+            CallResult::Accepted => {
                 stretch.accepted += 1;
                 stretch.members = stretch.members.saturating_add(members);
             }
-            Fate::Throttled => stretch.throttled += 1,
-            Fate::Refused | Fate::Unanswered => stretch.failed += 1,
+            CallResult::Throttled => stretch.throttled += 1,
+            CallResult::Refused | CallResult::Unanswered => stretch.failed += 1,
         }
     }
 
@@ -147,8 +147,8 @@ mod tests {
     fn stretches_grow_until_they_are_few_and_lose_no_call() {
         let mut timeline = Timeline::default();
         for second in 0..1_000 {
-            timeline.add(second * 1_000, Fate::Accepted, 100);
-            timeline.add(second * 1_000 + 1, Fate::Throttled, 100);
+            timeline.add(second * 1_000, CallResult::Accepted, 100);
+            timeline.add(second * 1_000 + 1, CallResult::Throttled, 100);
         }
         assert!((timeline.seconds() - 32.0).abs() < 1e-9);
         assert_eq!(timeline.stretches().len(), 32);

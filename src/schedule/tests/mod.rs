@@ -13,13 +13,13 @@ const ZERO: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A scheduler and the time, rows numbered as they are drawn.
-struct Desk {
+struct SchedulerHarness {
     scheduler: Scheduler,
     now: Duration,
     drawn: u64,
 }
 
-impl Desk {
+impl SchedulerHarness {
     /// So many rows on each of some channels, a lane each.
     fn new(rows: &[u64], change: impl FnOnce(&mut SchedulerConfig)) -> Self {
         let mut settings = SchedulerConfig::new(Limits::of_region("us-east-1"), 1);

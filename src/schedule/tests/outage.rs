@@ -5,7 +5,7 @@ use crate::schedule::outage::{OUTAGE_AFTER, OUTAGE_PROBES};
 
 #[test]
 fn a_throttled_call_costs_its_members_nothing_and_comes_again_whole() {
-    let mut desk = Desk::usual(&[100]);
+    let mut desk = SchedulerHarness::usual(&[100]);
     for _ in 0..20 {
         let flight = desk.next_call();
         assert_eq!(flight.rows.len(), 100);
@@ -23,7 +23,7 @@ fn a_throttled_call_costs_its_members_nothing_and_comes_again_whole() {
 
 #[test]
 fn ten_calls_throttled_together_are_one_cool_down() {
-    let mut desk = Desk::new(&[10_000], |settings| settings.limits.channel_rate = 1e6);
+    let mut desk = SchedulerHarness::new(&[10_000], |settings| settings.limits.channel_rate = 1e6);
     let first = desk.at_once();
     desk.accept(first);
     desk.now += Duration::from_micros(1);
@@ -45,8 +45,8 @@ fn ten_calls_throttled_together_are_one_cool_down() {
 }
 
 /// Three channels, the first two of which were just called, by a bearer of ten calls a second.
-fn called_lately() -> (Desk, InFlightCall, InFlightCall) {
-    let mut desk = Desk::new(&[500, 500, 100], |settings| {
+fn called_lately() -> (SchedulerHarness, InFlightCall, InFlightCall) {
+    let mut desk = SchedulerHarness::new(&[500, 500, 100], |settings| {
         settings.limits.bearer_rate = 10.0;
     });
     for _ in 0..2 {
@@ -61,7 +61,7 @@ fn called_lately() -> (Desk, InFlightCall, InFlightCall) {
 }
 
 /// How long the bearer waits from now to his next call.
-fn pause(desk: &Desk) -> Duration {
+fn pause(desk: &SchedulerHarness) -> Duration {
     let (_, at) = desk.scheduler.bearers.first(|_| true).unwrap();
     at.saturating_sub(desk.now)
 }
@@ -89,7 +89,8 @@ fn a_bearer_throttled_on_two_channels_in_a_row_slows_down_once() {
 
 #[test]
 fn a_channel_not_called_before_cannot_be_over_its_limit() {
-    let mut desk = Desk::new(&[100, 100], |settings| settings.limits.bearer_rate = 10.0);
+    let mut desk =
+        SchedulerHarness::new(&[100, 100], |settings| settings.limits.bearer_rate = 10.0);
     let flight = desk.next_call();
     let channel = flight.channel;
     desk.refuse(flight, RefusalKind::Throttled);
@@ -99,7 +100,8 @@ fn a_channel_not_called_before_cannot_be_over_its_limit() {
 
 #[test]
 fn a_channel_throttled_again_and_again_while_others_are_not_is_to_blame() {
-    let mut desk = Desk::new(&[10_000; 2], |settings| settings.limits.bearer_rate = 10.0);
+    let mut desk =
+        SchedulerHarness::new(&[10_000; 2], |settings| settings.limits.bearer_rate = 10.0);
     let mut refused = 0;
     while desk.scheduler.channels[0].level < 3 {
         let flight = desk.next_call();
@@ -116,7 +118,7 @@ fn a_channel_throttled_again_and_again_while_others_are_not_is_to_blame() {
 
 #[test]
 fn in_an_outage_one_call_at_a_time_probes_and_nobody_loses_an_attempt() {
-    let mut desk = Desk::new(&[500; 20], |settings| settings.limits.max_attempts = 2);
+    let mut desk = SchedulerHarness::new(&[500; 20], |settings| settings.limits.max_attempts = 2);
     for _ in 0..OUTAGE_AFTER {
         let flight = desk.next_call();
         desk.refuse(flight, RefusalKind::ServiceUnavailable);
@@ -145,7 +147,7 @@ fn in_an_outage_one_call_at_a_time_probes_and_nobody_loses_an_attempt() {
 
 #[test]
 fn patience_ends_an_endless_outage() {
-    let mut desk = Desk::usual(&[500; 5]);
+    let mut desk = SchedulerHarness::usual(&[500; 5]);
     let mut probes = 0;
     while desk.scheduler.stopped().is_none() {
         let flight = desk.next_call();
@@ -164,7 +166,7 @@ fn failures_beyond_the_threshold_stop_the_run_closed_channels_included() {
     let threshold = |settings: &mut SchedulerConfig| {
         settings.max_failures = Some(FailureThreshold::Rows(50));
     };
-    let mut desk = Desk::new(&[300], threshold);
+    let mut desk = SchedulerHarness::new(&[300], threshold);
     let flight = desk.at_once();
     desk.answer(flight, |row| {
         if row <= 50 {
@@ -187,7 +189,7 @@ fn failures_beyond_the_threshold_stop_the_run_closed_channels_included() {
     let stop = Stop::TooManyFailures { failures, settled };
     assert_eq!(desk.scheduler.stopped(), Some(&stop));
 
-    let mut desk = Desk::new(&[10], threshold);
+    let mut desk = SchedulerHarness::new(&[10], threshold);
     let flight = desk.at_once();
     desk.refuse(flight, RefusalKind::NotFound);
     assert_eq!(desk.scheduler.stopped(), None);
@@ -197,7 +199,7 @@ fn failures_beyond_the_threshold_stop_the_run_closed_channels_included() {
 
 #[test]
 fn so_many_rows_wait_and_no_more() {
-    let mut desk = Desk::new(&[1_000; 50], |settings| settings.max_waiting = 700);
+    let mut desk = SchedulerHarness::new(&[1_000; 50], |settings| settings.max_waiting = 700);
     for _ in 0..50 {
         let flight = desk.next_call();
         desk.answer(flight, |_| error("Throttled"));
@@ -206,7 +208,7 @@ fn so_many_rows_wait_and_no_more() {
     assert!(desk.drawn <= 800, "{} rows drawn", desk.drawn);
 
     // Parts of refused calls wait as well.
-    let mut desk = Desk::new(&[1_000; 50], |settings| settings.max_waiting = 700);
+    let mut desk = SchedulerHarness::new(&[1_000; 50], |settings| settings.max_waiting = 700);
     let mut accepted = 0;
     for _ in 0..50 {
         let flight = desk.next_call();
@@ -222,7 +224,10 @@ fn so_many_rows_wait_and_no_more() {
 }
 
 /// The timeout of the next order, whose call is then given this answer.
-fn timeout_of_next(desk: &mut Desk, answer: impl FnOnce(&mut Desk, InFlightCall)) -> Duration {
+fn timeout_of_next(
+    desk: &mut SchedulerHarness,
+    answer: impl FnOnce(&mut SchedulerHarness, InFlightCall),
+) -> Duration {
     for _ in 0..10 {
         match desk.scheduler.next(desk.now) {
             Step::Call(order) => {
@@ -242,9 +247,9 @@ fn timeout_of_next(desk: &mut Desk, answer: impl FnOnce(&mut Desk, InFlightCall)
 
 #[test]
 fn an_answer_is_waited_for_as_long_as_answers_take_and_longer_after_each_that_is_lost() {
-    let mut desk = Desk::usual(&[10_000]);
-    let accept = |desk: &mut Desk, flight| drop(desk.accept(flight));
-    let lose = |desk: &mut Desk, flight| drop(desk.refuse(flight, RefusalKind::Lost));
+    let mut desk = SchedulerHarness::usual(&[10_000]);
+    let accept = |desk: &mut SchedulerHarness, flight| drop(desk.accept(flight));
+    let lose = |desk: &mut SchedulerHarness, flight| drop(desk.refuse(flight, RefusalKind::Lost));
     assert_eq!(timeout_of_next(&mut desk, accept), SECOND * 15);
     for _ in 0..20 {
         timeout_of_next(&mut desk, accept);
@@ -259,7 +264,7 @@ fn an_answer_is_waited_for_as_long_as_answers_take_and_longer_after_each_that_is
 fn a_service_that_refuses_calls_for_a_members_sake_is_not_down() {
     // One row in thirty is bad, and two calls of three fail besides: few are accepted for long, and
     // yet there is no outage to wait for, and nothing to stop the run for.
-    let mut desk = Desk::usual(&[100_000]);
+    let mut desk = SchedulerHarness::usual(&[100_000]);
     for call in 0..2_000 {
         let flight = desk.next_call();
         let is_bad = flight.rows.iter().any(|pending| pending.row % 30 == 7);

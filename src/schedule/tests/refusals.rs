@@ -11,7 +11,7 @@ fn failed(ended: &[(u64, Outcome)]) -> Vec<u64> {
 #[test]
 fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
     for culprits in [vec![1], vec![37], vec![100], vec![5, 6, 77]] {
-        let mut desk = Desk::usual(&[100]);
+        let mut desk = SchedulerHarness::usual(&[100]);
         let poisoned = culprits.clone();
         let (calls, mut ended) = desk.play(|flight| {
             if flight.rows.iter().any(|t| poisoned.contains(&t.row)) {
@@ -39,7 +39,7 @@ fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
 
 #[test]
 fn a_culprit_is_found_however_many_calls_fail_meanwhile() {
-    let mut desk = Desk::usual(&[100]);
+    let mut desk = SchedulerHarness::usual(&[100]);
     let number = std::cell::Cell::new(0);
     let (calls, ended) = desk.play(|flight| {
         number.set(number.get() + 1);
@@ -59,7 +59,7 @@ fn a_culprit_is_found_however_many_calls_fail_meanwhile() {
 
 #[test]
 fn a_member_over_the_limit_alone_ends_its_channel() {
-    let mut desk = Desk::usual(&[1_000, 100]);
+    let mut desk = SchedulerHarness::usual(&[1_000, 100]);
     let taken = std::cell::Cell::new(0);
     let (calls, ended) = desk.play(|flight| {
         let members = flight.rows.len();
@@ -79,7 +79,7 @@ fn a_member_over_the_limit_alone_ends_its_channel() {
 
 #[test]
 fn a_missing_channel_takes_all_its_lanes_and_nothing_else() {
-    let mut desk = Desk::usual(&[250, 100]);
+    let mut desk = SchedulerHarness::usual(&[250, 100]);
     let hidden = desk.scheduler.open_lane(ChannelId(0));
     desk.scheduler.stage(hidden, 30);
     let flight = desk.at_once();
@@ -106,7 +106,7 @@ fn a_run_in_which_everything_is_denied_stops_after_a_few_calls_with_nobody_faile
     // On many channels as many are asked, on one or two a few members alone.
     for (channels, most) in [(40, 20), (2, 14), (1, 7)] {
         for accepted_first in [0, 30] {
-            let mut desk = Desk::usual(&vec![10_000; channels]);
+            let mut desk = SchedulerHarness::usual(&vec![10_000; channels]);
             for _ in 0..accepted_first {
                 let flight = desk.next_call();
                 desk.accept(flight);
@@ -127,7 +127,7 @@ fn a_run_in_which_everything_is_denied_stops_after_a_few_calls_with_nobody_faile
 
 #[test]
 fn a_bearer_in_question_makes_one_call_at_a_time() {
-    let mut desk = Desk::usual(&[100; 5]);
+    let mut desk = SchedulerHarness::usual(&[100; 5]);
     let (first, second) = (desk.at_once(), desk.at_once());
     let settlement = desk.refuse(first, RefusalKind::Denied);
     assert!(
@@ -147,7 +147,7 @@ fn a_bearer_in_question_makes_one_call_at_a_time() {
 
 #[test]
 fn forbidden_is_poison_once_something_is_accepted() {
-    let mut desk = Desk::usual(&[100, 100]);
+    let mut desk = SchedulerHarness::usual(&[100, 100]);
     let (first, second) = (desk.at_once(), desk.at_once());
     let poisoned = first.rows[40].row;
     let place = first.channel;
@@ -178,7 +178,7 @@ fn forbidden_is_poison_once_something_is_accepted() {
 
 #[test]
 fn the_last_row_refused_fails_only_after_a_control_call_elsewhere_and_a_second_refusal() {
-    let mut desk = Desk::usual(&[1, 1]);
+    let mut desk = SchedulerHarness::usual(&[1, 1]);
     let (first, second) = (desk.at_once(), desk.at_once());
     let (row, place, other) = (first.rows[0].row, first.channel, second.channel);
     desk.now += SECOND / 10;
@@ -202,7 +202,7 @@ fn the_last_row_refused_fails_only_after_a_control_call_elsewhere_and_a_second_r
 fn a_member_refused_in_a_time_of_refusals_is_added_after_it() {
     // The last call of a channel falls into it: nobody of it fails.
     for (rows, most) in [(101, 1), (130, 3), (200, 3)] {
-        let mut desk = Desk::usual(&[rows]);
+        let mut desk = SchedulerHarness::usual(&[rows]);
         let first = desk.at_once();
         desk.accept(first);
         let refused = std::cell::Cell::new(0);
@@ -222,7 +222,7 @@ fn a_member_refused_in_a_time_of_refusals_is_added_after_it() {
 #[test]
 fn a_channel_is_not_ended_for_a_time_in_which_everything_is_denied() {
     for most in 1..8 {
-        let mut desk = Desk::usual(&[300, 300, 300]);
+        let mut desk = SchedulerHarness::usual(&[300, 300, 300]);
         let refused = std::cell::Cell::new(0);
         let (_, ended) = desk.play(|flight| {
             refused.set(refused.get() + 1);
@@ -253,7 +253,7 @@ fn of_three_bearers_the_denied_one_is_set_aside_and_its_calls_go_to_the_others()
         "UnauthorizedClientException",
     ] {
         for rows in [vec![1_000], vec![100; 30], vec![1]] {
-            let mut desk = Desk::new(&rows, |settings| settings.bearers = 3);
+            let mut desk = SchedulerHarness::new(&rows, |settings| settings.bearers = 3);
             let denied = std::cell::Cell::new(0);
             let (calls, ended) = desk.play(|flight| {
                 if flight.bearer == 1 {
@@ -277,7 +277,7 @@ fn of_three_bearers_the_denied_one_is_set_aside_and_its_calls_go_to_the_others()
 
 #[test]
 fn bearers_that_may_each_add_to_other_channels_add_everybody_together() {
-    let mut desk = Desk::new(&[150; 12], |settings| settings.bearers = 3);
+    let mut desk = SchedulerHarness::new(&[150; 12], |settings| settings.bearers = 3);
     let (_, ended) = desk.play(|flight| {
         if flight.channel.0 as usize % 3 == flight.bearer {
             added(flight)
@@ -292,7 +292,7 @@ fn bearers_that_may_each_add_to_other_channels_add_everybody_together() {
 fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
     // Where others are called meanwhile, they show it; else control calls do.
     for (others, most) in [(3_000, 12), (100, 18)] {
-        let mut desk = Desk::usual(&[10_000, others]);
+        let mut desk = SchedulerHarness::usual(&[10_000, others]);
         let (calls, ended) = desk.play(|flight| {
             if flight.channel == ChannelId(1) {
                 added(flight)
@@ -313,7 +313,7 @@ fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
 
 #[test]
 fn unauthorized_stops_with_nobody_failed() {
-    let mut desk = Desk::usual(&[300]);
+    let mut desk = SchedulerHarness::usual(&[300]);
     let flight = desk.at_once();
     let settlement = desk.refuse(flight, RefusalKind::Credentials);
     assert!(
@@ -335,7 +335,7 @@ fn a_member_throttled_for_ever_fails_after_its_attempts_and_an_unclear_one_stays
         (error("Throttled"), Outcome::Failed),
         (MemberAnswer::Unclear, Outcome::Unconfirmed),
     ] {
-        let mut desk = Desk::new(&[1], |settings| settings.limits.max_attempts = 5);
+        let mut desk = SchedulerHarness::new(&[1], |settings| settings.limits.max_attempts = 5);
         let (calls, ended) = desk.play(|_| Answer::Members(vec![answer.clone()]));
         assert_eq!((calls, ended), (5, vec![(1, outcome)]));
     }
@@ -343,7 +343,7 @@ fn a_member_throttled_for_ever_fails_after_its_attempts_and_an_unclear_one_stays
 
 #[test]
 fn a_lost_call_leaves_doubt_and_conflict_settles_it() {
-    let mut desk = Desk::usual(&[10]);
+    let mut desk = SchedulerHarness::usual(&[10]);
     let flight = desk.at_once();
     let settlement = desk.refuse(flight, RefusalKind::Lost);
     assert!(
@@ -362,7 +362,7 @@ fn a_lost_call_leaves_doubt_and_conflict_settles_it() {
 
 #[test]
 fn rows_in_doubt_are_never_said_to_have_failed_for_their_channels_end() {
-    let mut desk = Desk::new(&[200], |settings| settings.limits.channel_rate = 1e6);
+    let mut desk = SchedulerHarness::new(&[200], |settings| settings.limits.channel_rate = 1e6);
     let (first, second) = (desk.at_once(), {
         desk.now += Duration::from_millis(1);
         desk.at_once()
@@ -391,7 +391,7 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
         let culprits: Vec<u64> = (0..=draw(6)).map(|_| 1 + draw(rows)).collect();
         let kind =
             [RefusalKind::BadRequest, RefusalKind::Denied][usize::try_from(draw(2)).unwrap()];
-        let mut desk = Desk::usual(&[rows, 0]);
+        let mut desk = SchedulerHarness::usual(&[rows, 0]);
         desk.scheduler.was_accepted_before(ChannelId(1));
         let (calls, ended) = desk.play(|flight| {
             if flight.rows.iter().any(|t| culprits.contains(&t.row)) {
@@ -424,7 +424,7 @@ fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
 
 #[test]
 fn a_part_that_is_throttled_stays_a_part() {
-    let mut desk = Desk::usual(&[100]);
+    let mut desk = SchedulerHarness::usual(&[100]);
     let flight = desk.at_once();
     desk.refuse(flight, RefusalKind::BadRequest);
     let part = desk.next_call();
@@ -438,7 +438,7 @@ fn a_part_that_is_throttled_stays_a_part() {
 #[test]
 fn rows_beside_a_part_end_with_their_channel() {
     for refused in [false, true] {
-        let mut desk = Desk::new(&[200], |settings| settings.limits.channel_rate = 1e6);
+        let mut desk = SchedulerHarness::new(&[200], |settings| settings.limits.channel_rate = 1e6);
         let (first, second) = (desk.at_once(), {
             desk.now += Duration::from_micros(1);
             desk.at_once()
@@ -461,7 +461,7 @@ fn rows_beside_a_part_end_with_their_channel() {
 
 #[test]
 fn rows_beside_a_part_that_is_accepted_after_their_channel_ended_fail_for_what_ended_it() {
-    let mut desk = Desk::usual(&[300]);
+    let mut desk = SchedulerHarness::usual(&[300]);
     let whole = desk.at_once();
     desk.refuse(whole, RefusalKind::BadRequest);
     let part = desk.next_call();
@@ -480,7 +480,7 @@ fn rows_beside_a_part_that_is_accepted_after_their_channel_ended_fail_for_what_e
 #[test]
 fn credentials_that_expire_are_waited_for_and_stop_the_run_when_they_do_not_come() {
     for renewed in [true, false] {
-        let mut desk = Desk::usual(&[3_000, 3_000]);
+        let mut desk = SchedulerHarness::usual(&[3_000, 3_000]);
         let first = desk.next_call();
         desk.accept(first);
         let (second, third) = (desk.next_call(), desk.next_call());

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
-    let mut desk = Desk::usual(&[100, 700, 300]);
+    let mut desk = SchedulerHarness::usual(&[100, 700, 300]);
     let order: Vec<u32> = (0..3).map(|_| desk.at_once().channel.0).collect();
     assert_eq!(order, [1, 2, 0]);
     let Step::Wait(Some(until)) = desk.scheduler.next(desk.now) else {
@@ -15,7 +15,7 @@ fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
 
 #[test]
 fn a_retry_joins_the_next_full_call() {
-    let mut desk = Desk::usual(&[250]);
+    let mut desk = SchedulerHarness::usual(&[250]);
     let flight = desk.at_once();
     desk.answer(flight, |row| match row {
         1..=10 => error("Throttled"),
@@ -61,7 +61,7 @@ fn a_channel_due_before_rests_are_held_back_again_makes_no_empty_call() {
 
 #[test]
 fn an_order_the_gate_refuses_comes_again_as_it_was() {
-    let mut desk = Desk::usual(&[250]);
+    let mut desk = SchedulerHarness::usual(&[250]);
     let flight = desk.at_once();
     desk.answer(flight, |row| {
         if row <= 30 {
@@ -85,7 +85,7 @@ fn an_order_the_gate_refuses_comes_again_as_it_was() {
     assert_eq!((again.retries.len(), again.fresh), (30, 70));
 
     // A part stays a part.
-    let mut desk = Desk::usual(&[100]);
+    let mut desk = SchedulerHarness::usual(&[100]);
     let flight = desk.at_once();
     desk.refuse(flight, RefusalKind::BadRequest);
     desk.now = SECOND * 2;
@@ -100,14 +100,14 @@ fn an_order_the_gate_refuses_comes_again_as_it_was() {
 
 #[test]
 fn a_drained_scheduler_awaits_what_is_under_way() {
-    let mut desk = Desk::usual(&[300, 300]);
+    let mut desk = SchedulerHarness::usual(&[300, 300]);
     let flight = desk.at_once();
     desk.scheduler.drain();
     assert_eq!(desk.scheduler.next(desk.now), Step::Wait(None));
     desk.accept(flight);
     assert_eq!(desk.scheduler.next(desk.now), Step::Done);
 
-    let mut desk = Desk::usual(&[300]);
+    let mut desk = SchedulerHarness::usual(&[300]);
     desk.at_once();
     desk.scheduler.give_up_calls();
     assert_eq!(desk.scheduler.next(desk.now), Step::Done);

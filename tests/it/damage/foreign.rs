@@ -1,17 +1,17 @@
 //! Other files in the place of a ledger.
 
-use super::victim::{Fate, Victim};
+use super::victim::{CallResult, Victim};
 use crate::program::Ended;
 
 /// Resumes a finished run whose ledger was replaced.
-fn replaced(bytes: &[u8]) -> (Fate, Ended) {
+fn replaced(bytes: &[u8]) -> (CallResult, Ended) {
     let victim = Victim::finished();
     victim
         .resumed(|dir| std::fs::write(dir.join("ledger.db"), bytes).unwrap())
         .unwrap()
 }
 
-fn changed(statement: &str) -> (Fate, Ended) {
+fn changed(statement: &str) -> (CallResult, Ended) {
     let change = |dir: &std::path::Path| {
         let connection = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
         connection.execute_batch(statement).unwrap();
@@ -20,17 +20,17 @@ fn changed(statement: &str) -> (Fate, Ended) {
 }
 
 #[track_caller]
-fn refused((fate, ended): (Fate, Ended), words: &str) {
-    assert_eq!(fate, Fate::Refused, "{ended:#?}");
+fn refused((fate, ended): (CallResult, Ended), words: &str) {
+    assert_eq!(fate, CallResult::Refused, "{ended:#?}");
     assert!(ended.stderr.contains(words), "{ended:#?}");
     assert!(!ended.stderr.contains("chime-bulk resume"), "{ended:#?}");
 }
 
 #[test]
 fn an_empty_file_is_no_run() {
-    assert_eq!(replaced(b"").0, Fate::NoRun);
+    assert_eq!(replaced(b"").0, CallResult::NoRun);
     // To SQLite this is as good as empty; to whoever wrote it it is not.
-    assert_eq!(replaced(b"x").0, Fate::Refused);
+    assert_eq!(replaced(b"x").0, CallResult::Refused);
 }
 
 #[test]
@@ -60,5 +60,5 @@ fn a_newer_programs_ledger_is_refused() {
 #[test]
 fn a_ledger_that_says_it_is_older_than_it_is_is_refused() {
     let (fate, ended) = changed("PRAGMA user_version = 1");
-    assert_eq!(fate, Fate::Refused, "{ended:#?}");
+    assert_eq!(fate, CallResult::Refused, "{ended:#?}");
 }

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use harm::Harm;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use victim::{Fate, Victim};
+use victim::{CallResult, Victim};
 
 /// Damages of one kind, if nothing else is said.
 const FLIPS: usize = 10;
@@ -38,7 +38,7 @@ fn try_all(victim: &Victim, kinds: &[fn(&mut StdRng, &Victim) -> Harm]) {
         harms.extend(kinds.iter().map(|kind| kind(&mut dice, victim)));
     }
     let harms = &Mutex::new(harms.into_iter());
-    let fates = &Mutex::new(BTreeMap::<(&str, Fate), u32>::new());
+    let fates = &Mutex::new(BTreeMap::<(&str, CallResult), u32>::new());
     let wrong = &Mutex::new(Vec::new());
     let next = || harms.lock().unwrap().next();
     std::thread::scope(|scope| {

@@ -12,7 +12,7 @@ use crate::truth::{self, LIST, List, World, copy, through};
 
 /// What became of a run with a damaged ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
+pub(super) enum CallResult {
     Refused,
     /// Said to be no run at all.
     NoRun,
@@ -100,12 +100,12 @@ impl Victim {
     }
 
     /// Resumes the run with this damage.
-    pub(super) fn suffers(&self, harm: &Harm) -> Result<Fate, String> {
+    pub(super) fn suffers(&self, harm: &Harm) -> Result<CallResult, String> {
         self.resumed(|dir| harm.strike(dir)).map(|(fate, _)| fate)
     }
 
     /// Resumes the run after something was done to its directory.
-    pub(super) fn resumed(&self, done: impl Fn(&Path)) -> Result<(Fate, Ended), String> {
+    pub(super) fn resumed(&self, done: impl Fn(&Path)) -> Result<(CallResult, Ended), String> {
         let world = World::new(self.world.list.clone(), truth::settings(&[]));
         for (channel, member) in &self.members {
             world.service.add_existing(channel, member);
@@ -118,15 +118,17 @@ impl Victim {
     }
 }
 
-fn judge(world: &World, ended: &Ended) -> Result<Fate, String> {
+fn judge(world: &World, ended: &Ended) -> Result<CallResult, String> {
     if ended.stderr.contains("panicked") {
         return Err("it panicked".to_owned());
     }
     truth::no_strangers(world)?;
     let says = |begin: &str| ended.stderr.lines().any(|line| line.starts_with(begin));
     match ended.code {
-        Some(0 | 1) => truth::outcomes(world, &world.dir(), ended.code).map(|()| Fate::Harmless),
-        Some(2) if says("error: run holds no run") => Ok(Fate::NoRun),
+        Some(0 | 1) => {
+            truth::outcomes(world, &world.dir(), ended.code).map(|()| CallResult::Harmless)
+        }
+        Some(2) if says("error: run holds no run") => Ok(CallResult::NoRun),
         Some(3) if !says("error: the ledger run/ledger.db") => {
             Err("it does not say that the ledger is at fault".to_owned())
         }
@@ -136,7 +138,7 @@ fn judge(world: &World, ended: &Ended) -> Result<Fate, String> {
             if world.dir().join("results.csv").is_file() {
                 truth::verdicts(world, &world.dir())?;
             }
-            Ok(Fate::Refused)
+            Ok(CallResult::Refused)
         }
         None => Err("it did not end".to_owned()),
         _ => Err("it did not end as it should".to_owned()),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::program::{Ended, Place};
+use crate::program::{Ended, WorkDir};
 use crate::truth::{self, LIST, RUN, World};
 
 /// What fails, on files of the run directory.
@@ -57,7 +57,7 @@ pub(super) struct Fault {
 
 impl Fault {
     /// The program on such a disk: what is in the run directory of this place fails.
-    pub(super) fn on(self, place: &Place, mut command: Command) -> Command {
+    pub(super) fn on(self, place: &WorkDir, mut command: Command) -> Command {
         let count = if self.lasts { "1000000000" } else { "1" };
         let dir = place.path(RUN);
         let dir = dir.canonicalize().unwrap_or(dir);
@@ -87,7 +87,7 @@ pub(super) fn calls(kind: Kind, world: &World) -> u64 {
 }
 
 /// The program on a disk that does not fail, where calls of a kind are counted.
-pub(super) fn counting(kind: Kind, place: &Place, command: Command) -> Command {
+pub(super) fn counting(kind: Kind, place: &WorkDir, command: Command) -> Command {
     let never = Fault {
         kind,
         errno: Errno::Io,
@@ -98,7 +98,7 @@ pub(super) fn counting(kind: Kind, place: &Place, command: Command) -> Command {
 }
 
 /// How many calls were counted.
-pub(super) fn counted(place: &Place) -> u64 {
+pub(super) fn counted(place: &WorkDir) -> u64 {
     let seen = place.path("seen");
     let text = std::fs::read_to_string(&seen).unwrap();
     std::fs::remove_file(seen).unwrap();

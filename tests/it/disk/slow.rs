@@ -1,12 +1,12 @@
 //! A disk that is slow now and then: calls still leave a second apart.
 
 use super::fault::{Errno, Fault, Kind};
-use crate::program::{APP, Ended, Place, Sandbox, ids};
+use crate::program::{APP, Ended, Sandbox, WorkDir, ids};
 
 #[test]
 fn calls_do_not_leave_closer_together_because_a_commit_took_long() {
     // A sandbox with its quotas: a call less than a second after the last one is refused.
-    let place = Place::with("list.csv", ids("u", 600));
+    let place = WorkDir::with("list.csv", ids("u", 600));
     let sandbox = Sandbox::begin(&mut place.command(["sandbox", "--listen", "127.0.0.1:0"]));
     let (channel, bearer) = (format!("{APP}/channel/c"), format!("{APP}/user/admin"));
     let mut command = place.command([

@@ -10,7 +10,7 @@ use chime_bulk::report::Summary;
 use serde_json::Value;
 
 use super::fault::{self, Errno, Fault, Kind};
-use crate::program::{APP, Ended, FAST, Place, ids};
+use crate::program::{APP, Ended, FAST, WorkDir, ids};
 use crate::truth::{RUN, copy, names};
 
 const LIST: &str = "list.csv";
@@ -29,8 +29,8 @@ pub(super) enum Session {
 
 impl Session {
     /// A place where this session is about to begin.
-    pub(super) fn place(self) -> Place {
-        let place = Place::with(LIST, ids("u", ROWS - 2) + "gone1\ngone2\n");
+    pub(super) fn place(self) -> WorkDir {
+        let place = WorkDir::with(LIST, ids("u", ROWS - 2) + "gone1\ngone2\n");
         if self == Self::Retry {
             let ended = Ended::of(&mut run(&place));
             assert_eq!(ended.code, Some(1), "{ended:#?}");
@@ -38,7 +38,7 @@ impl Session {
         place
     }
 
-    pub(super) fn command(self, place: &Place) -> Command {
+    pub(super) fn command(self, place: &WorkDir) -> Command {
         match self {
             Self::Run => run(place),
             Self::Retry => again(place, "retry"),
@@ -46,7 +46,7 @@ impl Session {
     }
 }
 
-fn run(place: &Place) -> Command {
+fn run(place: &WorkDir) -> Command {
     let channel = format!("{APP}/channel/c");
     let begin = ["run", LIST, "--run-dir", RUN, "--channel-arn", &channel];
     let missing = ["--missing-users", "gone"];
@@ -54,20 +54,20 @@ fn run(place: &Place) -> Command {
 }
 
 /// `resume` or `retry`, in a sandbox where nobody is missing; or `report`.
-fn again(place: &Place, word: &str) -> Command {
+fn again(place: &WorkDir, word: &str) -> Command {
     let flags: &[&str] = if word == "report" { &[] } else { &FAST[1..] };
     place.command([word, RUN].iter().chain(flags))
 }
 
 /// Runs the program, which is killed before its call of this number.
 #[track_caller]
-fn kill(kind: Kind, at: u64, place: &Place, command: Command) {
+fn kill(kind: Kind, at: u64, place: &WorkDir, command: Command) {
     let ended = kill_if_reached(kind, at, place, command);
     assert_eq!(ended.code, None, "not killed: {ended:#?}");
 }
 
 /// Runs the program, which is killed before its call of this number if it makes so many.
-fn kill_if_reached(kind: Kind, at: u64, place: &Place, command: Command) -> Ended {
+fn kill_if_reached(kind: Kind, at: u64, place: &WorkDir, command: Command) -> Ended {
     let (errno, lasts) = (Errno::Killed, false);
     let fault = Fault {
         kind,
@@ -79,8 +79,8 @@ fn kill_if_reached(kind: Kind, at: u64, place: &Place, command: Command) -> Ende
 }
 
 /// A place with a copy of this run.
-fn copied(place: &Place) -> Place {
-    let other = Place::new();
+fn copied(place: &WorkDir) -> WorkDir {
+    let other = WorkDir::new();
     std::fs::copy(place.path(LIST), other.path(LIST)).unwrap();
     copy(&place.path(RUN), &other.path(RUN));
     other
@@ -91,7 +91,7 @@ fn reports(dir: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     REPORTS.into_iter().filter_map(read).collect()
 }
 
-fn status(place: &Place) -> Value {
+fn status(place: &WorkDir) -> Value {
     let ended = place.run(["status", RUN, "--json"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     serde_json::from_str(&ended.stdout).unwrap()
@@ -120,7 +120,7 @@ fn agree(dir: &Path) -> bool {
 /// Nothing claims that reports of different states belong together, neither `status` nor the
 /// directory itself.
 #[track_caller]
-fn claims_nothing_false(place: &Place, before: &BTreeMap<&str, Vec<u8>>) {
+fn claims_nothing_false(place: &WorkDir, before: &BTreeMap<&str, Vec<u8>>) {
     let (dir, status) = (place.path(RUN), status(place));
     let now = reports(&dir);
     let shown = place.run(["status", RUN]).stdout;
@@ -146,7 +146,7 @@ fn claims_nothing_false(place: &Place, before: &BTreeMap<&str, Vec<u8>>) {
 
 /// The summary counts what the ledger does.
 #[track_caller]
-fn assert_counted(place: &Place, status: &Value) {
+fn assert_counted(place: &WorkDir, status: &Value) {
     let summary = serde_json::to_value(place.summary(RUN)).unwrap();
     for name in ["rows_read", "added", "failed", "calls", "finished_at"] {
         assert_eq!(summary[name], status[name], "{name}");
@@ -155,7 +155,7 @@ fn assert_counted(place: &Place, status: &Value) {
 
 /// The reports are of the state that the run is in, and all of them are.
 #[track_caller]
-fn are_complete(place: &Place) {
+fn are_complete(place: &WorkDir) {
     let status = status(place);
     assert_eq!(status["reports"], "complete", "{status:#}");
     assert!(agree(&place.path(RUN)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Answer, Api, ClientConfig, FixedCredentials, canned};
+use chime_bulk::chime::{Api, CannedAnswer, ClientConfig, FixedCredentials, canned};
 use chime_bulk::engine::reconcile;
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 use chime_bulk::schedule::MemberAnswer;
@@ -26,7 +26,7 @@ pub(crate) fn run(input: &[u8]) {
     let mut number = || words.next().and_then(|word| word.parse::<u16>().ok());
     let (status, asked) = (number().unwrap_or(200), number().unwrap_or(2) % 101);
     let headers = lines.filter_map(|line| line.split_once(": "));
-    let answer = Answer {
+    let answer = CannedAnswer {
         status,
         headers: headers
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -54,7 +54,7 @@ pub(crate) fn run(input: &[u8]) {
     }
 }
 
-async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: Answer) {
+async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnswer) {
     let settings = ClientConfig {
         endpoint_url: Some("http://127.0.0.1:1".to_owned()),
         credentials: Some(FixedCredentials {

@@ -269,10 +269,10 @@ fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let _ = ledger.key().inspect_err(check);
     let _ = ledger.call_counts().inspect_err(check);
     let _ = ledger.channels().inspect_err(check);
-    let _ = ledger.glance().inspect_err(check);
+    let _ = ledger.progress().inspect_err(check);
     let _ = ledger.first_channels(3).inspect_err(check);
     let _ = ledger.passes().inspect_err(check);
-    let _ = ledger.past_calls(|_| Ok(())).inspect_err(check);
+    let _ = ledger.for_each_call(|_| Ok(())).inspect_err(check);
     let _ = ledger.lower_bound(100_u64).inspect_err(check);
     let _ = ledger.defect_kinds(10, 3).inspect_err(check);
     let _ = ledger.repeats(3).inspect_err(check);

@@ -6,13 +6,13 @@ use chime_bulk::engine::{Command, Ending, ListFault};
 use chime_bulk::model::Outcome;
 
 use super::{SECOND, many_channels};
-use crate::rehearsal::{Cut, RatePacer, Rehearsal, list, one_channel};
+use crate::rehearsal::{Cut, Pace, Rehearsal, list, one_channel};
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
-    for pace in [RatePacer::Inline, RatePacer::Slow(SECOND), RatePacer::Ahead] {
+    for pace in [Pace::Inline, Pace::Slow(SECOND), Pace::Ahead] {
         let right = one_channel(9_000);
-        let mut run = Rehearsal::new(right.clone()).pace(RatePacer::Slow(SECOND));
+        let mut run = Rehearsal::new(right.clone()).pace(Pace::Slow(SECOND));
         let cut = Cut::Command(Command::Drain);
         run.run_until(Duration::from_millis(2_500), cut).await;
         let sent = run.seen().len();
@@ -27,7 +27,7 @@ async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
             assert!(fault.to_string().contains("row 101 is another"), "{fault}");
             assert!(matches!(fault, ListFault::Changed { .. }));
         } else {
-            assert!(matches!(pace, RatePacer::Slow(_)), "{:?}", ended.ending);
+            assert!(matches!(pace, Pace::Slow(_)), "{:?}", ended.ending);
         }
         assert!(run.seen().len() <= sent + 2);
         run.list = right;
@@ -39,7 +39,7 @@ async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_lost_its_end_is_refused() {
-    let mut run = Rehearsal::new(one_channel(9_000)).pace(RatePacer::Slow(SECOND));
+    let mut run = Rehearsal::new(one_channel(9_000)).pace(Pace::Slow(SECOND));
     let cut = Cut::Command(Command::Drain);
     run.run_until(Duration::from_millis(3_500), cut).await;
     run.list = one_channel(2_048);

@@ -9,7 +9,7 @@ use chime_bulk::sandbox::{Fault, SandboxConfig, Scripted};
 use chime_bulk::schedule::LowerBound;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
-use crate::rehearsal::{RatePacer, Rehearsal, channel, list, one_channel, user};
+use crate::rehearsal::{Pace, Rehearsal, channel, list, one_channel, user};
 
 #[tokio::test(start_paused = true)]
 async fn a_good_list_gets_in_with_the_fewest_calls_at_the_limit() {
@@ -60,7 +60,7 @@ async fn a_thousand_channels_shuffled_take_the_fewest_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_list_is_sent_while_it_comes() {
-    let mut run = Rehearsal::new(one_channel(10_000)).pace(RatePacer::Slow(Duration::from_mins(1)));
+    let mut run = Rehearsal::new(one_channel(10_000)).pace(Pace::Slow(Duration::from_mins(1)));
     let ended = run.run().await;
     assert_eq!(ended.of(Outcome::Added), 10_000);
     // A chunk has 2,048 rows: 20 full calls and a rest that needs not wait for the next.

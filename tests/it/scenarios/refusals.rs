@@ -11,7 +11,7 @@ use chime_bulk::sandbox::{OverCapacity, SandboxConfig};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{many_channels, stop};
-use crate::rehearsal::{Cut, RatePacer, Rehearsal, channel, list, one_channel, refusal, user};
+use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel, refusal, user};
 
 #[tokio::test(start_paused = true)]
 async fn one_poisonous_member_costs_the_other_99_nothing() {
@@ -223,7 +223,7 @@ async fn rows_that_reach_a_closed_channel_late_count_as_failures_at_once() {
         ..SandboxConfig::default()
     };
     let mut run = Rehearsal::in_world(one_channel(6_000), world)
-        .pace(RatePacer::Slow(Duration::from_secs(10)))
+        .pace(Pace::Slow(Duration::from_secs(10)))
         .scheduling(|settings| settings.max_failures = Some(FailureThreshold::Rows(5_000)));
     let ended = run.run().await;
     assert_eq!(run.seen().len(), 1);

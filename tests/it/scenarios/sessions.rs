@@ -7,7 +7,7 @@ use chime_bulk::model::Outcome;
 use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
 use super::{SECOND, many_channels, shuffled, slow_calls};
-use crate::rehearsal::{Cut, RatePacer, Rehearsal, channel, list, one_channel};
+use crate::rehearsal::{Cut, Pace, Rehearsal, channel, list, one_channel};
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_awaits_what_is_under_way_and_leaves_the_rest() {
@@ -114,7 +114,7 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
         let mut rows = shuffled(many_channels(7, 1_500));
         rows.extend(many_channels(7, 300));
         let mut run = Rehearsal::in_world(list(rows), slow_calls(300))
-            .pace(RatePacer::Slow(Duration::from_secs(2)));
+            .pace(Pace::Slow(Duration::from_secs(2)));
         let ended = run.run_until(Duration::from_millis(5_100), cut).await;
         let read: u64 = ended.tally.total();
         assert!((2_048..10_500).contains(&read), "{read} rows read");
@@ -135,7 +135,7 @@ async fn rows_read_and_not_to_be_sent_count_also_when_the_run_is_interrupted() {
     let mut rows = many_channels(1, 2_048);
     rows.extend((0..100).map(|_| (0, "no+body".to_owned())));
     rows.extend((0..4_000).map(|n| (0, format!("late{n}"))));
-    let mut run = Rehearsal::new(list(rows)).pace(RatePacer::Slow(SECOND * 10));
+    let mut run = Rehearsal::new(list(rows)).pace(Pace::Slow(SECOND * 10));
     run.scheduling.limits.channel_rate = 100.0;
     let drain = Cut::Command(Command::Drain);
     for after in [25, 1] {
@@ -156,12 +156,12 @@ async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
         let tail = (0..3_000).map(move |n| (first + n % 2, format!("t{n}")));
         list(head.iter().cloned().chain(tail))
     };
-    let mut run = Rehearsal::in_world(with_tail(1), slow_calls(500)).pace(RatePacer::Slow(SECOND));
+    let mut run = Rehearsal::in_world(with_tail(1), slow_calls(500)).pace(Pace::Slow(SECOND));
     run.run_until(Duration::from_millis(4_100), Cut::Crash)
         .await;
     // What was read and not kept may change: nothing of it was sent.
     run.list = with_tail(5);
-    run.pace = RatePacer::Inline;
+    run.pace = Pace::Inline;
     let ended = run.run().await;
     assert_eq!(ended.tally.is_in(), 9_144, "{:?}", ended.ending);
     let stats = run.service.stats();

@@ -14,7 +14,7 @@ use chime_bulk::schedule::{FailureThreshold, SchedulerConfig};
 use super::dice::Dice;
 use super::row::Row;
 use crate::cut::{Cut, Moment};
-use crate::rehearsal::{RatePacer, channel, user};
+use crate::rehearsal::{Pace, channel, user};
 
 /// Attempts that no bad luck uses up.
 pub(super) const ENOUGH: u32 = 60;
@@ -43,7 +43,7 @@ pub(super) struct Case {
     pub(super) unstoppable: bool,
     /// Numbers of calls that find the credentials expired.
     pub(super) expired: BTreeSet<usize>,
-    pub(super) pace: RatePacer,
+    pub(super) pace: Pace,
     pub(super) cuts: Vec<(Moment, Cut)>,
 }
 
@@ -98,10 +98,10 @@ impl Case {
                 BTreeSet::new()
             },
             pace: match dice.of(0..=3) {
-                0 => RatePacer::Ahead,
-                1 => RatePacer::Slow(dice.time(1.0, 20_000.0)),
-                2 if is_long => RatePacer::Slow(dice.time(1.0, 900.0)),
-                _ => RatePacer::Inline,
+                0 => Pace::Ahead,
+                1 => Pace::Slow(dice.time(1.0, 20_000.0)),
+                2 if is_long => Pace::Slow(dice.time(1.0, 900.0)),
+                _ => Pace::Inline,
             },
             scheduling: scheduling(&mut dice, limits),
             cuts: cuts(&mut dice),

@@ -11,17 +11,17 @@ use super::case::{Case, ENOUGH};
 use super::play;
 use super::row::Row;
 use crate::cut::{Cut, Moment};
-use crate::rehearsal::RatePacer;
+use crate::rehearsal::Pace;
 
 /// A run of some fifty turns: three channels, two ways of adding, members who are in already,
 /// banned, missing, poisonous or twice in the list; some answers are lost.
-fn small(pace: RatePacer) -> Case {
+fn small(pace: Pace) -> Case {
     let mut rows: Vec<Row> = (0..120)
-        .map(|n| Row::plain(u8::try_from(n % 3).unwrap(), n / 3))
+        .map(|n| Row::escape_control(u8::try_from(n % 3).unwrap(), n / 3))
         .collect();
-    rows.extend((40..46).map(|member| Row::plain(0, member).hidden()));
-    rows.extend((0..4).map(|member| Row::plain(1, member)));
-    rows.extend((46..62).map(|member| Row::plain(2, member)));
+    rows.extend((40..46).map(|member| Row::escape_control(0, member).hidden()));
+    rows.extend((0..4).map(|member| Row::escape_control(1, member)));
+    rows.extend((46..62).map(|member| Row::escape_control(2, member)));
     let limits = Limits {
         members_per_call: 8,
         max_attempts: ENOUGH,
@@ -74,7 +74,7 @@ fn kill_after_each(case: &Case, cut: Cut, once_more: Option<u32>) -> u32 {
 
 #[test]
 fn a_run_killed_after_any_commit_loses_nothing() {
-    for pace in [RatePacer::Inline, RatePacer::Slow(Duration::from_secs(2))] {
+    for pace in [Pace::Inline, Pace::Slow(Duration::from_secs(2))] {
         let case = small(pace);
         for cut in [
             Cut::Crash,
@@ -90,7 +90,7 @@ fn a_run_killed_after_any_commit_loses_nothing() {
 
 #[test]
 fn a_run_killed_after_any_commit_and_soon_again_loses_nothing() {
-    let case = small(RatePacer::Inline);
+    let case = small(Pace::Inline);
     for once_more in [1, 2, 3, 5, 8] {
         let kills = kill_after_each(&case, Cut::Crash, Some(once_more));
         assert!(kills > 40, "{kills}");

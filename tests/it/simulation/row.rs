@@ -38,7 +38,7 @@ pub(super) struct Row {
 
 impl Row {
     /// A row as plain as can be.
-    pub(super) fn plain(channel: u8, member: u16) -> Self {
+    pub(super) fn escape_control(channel: u8, member: u16) -> Self {
         Self {
             channel,
             member,

@@ -7,7 +7,7 @@ use chime_bulk::model::{ChannelArn, Outcome};
 use chime_bulk::report::Summary;
 use rusqlite::{Connection, OpenFlags};
 
-use super::list::{Fate, Line};
+use super::list::{CallResult, Line};
 use super::world::World;
 
 /// What is wrong, in words.
@@ -109,7 +109,7 @@ fn said(world: &World, rows: &[csv::StringRecord], is_finished: bool) -> Judgeme
 
 fn verdict(world: &World, said: &csv::StringRecord, line: &Line, is_finished: bool) -> Judgement {
     let is_named = said[1] == line.channel_arn() && said[2] == line.member_arn();
-    check(is_named || line.fate == Fate::Defect, || {
+    check(is_named || line.fate == CallResult::Defect, || {
         "another membership".into()
     })?;
     let outcome = Outcome::ALL
@@ -119,22 +119,26 @@ fn verdict(world: &World, said: &csv::StringRecord, line: &Line, is_finished: bo
     let is_member = world.is_member(line);
     let is_open = matches!(outcome, Outcome::NotAttempted | Outcome::Unconfirmed);
     // A channel that is not there after a call in doubt may have been there before.
-    let is_in_doubt = line.fate == Fate::Closed && outcome == Outcome::Unconfirmed;
+    let is_in_doubt = line.fate == CallResult::Closed && outcome == Outcome::Unconfirmed;
     check(!is_finished || !is_open || is_in_doubt, || {
         "not settled".into()
     })?;
     let fits = match (line.fate, outcome) {
-        (Fate::In, Outcome::Added | Outcome::AlreadyMember) => is_member,
+        (CallResult::In, Outcome::Added | Outcome::AlreadyMember) => is_member,
         // Throttled for the time being, in a run that was cut short.
-        (Fate::In, Outcome::Failed) => !is_finished && !is_member,
-        (Fate::In | Fate::Gone | Fate::Closed, Outcome::NotAttempted) => !is_member,
-        (Fate::In | Fate::Gone | Fate::Closed, Outcome::Unconfirmed)
-        | (Fate::Repeat(_), Outcome::NotAttempted) => true,
-        (Fate::Gone | Fate::Closed, Outcome::Failed) => {
+        (CallResult::In, Outcome::Failed) => !is_finished && !is_member,
+        (CallResult::In | CallResult::Gone | CallResult::Closed, Outcome::NotAttempted) => {
+            !is_member
+        }
+        (CallResult::In | CallResult::Gone | CallResult::Closed, Outcome::Unconfirmed)
+        | (CallResult::Repeat(_), Outcome::NotAttempted) => true,
+        (CallResult::Gone | CallResult::Closed, Outcome::Failed) => {
             !is_member && said[5].starts_with("NotFound")
         }
-        (Fate::Defect, outcome) => outcome == Outcome::Invalid,
-        (Fate::Repeat(of), Outcome::Duplicate) => said[6].ends_with(&format!(" row {}", of + 1)),
+        (CallResult::Defect, outcome) => outcome == Outcome::Invalid,
+        (CallResult::Repeat(of), Outcome::Duplicate) => {
+            said[6].ends_with(&format!(" row {}", of + 1))
+        }
         _ => false,
     };
     check(fits, || format!("false (a member: {is_member})"))
@@ -143,7 +147,12 @@ fn verdict(world: &World, said: &csv::StringRecord, line: &Line, is_finished: bo
 /// Those are members who must be, all of them or some.
 fn members(world: &World, all: bool) -> Judgement {
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in world.list.0.iter().filter(|line| line.fate == Fate::In) {
+    for line in world
+        .list
+        .0
+        .iter()
+        .filter(|line| line.fate == CallResult::In)
+    {
         let channel = expected.entry(line.channel_arn()).or_default();
         channel.insert(line.member_arn());
     }

@@ -15,7 +15,7 @@ pub(crate) const CLOSED: &str = "closed-";
 
 /// What must become of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum CallResult {
     /// The member gets in.
     In,
     /// The user does not exist.
@@ -33,7 +33,7 @@ pub(crate) enum Fate {
 pub(crate) struct Line {
     channel: String,
     user: String,
-    pub(crate) fate: Fate,
+    pub(crate) fate: CallResult,
 }
 
 impl Line {
@@ -56,7 +56,7 @@ impl List {
         let line = |row: usize| Line {
             channel: format!("c{}", row % channels),
             user: format!("u{row}"),
-            fate: Fate::In,
+            fate: CallResult::In,
         };
         Self((0..rows).map(line).collect())
     }
@@ -68,23 +68,23 @@ impl List {
         for row in 1..rows {
             let before = dice.random_range(0..row);
             match dice.random_range(0..100) {
-                0 if lines[before].fate == Fate::In => {
+                0 if lines[before].fate == CallResult::In => {
                     lines[row] = Line {
-                        fate: Fate::Repeat(before),
+                        fate: CallResult::Repeat(before),
                         ..lines[before].clone()
                     };
                 }
                 1 => {
                     lines[row].user = format!("{GONE}{row}");
-                    lines[row].fate = Fate::Gone;
+                    lines[row].fate = CallResult::Gone;
                 }
                 2 => {
                     lines[row].channel = format!("{CLOSED}{}", row % 2);
-                    lines[row].fate = Fate::Closed;
+                    lines[row].fate = CallResult::Closed;
                 }
                 3 => {
                     lines[row].user = format!("u {row}");
-                    lines[row].fate = Fate::Defect;
+                    lines[row].fate = CallResult::Defect;
                 }
                 _ => {}
             }
@@ -94,7 +94,7 @@ impl List {
 
     /// Whether every row's member gets in.
     pub(crate) fn is_good(&self) -> bool {
-        let is_in = |line: &Line| matches!(line.fate, Fate::In | Fate::Repeat(_));
+        let is_in = |line: &Line| matches!(line.fate, CallResult::In | CallResult::Repeat(_));
         self.0.iter().all(is_in)
     }
 

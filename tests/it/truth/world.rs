@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
 use super::list::{CLOSED, GONE, Line, List};
-use crate::program::{APP, Place};
+use crate::program::{APP, WorkDir};
 
 /// The run directory, as the program is told it.
 pub(crate) const RUN: &str = "run";
@@ -20,7 +20,7 @@ pub(crate) const LIST: &str = "list.csv";
 
 /// A place with a list in it, and a sandbox that listens as long as this lives.
 pub(crate) struct World {
-    pub(crate) place: Place,
+    pub(crate) place: WorkDir,
     pub(crate) list: List,
     pub(crate) service: Arc<Service>,
     url: String,
@@ -51,7 +51,7 @@ pub(crate) fn settings(faults: &[&str]) -> SandboxConfig {
 
 impl World {
     pub(crate) fn new(list: List, settings: SandboxConfig) -> Self {
-        let place = Place::with(LIST, list.text());
+        let place = WorkDir::with(LIST, list.text());
         let service = Arc::new(Service::new(settings));
         let listener = TcpListener::bind("127.0.0.1:0");
         let listener = runtime().block_on(listener).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chime_bulk::model::{most_alike, plain};
+use chime_bulk::model::{closest_match, escape_control};
 use clap::{Arg, ArgAction, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -48,9 +48,9 @@ impl File {
         let mut settings = Vec::new();
         for (key, value) in table.get_ref() {
             let (name, line) = (key.get_ref().as_ref(), line_of(key.span().start));
-            let place = format!(", line {line}: `{}`", plain(name, 60));
+            let place = format!(", line {line}: `{}`", escape_control(name, 60));
             if !names(command).any(|known| known == name) {
-                let alike = most_alike(name, names(command));
+                let alike = closest_match(name, names(command));
                 let hint = alike.map_or_else(
                     || "the names are those of the flags: see chime-bulk run --help".to_owned(),
                     |alike| format!("did you mean {alike}?"),

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use chime_bulk::model::plain;
+use chime_bulk::model::escape_control;
 use chime_bulk::report::shell_value;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -194,7 +194,7 @@ fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
         let values = flags.get_raw(id).into_iter().flatten();
         let values: Vec<_> = values.collect();
         if let Some(value) = values.iter().find(|value| value.to_str().is_none()) {
-            let (value, origin) = (shell_value(value), plain(&origin, usize::MAX));
+            let (value, origin) = (shell_value(value), escape_control(&origin, usize::MAX));
             let why = "is not UTF-8, which a file cannot hold";
             let _ = writeln!(text, "# {name}: {value} ({origin}) {why}");
             continue;
@@ -212,7 +212,11 @@ fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
                 .map(|value| literal(value))
                 .unwrap_or_default(),
         };
-        let _ = writeln!(text, "{name} = {value} # {}", plain(&origin, usize::MAX));
+        let _ = writeln!(
+            text,
+            "{name} = {value} # {}",
+            escape_control(&origin, usize::MAX)
+        );
     }
     text
 }

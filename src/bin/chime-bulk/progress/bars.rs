@@ -2,8 +2,8 @@
 
 use console::Term;
 
-use super::counts::Picture;
-use super::text::{self, Room};
+use super::counts::View;
+use super::text::{self, Size};
 use crate::output;
 
 /// The lines at the foot of the terminal.
@@ -14,13 +14,13 @@ impl Bars {
         Self(Term::buffered_stderr())
     }
 
-    pub(super) fn draw(&self, picture: &Picture) {
+    pub(super) fn draw(&self, view: &View) {
         let (rows, columns) = self.0.size_checked().unwrap_or((24, 80));
-        let room = Room {
+        let size = Size {
             columns: columns.max(2).into(),
             rows: rows.into(),
         };
-        output::draw(&self.0, text::screen(picture, room));
+        output::draw(&self.0, text::screen(view, size));
     }
 }
 

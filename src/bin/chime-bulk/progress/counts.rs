@@ -36,7 +36,7 @@ pub(crate) enum State {
 
 /// What is shown at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Picture {
+pub(crate) struct View {
     pub(crate) state: State,
     /// Members whose fate is known.
     pub(crate) done: u64,
@@ -191,12 +191,12 @@ impl Counts {
     }
 
     /// What is shown now.
-    pub(crate) fn picture(&mut self, now: Duration) -> Picture {
+    pub(crate) fn view(&mut self, now: Duration) -> View {
         self.note_calls(now);
         let rate = self.rate(now);
         let mut failed: Vec<_> = self.failed.clone().into_iter().collect();
         failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        Picture {
+        View {
             state: self.state(now),
             done: self.settled_before + self.settled.total(),
             to_send: self.rows_read.saturating_sub(self.unsent),

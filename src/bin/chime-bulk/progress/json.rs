@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Event, OpenChannel};
 use chime_bulk::job::Started;
-use chime_bulk::model::{Outcome, plain};
+use chime_bulk::model::{Outcome, escape_control};
 use chime_bulk::schedule::Binding;
 use serde::Serialize;
 
@@ -99,7 +99,7 @@ pub(crate) struct Channel {
 impl From<&OpenChannel> for Channel {
     fn from(channel: &OpenChannel) -> Self {
         Self {
-            id: plain(&channel.id, usize::MAX),
+            id: escape_control(&channel.id, usize::MAX),
             members_left: channel.members_left,
             calls_left: channel.calls_left,
         }
@@ -109,10 +109,10 @@ impl From<&OpenChannel> for Channel {
 /// The first line.
 pub(super) fn begun(started: &Started) -> Line {
     Line::Begun {
-        run_id: plain(&started.run_id, usize::MAX),
-        dir: plain(&started.dir.display().to_string(), usize::MAX),
-        list: plain(&started.detected, usize::MAX),
-        service: plain(&started.service, usize::MAX),
+        run_id: escape_control(&started.run_id, usize::MAX),
+        dir: escape_control(&started.dir.display().to_string(), usize::MAX),
+        list: escape_control(&started.detected, usize::MAX),
+        service: escape_control(&started.service, usize::MAX),
         bearers: started.bearers,
         rows_read: started.staged.rows_read,
         settled_before: started.settled_before,

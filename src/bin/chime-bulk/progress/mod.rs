@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chime_bulk::engine::{Event, Watch};
+use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::Started;
 use chime_bulk::report;
 use clap::ValueEnum;
@@ -26,7 +26,7 @@ use bars::Bars;
 use counts::Counts;
 
 /// Between two pictures on a terminal.
-const PICTURE_EVERY: Duration = Duration::from_millis(125);
+const VIEW_EVERY: Duration = Duration::from_millis(125);
 /// Between two lines elsewhere.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -79,9 +79,9 @@ impl Progress {
         let (end, ended) = channel();
         let painter = {
             let counts = Arc::clone(&counts);
-            let picture = move || {
+            let view = move || {
                 let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-                counts.picture(began.elapsed())
+                counts.view(began.elapsed())
             };
             let every = move |pause, mut show: Box<dyn FnMut()>| {
                 while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
@@ -92,10 +92,10 @@ impl Progress {
             match mode {
                 Mode::Bars => Some(thread.spawn(move || {
                     let bars = Bars::new();
-                    every(PICTURE_EVERY, Box::new(move || bars.draw(&picture())));
+                    every(VIEW_EVERY, Box::new(move || bars.draw(&view())));
                 })),
                 Mode::Plain => Some(thread.spawn(move || {
-                    let line = move || output::note(text::line(&picture()));
+                    let line = move || output::note(text::line(&view()));
                     every(LINE_EVERY, Box::new(line));
                 })),
                 _ => None,
@@ -119,7 +119,7 @@ impl Progress {
     }
 }
 
-impl Watch for Progress {
+impl Observer for Progress {
     fn event(&mut self, event: &Event) {
         let now = self.began.elapsed();
         if self.mode == Mode::Json {

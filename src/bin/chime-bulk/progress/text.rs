@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chime_bulk::model::plain;
+use chime_bulk::model::escape_control;
 use console::{measure_text_width, truncate_str};
 use indicatif::HumanCount;
 
-use super::counts::{Picture, State};
+use super::counts::{State, View};
 
 /// Below this width only what matters most is shown.
 const NARROW: usize = 60;
@@ -15,41 +15,41 @@ const CODES: usize = 3;
 
 /// What there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct Size {
     pub(super) columns: usize,
     pub(super) rows: usize,
 }
 
 /// The screen: the bar, the calls, failures, the largest channels.
-pub(super) fn screen(picture: &Picture, room: Room) -> Vec<String> {
-    let is_narrow = room.columns < NARROW;
-    let mut lines = vec![bar(picture, room.columns), place(picture, is_narrow)];
-    lines.push(calls(picture, is_narrow));
-    lines.extend(troubles(picture, is_narrow));
+pub(super) fn screen(view: &View, size: Size) -> Vec<String> {
+    let is_narrow = size.columns < NARROW;
+    let mut lines = vec![bar(view, size.columns), place(view, is_narrow)];
+    lines.push(calls(view, is_narrow));
+    lines.extend(troubles(view, is_narrow));
     if !is_narrow {
-        lines.extend(channels(picture, room.columns));
+        lines.extend(channels(view, size.columns));
     }
     // One row less, so that nothing scrolls; one column less, so that nothing wraps.
-    lines.truncate(room.rows.saturating_sub(1).max(1));
-    let fit = |line: String| truncate_str(&line, room.columns.saturating_sub(1), "…").into_owned();
+    lines.truncate(size.rows.saturating_sub(1).max(1));
+    let fit = |line: String| truncate_str(&line, size.columns.saturating_sub(1), "…").into_owned();
     lines.into_iter().map(fit).collect()
 }
 
 /// A line by itself, for a log.
-pub(super) fn line(picture: &Picture) -> String {
-    let mut parts = vec![place(picture, false), calls(picture, false)];
-    parts.extend(troubles(picture, false));
+pub(super) fn line(view: &View) -> String {
+    let mut parts = vec![place(view, false), calls(view, false)];
+    parts.extend(troubles(view, false));
     parts.join(" · ")
 }
 
 /// Hundredths done: never 100 before all are.
-fn percent(picture: &Picture) -> u64 {
-    let percent = picture.done.saturating_mul(100) / picture.to_send.max(1);
+fn percent(view: &View) -> u64 {
+    let percent = view.done.saturating_mul(100) / view.to_send.max(1);
     percent.min(100)
 }
 
-fn bar(picture: &Picture, columns: usize) -> String {
-    let percent = percent(picture);
+fn bar(view: &View, columns: usize) -> String {
+    let percent = percent(view);
     let cells = columns.saturating_sub(8).clamp(1, 50);
     let full = usize::try_from(percent).unwrap_or(100) * cells / 100;
     format!(
@@ -59,8 +59,8 @@ fn bar(picture: &Picture, columns: usize) -> String {
     )
 }
 
-fn place(picture: &Picture, is_narrow: bool) -> String {
-    let state = match (picture.state, picture.left) {
+fn place(view: &View, is_narrow: bool) -> String {
+    let state = match (view.state, view.left) {
         (State::Draining, _) => "draining".to_owned(),
         (State::Outage, _) => "service down, probing".to_owned(),
         (State::Credentials, _) => "paused: credentials not accepted".to_owned(),
@@ -70,7 +70,7 @@ fn place(picture: &Picture, is_narrow: bool) -> String {
         (State::Calling, None) => "starting".to_owned(),
         (State::Calling, Some(left)) => format!("{} left", time(left)),
     };
-    let (done, to_send) = (HumanCount(picture.done), HumanCount(picture.to_send));
+    let (done, to_send) = (HumanCount(view.done), HumanCount(view.to_send));
     if is_narrow {
         format!("{done}/{to_send} · {state}")
     } else {
@@ -78,9 +78,9 @@ fn place(picture: &Picture, is_narrow: bool) -> String {
     }
 }
 
-fn calls(picture: &Picture, is_narrow: bool) -> String {
-    let rate = format!("{:.1}/s of {}", picture.rate, short(picture.limit));
-    let (calls, in_flight) = (HumanCount(picture.calls), picture.in_flight);
+fn calls(view: &View, is_narrow: bool) -> String {
+    let rate = format!("{:.1}/s of {}", view.rate, short(view.limit));
+    let (calls, in_flight) = (HumanCount(view.calls), view.in_flight);
     if is_narrow {
         return format!("{rate} · {in_flight} in flight");
     }
@@ -88,26 +88,26 @@ fn calls(picture: &Picture, is_narrow: bool) -> String {
 }
 
 /// What went wrong, if anything did.
-fn troubles(picture: &Picture, is_narrow: bool) -> Option<String> {
+fn troubles(view: &View, is_narrow: bool) -> Option<String> {
     let mut parts = Vec::new();
-    if picture.refused > 0 {
-        parts.push(format!("{} refused", HumanCount(picture.refused)));
+    if view.refused > 0 {
+        parts.push(format!("{} refused", HumanCount(view.refused)));
     }
-    if picture.retrying > 0 {
-        parts.push(format!("{} retrying", HumanCount(picture.retrying as u64)));
+    if view.retrying > 0 {
+        parts.push(format!("{} retrying", HumanCount(view.retrying as u64)));
     }
-    if picture.standing.cooling > 0 && !is_narrow {
-        let cooling = picture.standing.cooling;
+    if view.standing.cooling > 0 && !is_narrow {
+        let cooling = view.standing.cooling;
         let plural = if cooling == 1 { "" } else { "s" };
         parts.push(format!("{cooling} channel{plural} cooling"));
     }
-    let failed: u64 = picture.failed.iter().map(|(_, rows)| rows).sum();
+    let failed: u64 = view.failed.iter().map(|(_, rows)| rows).sum();
     if failed > 0 {
-        let named = picture.failed.iter().take(CODES);
+        let named = view.failed.iter().take(CODES);
         let mut codes: Vec<_> = named
             .map(|(code, rows)| format!("{code} {}", HumanCount(*rows)))
             .collect();
-        if picture.failed.len() > CODES {
+        if view.failed.len() > CODES {
             codes.push("…".to_owned());
         }
         parts.push(if is_narrow {
@@ -119,15 +119,15 @@ fn troubles(picture: &Picture, is_narrow: bool) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-fn channels(picture: &Picture, columns: usize) -> Vec<String> {
-    let standing = &picture.standing;
+fn channels(view: &View, columns: usize) -> Vec<String> {
+    let standing = &view.standing;
     // What is not the name takes so many columns.
     let width = columns.saturating_sub(36).clamp(8, 40);
     let mut lines: Vec<_> = standing
         .largest
         .iter()
         .map(|channel| {
-            let id = truncate_str(&plain(&channel.id, width), width, "…").into_owned();
+            let id = truncate_str(&escape_control(&channel.id, width), width, "…").into_owned();
             let blanks = width.saturating_sub(measure_text_width(&id));
             let members = HumanCount(channel.members_left).to_string();
             let calls = HumanCount(channel.calls_left).to_string();
@@ -170,13 +170,13 @@ mod tests {
 
     use super::*;
 
-    fn picture() -> Picture {
+    fn view() -> View {
         let channel = |id: &str, members_left: u64| OpenChannel {
             id: id.to_owned(),
             members_left,
             calls_left: members_left.div_ceil(100),
         };
-        Picture {
+        View {
             state: State::CoolDown,
             done: 512_300,
             to_send: 1_000_000,
@@ -199,8 +199,8 @@ mod tests {
         }
     }
 
-    fn shown(picture: &Picture, columns: usize, rows: usize) -> String {
-        let lines = screen(picture, Room { columns, rows });
+    fn shown(view: &View, columns: usize, rows: usize) -> String {
+        let lines = screen(view, Size { columns, rows });
         for line in &lines {
             assert!(measure_text_width(line) < columns, "{line}");
         }
@@ -217,12 +217,12 @@ mod tests {
   general                                     123,456 left    1,235 calls
   a\\u{1b}[2Jb                                     950 left       10 calls
   and 46 more channels";
-        assert_eq!(shown(&picture(), 80, 24), expected);
+        assert_eq!(shown(&view(), 80, 24), expected);
     }
 
     #[test]
     fn at_60_columns_nothing_of_a_channel_is_cut_but_its_name() {
-        let lines = shown(&picture(), 60, 24);
+        let lines = shown(&view(), 60, 24);
         assert!(lines.contains("\n  general           "), "{lines}");
         assert!(lines.contains(" 123,456 left    1,235 calls\n"), "{lines}");
     }
@@ -234,14 +234,14 @@ mod tests {
 512,300/1,000,000 · 82 min left, cool-…
 9.8/s of 10 · 12 in flight
 17 refused · 240 retrying · 46 failed";
-        assert_eq!(shown(&picture(), 40, 24), expected);
+        assert_eq!(shown(&view(), 40, 24), expected);
     }
 
     #[test]
     fn with_little_room_something_is_shown_that_fits() {
         for columns in 2..200 {
             for rows in 1..12 {
-                let text = shown(&picture(), columns, rows);
+                let text = shown(&view(), columns, rows);
                 assert!(text.lines().count() <= rows.saturating_sub(1).max(1));
             }
         }
@@ -252,20 +252,20 @@ mod tests {
         let expected = "512,300 of 1,000,000 members · 82 min left, cool-down · \
             5,123 calls, 9.8/s of 10 · 12 in flight · 17 refused · 240 retrying · \
             2 channels cooling · 46 failed: NotFound 40, Forbidden 3, Timeout 2, …";
-        assert_eq!(line(&picture()), expected);
+        assert_eq!(line(&view()), expected);
     }
 
     #[test]
     fn each_state_is_named() {
         let said = |state| {
             let left = None;
-            let picture = Picture {
+            let view = View {
                 state,
                 left,
                 done: 0,
-                ..picture()
+                ..view()
             };
-            let place = place(&picture, false);
+            let place = place(&view, false);
             place.rsplit_once(" · ").unwrap().1.to_owned()
         };
         assert_eq!(said(State::Reading), "reading the list");

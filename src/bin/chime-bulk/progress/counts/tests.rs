@@ -74,7 +74,7 @@ fn states_follow_what_happens() {
     let mut counts = Counts::new(&started());
     let mut after = |event: &Event, at: u32| {
         counts.apply(event, SECOND * at);
-        counts.picture(SECOND * at).state
+        counts.view(SECOND * at).state
     };
     assert_eq!(after(&sent(), 0), State::Reading);
     assert_eq!(after(&complete(100), 1), State::Calling);
@@ -97,11 +97,11 @@ fn rows_and_codes_are_counted() {
     counts.apply(&settled(None, 90, &[("NotFound", 2)], false), SECOND);
     let others = [("Forbidden", 5), ("NotFound", 1), ("user 4711", 1)];
     counts.apply(&settled(None, 1, &others, false), SECOND);
-    let picture = counts.picture(SECOND);
-    assert_eq!((picture.done, picture.to_send), (100, 1_000));
-    assert_eq!((picture.retrying, picture.in_flight), (7, 4));
+    let view = counts.view(SECOND);
+    assert_eq!((view.done, view.to_send), (100, 1_000));
+    assert_eq!((view.retrying, view.in_flight), (7, 4));
     let failed = [("Forbidden", 5), ("NotFound", 3), ("other", 1)];
-    assert_eq!(picture.failed, failed.map(|(c, n)| (c.to_owned(), n)));
+    assert_eq!(view.failed, failed.map(|(c, n)| (c.to_owned(), n)));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn time_left_is_never_less_than_the_bound() {
     }
     let mut left = |open, calls, largest| {
         counts.apply(&standing(open, calls, largest), SECOND * 10);
-        counts.picture(SECOND * 10).left.map(|left| left.as_secs())
+        counts.view(SECOND * 10).left.map(|left| left.as_secs())
     };
     // The largest channel binds; then the bearer; then the rate seen, 10 calls/s.
     assert_eq!(left(20, 200, 90), Some(90));
@@ -138,12 +138,12 @@ fn the_rate_is_that_of_the_last_seconds_and_falls_when_nothing_happens() {
     for call in 0..200 {
         counts.apply(&sent(), SECOND / 10 * call);
     }
-    let rate = counts.picture(SECOND * 20).rate;
+    let rate = counts.view(SECOND * 20).rate;
     assert!((9.5..10.5).contains(&rate), "{rate}");
     for second in 21..40 {
-        counts.picture(SECOND * second);
+        counts.view(SECOND * second);
     }
-    let rate = counts.picture(SECOND * 40).rate;
+    let rate = counts.view(SECOND * 40).rate;
     assert!(rate < 0.01, "{rate}");
     assert!(counts.recent.len() < 50);
 }
@@ -153,7 +153,7 @@ fn the_limit_in_force_is_the_lowest() {
     let mut counts = Counts::new(&started());
     let mut limit = |open| {
         counts.apply(&standing(open, 50, 9), SECOND);
-        counts.picture(SECOND).limit
+        counts.view(SECOND).limit
     };
     let of = [0, 3, 48].map(|open| limit(open).to_string());
     assert_eq!(of, ["10", "3", "10"]);

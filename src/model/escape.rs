@@ -3,7 +3,7 @@
 /// Whether a character steers whatever shows it, or does not show: control characters, line and
 /// paragraph separators, marks of direction (Unicode, UAX #9), those of no width, tags.
 #[must_use]
-pub fn is_unruly(c: char) -> bool {
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -19,15 +19,15 @@ pub fn is_unruly(c: char) -> bool {
         )
 }
 
-/// A text with [unruly](is_unruly) characters escaped, as `\n` or `\u{202e}`; cut to so many
+/// A text with [unruly](is_unprintable) characters escaped, as `\n` or `\u{202e}`; cut to so many
 /// characters.
 #[must_use]
-pub fn plain(text: &str, most: usize) -> String {
+pub fn escape_control(text: &str, most: usize) -> String {
     let mut shown = String::new();
     let mut length = 0;
     for c in text.chars() {
         let before = shown.len();
-        if is_unruly(c) {
+        if is_unprintable(c) {
             match c {
                 '\n' | '\r' | '\t' => shown.extend(c.escape_default()),
                 _ => shown.extend(c.escape_unicode()),
@@ -51,26 +51,26 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(plain("user's \"id\" \\", 40), "user's \"id\" \\");
+        assert_eq!(escape_control("user's \"id\" \\", 40), "user's \"id\" \\");
         assert_eq!(
-            plain("a\u{1b}[2J\u{9b}\u{202e}\r\nb", 40),
+            escape_control("a\u{1b}[2J\u{9b}\u{202e}\r\nb", 40),
             "a\\u{1b}[2J\\u{9b}\\u{202e}\\r\\nb"
         );
-        assert_eq!(plain("Größe", 3), "Grö…");
-        assert_eq!(plain("abc", 3), "abc");
-        assert_eq!(plain("ab\u{1b}", 8), "ab\\u{1b}");
-        assert_eq!(plain("ab\u{1b}", 7), "ab…");
+        assert_eq!(escape_control("Größe", 3), "Grö…");
+        assert_eq!(escape_control("abc", 3), "abc");
+        assert_eq!(escape_control("ab\u{1b}", 8), "ab\\u{1b}");
+        assert_eq!(escape_control("ab\u{1b}", 7), "ab…");
     }
 
     #[test]
     fn nothing_unruly_is_left_and_nothing_else_is_touched() {
         let all: String = (0..=0x0010_FFFF).filter_map(char::from_u32).collect();
-        let shown = plain(&all, usize::MAX);
-        assert!(!shown.contains(is_unruly));
+        let shown = escape_control(&all, usize::MAX);
+        assert!(!shown.contains(is_unprintable));
         for text in ["Gro\u{308}ße", "日本", "مرحبا", "👩\u{fe0f}"] {
-            assert_eq!(plain(text, 40), text);
+            assert_eq!(escape_control(text, 40), text);
         }
-        let once = plain(&"\u{202e}ab".repeat(9), 40);
-        assert_eq!(plain(&once, 40), once);
+        let once = escape_control(&"\u{202e}ab".repeat(9), 40);
+        assert_eq!(escape_control(&once, 40), once);
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn rate(calls: f64) -> String {
 }
 
 /// Which limit sets the time.
-pub(super) fn binds(binding: Option<Binding>) -> &'static str {
+pub(super) fn binding_text(binding: Option<Binding>) -> &'static str {
     match binding {
         Some(Binding::Channel) => "the largest channel binds",
         Some(Binding::Bearers) => "the bearers' rate binds",
@@ -66,7 +66,7 @@ pub fn least(calls: u64, least: Duration, binding: Option<Binding>) -> String {
         "at least {}, {} at the limits; {}",
         count(calls, "call"),
         time(least.as_secs_f64()),
-        binds(binding)
+        binding_text(binding)
     )
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::conclusion::Conclusion;
 use super::session::Started;
 use super::{JobError, Request, RunSettings, directory, report, resume, run, session};
-use crate::engine::{Command, Ending, Watch};
+use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Ledger, LedgerError, fact};
 use crate::model::RunState;
 use crate::roster::Source;
@@ -29,21 +29,21 @@ pub enum IfExists {
 /// # Errors
 /// As `run`, or `resume`; and if the run that is there was asked for another list, in another way
 /// or in another's name.
-pub async fn run_again(
+pub async fn run_or_resume(
     mut request: Request,
     if_exists: IfExists,
-    watch: impl FnOnce(&Started) -> Box<dyn Watch>,
+    observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let dir = request.run_dir.clone();
     let Some(dir) = dir.filter(|dir| directory::holds_run(dir)) else {
-        return Box::pin(run(request, watch, commands)).await;
+        return Box::pin(run(request, observer, commands)).await;
     };
     match if_exists {
         IfExists::Fail => return Err(JobError::RunExists(dir)),
         IfExists::New => {
             request.run_dir = Some(directory::unused(dir));
-            return Box::pin(run(request, watch, commands)).await;
+            return Box::pin(run(request, observer, commands)).await;
         }
         IfExists::Resume => {}
     }
@@ -62,7 +62,7 @@ pub async fn run_again(
         });
     }
     let (target, limits) = (request.target, request.limits);
-    Box::pin(resume(&dir, |_| target, limits, watch, commands)).await
+    Box::pin(resume(&dir, |_| target, limits, observer, commands)).await
 }
 
 /// Sees that the run in a directory is the one that is asked for, but for limits.

@@ -8,7 +8,7 @@ use crate::ledger::{Chunk, Stager};
 use crate::roster::{Layout, Options, Roster, RosterError, Source};
 
 /// A list that is open.
-pub(super) struct Reading {
+pub(super) struct OpenList {
     pub(super) layout: Layout,
     /// How it is read, in a line.
     pub(super) detected: String,
@@ -19,7 +19,7 @@ pub(super) struct Reading {
     pub(super) first: Option<Chunk>,
 }
 
-impl Reading {
+impl OpenList {
     /// Opens a list, and reads its first stretch if `with_first`.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ fn open(
     options: &Options,
     key: [u8; 16],
     with_first: bool,
-) -> Result<Reading, RosterError> {
+) -> Result<OpenList, RosterError> {
     let roster = Roster::open(source, options)?;
     let (layout, detected) = (roster.layout().clone(), roster.detected());
     let mut stager = Stager::new(roster, key);
@@ -60,7 +60,7 @@ fn open(
     } else {
         None
     };
-    Ok(Reading {
+    Ok(OpenList {
         layout,
         detected,
         size: stager.size(),

@@ -22,7 +22,7 @@ pub(super) enum MemberResult {
 
 /// Why a member cannot be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hindrance {
+pub(super) enum RefusalReason {
     /// No such user.
     NoUser,
     /// Banned from the channel.
@@ -33,7 +33,7 @@ pub(super) enum Hindrance {
     Full,
 }
 
-impl Hindrance {
+impl RefusalReason {
     /// The error of a batch call's member.
     pub(super) fn verdict(self) -> MemberResult {
         let (code, message) = match self {

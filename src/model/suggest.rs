@@ -6,7 +6,7 @@ const ALIKE: f64 = 0.8;
 /// The most alike of these names to one that is not among them, if any is alike at all. Case does
 /// not matter.
 #[must_use]
-pub fn most_alike<T: AsRef<str>>(name: &str, names: impl IntoIterator<Item = T>) -> Option<T> {
+pub fn closest_match<T: AsRef<str>>(name: &str, names: impl IntoIterator<Item = T>) -> Option<T> {
     let wanted = name.to_lowercase();
     names
         .into_iter()
@@ -26,8 +26,8 @@ mod tests {
     #[test]
     fn a_slip_is_understood_and_another_word_is_not() {
         let names = ["channel-rate", "bearer-rate", "max-rate"];
-        assert_eq!(most_alike("chanel-rate", names), Some("channel-rate"));
-        assert_eq!(most_alike("MAX-RATE", names), Some("max-rate"));
-        assert_eq!(most_alike("profile", names), None);
+        assert_eq!(closest_match("chanel-rate", names), Some("channel-rate"));
+        assert_eq!(closest_match("MAX-RATE", names), Some("max-rate"));
+        assert_eq!(closest_match("profile", names), None);
     }
 }

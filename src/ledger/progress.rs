@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::projection::{Source, Words};
+use super::projection::{Messages, Source};
 use super::{Ledger, LedgerError};
 use crate::model::{Outcome, Tally};
 
 /// How far a run is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Glance {
+pub struct RunProgress {
     /// Rows whose verdict is final, unless they are tried again after the end.
     pub settled: Tally,
     /// The others that were taken from the list.
@@ -22,7 +22,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn glance(&self) -> Result<Glance, LedgerError> {
+    pub fn progress(&self) -> Result<RunProgress, LedgerError> {
         let mut settled = Tally::default();
         let mut failures = HashMap::<Source, (u64, u64)>::new();
         for (first_page, pages) in self.windows()? {
@@ -36,14 +36,14 @@ impl Ledger {
                 }
             }
         }
-        let mut words = Words::new(self);
+        let mut words = Messages::new(self);
         let mut errors_by_code = BTreeMap::<String, u64>::new();
         for (source, (row, rows)) in failures {
             if let (Some(code), _) = words.of(row, source)? {
                 *errors_by_code.entry(code).or_default() += rows;
             }
         }
-        Ok(Glance {
+        Ok(RunProgress {
             open: self.staged().rows_read.saturating_sub(settled.total()),
             settled,
             errors_by_code,

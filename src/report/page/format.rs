@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{RunState, plain};
+use crate::model::{RunState, escape_control};
 use crate::report::Summary;
-use crate::report::words::{count, time};
+use crate::report::format::{count, time};
 
 /// A number with its thousands set apart.
 pub(super) fn grouped(number: u64) -> String {
@@ -72,7 +72,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 
 /// The part of an ARN that tells it from others of its kind, cut to so many characters.
 pub(super) fn short_id(arn: &str, most: usize) -> String {
-    plain(arn.rsplit('/').next().unwrap_or(arn), most)
+    escape_control(arn.rsplit('/').next().unwrap_or(arn), most)
 }
 
 /// The verdict, in a sentence.
