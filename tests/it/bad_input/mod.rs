@@ -1,0 +1,10 @@
+//! Lists, flags and files that cannot be used, or only with care.
+
+mod bad_limits;
+mod bad_lists;
+mod fuzz;
+mod legacy_rows;
+#[cfg(unix)]
+mod odd_names;
+#[cfg(unix)]
+mod special_files;

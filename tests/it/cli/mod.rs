@@ -1,0 +1,24 @@
+//! The commands, run as a user runs them.
+
+mod config;
+mod exit_codes;
+mod failed_csv;
+#[cfg(unix)]
+mod first_moments;
+#[cfg(unix)]
+mod if_exists;
+mod page;
+pub(crate) mod plan;
+mod progress;
+mod report;
+mod resume;
+mod retry;
+mod sandbox;
+mod shell;
+#[cfg(unix)]
+mod signals;
+mod snapshots;
+#[cfg(unix)]
+mod status;
+#[cfg(unix)]
+mod terminal;

@@ -1,0 +1,340 @@
+//! The page, as text and in a browser.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chime_bulk::job;
+use chime_bulk::ledger::{Durability, Ledger};
+use chime_bulk::model::{Limits, RunState};
+use chime_bulk::report::{self, PAGE, Reports};
+
+use crate::support::program::{APP, WorkDir, ids};
+
+/// Widths of a phone and of a desktop.
+const WIDTHS: [u32; 2] = [390, 1_280];
+/// Lets the tests that need a browser pass without one.
+const NO_BROWSER: &str = "CHIME_BULK_NO_BROWSER";
+
+/// A finished run of these members into one channel.
+fn ran(list: &str, flags: &[&str]) -> WorkDir {
+    let place = WorkDir::with("list.csv", list);
+    let channel = format!("{APP}/channel/c");
+    let flags: Vec<&str> = ["--channel-arn", &channel]
+        .iter()
+        .chain(flags)
+        .copied()
+        .collect();
+    let ended = place.run_fast("list.csv", &flags);
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
+    place
+}
+
+fn page(place: &WorkDir) -> String {
+    std::fs::read_to_string(place.path("run").join(PAGE)).unwrap()
+}
+
+/// Sees that every element is closed in its turn, and that no quote or bracket is loose.
+fn assert_well_formed(html: &str) {
+    const VOID: [&str; 2] = ["meta", "link"];
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("a doctype");
+    while let Some(at) = rest.find('<') {
+        assert!(
+            !rest[..at].contains('>') || open.last() == Some(&"style"),
+            "{}",
+            &rest[..at]
+        );
+        let end = rest[at..].find('>').expect("a tag that ends") + at;
+        let tag = &rest[at + 1..end];
+        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closes what is open");
+            continue;
+        }
+        let name = tag.split([' ', '\n', '/']).next().unwrap_or_default();
+        assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "<{tag}>");
+        if !tag.ends_with('/') && !VOID.contains(&name) {
+            open.push(name);
+        }
+    }
+    assert_eq!(open, [""; 0], "all is closed");
+}
+
+#[test]
+fn a_finished_run_is_told_whole() {
+    let place = ran(&(ids("u", 2_999) + "gone\n"), &["--missing-users", "gone"]);
+    let page = page(&place);
+    assert_well_formed(&page);
+    let told = [
+        "<html lang=\"en\">",
+        "default-src 'none'",
+        "Members of list.csv",
+        ": 2,999 of 3,000 rows got in, 1 did not.",
+        "2,999",
+        "there is no such user or channel",
+        "create it, or correct its id",
+        "<th class=\"n\" scope=\"row\">3,000</th>",
+        "chime-bulk retry ",
+        "calls a second",
+        "options.channel_arn",
+        "prefers-color-scheme:dark",
+        "@media print",
+    ];
+    for text in told {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+    for chart in ["throughput", "channels", "latency"] {
+        assert!(page.contains(&format!("<svg id=\"{chart}\"")), "{chart}");
+        assert!(
+            page.contains(&format!("<title id=\"{chart}-title\">")),
+            "{chart}"
+        );
+        assert!(
+            page.contains(&format!("<desc id=\"{chart}-desc\">")),
+            "{chart}"
+        );
+    }
+    for never in [
+        "<script",
+        "chime-bulk resume",
+        "chime-bulk undo",
+        "chime-bulk verify",
+    ] {
+        assert!(!page.contains(never), "{never}");
+    }
+}
+
+#[test]
+fn what_is_written_in_a_list_is_never_markup() {
+    const NASTY: &str = "<img src=x onerror=alert(1)>\"'&amp;</td></style><script>";
+    let mut list = "user_id,note\n".to_owned();
+    let _ = writeln!(list, "\"{}\",a", NASTY.replace('"', "\"\""));
+    let _ = writeln!(list, "\u{202e}evil,b");
+    let place = WorkDir::with("<b>&\"list.csv", list);
+    let channel = format!("{APP}/channel/c");
+    let flags = ["--channel-arn", &channel, "--member-column", "user_id"];
+    let ended = place.run_fast("<b>&\"list.csv", &flags);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let page = page(&place);
+    assert_well_formed(&page);
+    for never in ["<img", "<script", "<b>", "\u{202e}"] {
+        assert!(!page.contains(never), "{never}\n{page}");
+    }
+    assert!(
+        page.contains("Members of &lt;b&gt;&amp;&quot;list.csv"),
+        "{page}"
+    );
+    assert!(page.contains("&lt;script&gt;"), "{page}");
+}
+
+#[test]
+fn a_list_without_rows_and_one_with_a_single_row_have_a_page() {
+    let none = page(&ran("user_id\n", &[]));
+    assert_well_formed(&none);
+    assert!(
+        none.contains("Finished: there was no row to add."),
+        "{none}"
+    );
+    assert!(
+        none.contains("No call was made.") && !none.contains("NaN"),
+        "{none}"
+    );
+    let one = page(&ran("user_id\nu1\n", &[]));
+    assert_well_formed(&one);
+    assert!(one.contains("every member of the list is in"), "{one}");
+    assert!(one.contains("class=\"verdict good\""), "{one}");
+    assert!(
+        one.contains("Of 1 answer, ") && !one.contains("NaN"),
+        "{one}"
+    );
+    assert!(!one.contains("chime-bulk retry"), "{one}");
+}
+
+/// A column of the throughput's table, from 1.
+fn column(page: &str, number: usize) -> u64 {
+    let table = page.split_once("The throughput in figures").unwrap().1;
+    let table = table.split("</table>").next().unwrap();
+    let body = table.split("<tbody>").nth(1).unwrap();
+    let cell = |row: &str| {
+        let cells = row.split("<td class=\"n\">").nth(number).unwrap();
+        let text = cells.split('<').next().unwrap().replace(',', "");
+        text.parse::<u64>().unwrap()
+    };
+    body.split("</tr>")
+        .filter(|row| row.contains("<td"))
+        .map(cell)
+        .sum()
+}
+
+#[test]
+fn every_call_is_in_the_throughput_with_what_came_of_it() {
+    let flags = ["--fault", "call-throttled=0.2", "--seed", "3"];
+    let place = ran(&ids("u", 2_000), &flags);
+    let (page, summary) = (page(&place), place.summary("run"));
+    assert!(summary.throttled_calls > 0, "{summary:?}");
+    let [accepted, throttled, failed, members] = [3, 4, 5, 6].map(|number| column(&page, number));
+    assert_eq!(throttled, summary.throttled_calls);
+    assert_eq!(accepted + throttled + failed, summary.calls);
+    assert_eq!(members, summary.added);
+}
+
+/// Writes the reports of a run as if it had ended in this state.
+fn rewritten(place: &WorkDir, state: RunState) -> String {
+    let dir = place.path("run");
+    let ledger = Ledger::open(&dir.join(job::LEDGER), Durability::None).unwrap();
+    let limits = &Limits::of_region("us-east-1");
+    let reports = Reports {
+        dir: &dir,
+        state,
+        limits,
+    };
+    report::write(&ledger, reports, || true).unwrap();
+    page(place)
+}
+
+#[test]
+fn a_run_that_is_not_finished_says_how_it_goes_on() {
+    let place = ran(&ids("u", 300), &[]);
+    for (state, word) in [
+        (RunState::Interrupted, "Interrupted after"),
+        (RunState::Aborted, "Stopped after"),
+    ] {
+        let page = rewritten(&place, state);
+        assert_well_formed(&page);
+        assert!(
+            page.contains(word) && page.contains("with 300 of 300 rows in"),
+            "{page}"
+        );
+        assert!(page.contains("chime-bulk resume ") && !page.contains("chime-bulk retry "));
+    }
+}
+
+#[test]
+fn the_page_does_not_grow_with_the_list() {
+    let small = page(&ran(&ids("gone", 200), &["--missing-users", "gone"]));
+    let large = page(&ran(&ids("gone", 20_000), &["--missing-users", "gone"]));
+    assert!(
+        large.len() < small.len() + 8_000,
+        "{} {}",
+        small.len(),
+        large.len()
+    );
+}
+
+/// A browser, unless it was said that there is none.
+fn browser() -> Option<PathBuf> {
+    if std::env::var_os(NO_BROWSER).is_some() {
+        return None;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = std::env::split_paths(&path)
+        .flat_map(|dir| names.map(|name| dir.join(name)))
+        .find(|file| file.is_file());
+    assert!(
+        found.is_some(),
+        "no Chromium: install it (`apt-get install chromium`), or set {NO_BROWSER}=1 to do without"
+    );
+    found
+}
+
+/// What Chromium makes of a page, and what it said.
+fn rendered(chromium: &Path, scratch: &Path, url: &str) -> (String, String) {
+    let profile = tempfile::tempdir_in(scratch).unwrap();
+    let output = Command::new(chromium)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+        ])
+        .args(["--no-first-run", "--hide-scrollbars"])
+        .args(["--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync"])
+        .args(["--enable-logging=stderr", "--log-level=0"])
+        .args(["--allow-file-access-from-files", "--window-size=1400,1000"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(["--virtual-time-budget=10000", "--dump-dom", url])
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (text(output.stdout), text(output.stderr))
+}
+
+/// Puts the page into frames of each width and has them measured by a page around it: the page
+/// itself runs nothing.
+fn measure(chromium: &Path, place: &WorkDir) -> String {
+    let mut harness = "<!DOCTYPE html><meta charset=utf-8><body>".to_owned();
+    for width in WIDTHS {
+        let _ = write!(
+            harness,
+            "<iframe src='run/{PAGE}' width={width} height=900 style='border:0'></iframe>"
+        );
+    }
+    harness += "<script>onload=()=>{for(const f of document.querySelectorAll('iframe')){
+        const d=f.contentDocument,r=d.documentElement,p=document.createElement('p');
+        const wide=[...d.querySelectorAll('body *')].filter(e=>!e.closest('.wide,svg')&&
+            e.getBoundingClientRect().right>r.clientWidth+1).length;
+        const drawn=[...d.querySelectorAll('figure svg')].filter(e=>
+            e.getBoundingClientRect().height>30&&e.querySelector('rect,polygon')).length;
+        const fetched=f.contentWindow.performance.getEntriesByType('resource').length;
+        p.textContent=`width ${r.clientWidth} over ${r.scrollWidth-r.clientWidth} wide ${wide} charts ${drawn} fetched ${fetched} scripts ${d.scripts.length};`;
+        document.body.append(p)}}</script>";
+    let file = place.path("harness.html");
+    std::fs::write(&file, harness).unwrap();
+    let (dom, said) = rendered(
+        chromium,
+        &place.path("."),
+        &format!("file://{}", file.display()),
+    );
+    assert!(!said.contains("CONSOLE"), "{said}");
+    dom
+}
+
+#[test]
+fn in_a_browser_nothing_overflows_or_is_fetched_and_every_chart_is_drawn() {
+    let Some(chromium) = browser() else { return };
+    let long = format!(
+        "user_id\n{}\n{}",
+        "x".repeat(3_000),
+        ids("u", 900).replace("user_id\n", "")
+    );
+    let lists = [
+        ("user_id\n".to_owned(), 0),
+        ("user_id\nu1\n".to_owned(), 3),
+        (long, 3),
+    ];
+    for (list, charts) in lists {
+        let dom = measure(&chromium, &ran(&list, &["--missing-users", "u7"]));
+        for width in WIDTHS {
+            let wanted =
+                format!("width {width} over 0 wide 0 charts {charts} fetched 0 scripts 0;");
+            assert!(
+                dom.contains(&wanted),
+                "{wanted}\n{}",
+                &dom[dom.len().saturating_sub(600)..]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_million_rows_make_a_page_of_the_usual_size() {
+    let flags = ["--missing-users", "u77", "--capacity", "1000000"];
+    let place = ran(&ids("u", 1_000_000), &flags);
+    let page = page(&place);
+    assert_well_formed(&page);
+    assert!(
+        page.contains("of 1,000,000 rows got in, 11,111 did not."),
+        "{page}"
+    );
+    assert!(page.len() < 200_000, "{}", page.len());
+    let Some(chromium) = browser() else { return };
+    let dom = measure(&chromium, &place);
+    for width in WIDTHS {
+        let wanted = format!("width {width} over 0 wide 0 charts 3 fetched 0 scripts 0;");
+        assert!(dom.contains(&wanted), "{wanted}");
+    }
+}

@@ -1,0 +1,266 @@
+//! The sandbox's HTTP face, spoken to by AWS's own client.
+
+use std::error::Error;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_chimesdkmessaging::Client;
+use aws_sdk_chimesdkmessaging::config::retry::RetryConfig;
+use aws_sdk_chimesdkmessaging::config::timeout::TimeoutConfig;
+use aws_sdk_chimesdkmessaging::config::{BehaviorVersion, Region};
+use aws_sdk_chimesdkmessaging::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_chimesdkmessaging::types::ChannelMembershipType;
+use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
+use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A sandbox that listens on loopback as long as it lives.
+struct Running {
+    service: Arc<Service>,
+    endpoint: String,
+    _server: tokio::task::JoinSet<()>,
+}
+
+impl Running {
+    async fn start(settings: SandboxConfig) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let service = Arc::new(Service::new(settings));
+        let mut server = tokio::task::JoinSet::new();
+        let behind = Arc::clone(&service);
+        server.spawn(async move { serve(listener, behind, pending()).await.unwrap() });
+        Self {
+            service,
+            endpoint,
+            _server: server,
+        }
+    }
+
+    async fn unlimited() -> Self {
+        Self::start(SandboxConfig {
+            unlimited: true,
+            ..SandboxConfig::default()
+        })
+        .await
+    }
+
+    fn client(&self) -> Client {
+        self.client_with(Credentials::new("sandbox", "sandbox", None, None, "test"))
+    }
+
+    fn client_with(&self, credentials: Credentials) -> Client {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
+        let config = aws_sdk_chimesdkmessaging::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(&self.endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(credentials)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build())
+            .build();
+        Client::from_conf(config)
+    }
+}
+
+fn instance() -> AppInstanceArn {
+    AppInstanceArn::parse("arn:aws:chime:us-east-1:123456789012:app-instance/i").unwrap()
+}
+
+fn channel() -> ChannelArn {
+    instance().channel("c").unwrap()
+}
+
+fn member(id: &str) -> MemberArn {
+    instance().user(id).unwrap()
+}
+
+fn members(range: std::ops::Range<usize>) -> Vec<String> {
+    let arn = |i| member(&format!("u{i}@example.com")).to_string();
+    range.map(arn).collect()
+}
+
+/// A batch call, ready to be sent.
+macro_rules! batch {
+    ($client:expr, $members:expr) => {
+        $client
+            .batch_create_channel_membership()
+            .channel_arn(channel().as_str())
+            .chime_bearer(member("admin").as_str())
+            .set_member_arns(Some($members))
+    };
+}
+
+#[tokio::test]
+async fn awss_client_adds_lists_describes_and_deletes() {
+    let running = Running::unlimited().await;
+    let client = running.client();
+    let (channel, bearer) = (channel().to_string(), member("admin").to_string());
+
+    let hidden = batch!(client, members(0..1)).r#type(ChannelMembershipType::Hidden);
+    hidden.send().await.unwrap();
+    let reply = batch!(client, members(0..100)).send().await.unwrap();
+    let added = reply.batch_channel_memberships().unwrap();
+    assert_eq!(added.channel_arn(), Some(&*channel));
+    assert_eq!(added.invited_by().unwrap().arn(), Some(&*bearer));
+    assert_eq!(added.members().len(), 99);
+    assert_eq!(reply.errors()[0].member_arn(), Some(&*members(0..1)[0]));
+    assert_eq!(reply.errors()[0].error_code().unwrap().as_str(), "Conflict");
+
+    let pages = client
+        .list_channel_memberships()
+        .channel_arn(&channel)
+        .chime_bearer(&bearer)
+        .max_results(40)
+        .into_paginator()
+        .send();
+    let pages: Vec<_> = pages.collect::<Result<_, _>>().await.unwrap();
+    let listed: usize = pages
+        .iter()
+        .map(|page| page.channel_memberships().len())
+        .sum();
+    assert_eq!((pages.len(), listed), (3, 99));
+
+    let one = &members(0..1)[0];
+    let described = client
+        .describe_channel_membership()
+        .channel_arn(&channel)
+        .chime_bearer(&bearer)
+        .member_arn(one);
+    let membership = described.clone().send().await.unwrap();
+    let membership = membership.channel_membership().unwrap().clone();
+    assert_eq!(membership.r#type(), Some(&ChannelMembershipType::Hidden));
+    assert!(membership.created_timestamp().unwrap().secs() > 1_700_000_000);
+
+    let deleted = client
+        .delete_channel_membership()
+        .channel_arn(&channel)
+        .chime_bearer(&bearer)
+        .member_arn(one);
+    deleted.send().await.unwrap();
+    let gone = described
+        .clone()
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
+    assert!(gone.is_not_found_exception(), "{gone:?}");
+    let created = client
+        .create_channel_membership()
+        .channel_arn(&channel)
+        .chime_bearer(&bearer)
+        .member_arn(one)
+        .r#type(ChannelMembershipType::Default);
+    let created = created.send().await.unwrap();
+    assert_eq!(created.member().unwrap().arn(), Some(&**one));
+    let channel_described = client
+        .describe_channel()
+        .channel_arn(&channel)
+        .chime_bearer(&bearer);
+    assert!(channel_described.send().await.unwrap().channel().is_some());
+}
+
+#[tokio::test]
+async fn awss_client_reads_each_refusal() {
+    let running = Running::start(SandboxConfig::default()).await;
+    let client = running.client();
+    batch!(client, members(0..1)).send().await.unwrap();
+    let refused = batch!(client, members(1..2)).send().await.unwrap_err();
+    assert!(refused.into_service_error().is_throttled_client_exception());
+
+    let running = Running::unlimited().await;
+    let refused = batch!(running.client(), members(0..101)).send().await;
+    assert!(
+        refused
+            .unwrap_err()
+            .into_service_error()
+            .is_bad_request_exception()
+    );
+    let wrong =
+        |key, secret| running.client_with(Credentials::new(key, secret, None, None, "test"));
+    for (client, code) in [
+        (wrong("sandbox", "guess"), "InvalidSignatureException"),
+        (wrong("guess", "sandbox"), "UnrecognizedClientException"),
+    ] {
+        let refused = batch!(client, members(0..1)).send().await.unwrap_err();
+        assert_eq!(refused.code(), Some(code));
+    }
+    let session = Credentials::new("sandbox", "sandbox", Some("t/+=".into()), None, "test");
+    let session = running.client_with(session);
+    batch!(session, members(0..1)).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_withheld_is_applied_all_the_same() {
+    let running = Running::unlimited().await;
+    running.service.script([
+        vec![Scripted::Reset],
+        vec![Scripted::Garbage("<html>".into())],
+        vec![Scripted::Refuse {
+            status: 500,
+            exception: String::new(),
+            message: "down".into(),
+        }],
+        vec![Scripted::Silence],
+    ]);
+    let client = running.client();
+    let reset = batch!(client, members(0..1)).send().await.unwrap_err();
+    assert!(matches!(reset, SdkError::DispatchFailure(_)), "{reset:?}");
+    let garbage = batch!(client, members(1..2)).send().await.unwrap_err();
+    assert_eq!(garbage.raw_response().unwrap().status().as_u16(), 200);
+    let refused = batch!(client, members(2..3)).send().await.unwrap_err();
+    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 500);
+    let silence = batch!(client, members(3..4)).send().await.unwrap_err();
+    assert!(matches!(silence, SdkError::TimeoutError(_)), "{silence:?}");
+    let expected = [members(0..2), members(3..4)].concat();
+    assert_eq!(running.service.members(&channel()), expected);
+    assert_eq!(running.service.stats().unanswered_calls, 2);
+}
+
+#[tokio::test]
+async fn what_it_has_seen_is_told_unsigned_and_all_else_is_not() -> Result<(), Box<dyn Error>> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let running = Running::unlimited().await;
+    batch!(running.client(), members(0..5)).send().await?;
+    let ask = async |path: &str| -> Result<String, std::io::Error> {
+        let address = running.endpoint.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    };
+    let answer = ask("/_sandbox/stats").await?;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let stats: chime_bulk::sandbox::Stats = serde_json::from_str(body)?;
+    assert_eq!(stats, running.service.stats());
+    assert_eq!(stats.members[channel().as_str()], 5);
+
+    let answer = ask("/channels/x").await?;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("x-amzn-errortype: MissingAuthenticationTokenException"));
+    assert!(answer.contains("x-amzn-requestid: "));
+    Ok(())
+}
+
+/// Idle clients must not keep the sandbox's descriptors.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stays_silent_is_closed() {
+    let sandbox = Running::unlimited().await;
+    let address = sandbox.endpoint.strip_prefix("http://").unwrap();
+    let stats = "GET /_sandbox/stats HTTP/1.1\r\nhost: x\r\n\r\n";
+    let body_missing =
+        "POST /channels/c/memberships HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{";
+    for sent in ["", "GET /_sand", stats, body_missing] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = client.read_to_end(&mut answer);
+        let closed = tokio::time::timeout(Duration::from_mins(2), closed).await;
+        assert!(closed.is_ok(), "{sent:?} is still open");
+    }
+}

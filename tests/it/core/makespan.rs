@@ -1,0 +1,19 @@
+//! How close jobs come to the least time that the limits allow: every scenario of the bench
+//! `makespan`, judged by its bands.
+
+#[path = "../../../benches/makespan/trial/mod.rs"]
+mod trial;
+
+use std::path::Path;
+
+use trial::Scenario;
+
+#[test]
+fn every_scenario_is_within_its_bands() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/makespan/scenarios");
+    let scenarios = Scenario::all(&folder).unwrap();
+    assert!(scenarios.len() > 10);
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let report = trial::hold(&scenarios, threads);
+    assert_eq!(report.broken, 0, "out of their bands:\n{}", report.table);
+}

@@ -1,0 +1,236 @@
+//! The very bytes that the clients send, and what they make of bytes no sandbox would answer.
+
+use std::time::Duration;
+
+use chime_bulk::chime::{Api, ClientConfig, connect};
+use chime_bulk::model::codes;
+use chime_bulk::model::{MembershipType, RefusalKind, Reply};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::backends::{APIS, INSTANCE, TIMEOUT, call, settings};
+
+/// A request as it came.
+struct Request {
+    line: String,
+    headers: Vec<(String, String)>,
+    body: Value,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> &str {
+        let mut named = self.headers.iter().filter(|(key, _)| key == name);
+        let (_, value) = named.next().unwrap();
+        assert!(named.next().is_none(), "{name} twice");
+        value
+    }
+}
+
+/// Takes one request and answers it with these bytes, which end the connection.
+async fn take(listener: TcpListener, answer: &str) -> Request {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut text = String::new();
+    let (head, length) = loop {
+        let mut bytes = [0; 4096];
+        let n = stream.read(&mut bytes).await.unwrap();
+        assert!(n > 0, "cut off: {text}");
+        text.push_str(std::str::from_utf8(&bytes[..n]).unwrap());
+        let Some((head, _)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let headers = head.lines().skip(1).map(|line| {
+            let (key, value) = line.split_once(": ").unwrap();
+            (key.to_lowercase(), value.to_owned())
+        });
+        let headers: Vec<_> = headers.collect();
+        let length = headers.iter().find(|(key, _)| key == "content-length");
+        let length: usize = length.unwrap().1.parse().unwrap();
+        if text.len() >= head.len() + 4 + length {
+            let line = head.lines().next().unwrap().to_owned();
+            break ((line, headers), length);
+        }
+    };
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    Request {
+        line: head.0,
+        headers: head.1,
+        body: serde_json::from_str(&text[text.len() - length..]).unwrap(),
+    }
+}
+
+/// What a client of this API sends for a call, and the host it was to call.
+async fn sent(api: Api, sub_channel: Option<&str>) -> (Request, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let settings = settings(api, &format!("http://{host}"));
+    let client = connect(settings).await.unwrap();
+    let mut call = call(&["ann@example.com", "bob"]);
+    call.membership.membership_type = MembershipType::Hidden;
+    call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let (reply, request) = tokio::join!(client.add_members(call, TIMEOUT), take(listener, answer));
+    assert_eq!(reply, Ok(Reply::default()));
+    (request, host)
+}
+
+fn check_head(request: &Request, host: &str) {
+    assert_eq!(
+        request.line,
+        "POST /channels/arn%3Aaws%3Achime%3Aus-east-1%3A123456789012%3Aapp-instance%2Fi%2Fchannel%2Fc\
+         /memberships?operation=batch-create HTTP/1.1"
+    );
+    assert_eq!(request.header("host"), host);
+    assert_eq!(request.header("content-type"), "application/json");
+    assert_eq!(
+        request.header("x-amz-chime-bearer"),
+        format!("{INSTANCE}/user/admin")
+    );
+    let authorization = request.header("authorization");
+    assert!(authorization.contains("/us-east-1/chime/aws4_request"));
+    assert!(authorization.contains(";host;"), "{authorization}");
+}
+
+#[tokio::test]
+async fn the_messaging_client_sends_all_there_is() {
+    let (request, host) = sent(Api::Messaging, Some("sub-1")).await;
+    check_head(&request, &host);
+    let members = [
+        format!("{INSTANCE}/user/ann@example.com"),
+        format!("{INSTANCE}/user/bob"),
+    ];
+    assert_eq!(
+        request.body,
+        json!({"Type": "HIDDEN", "SubChannelId": "sub-1", "MemberArns": members})
+    );
+}
+
+#[cfg(feature = "legacy-chime")]
+#[tokio::test]
+async fn the_legacy_client_sends_the_same_to_the_same_host() {
+    let (request, host) = sent(Api::Legacy, None).await;
+    check_head(&request, &host);
+    let members = [
+        format!("{INSTANCE}/user/ann@example.com"),
+        format!("{INSTANCE}/user/bob"),
+    ];
+    assert_eq!(
+        request.body,
+        json!({"Type": "HIDDEN", "MemberArns": members})
+    );
+}
+
+#[tokio::test]
+async fn answers_that_are_not_the_services_are_told_apart() {
+    let cases = [
+        (
+            "503 Busy\r\ncontent-length: 6\r\n\r\n<html>",
+            RefusalKind::Lost,
+            codes::GATEWAY_ERROR,
+        ),
+        (
+            "400 Odd\r\nx-amzn-errortype: a.b#ThrottledClientException:http://c/\r\ncontent-length: 6\r\n\r\n<html>",
+            RefusalKind::Throttled,
+            "ThrottledClientException",
+        ),
+        (
+            "429 Slow\r\nx-amzn-errortype: ThrottledClientException\r\ncontent-length: 900\r\n\r\n{",
+            RefusalKind::Throttled,
+            "ThrottledClientException",
+        ),
+        (
+            "302 Elsewhere\r\nlocation: http://login/\r\ncontent-length: 0\r\n\r\n",
+            RefusalKind::WrongAddress,
+            "Http302",
+        ),
+        (
+            "200 OK\r\ncontent-length: 900\r\n\r\n{\"Errors\":[",
+            RefusalKind::Lost,
+            codes::UNREADABLE_REPLY,
+        ),
+        (
+            "200 OK\r\ncontent-length: 6\r\n\r\n<html>",
+            RefusalKind::Lost,
+            codes::UNREADABLE_REPLY,
+        ),
+    ];
+    for api in APIS {
+        for (answer, kind, code) in cases {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let client = connect(settings(*api, &url)).await.unwrap();
+            let answer = format!("HTTP/1.1 {answer}");
+            let (reply, _) = tokio::join!(
+                client.add_members(call(&["ann"]), TIMEOUT),
+                take(listener, &answer)
+            );
+            let refusal = reply.unwrap_err();
+            assert_eq!(refusal.kind, kind, "{api}, {answer}: {refusal}");
+            assert_eq!(refusal.code, code, "{api}, {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_listens_nothing_is_in_doubt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for url in [url.as_str(), "http://nowhere.invalid:8480"] {
+        let client = connect(settings(Api::Messaging, url)).await.unwrap();
+        let refusal = client
+            .add_members(call(&["ann"]), TIMEOUT)
+            .await
+            .unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unreachable, "{refusal:?}");
+        assert!(!refusal.kind.leaves_doubt());
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_leaves_no_doubt() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let client = connect(ClientConfig {
+        connect_timeout: Duration::from_millis(20),
+        ..settings(Api::Messaging, &url)
+    });
+    let refusal = client
+        .await
+        .unwrap()
+        .add_members(call(&["ann"]), TIMEOUT)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unreachable, "{refusal:?}");
+    assert!(refusal.message.contains("timeout"), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_leaves_doubt() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let client = connect(settings(Api::Messaging, &url));
+    let refusal = client
+        .await
+        .unwrap()
+        .add_members(call(&["ann"]), Duration::from_millis(20))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
+    assert_eq!(refusal.code, codes::TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_an_answer_leaves_doubt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = connect(settings(Api::Messaging, &url)).await.unwrap();
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.readable().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.add_members(call(&["ann"]), TIMEOUT), server);
+    let refusal = answer.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal:?}");
+    assert_eq!(refusal.code, codes::CONNECTION_LOST);
+}

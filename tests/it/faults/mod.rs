@@ -1,0 +1,13 @@
+//! Faults of everything around the program: services, disks, processes, the system.
+
+mod bad_answers;
+#[cfg(unix)]
+mod credential_process;
+#[cfg(target_os = "linux")]
+mod damage;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(unix)]
+mod kills;
+#[cfg(target_os = "linux")]
+mod system_limits;
