@@ -269,7 +269,7 @@ fn flight(order: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCal
         sent_at: now,
         rows,
         other_half: order.other_half.clone(),
-        alone_since: order.alone_since,
+        refused_alone: order.refused_alone.clone(),
         retry_rows: order.retry_rows,
     }
 }

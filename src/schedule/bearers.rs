@@ -274,13 +274,6 @@ impl Bearers {
         elsewhere.map(|(_, at)| *at).max()
     }
 
-    /// The same of any bearer.
-    pub(super) fn any_works_elsewhere(&self, channel: ChannelId) -> Option<Duration> {
-        let all = self.numbers();
-        all.filter_map(|bearer| self.works_elsewhere(bearer, channel))
-            .max()
-    }
-
     /// A call of a bearer was refused, perhaps for the bearer's sake.
     pub(super) fn refused(&mut self, flight: &InFlightCall, refusal: &Refusal, now: Duration) {
         let channel = flight.channel;

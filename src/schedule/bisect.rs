@@ -35,7 +35,7 @@ impl Scheduler {
         first: usize,
     ) {
         let other_half = suspects.split_off(first.min(suspects.len()));
-        self.wait_as_part(lane, Duration::ZERO, suspects, other_half, None);
+        self.wait_as_part(lane, Duration::ZERO, suspects, other_half, Vec::new());
     }
 
     /// Rows held back beside a part join the next full call, or end with their channel.

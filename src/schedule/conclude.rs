@@ -109,13 +109,11 @@ impl Scheduler {
             return false;
         }
         let last_alone = examination.last_alone();
-        let works = self.bearers.any_works_elsewhere(channel);
-        if last_alone.is_some_and(|last| works.is_some_and(|at| at >= last)) {
-            return true;
-        }
         examination.refused().iter().any(|entry| {
             let works = self.bearers.works_elsewhere(entry.bearer, channel);
-            !entry.is_confirmed && works.is_some_and(|at| at >= entry.last)
+            let has_worked_since = |last| works.is_some_and(|at| at >= last);
+            (!entry.is_confirmed && has_worked_since(entry.last))
+                || last_alone.is_some_and(has_worked_since)
         })
     }
 

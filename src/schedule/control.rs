@@ -36,12 +36,19 @@ impl Scheduler {
                 .filter(|entry| !entry.is_confirmed);
             active(bearer) && entry.is_some_and(|entry| works.is_some_and(|at| at >= entry.last))
         };
+        // Refused with a member alone, it is known that it is not one time of refusals.
+        let is_apart = |bearer: usize| {
+            let works = self.bearers.works_elsewhere(bearer, channel);
+            let last = examination.last_alone();
+            active(bearer) && last.is_some_and(|last| works.is_some_and(|at| at >= last))
+        };
         // Those known to be allowed first; those set aside only where all others were refused.
-        let groups: [&dyn Fn(usize) -> bool; 6] = [
+        let groups: [&dyn Fn(usize) -> bool; 7] = [
             &accepted,
             &|bearer| untested(bearer) && active(bearer),
             &untested,
             &is_to_confirm,
+            &is_apart,
             &may_be_members,
             &active,
         ];

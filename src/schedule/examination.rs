@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::InFlightCall;
+use super::{InFlightCall, RefusedAlone};
 use crate::model::{Refusal, RefusalKind};
 
 /// Members refused alone, on a channel where nothing was ever accepted, after which all of it
@@ -51,7 +51,9 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct RefusedBearer {
     pub(super) bearer: usize,
-    /// When its first refusal came.
+    /// The code of its last refusal.
+    code: String,
+    /// When its first refusal with this code came, of those with no other code in between.
     pub(super) first: Duration,
     /// When its last refusal came.
     pub(super) last: Duration,
@@ -90,12 +92,19 @@ impl Examination {
         let bearer = flight.bearer;
         let known = self.refused.iter_mut().find(|entry| entry.bearer == bearer);
         if let Some(entry) = known {
-            entry.is_confirmed |= is_between(entry.first, works, flight.sent_at);
+            if entry.code == refusal.code {
+                entry.is_confirmed |= is_between(entry.first, works, flight.sent_at);
+            } else {
+                // Something else is wrong than before: what was found out says nothing of it.
+                entry.code.clone_from(&refusal.code);
+                (entry.first, entry.is_confirmed) = (now, false);
+            }
             entry.last = now;
             entry.may_be_members = may_be_members;
         } else {
             self.refused.push(RefusedBearer {
                 bearer,
+                code: refusal.code.clone(),
                 first: now,
                 last: now,
                 is_confirmed: false,
@@ -123,14 +132,15 @@ impl Examination {
     /// since the member was first refused alone.
     pub(super) fn is_members_fault(&self, flight: &InFlightCall, refusal: &Refusal) -> bool {
         let is_limit = refusal.kind == RefusalKind::LimitExceeded;
-        let mut accepted = self.accepted.iter();
+        let accepted = self
+            .accepted
+            .iter()
+            .find(|(bearer, _)| *bearer == flight.bearer);
+        let accepted_at = accepted.map(|(_, at)| *at);
         (is_limit && self.over_limit > 0)
-            || accepted.any(|(bearer, at)| {
-                *bearer == flight.bearer
-                    && flight
-                        .alone_since
-                        .is_some_and(|since| is_between(since, Some(*at), flight.sent_at))
-            })
+            || flight
+                .refused_alone_at(refusal)
+                .is_some_and(|since| is_between(since, accepted_at, flight.sent_at))
     }
 
     /// A member failed: the bearer is allowed here after all. True if the channel is full.
@@ -140,20 +150,31 @@ impl Examination {
         self.over_limit >= FULL_AFTER
     }
 
-    /// Holds a member that was refused alone. `works` is when a bearer of the pool was last accepted
-    /// on another channel.
-    pub(super) fn hold(&mut self, now: Duration, flight: InFlightCall, works: Option<Duration>) {
-        let since = flight.alone_since;
+    /// Holds a member that was refused alone. `works` is when the bearer was last accepted on another
+    /// channel.
+    pub(super) fn hold(
+        &mut self,
+        now: Duration,
+        mut flight: InFlightCall,
+        refusal: &Refusal,
+        works: Option<Duration>,
+    ) {
+        let since = flight.refused_alone_at(refusal);
         let is_apart = |since| is_between(since, works, flight.sent_at);
         self.apart += usize::from(self.last_alone.is_none_or(is_apart));
         self.last_alone = Some(now);
+        let is_confirmed = since.is_some_and(is_apart);
+        if since.is_none() {
+            flight.refused_alone.push(RefusedAlone {
+                bearer: flight.bearer,
+                code: refusal.code.clone(),
+                at: now,
+            });
+        }
+        flight.other_half = None;
         self.held.push(Held {
-            is_confirmed: since.is_some_and(is_apart),
-            flight: InFlightCall {
-                alone_since: since.or(Some(now)),
-                other_half: None,
-                ..flight
-            },
+            flight,
+            is_confirmed,
         });
     }
 

@@ -3,11 +3,12 @@
 //! A refusal may concern one member, the channel, the bearer or every call; its code only says
 //! which cannot be ruled out ([`Scope`]). What decides is what other calls meet, and in which order:
 //! refused, then others accepted, then refused again. Two refusals with an accepted call between
-//! them cannot come from a time in which everything was refused. A call counts as after another's
-//! answer when it was sent at or after the time that answer came.
+//! them cannot come from a time in which everything was refused, if both have the same code: with
+//! another code, something else is wrong. A call counts as after another's answer when it was sent
+//! at or after the time that answer came.
 //!
-//! - A member fails when it is refused alone twice, and a call of the same bearer on the same channel
-//!   is accepted in between: as a rule the channel's next one. If there is none, a control call is
+//! - A member fails when it is refused alone twice by the same bearer, and a call of that bearer on the
+//!   same channel is accepted in between: as a rule the channel's next one. If there is none, a control call is
 //!   made: one that adds a member who is in the channel already.
 //! - A channel ends when every bearer was refused on it, accepted on another channel, and refused on
 //!   it again. Where members may be to blame, several of them must have been refused alone as well.
@@ -85,7 +86,7 @@ impl Scheduler {
         let mut settlement = Settlement::default();
         let (channel, lane) = (flight.channel, flight.lane);
         let (is_accepting, alone) = (self.channels[channel.index()].accepted, self.alone(refusal));
-        let works = self.bearers.any_works_elsewhere(channel);
+        let works = self.bearers.works_elsewhere(flight.bearer, channel);
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
@@ -104,7 +105,7 @@ impl Scheduler {
         let tries_more = !is_accepting
             && (refusal.kind == RefusalKind::Denied || examination.is_refused_again())
             && examination.held() + 1 < alone;
-        examination.hold(now, flight, works);
+        examination.hold(now, flight, refusal, works);
         if tries_more && !other_half.is_empty() {
             self.enqueue_part(lane, spread(other_half), 1);
         } else {
@@ -122,7 +123,7 @@ impl Scheduler {
     ) -> Settlement {
         let mut settlement = Settlement::pending(&flight, refusal);
         let (channel, lane) = (flight.channel, flight.lane);
-        let since = flight.alone_since;
+        let alone = flight.refused_alone.clone();
         let is_accepting = self.channels[channel.index()].accepted;
         let concerns_member = refusal.may_concern(Scope::Member);
         let is_for_others = refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel);
@@ -130,7 +131,7 @@ impl Scheduler {
         if !concerns_member || (is_for_others && is_unknown) {
             // The same call by another bearer, or by this one once it is known to be allowed.
             let other_half = flight.other_half_rows();
-            self.wait_as_part(lane, Duration::ZERO, flight.rows, other_half, since);
+            self.wait_as_part(lane, Duration::ZERO, flight.rows, other_half, alone);
             return settlement;
         }
         self.requeue_other_half(
@@ -213,10 +214,10 @@ impl Scheduler {
             let InFlightCall {
                 lane,
                 rows,
-                alone_since,
+                refused_alone,
                 ..
             } = held.flight;
-            self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), alone_since);
+            self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refused_alone);
         }
     }
 }
@@ -226,6 +227,16 @@ fn spread(mut rows: Vec<PendingRow>) -> Vec<PendingRow> {
     let place = rows.len() * 5 / 8;
     rows.rotate_left(place);
     rows
+}
+
+impl InFlightCall {
+    /// When its member was first refused alone as it is now: by this bearer, with this code.
+    pub(super) fn refused_alone_at(&self, refusal: &Refusal) -> Option<Duration> {
+        let mut known = self.refused_alone.iter();
+        known
+            .find(|known| known.bearer == self.bearer && known.code == refusal.code)
+            .map(|known| known.at)
+    }
 }
 
 impl Settlement {

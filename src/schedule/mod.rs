@@ -33,7 +33,9 @@ mod throttle;
 mod timeout;
 
 pub use bound::{Binding, LowerBound};
-pub use call::{Answer, CallPlan, InFlightCall, MemberAnswer, PendingRow, Ruling, Settlement};
+pub use call::{
+    Answer, CallPlan, InFlightCall, MemberAnswer, PendingRow, RefusedAlone, Ruling, Settlement,
+};
 pub use delay::RetryDelays;
 pub use overview::{ChannelLeft, Overview};
 pub use scheduler::{Scheduler, SchedulerConfig, Step};

@@ -12,7 +12,9 @@ use super::channel::{Channel, Lane, Load, Part};
 use super::outage::OutageDetector;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::timeout::Timeout;
-use super::{CallPlan, FailureThreshold, InFlightCall, PendingRow, RetryDelays, Stop};
+use super::{
+    CallPlan, FailureThreshold, InFlightCall, PendingRow, RefusedAlone, RetryDelays, Stop,
+};
 use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
@@ -314,7 +316,7 @@ impl Scheduler {
             retries,
             fresh,
             other_half,
-            alone_since,
+            refused_alone,
         } = load;
         let retry_rows = retries.len() + other_half.as_ref().map_or(0, Vec::len);
         self.waiting -= retry_rows;
@@ -333,7 +335,7 @@ impl Scheduler {
             retries,
             fresh,
             other_half,
-            alone_since,
+            refused_alone,
             retry_rows,
             timeout: self.timeout.next(self.arrival_margin.longest()),
         }
@@ -365,8 +367,8 @@ impl Scheduler {
     pub(super) fn cancel(&mut self, order: CallPlan) {
         self.call_ended(order.channel, order.bearer, order.retry_rows);
         if let Some(other_half) = order.other_half {
-            let since = order.alone_since;
-            self.wait_as_part(order.lane, Duration::ZERO, order.retries, other_half, since);
+            let alone = order.refused_alone;
+            self.wait_as_part(order.lane, Duration::ZERO, order.retries, other_half, alone);
         } else {
             self.lanes[order.lane.index()].fresh += order.fresh as u64;
             for pending in order.retries {
@@ -391,14 +393,14 @@ impl Scheduler {
         due: Duration,
         rows: Vec<PendingRow>,
         other_half: Vec<PendingRow>,
-        alone_since: Option<Duration>,
+        refused_alone: Vec<RefusedAlone>,
     ) {
         self.waiting += rows.len() + other_half.len();
         let part = Part {
             due,
             rows,
             other_half,
-            alone_since,
+            refused_alone,
         };
         self.lanes[lane.index()].push_part(part);
     }

@@ -191,8 +191,8 @@ impl Scheduler {
             let other_half = flight.other_half_rows();
             self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
         } else if let Some(other_half) = flight.other_half {
-            let since = flight.alone_since;
-            self.wait_as_part(flight.lane, now, flight.rows, other_half, since);
+            let alone = flight.refused_alone;
+            self.wait_as_part(flight.lane, now, flight.rows, other_half, alone);
         } else {
             for pending in flight.rows {
                 self.wait(flight.lane, now, pending);
@@ -241,8 +241,8 @@ impl Scheduler {
             // What was found out of the culprit stays found out.
             (Some(due), Some(other_half)) => {
                 let rows = left.into_iter().map(|(_, pending)| pending).collect();
-                let since = flight.alone_since;
-                self.wait_as_part(flight.lane, due, rows, other_half, since);
+                let alone = flight.refused_alone;
+                self.wait_as_part(flight.lane, due, rows, other_half, alone);
             }
             (_, other_half) => {
                 for (due, pending) in left {

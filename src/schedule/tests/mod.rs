@@ -60,7 +60,7 @@ impl SchedulerHarness {
             sent_at: self.now,
             rows,
             other_half: order.other_half,
-            alone_since: order.alone_since,
+            refused_alone: order.refused_alone,
             retry_rows: order.retry_rows,
         })
     }
