@@ -269,7 +269,7 @@ fn flight(order: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCal
         sent_at: now,
         rows,
         other_half: order.other_half.clone(),
-        refused_alone: order.refused_alone.clone(),
+        refusals: order.refusals.clone(),
         retry_rows: order.retry_rows,
     }
 }

@@ -30,9 +30,9 @@ impl PendingRow {
     }
 }
 
-/// A member was refused alone: the first time by this bearer with this code.
+/// These very rows were refused: the first time by this bearer with this code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedAlone {
+pub struct PartRefusal {
     /// The bearer's number in the pool.
     pub bearer: usize,
     /// The code of the refusal.
@@ -57,8 +57,8 @@ pub struct CallPlan {
     pub fresh: usize,
     /// If it is a part of a refused call: the other part.
     pub other_half: Option<Vec<PendingRow>>,
-    /// If it carries a member that was refused alone before: by whom.
-    pub refused_alone: Vec<RefusedAlone>,
+    /// If exactly its rows were refused before: by whom.
+    pub refusals: Vec<PartRefusal>,
     /// How many rows waited for this call, those of the other part with them.
     pub retry_rows: usize,
     /// How long its answer is waited for; after that it counts as lost.
@@ -89,8 +89,8 @@ pub struct InFlightCall {
     /// If it is a part of a call that was refused perhaps for one member's sake: the other part,
     /// held back until this one's answer tells in which of them that member is.
     pub other_half: Option<Vec<PendingRow>>,
-    /// If it carries a member that was refused alone before: by whom.
-    pub refused_alone: Vec<RefusedAlone>,
+    /// If exactly its rows were refused before: by whom.
+    pub refusals: Vec<PartRefusal>,
     /// How many rows waited for it, as its order said.
     pub retry_rows: usize,
 }

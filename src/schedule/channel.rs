@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::examination::Examination;
 use super::learned_interval::{Learned, LearnedInterval};
-use super::{PendingRow, RefusedAlone};
+use super::{PartRefusal, PendingRow};
 use crate::model::{ChannelId, LaneId, Refusal};
 
 /// A part of a call that was refused perhaps for one member's sake.
@@ -18,8 +18,8 @@ pub(super) struct Part {
     /// The others, held back: if these are accepted, the member is among the others; if not, the
     /// others are as good as any.
     pub(super) other_half: Vec<PendingRow>,
-    /// If it is a member that was refused alone: by whom.
-    pub(super) refused_alone: Vec<RefusedAlone>,
+    /// If exactly these rows were refused before: by whom.
+    pub(super) refusals: Vec<PartRefusal>,
 }
 
 /// What the next call of a lane carries.
@@ -31,8 +31,8 @@ pub(super) struct Load {
     pub(super) fresh: usize,
     /// If it is a part: the other one.
     pub(super) other_half: Option<Vec<PendingRow>>,
-    /// If it is a member that was refused alone: by whom.
-    pub(super) refused_alone: Vec<RefusedAlone>,
+    /// If exactly these rows were refused before: by whom.
+    pub(super) refusals: Vec<PartRefusal>,
 }
 
 /// The members of one channel that can share a call. Small where nothing was tried yet: there may be
@@ -143,7 +143,7 @@ impl Lane {
                     retries: part.rows,
                     fresh: 0,
                     other_half: Some(part.other_half),
-                    refused_alone: part.refused_alone,
+                    refusals: part.refusals,
                 };
             }
             while retries.len() < full
@@ -163,7 +163,7 @@ impl Lane {
             retries,
             fresh: usize::try_from(fresh).unwrap_or_default(),
             other_half: None,
-            refused_alone: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 
@@ -231,12 +231,10 @@ impl Channel {
         };
         let kept = match self.spacing.take() {
             Some(spacing) => spacing.accepted(apart, was_refused, lifts),
-            None if was_refused => {
-                Learned::LearnedInterval(LearnedInterval::new(configured, lifts))
-            }
+            None if was_refused => Learned::Interval(LearnedInterval::new(configured, lifts)),
             None => return false,
         };
-        if let Learned::LearnedInterval(spacing) = kept {
+        if let Learned::Interval(spacing) = kept {
             self.spacing = Some(Box::new(spacing));
         }
         matches!(kept, Learned::Lifted)

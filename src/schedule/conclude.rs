@@ -1,23 +1,18 @@
 //! When a channel ends, and when the run stops, because calls are refused.
 
-use std::time::Duration;
-
 use super::bearers::PROBES;
-use super::examination::{ALONE, Examination};
+use super::examination::{ALONE, Examination, RefusedBearer};
 use super::{Ruling, Scheduler, Settlement, Stop};
 use crate::model::{ChannelId, Refusal, RefusalKind};
 
 /// As many are enough for a denial where nothing was accepted anywhere: what follows is a stop, no
 /// failure.
 const ALONE_AT_FIRST: usize = 3;
+/// Members refused alone by each bearer of the pool that may be allowed: one of them may be bad.
+const ALONE_EACH: usize = 2;
 /// Calls refused one after the other, none accepted between, by which nobody gets through: a call
 /// of a hundred is bisected in eight, on several channels at a time.
 pub(super) const REFUSED_IN_ROW: u32 = 4 * PROBES;
-/// A channel is refused for at least this long before it ends: permissions take some seconds to
-/// spread when they are changed (AWS, IAM User Guide, "Changes that I make are not always immediately
-/// visible").
-const ASK_AGAIN: Duration = Duration::from_secs(10);
-
 impl Scheduler {
     /// Ends a channel that is refused for all of its members and bearers, and the examination of one
     /// where nothing is left to find out.
@@ -39,21 +34,27 @@ impl Scheduler {
             return;
         }
         let is_over = !is_left && !self.is_channel_in_flight(channel);
-        let has_tried = examination.has_tried_members(state.accepted, ALONE)
-            && examination.are_members_apart()
-            || (!state.accepted && is_over && examination.are_held_confirmed());
-        if has_tried && self.is_refused_for_all(examination) {
+        let are_members_tried = !state.accepted && examination.are_members_tried(is_over);
+        let is_refused = self.is_refused_for_all(examination, |entry| entry.is_certain)
+            || (are_members_tried
+                && self.is_refused_for_all(examination, |entry| entry.is_confirmed));
+        if is_refused && examination.has_lasted() {
             let refusal = examination.refusal().clone();
             self.end_channel(channel, &refusal, settlement);
-        } else if !self.is_channel_in_flight(channel) && self.may_ask_again(channel) {
-            // One of them, and then it takes another accepted call elsewhere.
-            let first = examination.refused().iter().map(|entry| entry.first).min();
-            let state = &mut self.channels[channel.index()];
-            state.next = state.next.max(first.unwrap_or_default() + ASK_AGAIN);
-            if let Some(examination) = &mut state.examination {
-                examination.on_asked_again();
-            }
+        } else if is_over && self.is_any_untested(channel) {
+            // Another bearer may be allowed.
             self.resend_held(channel, 1);
+        } else if !self.is_channel_in_flight(channel)
+            && (!is_left || self.is_tried(channel, examination))
+            && self.may_ask_again(channel)
+        {
+            // One of them, and then it takes another accepted call elsewhere.
+            let ends_after = examination.ends_after();
+            let state = &mut self.channels[channel.index()];
+            state.next = state.next.max(ends_after);
+            if !has_parts {
+                self.resend_held(channel, 1);
+            }
         }
     }
 
@@ -71,10 +72,21 @@ impl Scheduler {
         let Some(examination) = &state.examination else {
             return false;
         };
-        let refusal = examination.refusal();
-        let is_tried = examination.has_tried_members(state.accepted, self.alone(refusal))
-            && !self.is_any_untested(channel);
-        is_tried && !examination.refused().is_empty() && !self.may_ask_again(channel)
+        self.is_tried(channel, examination) && !self.may_ask_again(channel)
+    }
+
+    /// Whether the channel's bearers were tried, and as many of its members as it takes.
+    fn is_tried(&self, channel: ChannelId, examination: &Examination) -> bool {
+        let is_accepting = self.channels[channel.index()].accepted;
+        let is_enough = |entry: &RefusedBearer| {
+            !entry.may_be_members
+                || examination.held_by(entry.bearer) >= ALONE_EACH
+                || (self.outage.has_accepted() && !self.bearers.has_worked(entry.bearer))
+        };
+        examination.has_tried_members(is_accepting, self.alone(examination.refusal()))
+            && !self.is_any_untested(channel)
+            && !examination.refused().is_empty()
+            && examination.refused().iter().all(is_enough)
     }
 
     /// How many members refused alone hold a channel back on which nothing was ever accepted.
@@ -86,18 +98,23 @@ impl Scheduler {
         }
     }
 
-    /// Whether a channel is refused to every bearer, and to one of them for the channel's sake.
-    fn is_refused_for_all(&self, examination: &Examination) -> bool {
+    /// Whether a channel is refused to every bearer, and of one of them at least this is known.
+    fn is_refused_for_all(
+        &self,
+        examination: &Examination,
+        is_known: impl Fn(&RefusedBearer) -> bool,
+    ) -> bool {
         let is_refused = |bearer| match examination.entry(bearer) {
             // A bearer that was allowed before may be allowed here again.
             Some(entry) => {
-                let was_never_allowed = || !self.bearers.has_worked(bearer);
-                entry.is_confirmed || (self.bearers.is_set_aside(bearer) && was_never_allowed())
+                let is_denied =
+                    self.bearers.is_set_aside(bearer) || self.bearers.is_given_up(bearer);
+                is_known(entry) || (is_denied && !self.bearers.has_worked(bearer))
             }
             None => false,
         };
         let mut entries = examination.refused().iter();
-        entries.any(|entry| entry.is_confirmed) && self.bearers.numbers().all(is_refused)
+        entries.any(&is_known) && self.bearers.numbers().all(is_refused)
     }
 
     /// Whether a bearer refused here was accepted elsewhere since: then it is asked once more.
@@ -112,8 +129,8 @@ impl Scheduler {
         examination.refused().iter().any(|entry| {
             let works = self.bearers.works_elsewhere(entry.bearer, channel);
             let has_worked_since = |last| works.is_some_and(|at| at >= last);
-            (!entry.is_confirmed && has_worked_since(entry.last))
-                || last_alone.is_some_and(has_worked_since)
+            let is_open = !entry.is_settled() || !examination.has_lasted();
+            (is_open && has_worked_since(entry.last)) || last_alone.is_some_and(has_worked_since)
         })
     }
 
@@ -133,9 +150,9 @@ impl Scheduler {
             let (confirmed, open): (Vec<_>, Vec<_>) = examination
                 .refused()
                 .iter()
-                .partition(|entry| entry.is_confirmed);
+                .partition(|entry| entry.is_settled());
             // Those confirmed only bring about the end of a channel that is refused to all.
-            let can_end = self.is_refused_for_all(examination);
+            let can_end = self.is_refused_for_all(examination, RefusedBearer::is_settled);
             let confirmed = confirmed.into_iter().filter(|_| can_end);
             for entry in open.into_iter().chain(confirmed) {
                 let elsewhere = |other: &&ChannelId| {
@@ -144,6 +161,7 @@ impl Scheduler {
                 let other = self.control_channels.iter().flatten().find(elsewhere);
                 let is_denied = self.bearers.is_set_aside(entry.bearer)
                     || self.bearers.is_given_up(entry.bearer);
+                let has_asked_enough = has_asked_enough || examination.has_asked_enough();
                 if let Some(other) = other.filter(|_| !is_denied && !has_asked_enough) {
                     return Some((*other, entry.bearer));
                 }
@@ -166,7 +184,7 @@ impl Scheduler {
         let held = self.channels[channel.index()].examination.take();
         self.examined.remove(&channel);
         for held in held.into_iter().flat_map(|held| held.into_held()) {
-            let rulings = Settlement::fail(&held.flight, refusal);
+            let rulings = Settlement::fail(&held, refusal);
             settlement.others.extend(rulings);
         }
         for lane in self.channels[channel.index()].lanes.clone() {

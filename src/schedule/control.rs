@@ -28,12 +28,16 @@ impl Scheduler {
             let entry = examination.entry(bearer);
             active(bearer) && entry.is_some_and(|entry| entry.may_be_members)
         };
+        let tried = |bearer: usize| may_be_members(bearer).then(|| examination.held_by(bearer));
+        let least_tried = self.bearers.numbers().filter_map(tried).min();
+        let is_little_tried =
+            |bearer: usize| tried(bearer).is_some_and(|held| Some(held) == least_tried);
         // Refused once more, it is known of this one that it is for the channel's sake.
         let is_to_confirm = |bearer: usize| {
             let works = self.bearers.works_elsewhere(bearer, channel);
             let entry = examination
                 .entry(bearer)
-                .filter(|entry| !entry.is_confirmed);
+                .filter(|entry| !entry.is_settled());
             active(bearer) && entry.is_some_and(|entry| works.is_some_and(|at| at >= entry.last))
         };
         // Refused with a member alone, it is known that it is not one time of refusals.
@@ -43,13 +47,14 @@ impl Scheduler {
             active(bearer) && last.is_some_and(|last| works.is_some_and(|at| at >= last))
         };
         // Those known to be allowed first; those set aside only where all others were refused.
-        let groups: [&dyn Fn(usize) -> bool; 7] = [
+        let groups: [&dyn Fn(usize) -> bool; 8] = [
             &accepted,
             &|bearer| untested(bearer) && active(bearer),
             &untested,
             &is_to_confirm,
             &is_apart,
-            &may_be_members,
+            &|bearer| is_little_tried(bearer) && self.bearers.has_worked(bearer),
+            &is_little_tried,
             &active,
         ];
         let group = groups

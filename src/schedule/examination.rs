@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{InFlightCall, RefusedAlone};
+use super::InFlightCall;
 use crate::model::{Refusal, RefusalKind};
 
 /// Members refused alone, on a channel where nothing was ever accepted, after which all of it
@@ -13,8 +13,13 @@ use crate::model::{Refusal, RefusalKind};
 pub(super) const ALONE: usize = 6;
 /// Members in a row that fail for a limit, nobody added in between, by which the channel is full.
 const FULL_AFTER: u32 = 3;
-/// Times that members of one channel are sent again because calls on other channels were accepted.
-const MOST_ASKED_AGAIN: usize = 8 * ALONE;
+/// Calls refused in a row after which a channel is not asked again because calls on other channels
+/// were accepted.
+const MOST_IN_ROW: usize = 16 * ALONE;
+/// A channel is refused for at least this long before it ends: permissions take some seconds to
+/// spread when they are changed (AWS, IAM User Guide, "Changes that I make are not always immediately
+/// visible").
+const AT_LEAST: Duration = Duration::from_secs(10);
 
 /// The refused calls of a channel, since the first of them.
 #[derive(Debug)]
@@ -24,27 +29,21 @@ pub(super) struct Examination {
     /// Bearers accepted here since it began, and when their last such call was sent.
     accepted: Vec<(usize, Duration)>,
     /// Members refused alone, held until it is known whether for their own sake.
-    held: Vec<Held>,
-    /// Refusals of members alone with calls accepted on other channels between each two of them.
-    apart: usize,
-    /// When the last such refusal came.
+    held: Vec<InFlightCall>,
+    /// Rows refused alone whose bearer was accepted on another channel since the row before was.
+    apart: Vec<u64>,
+    /// Rows refused alone twice whose bearer was accepted on another channel in between.
+    confirmed: Vec<u64>,
+    /// When a member was last refused alone.
     last_alone: Option<Duration>,
-    /// Times a member was sent again because calls were accepted on other channels.
-    asked_again: usize,
+    /// Calls refused one after another, none accepted in between.
+    refused_in_row: usize,
     /// The last refusal.
     refusal: Refusal,
     /// Members in a row that failed for a limit, nobody added in between: a few may be at their own.
     over_limit: u32,
     /// A call was refused since members are held, and none accepted.
     refused_again: bool,
-}
-
-/// A member refused alone.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) flight: InFlightCall,
-    /// It was refused alone twice, and calls were accepted on other channels in between.
-    is_confirmed: bool,
 }
 
 /// A bearer refused on a channel.
@@ -57,8 +56,12 @@ pub(super) struct RefusedBearer {
     pub(super) first: Duration,
     /// When its last refusal came.
     pub(super) last: Duration,
-    /// It was accepted on another channel between two refusals.
+    /// It was accepted on another channel between two of these refusals.
     pub(super) is_confirmed: bool,
+    /// When the first of them came that was not for a member's sake.
+    certain_since: Option<Duration>,
+    /// It was accepted on another channel between two refusals that were not for a member's sake.
+    pub(super) is_certain: bool,
     /// Its last refusal may have been for a member's sake.
     pub(super) may_be_members: bool,
 }
@@ -69,9 +72,10 @@ impl Examination {
             refused: Vec::new(),
             accepted: Vec::new(),
             held: Vec::new(),
-            apart: 0,
+            apart: Vec::new(),
+            confirmed: Vec::new(),
             last_alone: None,
-            asked_again: 0,
+            refused_in_row: 0,
             refusal: refusal.clone(),
             over_limit: 0,
             refused_again: false,
@@ -88,28 +92,20 @@ impl Examination {
         works: Option<Duration>,
     ) {
         self.refusal = refusal.clone();
+        self.refused_in_row += 1;
         self.refused_again = !self.held.is_empty();
         let bearer = flight.bearer;
         let known = self.refused.iter_mut().find(|entry| entry.bearer == bearer);
         if let Some(entry) = known {
             if entry.code == refusal.code {
-                entry.is_confirmed |= is_between(entry.first, works, flight.sent_at);
+                entry.again(now, flight.sent_at, works, may_be_members);
             } else {
                 // Something else is wrong than before: what was found out says nothing of it.
-                entry.code.clone_from(&refusal.code);
-                (entry.first, entry.is_confirmed) = (now, false);
+                *entry = RefusedBearer::new(bearer, refusal, now, may_be_members);
             }
-            entry.last = now;
-            entry.may_be_members = may_be_members;
         } else {
-            self.refused.push(RefusedBearer {
-                bearer,
-                code: refusal.code.clone(),
-                first: now,
-                last: now,
-                is_confirmed: false,
-                may_be_members,
-            });
+            let entry = RefusedBearer::new(bearer, refusal, now, may_be_members);
+            self.refused.push(entry);
         }
     }
 
@@ -121,8 +117,10 @@ impl Examination {
         self.refused
             .retain(|entry| entry.bearer != bearer || entry.last > flight.sent_at);
         self.refused_again = false;
-        (self.apart, self.last_alone) = (0, None);
-        self.asked_again = 0;
+        self.last_alone = None;
+        self.apart.clear();
+        self.confirmed.clear();
+        self.refused_in_row = 0;
         if !flight.rows.is_empty() {
             self.over_limit = 0;
         }
@@ -139,7 +137,7 @@ impl Examination {
         let accepted_at = accepted.map(|(_, at)| *at);
         (is_limit && self.over_limit > 0)
             || flight
-                .refused_alone_at(refusal)
+                .first_refused_at(refusal)
                 .is_some_and(|since| is_between(since, accepted_at, flight.sent_at))
     }
 
@@ -159,38 +157,32 @@ impl Examination {
         refusal: &Refusal,
         works: Option<Duration>,
     ) {
-        let since = flight.refused_alone_at(refusal);
-        let is_apart = |since| is_between(since, works, flight.sent_at);
-        self.apart += usize::from(self.last_alone.is_none_or(is_apart));
-        self.last_alone = Some(now);
-        let is_confirmed = since.is_some_and(is_apart);
-        if since.is_none() {
-            flight.refused_alone.push(RefusedAlone {
-                bearer: flight.bearer,
-                code: refusal.code.clone(),
-                at: now,
-            });
+        let since = flight.first_refused_at(refusal);
+        let has_worked = |since| is_between(since, works, flight.sent_at);
+        let row = row_of(&flight);
+        if self.last_alone.is_none_or(has_worked) && !self.is_apart(row) {
+            self.apart.push(row);
         }
+        if since.is_some_and(has_worked) && !self.is_confirmed(row) {
+            self.confirmed.push(row);
+        }
+        self.last_alone = Some(now);
+        flight.refusals = flight.refused_by(refusal, now);
         flight.other_half = None;
-        self.held.push(Held {
-            flight,
-            is_confirmed,
-        });
+        self.held.push(flight);
     }
 
-    /// Takes up to `most` of the members held, the first held first.
-    pub(super) fn take_held(&mut self, most: usize) -> Vec<Held> {
+    /// Takes up to `most` of the members held: first those that show more when refused again, and of
+    /// these the first held first.
+    pub(super) fn take_held(&mut self, most: usize) -> Vec<InFlightCall> {
+        let apart = &self.apart;
+        self.held.sort_by_key(|held| apart.contains(&row_of(held)));
         self.held.drain(..most.min(self.held.len())).collect()
     }
 
     /// All members held, when the channel ends.
-    pub(super) fn into_held(self) -> Vec<Held> {
+    pub(super) fn into_held(self) -> Vec<InFlightCall> {
         self.held
-    }
-
-    /// A member is sent again because calls were accepted on other channels.
-    pub(super) fn on_asked_again(&mut self) {
-        self.asked_again += 1;
     }
 
     /// The last refusal.
@@ -205,7 +197,7 @@ impl Examination {
 
     /// The bearers whose members are held, and then those refused.
     pub(super) fn bearers(&self) -> impl Iterator<Item = usize> {
-        let held = self.held.iter().map(|held| held.flight.bearer);
+        let held = self.held.iter().map(|held| held.bearer);
         held.chain(self.refused.iter().map(|entry| entry.bearer))
     }
 
@@ -240,14 +232,11 @@ impl Examination {
         !self.may_be_members() || (!is_accepting && self.held.len() >= alone)
     }
 
-    /// Whether the members refused alone were not all refused in one time of refusals.
-    pub(super) fn are_members_apart(&self) -> bool {
-        !self.may_be_members() || self.apart >= ALONE
-    }
-
-    /// Whether each member held was refused twice, with calls accepted elsewhere in between.
-    pub(super) fn are_held_confirmed(&self) -> bool {
-        self.held.iter().all(|held| held.is_confirmed)
+    /// Whether so many members were refused alone, not all of them in one time of refusals, that it
+    /// is not for their own sake. Where no other row is left, those there are must do.
+    pub(super) fn are_members_tried(&self, is_over: bool) -> bool {
+        let mut held = self.held.iter();
+        self.apart.len() >= ALONE || (is_over && held.all(|held| self.is_confirmed(row_of(held))))
     }
 
     /// Whether the last refusal of any bearer may have been for a member's sake.
@@ -255,16 +244,99 @@ impl Examination {
         self.refused.iter().any(|entry| entry.may_be_members)
     }
 
-    /// When the last refusal of a member alone came, where it is not known yet whether such
-    /// refusals belong to one time of refusals.
+    /// When the last refusal of a member alone came, where another would show more.
     pub(super) fn last_alone(&self) -> Option<Duration> {
-        self.last_alone.filter(|_| !self.are_members_apart())
+        let is_few = self.held.len() < ALONE;
+        let is_open = |held: &InFlightCall| {
+            let row = row_of(held);
+            !self.is_apart(row) || (is_few && !self.is_confirmed(row))
+        };
+        let is_known = !self.may_be_members() || !self.held.iter().any(is_open);
+        self.last_alone.filter(|_| !is_known)
     }
 
-    /// Whether members of this channel were sent again often enough.
-    pub(super) fn has_asked_enough(&self) -> bool {
-        self.asked_again > MOST_ASKED_AGAIN
+    /// Members held that this bearer was refused with alone.
+    pub(super) fn held_by(&self, bearer: usize) -> usize {
+        let by = |held: &&InFlightCall| held.refusals.iter().any(|one| one.bearer == bearer);
+        self.held.iter().filter(by).count()
     }
+
+    fn is_apart(&self, row: u64) -> bool {
+        self.apart.contains(&row)
+    }
+
+    fn is_confirmed(&self, row: u64) -> bool {
+        self.confirmed.contains(&row)
+    }
+
+    /// Whether its calls were refused for long enough to end it.
+    pub(super) fn has_lasted(&self) -> bool {
+        let first = self.first_refused();
+        let last = self.refused.iter().map(|entry| entry.last).max();
+        last.unwrap_or_default() >= first + AT_LEAST
+    }
+
+    /// From when on it may have lasted long enough.
+    pub(super) fn ends_after(&self) -> Duration {
+        self.first_refused() + AT_LEAST
+    }
+
+    fn first_refused(&self) -> Duration {
+        let first = self.refused.iter().map(|entry| entry.first).min();
+        first.unwrap_or_default()
+    }
+
+    /// Whether calls on it were refused often enough.
+    pub(super) fn has_asked_enough(&self) -> bool {
+        self.refused_in_row > MOST_IN_ROW
+    }
+}
+
+impl RefusedBearer {
+    fn new(bearer: usize, refusal: &Refusal, now: Duration, may_be_members: bool) -> Self {
+        Self {
+            bearer,
+            code: refusal.code.clone(),
+            first: now,
+            last: now,
+            is_confirmed: false,
+            certain_since: (!may_be_members).then_some(now),
+            is_certain: false,
+            may_be_members,
+        }
+    }
+
+    /// It was refused again, with the same code. `works` is when it was last accepted on another channel.
+    fn again(
+        &mut self,
+        now: Duration,
+        sent_at: Duration,
+        works: Option<Duration>,
+        may_be_members: bool,
+    ) {
+        let is_apart = |since| is_between(since, works, sent_at);
+        self.is_confirmed |= is_apart(self.first);
+        if !may_be_members {
+            self.is_certain |= self.certain_since.is_some_and(is_apart);
+            self.certain_since = self.certain_since.or(Some(now));
+        }
+        self.last = now;
+        self.may_be_members = may_be_members;
+    }
+
+    /// Whether another refusal of the kind of the last one would show nothing new.
+    pub(super) fn is_settled(&self) -> bool {
+        if self.may_be_members {
+            self.is_confirmed
+        } else {
+            self.is_certain
+        }
+    }
+}
+
+/// The row of a call that carries one member.
+fn row_of(flight: &InFlightCall) -> u64 {
+    flight.rows.first().map_or(0, |pending| pending.row)
 }
 
 /// Whether a call was sent at or after `since`, and another at or after that one.

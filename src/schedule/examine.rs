@@ -19,9 +19,9 @@
 use std::time::Duration;
 
 use super::examination::Examination;
-use super::{InFlightCall, PendingRow, Ruling, Scheduler, Settlement};
+use super::{InFlightCall, PartRefusal, PendingRow, Ruling, Scheduler, Settlement};
 use crate::model::codes::Scope;
-use crate::model::{ChannelId, Outcome, Refusal, RefusalKind};
+use crate::model::{ChannelId, LaneId, Outcome, Refusal, RefusalKind};
 
 impl Scheduler {
     /// A call was refused, and it is not known for whose sake.
@@ -107,7 +107,7 @@ impl Scheduler {
             && examination.held() + 1 < alone;
         examination.hold(now, flight, refusal, works);
         if tries_more && !other_half.is_empty() {
-            self.enqueue_part(lane, spread(other_half), 1);
+            self.enqueue_any(lane, other_half);
         } else {
             self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
         }
@@ -123,7 +123,6 @@ impl Scheduler {
     ) -> Settlement {
         let mut settlement = Settlement::pending(&flight, refusal);
         let (channel, lane) = (flight.channel, flight.lane);
-        let alone = flight.refused_alone.clone();
         let is_accepting = self.channels[channel.index()].accepted;
         let concerns_member = refusal.may_concern(Scope::Member);
         let is_for_others = refusal.may_concern(Scope::Bearer) && self.is_any_untested(channel);
@@ -131,7 +130,8 @@ impl Scheduler {
         if !concerns_member || (is_for_others && is_unknown) {
             // The same call by another bearer, or by this one once it is known to be allowed.
             let other_half = flight.other_half_rows();
-            self.wait_as_part(lane, Duration::ZERO, flight.rows, other_half, alone);
+            let refusals = flight.refused_by(refusal, now);
+            self.wait_as_part(lane, Duration::ZERO, flight.rows, other_half, refusals);
             return settlement;
         }
         self.requeue_other_half(
@@ -148,7 +148,7 @@ impl Scheduler {
         let is_again = examination.is_some_and(|examination| examination.is_refused_again());
         let is_doubtful = !is_accepting && (refusal.kind == RefusalKind::Denied || is_again);
         if is_full || is_doubtful {
-            self.enqueue_part(lane, spread(flight.rows), 1);
+            self.enqueue_any(lane, flight.rows);
         } else {
             let first = flight.rows.len().div_ceil(2);
             self.enqueue_part(lane, flight.rows, first);
@@ -171,26 +171,23 @@ impl Scheduler {
     }
 
     /// A call on a channel was accepted.
-    pub(super) fn accepted_on(
-        &mut self,
-        flight: &InFlightCall,
-        was_refused: bool,
-        settlement: &mut Settlement,
-    ) {
+    pub(super) fn accepted_on(&mut self, flight: &InFlightCall, settlement: &mut Settlement) {
         self.refused_in_row = 0;
         self.note_control_channel(flight.channel);
         let channel = &mut self.channels[flight.channel.index()];
         channel.accepted = true;
         if let Some(examination) = &mut channel.examination {
             examination.on_accepted(flight);
-            if was_refused {
-                let refused = examination.refused().iter();
-                let denied = refused
-                    .filter(|entry| entry.bearer != flight.bearer && entry.last <= flight.sent_at);
-                for bearer in denied.map(|entry| entry.bearer).collect::<Vec<_>>() {
-                    if self.bearers.set_aside(bearer) {
-                        settlement.set_aside.push(bearer);
-                    }
+            // That a half is accepted shows nothing of whoever was refused the whole.
+            for refused in &flight.refusals {
+                let is_still = examination
+                    .entry(refused.bearer)
+                    .is_some_and(|entry| entry.last <= flight.sent_at);
+                if is_still
+                    && refused.bearer != flight.bearer
+                    && self.bearers.set_aside(refused.bearer)
+                {
+                    settlement.set_aside.push(refused.bearer);
                 }
             }
             self.resend_held(flight.channel, usize::MAX);
@@ -204,6 +201,20 @@ impl Scheduler {
         }
     }
 
+    /// Sends any one of these rows alone: those that stand together in a list are often bad together.
+    fn enqueue_any(&mut self, lane: LaneId, mut rows: Vec<PendingRow>) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a place among at most a hundred rows"
+        )]
+        let place = (rows.len() as f64 * self.delays.draw()) as usize;
+        // A draw is below 1.
+        rows.rotate_left(place);
+        self.enqueue_part(lane, rows, 1);
+    }
+
     /// Sends up to `most` of the members refused alone again, the first held first: now it shows
     /// whether they were refused for their own sake.
     pub(super) fn resend_held(&mut self, channel: ChannelId, most: usize) {
@@ -214,25 +225,31 @@ impl Scheduler {
             let InFlightCall {
                 lane,
                 rows,
-                refused_alone,
+                refusals,
                 ..
-            } = held.flight;
-            self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refused_alone);
+            } = held;
+            self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refusals);
         }
     }
 }
 
-/// The same rows with another first: those that stand together in a list are often bad together.
-fn spread(mut rows: Vec<PendingRow>) -> Vec<PendingRow> {
-    let place = rows.len() * 5 / 8;
-    rows.rotate_left(place);
-    rows
-}
-
 impl InFlightCall {
-    /// When its member was first refused alone as it is now: by this bearer, with this code.
-    pub(super) fn refused_alone_at(&self, refusal: &Refusal) -> Option<Duration> {
-        let mut known = self.refused_alone.iter();
+    /// By whom its rows were refused, with this refusal of all of them.
+    pub(super) fn refused_by(&self, refusal: &Refusal, now: Duration) -> Vec<PartRefusal> {
+        let mut refusals = self.refusals.clone();
+        if self.first_refused_at(refusal).is_none() {
+            refusals.push(PartRefusal {
+                bearer: self.bearer,
+                code: refusal.code.clone(),
+                at: now,
+            });
+        }
+        refusals
+    }
+
+    /// When its rows were first refused as they are now: by this bearer, with this code.
+    pub(super) fn first_refused_at(&self, refusal: &Refusal) -> Option<Duration> {
+        let mut known = self.refusals.iter();
         known
             .find(|known| known.bearer == self.bearer && known.code == refusal.code)
             .map(|known| known.at)

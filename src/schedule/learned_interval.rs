@@ -142,7 +142,7 @@ impl LearnedInterval {
                 }
             }
         }
-        Learned::LearnedInterval(self)
+        Learned::Interval(self)
     }
 }
 
@@ -150,7 +150,7 @@ impl LearnedInterval {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Learned {
     /// The spacing as it is now.
-    LearnedInterval(LearnedInterval),
+    Interval(LearnedInterval),
     /// Nothing: it was mere jitter.
     Nothing,
     /// Nothing: the limit is as configured again.
@@ -199,7 +199,7 @@ mod tests {
                 None => continue,
             };
             *spacing = match known.accepted(apart, was_refused, 0) {
-                Learned::LearnedInterval(kept) => Some(kept),
+                Learned::Interval(kept) => Some(kept),
                 Learned::Nothing | Learned::Lifted => None,
             };
         }
@@ -242,7 +242,7 @@ mod tests {
                 }
             }
             match known.accepted(apart, was_refused, 0) {
-                Learned::LearnedInterval(kept) => known = kept,
+                Learned::Interval(kept) => known = kept,
                 Learned::Nothing | Learned::Lifted => panic!("the limit is tight"),
             }
             let longest = known.interval(0);
@@ -254,9 +254,9 @@ mod tests {
     fn one_refusal_is_mere_jitter() {
         let spacing = LearnedInterval::new(CONFIGURED, 0);
         assert_eq!(spacing.interval(0), CONFIGURED);
-        let mut kept = Learned::LearnedInterval(spacing);
+        let mut kept = Learned::Interval(spacing);
         let mut calls = 0;
-        while let Learned::LearnedInterval(spacing) = kept {
+        while let Learned::Interval(spacing) = kept {
             kept = spacing.accepted(CONFIGURED, false, 0);
             calls += 1;
             assert!(calls < 20);
@@ -276,7 +276,7 @@ mod tests {
                 let apart = known.interval(lifts).max(CONFIGURED);
                 calls += 1;
                 match known.accepted(apart, false, lifts) {
-                    Learned::LearnedInterval(kept) => known = kept,
+                    Learned::Interval(kept) => known = kept,
                     Learned::Lifted => break,
                     Learned::Nothing => panic!("forgotten"),
                 }

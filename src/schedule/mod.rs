@@ -34,7 +34,7 @@ mod timeout;
 
 pub use bound::{Binding, LowerBound};
 pub use call::{
-    Answer, CallPlan, InFlightCall, MemberAnswer, PendingRow, RefusedAlone, Ruling, Settlement,
+    Answer, CallPlan, InFlightCall, MemberAnswer, PartRefusal, PendingRow, Ruling, Settlement,
 };
 pub use delay::RetryDelays;
 pub use overview::{ChannelLeft, Overview};

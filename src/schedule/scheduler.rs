@@ -12,9 +12,7 @@ use super::channel::{Channel, Lane, Load, Part};
 use super::outage::OutageDetector;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::timeout::Timeout;
-use super::{
-    CallPlan, FailureThreshold, InFlightCall, PendingRow, RefusedAlone, RetryDelays, Stop,
-};
+use super::{CallPlan, FailureThreshold, InFlightCall, PartRefusal, PendingRow, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
@@ -316,7 +314,7 @@ impl Scheduler {
             retries,
             fresh,
             other_half,
-            refused_alone,
+            refusals,
         } = load;
         let retry_rows = retries.len() + other_half.as_ref().map_or(0, Vec::len);
         self.waiting -= retry_rows;
@@ -335,7 +333,7 @@ impl Scheduler {
             retries,
             fresh,
             other_half,
-            refused_alone,
+            refusals,
             retry_rows,
             timeout: self.timeout.next(self.arrival_margin.longest()),
         }
@@ -367,8 +365,14 @@ impl Scheduler {
     pub(super) fn cancel(&mut self, order: CallPlan) {
         self.call_ended(order.channel, order.bearer, order.retry_rows);
         if let Some(other_half) = order.other_half {
-            let alone = order.refused_alone;
-            self.wait_as_part(order.lane, Duration::ZERO, order.retries, other_half, alone);
+            let refusals = order.refusals;
+            self.wait_as_part(
+                order.lane,
+                Duration::ZERO,
+                order.retries,
+                other_half,
+                refusals,
+            );
         } else {
             self.lanes[order.lane.index()].fresh += order.fresh as u64;
             for pending in order.retries {
@@ -393,14 +397,14 @@ impl Scheduler {
         due: Duration,
         rows: Vec<PendingRow>,
         other_half: Vec<PendingRow>,
-        refused_alone: Vec<RefusedAlone>,
+        refusals: Vec<PartRefusal>,
     ) {
         self.waiting += rows.len() + other_half.len();
         let part = Part {
             due,
             rows,
             other_half,
-            refused_alone,
+            refusals,
         };
         self.lanes[lane.index()].push_part(part);
     }

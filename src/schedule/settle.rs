@@ -90,13 +90,10 @@ impl Scheduler {
             };
             settlement.rulings.push(ruling);
         }
-        let other_half = flight.other_half.take();
-        // A half that is accepted shows nothing of whoever was refused the whole.
-        let was_refused = other_half.as_ref().is_some_and(Vec::is_empty);
-        if let Some(other_half) = other_half {
+        if let Some(other_half) = flight.other_half.take() {
             self.bisect_other_half(flight.lane, other_half, &mut settlement);
         }
-        self.accepted_on(&flight, was_refused, &mut settlement);
+        self.accepted_on(&flight, &mut settlement);
         settlement
     }
 
@@ -191,8 +188,8 @@ impl Scheduler {
             let other_half = flight.other_half_rows();
             self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
         } else if let Some(other_half) = flight.other_half {
-            let alone = flight.refused_alone;
-            self.wait_as_part(flight.lane, now, flight.rows, other_half, alone);
+            let refusals = flight.refusals;
+            self.wait_as_part(flight.lane, now, flight.rows, other_half, refusals);
         } else {
             for pending in flight.rows {
                 self.wait(flight.lane, now, pending);
@@ -241,8 +238,8 @@ impl Scheduler {
             // What was found out of the culprit stays found out.
             (Some(due), Some(other_half)) => {
                 let rows = left.into_iter().map(|(_, pending)| pending).collect();
-                let alone = flight.refused_alone;
-                self.wait_as_part(flight.lane, due, rows, other_half, alone);
+                let refusals = flight.refusals;
+                self.wait_as_part(flight.lane, due, rows, other_half, refusals);
             }
             (_, other_half) => {
                 for (due, pending) in left {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod incidents;
 mod outage;
 mod refusals;
 mod turns;
@@ -60,7 +61,7 @@ impl SchedulerHarness {
             sent_at: self.now,
             rows,
             other_half: order.other_half,
-            refused_alone: order.refused_alone,
+            refusals: order.refusals,
             retry_rows: order.retry_rows,
         })
     }
@@ -109,7 +110,7 @@ impl SchedulerHarness {
     /// Answers everything from now on; gives calls made and rows by outcome.
     fn play(&mut self, of: impl Fn(&InFlightCall) -> Answer) -> (usize, Vec<(u64, Outcome)>) {
         let (mut calls, mut ended) = (0, Vec::new());
-        for _ in 0..10_000 {
+        for _ in 0..50_000 {
             match self.call() {
                 Some(flight) => {
                     calls += 1;
