@@ -112,10 +112,20 @@ const ANY: &[Scope] = &[Scope::Member, Scope::Channel, Scope::Bearer, Scope::Run
 /// understood is reported, never guessed at.
 #[must_use]
 pub fn member_action(code: &str) -> MemberAction {
-    let found = find(code).filter(|entry| entry.text == code);
-    match found.map(|entry| entry.follows) {
-        Some(Follows::Member(action)) => action,
-        _ => MemberAction::Fail,
+    let retries = |kind: RefusalKind| {
+        matches!(
+            kind,
+            RefusalKind::Throttled | RefusalKind::ServiceFailure | RefusalKind::ServiceUnavailable
+        )
+    };
+    match find(code).map(|entry| (entry.text, entry.follows)) {
+        Some((text, Follows::Member(action))) if text == code => action,
+        Some((_, Follows::Member(MemberAction::Retry))) => MemberAction::Retry,
+        // Not documented for a member: throttling and failures by the names that calls have for them.
+        _ => match exception_named(code).map(|entry| entry.follows) {
+            Some(Follows::Call(kind)) if retries(kind) => MemberAction::Retry,
+            _ => MemberAction::Fail,
+        },
     }
 }
 

@@ -21,6 +21,10 @@ const PROBES_BESIDE_OTHERS: u32 = 3;
 /// yet. If the pool may add to every other channel, one such stop in 65,536 is wrong.
 pub(super) const PROBES: u32 = 16;
 
+/// Control calls of a bearer that are refused before it counts as denied everywhere: others may have
+/// been accepted on a channel where this one is not allowed.
+const CONTROLS: u32 = 2;
+
 #[derive(Debug)]
 struct Bearer {
     pace: RatePacer,
@@ -50,6 +54,8 @@ struct Question {
     /// The last refusal was a denial.
     is_denial: bool,
     control: Control,
+    /// Control calls refused.
+    refused_controls: u32,
 }
 
 /// Whether a control call was made for a question.
@@ -170,8 +176,28 @@ impl Bearers {
         }
     }
 
-    /// Whether all are denied, as far as enough calls tell.
-    pub(super) fn are_denied(&self) -> bool {
+    /// A control call made for its question was refused.
+    pub(super) fn control_refused(&mut self, bearer: usize) {
+        let Some(question) = &mut self.pool[bearer].question else {
+            return;
+        };
+        question.refused_controls += 1;
+        question.control = Control::Open;
+        if question.refused_controls >= CONTROLS {
+            self.give_up(bearer);
+        }
+    }
+
+    /// Channels on which a control call by this bearer shows something: where it was accepted. None
+    /// if it never was.
+    pub(super) fn worked_on(&self, bearer: usize) -> Option<impl Iterator<Item = ChannelId>> {
+        let works = &self.pool[bearer].works;
+        works[0]?;
+        Some(works.iter().flatten().map(|(channel, _)| *channel))
+    }
+
+    /// Whether all are denied, as far as enough calls tell: of which so many in a row were refused.
+    pub(super) fn are_denied(&self, refused_in_row: u32) -> bool {
         let given_up = |state: &Bearer| match &state.question {
             Some(question) => state.is_set_aside || question.control == Control::GivenUp,
             None => false,
@@ -186,6 +212,7 @@ impl Bearers {
         let probes = self.pool.iter().filter_map(|state| state.question.as_ref());
         self.pool.iter().all(in_question)
             && probes.map(|question| question.probes).sum::<u32>() >= PROBES
+            && refused_in_row >= PROBES
     }
 
     /// A call is made.
@@ -289,6 +316,7 @@ impl Bearers {
                 may_be_members,
                 is_denial,
                 control: Control::Open,
+                refused_controls: 0,
             });
         question.last = now;
         question.may_be_members = may_be_members;

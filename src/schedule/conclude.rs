@@ -49,9 +49,9 @@ impl Scheduler {
             && self.may_ask_again(channel)
         {
             // One of them, and then it takes another accepted call elsewhere.
-            let ends_after = examination.ends_after();
+            let asked_at = examination.asked_at();
             let state = &mut self.channels[channel.index()];
-            state.next = state.next.max(ends_after);
+            state.next = state.next.max(asked_at);
             if !has_parts {
                 self.resend_held(channel, 1);
             }
@@ -60,7 +60,7 @@ impl Scheduler {
 
     /// Stops the run when nobody gets through any more.
     pub(super) fn judge_run(&mut self, refusal: &Refusal) {
-        if self.bearers.are_denied() || self.refused_in_row >= REFUSED_IN_ROW {
+        if self.bearers.are_denied(self.refused_in_row) || self.refused_in_row >= REFUSED_IN_ROW {
             self.stop.get_or_insert(Stop::Denied(refusal.clone()));
         }
     }
@@ -79,8 +79,13 @@ impl Scheduler {
     fn is_tried(&self, channel: ChannelId, examination: &Examination) -> bool {
         let is_accepting = self.channels[channel.index()].accepted;
         let is_enough = |entry: &RefusedBearer| {
+            let held = if self.outage.has_accepted() {
+                examination.held_by(entry.bearer)
+            } else {
+                self.held_by(entry.bearer)
+            };
             !entry.may_be_members
-                || examination.held_by(entry.bearer) >= ALONE_EACH
+                || held >= ALONE_EACH
                 || (self.outage.has_accepted() && !self.bearers.has_worked(entry.bearer))
         };
         examination.has_tried_members(is_accepting, self.alone(examination.refusal()))
@@ -155,15 +160,12 @@ impl Scheduler {
             let can_end = self.is_refused_for_all(examination, RefusedBearer::is_settled);
             let confirmed = confirmed.into_iter().filter(|_| can_end);
             for entry in open.into_iter().chain(confirmed) {
-                let elsewhere = |other: &&ChannelId| {
-                    **other != channel && self.can_be_control(**other, entry.bearer)
-                };
-                let other = self.control_channels.iter().flatten().find(elsewhere);
+                let other = self.control_channel(entry.bearer, Some(channel));
                 let is_denied = self.bearers.is_set_aside(entry.bearer)
                     || self.bearers.is_given_up(entry.bearer);
                 let has_asked_enough = has_asked_enough || examination.has_asked_enough();
                 if let Some(other) = other.filter(|_| !is_denied && !has_asked_enough) {
-                    return Some((*other, entry.bearer));
+                    return Some((other, entry.bearer));
                 }
                 self.bearers.give_up(entry.bearer);
             }
@@ -198,6 +200,15 @@ impl Scheduler {
                 settlement.closed.push((lane, refusal.clone()));
             }
         }
+    }
+
+    /// Members held, on any channel, that this bearer was refused with alone.
+    fn held_by(&self, bearer: usize) -> usize {
+        let examined = self.examined.iter();
+        examined
+            .filter_map(|channel| self.channels[channel.index()].examination.as_ref())
+            .map(|examination| examination.held_by(bearer))
+            .sum()
     }
 
     /// Members refused alone on a channel, and held.

@@ -113,16 +113,27 @@ impl Scheduler {
             .bearers
             .numbers()
             .filter(|bearer| self.bearers.wants_control(*bearer));
-        wanting.find_map(|bearer| {
-            let can_be = |channel: &&ChannelId| self.can_be_control(**channel, bearer);
-            let channel = self.control_channels.iter().flatten().find(can_be)?;
-            Some((*channel, bearer))
-        })
+        wanting.find_map(|bearer| Some((self.control_channel(bearer, None)?, bearer)))
+    }
+
+    /// A channel for a control call by this bearer: one where it was accepted before, or any if it
+    /// never was.
+    pub(super) fn control_channel(
+        &self,
+        bearer: usize,
+        except: Option<ChannelId>,
+    ) -> Option<ChannelId> {
+        let can_be =
+            |channel: &ChannelId| Some(*channel) != except && self.can_be_control(*channel, bearer);
+        match self.bearers.worked_on(bearer) {
+            Some(mut own) => own.find(can_be),
+            None => self.control_channels.iter().flatten().copied().find(can_be),
+        }
     }
 
     /// Whether a control call by this bearer can be made there: calls on the channel were accepted, and
     /// the bearer was not refused there for its own or the channel's sake.
-    pub(super) fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
+    fn can_be_control(&self, channel: ChannelId, bearer: usize) -> bool {
         let state = &self.channels[channel.index()];
         let is_refused = |examination: &Examination| {
             let entry = examination.entry(bearer);

@@ -20,6 +20,9 @@ const MOST_IN_ROW: usize = 16 * ALONE;
 /// spread when they are changed (AWS, IAM User Guide, "Changes that I make are not always immediately
 /// visible").
 const AT_LEAST: Duration = Duration::from_secs(10);
+/// Within that time it is refused once more, so far at least from both ends: a first and a last
+/// refusal alone may come from two short incidents.
+const BETWEEN: Duration = Duration::from_secs(2);
 
 /// The refused calls of a channel, since the first of them.
 #[derive(Debug)]
@@ -44,6 +47,10 @@ pub(super) struct Examination {
     over_limit: u32,
     /// A call was refused since members are held, and none accepted.
     refused_again: bool,
+    /// When a call was refused some time after the first one.
+    between: Option<Duration>,
+    /// When such a call is made, as a share of the time there is for it.
+    share: f64,
 }
 
 /// A bearer refused on a channel.
@@ -67,8 +74,11 @@ pub(super) struct RefusedBearer {
 }
 
 impl Examination {
-    pub(super) fn new(refusal: &Refusal) -> Self {
+    /// An examination that begins with this refusal. `share` is random.
+    pub(super) fn new(refusal: &Refusal, share: f64) -> Self {
         Self {
+            between: None,
+            share,
             refused: Vec::new(),
             accepted: Vec::new(),
             held: Vec::new(),
@@ -106,6 +116,9 @@ impl Examination {
         } else {
             let entry = RefusedBearer::new(bearer, refusal, now, may_be_members);
             self.refused.push(entry);
+        }
+        if now >= self.first_refused() + BETWEEN {
+            self.between = self.between().or(Some(now));
         }
     }
 
@@ -271,14 +284,22 @@ impl Examination {
 
     /// Whether its calls were refused for long enough to end it.
     pub(super) fn has_lasted(&self) -> bool {
-        let first = self.first_refused();
         let last = self.refused.iter().map(|entry| entry.last).max();
-        last.unwrap_or_default() >= first + AT_LEAST
+        self.between().is_some() && last.is_some_and(|last| last >= self.asked_at())
     }
 
-    /// From when on it may have lasted long enough.
-    pub(super) fn ends_after(&self) -> Duration {
-        self.first_refused() + AT_LEAST
+    /// When a call, refused as well, shows that it lasts.
+    pub(super) fn asked_at(&self) -> Duration {
+        let first = self.first_refused();
+        match self.between() {
+            Some(between) => (first + AT_LEAST).max(between + BETWEEN),
+            None => first + BETWEEN + (AT_LEAST - 2 * BETWEEN).mul_f64(self.share),
+        }
+    }
+
+    fn between(&self) -> Option<Duration> {
+        let earliest = self.first_refused() + BETWEEN;
+        self.between.filter(|between| *between >= earliest)
     }
 
     fn first_refused(&self) -> Duration {

@@ -69,10 +69,11 @@ impl Scheduler {
             self.refused_in_row += 1;
         }
         let works = self.bearers.works_elsewhere(bearer, channel);
+        let share = self.delays.draw();
         self.examined.insert(channel);
         self.channels[channel.index()]
             .examination
-            .get_or_insert_with(|| Box::new(Examination::new(refusal)))
+            .get_or_insert_with(|| Box::new(Examination::new(refusal, share)))
             .on_refused(now, flight, refusal, may_be_members, works);
     }
 
@@ -161,7 +162,7 @@ impl Scheduler {
         let is_for_others = !self.has_rows_left(channel) && self.held(channel) == 0;
         if is_for_others || self.bearers.has_control(bearer) {
             // Made for another channel's sake: this bearer is denied here as well.
-            self.bearers.give_up(bearer);
+            self.bearers.control_refused(bearer);
         }
         // By this bearer it is not for the members' sake; by another it may be.
         if self.is_any_untested(channel) || self.control_bearer(channel).is_some() {

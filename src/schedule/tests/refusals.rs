@@ -177,7 +177,7 @@ fn forbidden_is_poison_once_something_is_accepted() {
 }
 
 #[test]
-fn the_last_row_refused_fails_only_after_a_control_call_elsewhere_and_a_second_refusal() {
+fn the_last_row_refused_fails_only_after_control_calls_elsewhere_and_two_more_refusals() {
     let mut desk = SchedulerHarness::usual(&[1, 1]);
     let (first, second) = (desk.at_once(), desk.at_once());
     let (row, place, other) = (first.rows[0].row, first.channel, second.channel);
@@ -185,12 +185,18 @@ fn the_last_row_refused_fails_only_after_a_control_call_elsewhere_and_a_second_r
     desk.refuse(first, RefusalKind::Denied);
     let settlement = desk.accept(second);
     assert_eq!(settlement.others, []);
-    let control = desk.next_call();
-    assert_eq!((control.channel, control.rows.len()), (other, 0));
-    desk.accept(control);
-    let again = desk.next_call();
-    assert_eq!((again.channel, again.rows[0].row), (place, row));
-    let settlement = desk.refuse(again, RefusalKind::Denied);
+    // Once within ten seconds, and once after: two short incidents must not look like a denial.
+    let mut settlement = Settlement::default();
+    for is_last in [false, true] {
+        assert_eq!(settlement.others, []);
+        let control = desk.next_call();
+        assert_eq!((control.channel, control.rows.len()), (other, 0));
+        desk.accept(control);
+        let again = desk.next_call();
+        assert_eq!((again.channel, again.rows[0].row), (place, row));
+        assert_eq!(desk.now >= 10 * SECOND, is_last, "{:?}", desk.now);
+        settlement = desk.refuse(again, RefusalKind::Denied);
+    }
     assert_eq!(settlement.others.len(), 1);
     assert_eq!(settlement.others[0].pending.row, row);
     assert_eq!(settlement.others[0].outcome, Some(Outcome::Failed));
