@@ -301,6 +301,18 @@ impl Bearers {
         elsewhere.map(|(_, at)| *at).max()
     }
 
+    /// When the last accepted call of any bearer on another channel than this was sent.
+    pub(super) fn any_works_elsewhere(&self, channel: ChannelId) -> Option<Duration> {
+        let all = self.numbers();
+        all.filter_map(|bearer| self.works_elsewhere(bearer, channel))
+            .max()
+    }
+
+    /// Whether others are allowed what it was refused, as far as known, and it was never accepted.
+    pub(super) fn is_denied(&self, bearer: usize) -> bool {
+        (self.is_set_aside(bearer) || self.is_given_up(bearer)) && !self.has_worked(bearer)
+    }
+
     /// A call of a bearer was refused, perhaps for the bearer's sake.
     pub(super) fn refused(&mut self, flight: &InFlightCall, refusal: &Refusal, now: Duration) {
         let channel = flight.channel;
@@ -337,12 +349,15 @@ impl Bearers {
         }
     }
 
-    /// Another bearer got through a call that was denied to this one. True if that sets it aside.
-    pub(super) fn set_aside(&mut self, bearer: usize) -> bool {
+    /// Another bearer got through a call that was refused to this one then. True if that sets it
+    /// aside: it was not accepted since.
+    pub(super) fn set_aside(&mut self, bearer: usize, refused_at: Duration) -> bool {
         let is_other = |(other, state): (usize, &Bearer)| other != bearer && !state.is_set_aside;
         let is_any_left = self.pool.iter().enumerate().any(is_other);
         let state = &mut self.pool[bearer];
-        let is_new = state.question.is_some() && !state.is_set_aside && is_any_left;
+        let question = state.question.as_ref();
+        let is_denied = question.is_some_and(|question| question.since <= refused_at);
+        let is_new = is_denied && !state.is_set_aside && is_any_left;
         state.is_set_aside |= is_new;
         is_new
     }
@@ -359,7 +374,7 @@ impl Bearers {
             question.control = Control::GivenUp;
         }
         if self.is_any_trusted() {
-            self.set_aside(bearer);
+            self.set_aside(bearer, Duration::MAX);
         }
     }
 }

@@ -8,8 +8,10 @@ use crate::model::{ChannelId, Refusal, RefusalKind};
 /// As many are enough for a denial where nothing was accepted anywhere: what follows is a stop, no
 /// failure.
 const ALONE_AT_FIRST: usize = 3;
-/// Members refused alone by each bearer of the pool that may be allowed: one of them may be bad.
-const ALONE_EACH: usize = 2;
+/// Members refused alone by each bearer: it may be the only one that is allowed on the channel.
+const ALONE_EACH: usize = 3;
+/// The same where nothing was accepted anywhere, over all channels.
+const EACH_AT_FIRST: usize = 2;
 /// Calls refused one after the other, none accepted between, by which nobody gets through: a call
 /// of a hundred is bisected in eight, on several channels at a time.
 pub(super) const REFUSED_IN_ROW: u32 = 4 * PROBES;
@@ -34,26 +36,32 @@ impl Scheduler {
             return;
         }
         let is_over = !is_left && !self.is_channel_in_flight(channel);
-        let are_members_tried = !state.accepted && examination.are_members_tried(is_over);
-        let is_refused = self.is_refused_for_all(examination, |entry| entry.is_certain)
+        let little_tried = self.little_tried(examination);
+        let are_members_tried =
+            !state.accepted && examination.are_members_tried(is_over) && little_tried.is_none();
+        let is_refused = self.is_refused_for_all(examination, RefusedBearer::is_certain)
             || (are_members_tried
-                && self.is_refused_for_all(examination, |entry| entry.is_confirmed));
-        if is_refused && examination.has_lasted() {
+                && self.is_refused_for_all(examination, RefusedBearer::is_confirmed));
+        if is_refused {
             let refusal = examination.refusal().clone();
             self.end_channel(channel, &refusal, settlement);
-        } else if is_over && self.is_any_untested(channel) {
+        } else if is_over
+            && !state.accepted
+            && (self.is_any_untested(channel) || little_tried.is_some())
+        {
             // Another bearer may be allowed.
-            self.resend_held(channel, 1);
+            self.resend_one(channel, little_tried);
         } else if !self.is_channel_in_flight(channel)
-            && (!is_left || self.is_tried(channel, examination))
+            && (!is_left || self.is_tried(channel))
             && self.may_ask_again(channel)
+            && self.control_due(channel).is_none()
         {
             // One of them, and then it takes another accepted call elsewhere.
             let asked_at = examination.asked_at();
             let state = &mut self.channels[channel.index()];
             state.next = state.next.max(asked_at);
             if !has_parts {
-                self.resend_held(channel, 1);
+                self.resend_one(channel, None);
             }
         }
     }
@@ -68,34 +76,45 @@ impl Scheduler {
     /// Whether the channel is held back: its bearers and members were tried, and now it depends on
     /// what other channels show.
     pub(super) fn is_held_back(&self, channel: ChannelId) -> bool {
+        self.is_tried(channel) && !self.may_ask_again(channel)
+    }
+
+    /// Whether the channel's bearers were tried, and as many of its members as it takes.
+    pub(super) fn is_tried(&self, channel: ChannelId) -> bool {
         let state = &self.channels[channel.index()];
         let Some(examination) = &state.examination else {
             return false;
         };
-        self.is_tried(channel, examination) && !self.may_ask_again(channel)
-    }
-
-    /// Whether the channel's bearers were tried, and as many of its members as it takes.
-    fn is_tried(&self, channel: ChannelId, examination: &Examination) -> bool {
-        let is_accepting = self.channels[channel.index()].accepted;
-        let is_enough = |entry: &RefusedBearer| {
-            let held = if self.outage.has_accepted() {
-                examination.held_by(entry.bearer)
-            } else {
-                self.held_by(entry.bearer)
-            };
-            !entry.may_be_members
-                || held >= ALONE_EACH
-                || (self.outage.has_accepted() && !self.bearers.has_worked(entry.bearer))
-        };
+        let is_accepting = state.accepted;
         examination.has_tried_members(is_accepting, self.alone(examination.refusal()))
             && !self.is_any_untested(channel)
             && !examination.refused().is_empty()
-            && examination.refused().iter().all(is_enough)
+            && self.little_tried(examination).is_none()
+    }
+
+    /// A bearer that was refused perhaps for members' sake, with too few of them alone to tell.
+    pub(super) fn little_tried(&self, examination: &Examination) -> Option<usize> {
+        // Where nothing was accepted yet, it is as likely all channels'.
+        let all = self.examined.iter();
+        let all = all.filter_map(|channel| self.channels[channel.index()].examination.as_deref());
+        let (among, most): (Vec<&Examination>, _) = if self.outage.has_accepted() {
+            (vec![examination], ALONE_EACH)
+        } else {
+            (all.collect(), EACH_AT_FIRST)
+        };
+        let rows: usize = among.iter().map(|one| one.alone_rows()).sum();
+        let alone_by = |bearer| -> usize { among.iter().map(|one| one.alone_by(bearer)).sum() };
+        let entries = examination.refused().iter();
+        entries
+            .filter(|entry| entry.may_be_members)
+            .map(|entry| (alone_by(entry.bearer), entry.bearer))
+            .min()
+            .filter(|(alone, _)| *alone < rows.min(most))
+            .map(|(_, bearer)| bearer)
     }
 
     /// How many members refused alone hold a channel back on which nothing was ever accepted.
-    pub(super) fn alone(&self, refusal: &Refusal) -> usize {
+    fn alone(&self, refusal: &Refusal) -> usize {
         if self.outage.has_accepted() || refusal.kind != RefusalKind::Denied {
             ALONE
         } else {
@@ -109,14 +128,11 @@ impl Scheduler {
         examination: &Examination,
         is_known: impl Fn(&RefusedBearer) -> bool,
     ) -> bool {
-        let is_refused = |bearer| match examination.entry(bearer) {
-            // A bearer that was allowed before may be allowed here again.
-            Some(entry) => {
-                let is_denied =
-                    self.bearers.is_set_aside(bearer) || self.bearers.is_given_up(bearer);
-                is_known(entry) || (is_denied && !self.bearers.has_worked(bearer))
-            }
-            None => false,
+        let is_refused = |bearer| {
+            let entry = examination.entry(bearer);
+            entry.is_some_and(|entry| {
+                is_known(entry) || (entry.is_alone && self.bearers.is_denied(bearer))
+            })
         };
         let mut entries = examination.refused().iter();
         entries.any(&is_known) && self.bearers.numbers().all(is_refused)
@@ -131,16 +147,20 @@ impl Scheduler {
             return false;
         }
         let last_alone = examination.last_alone();
+        let any_works = self.bearers.any_works_elsewhere(channel);
         examination.refused().iter().any(|entry| {
+            if self.bearers.is_denied(entry.bearer) && !entry.is_alone {
+                return any_works.is_some_and(|at| at >= entry.last);
+            }
             let works = self.bearers.works_elsewhere(entry.bearer, channel);
             let has_worked_since = |last| works.is_some_and(|at| at >= last);
-            let is_open = !entry.is_settled() || !examination.has_lasted();
-            (is_open && has_worked_since(entry.last)) || last_alone.is_some_and(has_worked_since)
+            (!entry.is_settled() && has_worked_since(entry.last))
+                || last_alone.is_some_and(has_worked_since)
         })
     }
 
     /// With nothing else to do: what is still to be found out takes a control call on another
-    /// channel, or the run stops.
+    /// channel, or one more call on its own, or the run stops.
     pub(super) fn settle_examinations(&mut self) -> Option<(ChannelId, usize)> {
         let has_asked_enough = self.controls_in_row >= REFUSED_IN_ROW;
         let mut last = None;
@@ -160,17 +180,37 @@ impl Scheduler {
             let can_end = self.is_refused_for_all(examination, RefusedBearer::is_settled);
             let confirmed = confirmed.into_iter().filter(|_| can_end);
             for entry in open.into_iter().chain(confirmed) {
-                let other = self.control_channel(entry.bearer, Some(channel));
-                let is_denied = self.bearers.is_set_aside(entry.bearer)
-                    || self.bearers.is_given_up(entry.bearer);
-                let has_asked_enough = has_asked_enough || examination.has_asked_enough();
-                if let Some(other) = other.filter(|_| !is_denied && !has_asked_enough) {
-                    return Some((other, entry.bearer));
+                if has_asked_enough || examination.has_asked_enough() {
+                    self.bearers.give_up(entry.bearer);
+                    continue;
                 }
-                self.bearers.give_up(entry.bearer);
+                let bearer = entry.bearer;
+                let control = |by| Some((self.control_channel(by, Some(channel))?, by));
+                let control = if self.bearers.is_denied(bearer) {
+                    // That others get through shows as much of it as can be shown.
+                    let mut others = self.bearers.numbers().filter(|other| *other != bearer);
+                    let is_open = !entry.is_alone;
+                    is_open.then(|| others.find_map(control)).flatten()
+                } else if self.bearers.is_given_up(bearer) {
+                    None
+                } else {
+                    control(bearer)
+                };
+                if control.is_some() {
+                    return control;
+                }
+                self.bearers.give_up(bearer);
             }
         }
-        if let Some(refusal) = last {
+        // What is known of the bearers now may ask for one call more.
+        let examined: Vec<ChannelId> = self.examined.iter().copied().collect();
+        for channel in examined {
+            if self.may_ask_again(channel) {
+                self.resend_one(channel, None);
+                self.update_ready(channel);
+            }
+        }
+        if let Some(refusal) = last.filter(|_| self.ready.is_empty()) {
             self.stop.get_or_insert(Stop::Denied(refusal));
         }
         None
@@ -200,15 +240,6 @@ impl Scheduler {
                 settlement.closed.push((lane, refusal.clone()));
             }
         }
-    }
-
-    /// Members held, on any channel, that this bearer was refused with alone.
-    fn held_by(&self, bearer: usize) -> usize {
-        let examined = self.examined.iter();
-        examined
-            .filter_map(|channel| self.channels[channel.index()].examination.as_ref())
-            .map(|examination| examination.held_by(bearer))
-            .sum()
     }
 
     /// Members refused alone on a channel, and held.

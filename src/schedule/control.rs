@@ -21,46 +21,49 @@ impl Scheduler {
         if let Some(bearer) = self.control_due(channel) {
             return self.bearers.first(|one| one == bearer);
         }
-        let untested = |bearer: usize| examination.entry(bearer).is_none();
-        let accepted =
-            |bearer: usize| untested(bearer) && active(bearer) && examination.is_accepted(bearer);
-        let may_be_members = |bearer: usize| {
-            let entry = examination.entry(bearer);
-            active(bearer) && entry.is_some_and(|entry| entry.may_be_members)
+        let ranks = self.bearers.numbers();
+        let ranks = ranks.filter_map(|bearer| self.rank(channel, examination, bearer));
+        let best = ranks.min()?;
+        self.bearers
+            .first(|bearer| self.rank(channel, examination, bearer) == Some(best))
+    }
+
+    /// How well a bearer suits a channel under examination, the best first; none if not at all.
+    /// Those known to be allowed come first, those set aside only where all others were refused.
+    fn rank(&self, channel: ChannelId, examination: &Examination, bearer: usize) -> Option<u8> {
+        let is_active = self.bearers.is_active(bearer);
+        let mut worked = self.bearers.worked_on(bearer).into_iter().flatten();
+        let is_known = examination.is_accepted(bearer) || worked.any(|known| known == channel);
+        let Some(entry) = examination.entry(bearer) else {
+            return Some(match (is_active, is_known) {
+                (true, true) => 0,
+                (true, false) => 2,
+                (false, _) => 3,
+            });
         };
-        let tried = |bearer: usize| may_be_members(bearer).then(|| examination.held_by(bearer));
-        let least_tried = self.bearers.numbers().filter_map(tried).min();
-        let is_little_tried =
-            |bearer: usize| tried(bearer).is_some_and(|held| Some(held) == least_tried);
-        // Refused once more, it is known of this one that it is for the channel's sake.
-        let is_to_confirm = |bearer: usize| {
-            let works = self.bearers.works_elsewhere(bearer, channel);
-            let entry = examination
-                .entry(bearer)
-                .filter(|entry| !entry.is_settled());
-            active(bearer) && entry.is_some_and(|entry| works.is_some_and(|at| at >= entry.last))
-        };
-        // Refused with a member alone, it is known that it is not one time of refusals.
-        let is_apart = |bearer: usize| {
-            let works = self.bearers.works_elsewhere(bearer, channel);
-            let last = examination.last_alone();
-            active(bearer) && last.is_some_and(|last| works.is_some_and(|at| at >= last))
-        };
-        // Those known to be allowed first; those set aside only where all others were refused.
-        let groups: [&dyn Fn(usize) -> bool; 8] = [
-            &accepted,
-            &|bearer| untested(bearer) && active(bearer),
-            &untested,
-            &is_to_confirm,
-            &is_apart,
-            &|bearer| is_little_tried(bearer) && self.bearers.has_worked(bearer),
-            &is_little_tried,
-            &active,
-        ];
-        let group = groups
-            .into_iter()
-            .find(|group| self.bearers.numbers().any(group))?;
-        self.bearers.first(group)
+        let works = self.bearers.works_elsewhere(bearer, channel);
+        let is_since = |works: Option<Duration>, last| works.is_some_and(|at| at >= last);
+        let last_alone = examination.last_alone();
+        Some(match entry.may_be_members {
+            true if is_known && is_active => 1,
+            true if is_known => 4,
+            _ if self.little_tried(examination) == Some(bearer) => 5,
+            // Refused once more, it is known of this one that it is for the channel's sake.
+            _ if !entry.is_settled() && is_since(works, entry.last) => 6,
+            // Denied, as it seems: once more, in case that was a time in which all was refused.
+            _ if self.bearers.is_denied(bearer)
+                && !entry.is_alone
+                && is_since(self.bearers.any_works_elsewhere(channel), entry.last) =>
+            {
+                7
+            }
+            // Refused with a member alone, it shows that it is not one time of refusals.
+            _ if last_alone.is_some_and(|last| is_since(works, last)) => 8,
+            true if is_active && self.bearers.has_worked(bearer) => 9,
+            true if is_active => 10,
+            false if is_active => 11,
+            _ => return None,
+        })
     }
 
     /// Puts a channel off whose bearers all wait for answers.

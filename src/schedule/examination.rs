@@ -20,9 +20,9 @@ const MOST_IN_ROW: usize = 16 * ALONE;
 /// spread when they are changed (AWS, IAM User Guide, "Changes that I make are not always immediately
 /// visible").
 const AT_LEAST: Duration = Duration::from_secs(10);
-/// Within that time it is refused once more, so far at least from both ends: a first and a last
+/// Within that time each bearer is refused once more, so far at least from both ends: a first and a last
 /// refusal alone may come from two short incidents.
-const BETWEEN: Duration = Duration::from_secs(2);
+const BETWEEN: Duration = Duration::from_secs(4);
 
 /// The refused calls of a channel, since the first of them.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Examination {
     accepted: Vec<(usize, Duration)>,
     /// Members refused alone, held until it is known whether for their own sake.
     held: Vec<InFlightCall>,
+    /// Bearers and the rows that were refused to them alone.
+    alone: Vec<(usize, u64)>,
     /// Rows refused alone whose bearer was accepted on another channel since the row before was.
     apart: Vec<u64>,
     /// Rows refused alone twice whose bearer was accepted on another channel in between.
@@ -47,9 +49,7 @@ pub(super) struct Examination {
     over_limit: u32,
     /// A call was refused since members are held, and none accepted.
     refused_again: bool,
-    /// When a call was refused some time after the first one.
-    between: Option<Duration>,
-    /// When such a call is made, as a share of the time there is for it.
+    /// When a call is made some time after the first refusal, as a share of the time there is for it.
     share: f64,
 }
 
@@ -63,25 +63,38 @@ pub(super) struct RefusedBearer {
     pub(super) first: Duration,
     /// When its last refusal came.
     pub(super) last: Duration,
+    /// When it was refused some time after the first refusal.
+    between: Option<Duration>,
     /// It was accepted on another channel between two of these refusals.
-    pub(super) is_confirmed: bool,
+    is_confirmed: bool,
+    /// It was refused after any bearer was accepted on another channel, some time after the first.
+    pub(super) is_alone: bool,
     /// When the first of them came that was not for a member's sake.
     certain_since: Option<Duration>,
     /// It was accepted on another channel between two refusals that were not for a member's sake.
-    pub(super) is_certain: bool,
+    is_certain: bool,
     /// Its last refusal may have been for a member's sake.
     pub(super) may_be_members: bool,
+}
+
+/// When calls were last accepted on other channels than the one that is examined.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Works {
+    /// Of the bearer that is asked about.
+    pub(super) own: Option<Duration>,
+    /// Of any.
+    pub(super) any: Option<Duration>,
 }
 
 impl Examination {
     /// An examination that begins with this refusal. `share` is random.
     pub(super) fn new(refusal: &Refusal, share: f64) -> Self {
         Self {
-            between: None,
             share,
             refused: Vec::new(),
             accepted: Vec::new(),
             held: Vec::new(),
+            alone: Vec::new(),
             apart: Vec::new(),
             confirmed: Vec::new(),
             last_alone: None,
@@ -92,14 +105,14 @@ impl Examination {
         }
     }
 
-    /// A call was refused. `works` is when the bearer was last accepted on another channel.
+    /// A call was refused.
     pub(super) fn on_refused(
         &mut self,
         now: Duration,
         flight: &InFlightCall,
         refusal: &Refusal,
         may_be_members: bool,
-        works: Option<Duration>,
+        works: Works,
     ) {
         self.refusal = refusal.clone();
         self.refused_in_row += 1;
@@ -112,13 +125,11 @@ impl Examination {
             } else {
                 // Something else is wrong than before: what was found out says nothing of it.
                 *entry = RefusedBearer::new(bearer, refusal, now, may_be_members);
+                self.alone.retain(|(one, _)| *one != bearer);
             }
         } else {
             let entry = RefusedBearer::new(bearer, refusal, now, may_be_members);
             self.refused.push(entry);
-        }
-        if now >= self.first_refused() + BETWEEN {
-            self.between = self.between().or(Some(now));
         }
     }
 
@@ -131,6 +142,7 @@ impl Examination {
             .retain(|entry| entry.bearer != bearer || entry.last > flight.sent_at);
         self.refused_again = false;
         self.last_alone = None;
+        self.alone.clear();
         self.apart.clear();
         self.confirmed.clear();
         self.refused_in_row = 0;
@@ -173,6 +185,9 @@ impl Examination {
         let since = flight.first_refused_at(refusal);
         let has_worked = |since| is_between(since, works, flight.sent_at);
         let row = row_of(&flight);
+        if !self.alone.contains(&(flight.bearer, row)) {
+            self.alone.push((flight.bearer, row));
+        }
         if self.last_alone.is_none_or(has_worked) && !self.is_apart(row) {
             self.apart.push(row);
         }
@@ -185,12 +200,22 @@ impl Examination {
         self.held.push(flight);
     }
 
-    /// Takes up to `most` of the members held: first those that show more when refused again, and of
-    /// these the first held first.
-    pub(super) fn take_held(&mut self, most: usize) -> Vec<InFlightCall> {
-        let apart = &self.apart;
-        self.held.sort_by_key(|held| apart.contains(&row_of(held)));
-        self.held.drain(..most.min(self.held.len())).collect()
+    /// Takes the members held.
+    pub(super) fn take_held(&mut self) -> Vec<InFlightCall> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Takes one of the members held: the one that shows most when it is refused again, by this
+    /// bearer if it is given.
+    pub(super) fn take_one(&mut self, by: Option<usize>) -> Option<InFlightCall> {
+        let is_refused_by = |held: &InFlightCall| {
+            let mut refusals = held.refusals.iter();
+            by.is_some_and(|by| refusals.any(|one| one.bearer == by))
+        };
+        let key = |held: &InFlightCall| (is_refused_by(held), self.is_apart(row_of(held)));
+        let keys = self.held.iter().map(key).enumerate();
+        let (place, _) = keys.min_by_key(|(_, key)| *key)?;
+        Some(self.held.remove(place))
     }
 
     /// All members held, when the channel ends.
@@ -268,10 +293,18 @@ impl Examination {
         self.last_alone.filter(|_| !is_known)
     }
 
-    /// Members held that this bearer was refused with alone.
-    pub(super) fn held_by(&self, bearer: usize) -> usize {
-        let by = |held: &&InFlightCall| held.refusals.iter().any(|one| one.bearer == bearer);
-        self.held.iter().filter(by).count()
+    /// Members that this bearer was refused with alone.
+    pub(super) fn alone_by(&self, bearer: usize) -> usize {
+        let by = |(one, _): &&(usize, u64)| *one == bearer;
+        self.alone.iter().filter(by).count()
+    }
+
+    /// Members refused alone.
+    pub(super) fn alone_rows(&self) -> usize {
+        let mut rows: Vec<u64> = self.alone.iter().map(|(_, row)| *row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.len()
     }
 
     fn is_apart(&self, row: u64) -> bool {
@@ -282,29 +315,11 @@ impl Examination {
         self.confirmed.contains(&row)
     }
 
-    /// Whether its calls were refused for long enough to end it.
-    pub(super) fn has_lasted(&self) -> bool {
-        let last = self.refused.iter().map(|entry| entry.last).max();
-        self.between().is_some() && last.is_some_and(|last| last >= self.asked_at())
-    }
-
-    /// When a call, refused as well, shows that it lasts.
+    /// When the next call is made that is to show whether the refusals last.
     pub(super) fn asked_at(&self) -> Duration {
-        let first = self.first_refused();
-        match self.between() {
-            Some(between) => (first + AT_LEAST).max(between + BETWEEN),
-            None => first + BETWEEN + (AT_LEAST - 2 * BETWEEN).mul_f64(self.share),
-        }
-    }
-
-    fn between(&self) -> Option<Duration> {
-        let earliest = self.first_refused() + BETWEEN;
-        self.between.filter(|between| *between >= earliest)
-    }
-
-    fn first_refused(&self) -> Duration {
-        let first = self.refused.iter().map(|entry| entry.first).min();
-        first.unwrap_or_default()
+        let open = self.refused.iter().filter(|entry| !entry.has_lasted());
+        let asked_at = open.map(|entry| entry.asked_at(self.share)).min();
+        asked_at.unwrap_or_default()
     }
 
     /// Whether calls on it were refused often enough.
@@ -320,37 +335,60 @@ impl RefusedBearer {
             code: refusal.code.clone(),
             first: now,
             last: now,
+            between: None,
             is_confirmed: false,
+            is_alone: false,
             certain_since: (!may_be_members).then_some(now),
             is_certain: false,
             may_be_members,
         }
     }
 
-    /// It was refused again, with the same code. `works` is when it was last accepted on another channel.
-    fn again(
-        &mut self,
-        now: Duration,
-        sent_at: Duration,
-        works: Option<Duration>,
-        may_be_members: bool,
-    ) {
-        let is_apart = |since| is_between(since, works, sent_at);
+    /// It was refused again, with the same code.
+    fn again(&mut self, now: Duration, sent_at: Duration, works: Works, may_be_members: bool) {
+        let is_apart = |since| is_between(since, works.own, sent_at);
         self.is_confirmed |= is_apart(self.first);
+        self.is_alone |= is_between(self.first + AT_LEAST, works.any, sent_at);
         if !may_be_members {
             self.is_certain |= self.certain_since.is_some_and(is_apart);
             self.certain_since = self.certain_since.or(Some(now));
+        }
+        if now >= self.first + BETWEEN {
+            self.between = self.between.or(Some(now));
         }
         self.last = now;
         self.may_be_members = may_be_members;
     }
 
+    /// Whether it is refused for good, perhaps for members' sake.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.is_confirmed && self.has_lasted()
+    }
+
+    /// Whether it is refused for good, and not for a member's sake.
+    pub(super) fn is_certain(&self) -> bool {
+        self.is_certain && self.has_lasted()
+    }
+
+    /// Whether its calls were refused for long enough.
+    fn has_lasted(&self) -> bool {
+        self.between.is_some() && self.last >= self.asked_at(0.0)
+    }
+
+    /// When a call, refused as well, shows that it lasts.
+    fn asked_at(&self, share: f64) -> Duration {
+        match self.between {
+            Some(between) => (self.first + AT_LEAST).max(between + BETWEEN),
+            None => self.first + BETWEEN + (AT_LEAST - 2 * BETWEEN).mul_f64(share),
+        }
+    }
+
     /// Whether another refusal of the kind of the last one would show nothing new.
     pub(super) fn is_settled(&self) -> bool {
         if self.may_be_members {
-            self.is_confirmed
+            self.is_confirmed()
         } else {
-            self.is_certain
+            self.is_certain()
         }
     }
 }

@@ -7,18 +7,22 @@
 //! another code, something else is wrong. A call counts as after another's answer when it was sent
 //! at or after the time that answer came.
 //!
-//! - A member fails when it is refused alone twice by the same bearer, and a call of that bearer on the
-//!   same channel is accepted in between: as a rule the channel's next one. If there is none, a control call is
-//!   made: one that adds a member who is in the channel already.
-//! - A channel ends when every bearer was refused on it, accepted on another channel, and refused on
-//!   it again. Where members may be to blame, several of them must have been refused alone as well.
-//! - A bearer is set aside when others get through with a call denied to it: see
+//! - A member fails when it is refused alone twice by the same bearer, and a call of that bearer on
+//!   the same channel is accepted in between: as a rule the channel's next one. If there is none, a
+//!   control call is made: one that adds a member who is in the channel already.
+//! - A channel ends when every bearer was refused on it three times within ten seconds or more, and
+//!   accepted on another channel in between. Where members may be to blame, several of them must
+//!   have been refused alone to each bearer, and never was anything accepted on the channel; or not
+//!   even control calls are accepted.
+//! - A bearer is set aside when others get through with a call refused to it: see
 //!   [`bearers`](super::bearers).
 //! - The run stops when nobody gets through any more. Nobody is marked failed for that.
+//!
+//! `tests/incidents.rs` holds this to random bad rows, bearers and times of refusal.
 
 use std::time::Duration;
 
-use super::examination::Examination;
+use super::examination::{Examination, Works};
 use super::{InFlightCall, PartRefusal, PendingRow, Ruling, Scheduler, Settlement};
 use crate::model::codes::Scope;
 use crate::model::{ChannelId, LaneId, Outcome, Refusal, RefusalKind};
@@ -68,7 +72,10 @@ impl Scheduler {
         if refusal.kind != RefusalKind::LimitExceeded {
             self.refused_in_row += 1;
         }
-        let works = self.bearers.works_elsewhere(bearer, channel);
+        let works = Works {
+            own: self.bearers.works_elsewhere(bearer, channel),
+            any: self.bearers.any_works_elsewhere(channel),
+        };
         let share = self.delays.draw();
         self.examined.insert(channel);
         self.channels[channel.index()]
@@ -86,7 +93,7 @@ impl Scheduler {
     ) -> Settlement {
         let mut settlement = Settlement::default();
         let (channel, lane) = (flight.channel, flight.lane);
-        let (is_accepting, alone) = (self.channels[channel.index()].accepted, self.alone(refusal));
+        let is_accepting = self.channels[channel.index()].accepted;
         let works = self.bearers.works_elsewhere(flight.bearer, channel);
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
@@ -103,11 +110,10 @@ impl Scheduler {
         }
         settlement.rulings = Settlement::pending(&flight, refusal).rulings;
         // Nothing was ever accepted here: a few more alone show whether it is the channel.
-        let tries_more = !is_accepting
-            && (refusal.kind == RefusalKind::Denied || examination.is_refused_again())
-            && examination.held() + 1 < alone;
+        let is_doubtful = !is_accepting
+            && (refusal.kind == RefusalKind::Denied || examination.is_refused_again());
         examination.hold(now, flight, refusal, works);
-        if tries_more && !other_half.is_empty() {
+        if is_doubtful && !other_half.is_empty() && !self.is_tried(channel) {
             self.enqueue_any(lane, other_half);
         } else {
             self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
@@ -166,7 +172,7 @@ impl Scheduler {
         }
         // By this bearer it is not for the members' sake; by another it may be.
         if self.is_any_untested(channel) || self.control_bearer(channel).is_some() {
-            self.resend_held(channel, usize::MAX);
+            self.resend_held(channel);
         }
         Settlement::default()
     }
@@ -186,12 +192,12 @@ impl Scheduler {
                     .is_some_and(|entry| entry.last <= flight.sent_at);
                 if is_still
                     && refused.bearer != flight.bearer
-                    && self.bearers.set_aside(refused.bearer)
+                    && self.bearers.set_aside(refused.bearer, refused.at)
                 {
                     settlement.set_aside.push(refused.bearer);
                 }
             }
-            self.resend_held(flight.channel, usize::MAX);
+            self.resend_held(flight.channel);
         }
         if self.examined.is_empty() {
             return;
@@ -216,21 +222,32 @@ impl Scheduler {
         self.enqueue_part(lane, rows, 1);
     }
 
-    /// Sends up to `most` of the members refused alone again, the first held first: now it shows
-    /// whether they were refused for their own sake.
-    pub(super) fn resend_held(&mut self, channel: ChannelId, most: usize) {
-        let Some(examination) = &mut self.channels[channel.index()].examination else {
-            return;
-        };
-        for held in examination.take_held(most) {
-            let InFlightCall {
-                lane,
-                rows,
-                refusals,
-                ..
-            } = held;
-            self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refusals);
+    /// Sends the members refused alone again: now it shows whether they were refused for their own
+    /// sake.
+    pub(super) fn resend_held(&mut self, channel: ChannelId) {
+        let examination = self.channels[channel.index()].examination.as_mut();
+        let held = examination.map(|examination| examination.take_held());
+        for held in held.into_iter().flatten() {
+            self.resend(held);
         }
+    }
+
+    /// Sends one of the members refused alone again: one that this bearer was not refused with.
+    pub(super) fn resend_one(&mut self, channel: ChannelId, by: Option<usize>) {
+        let examination = self.channels[channel.index()].examination.as_mut();
+        if let Some(held) = examination.and_then(|examination| examination.take_one(by)) {
+            self.resend(held);
+        }
+    }
+
+    fn resend(&mut self, held: InFlightCall) {
+        let InFlightCall {
+            lane,
+            rows,
+            refusals,
+            ..
+        } = held;
+        self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refusals);
     }
 }
 

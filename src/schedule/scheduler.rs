@@ -191,10 +191,11 @@ impl Scheduler {
             if self.in_flight > 0 || self.staging {
                 return Step::Wait(None);
             }
-            let control = self.settle_examinations();
-            return control.map_or(Step::Done, |(channel, bearer)| {
-                self.control(channel, bearer, now)
-            });
+            return match self.settle_examinations() {
+                Some((channel, bearer)) => self.control(channel, bearer, now),
+                None if self.ready.is_empty() => Step::Done,
+                None => self.next(now),
+            };
         }
         if self.in_flight >= self.max_in_flight {
             return Step::Wait(None);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The rows whose members did not get in.
-pub(super) fn failed(ended: &[(u64, Outcome)]) -> Vec<u64> {
+fn failed(ended: &[(u64, Outcome)]) -> Vec<u64> {
     let out = ended.iter().filter(|(_, outcome)| !outcome.is_in());
     out.map(|(row, _)| *row).collect()
 }
