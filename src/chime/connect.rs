@@ -14,7 +14,7 @@ use super::messaging::Messaging;
 use super::secrets::{Discreet, Secrets};
 use super::{Api, Chime, ClientConfig};
 
-/// ClientConfig that cannot work.
+/// A client configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// AWS does not run the API in this region, and no endpoint URL says who does.

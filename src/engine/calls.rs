@@ -39,7 +39,7 @@ impl Engine<'_> {
                     .try_acquire(order.channel, order.bearer)
                 {
                     Ok(()) if order.is_control() => {
-                        ready.extend(self.prepare_control_call(order, now)?)
+                        ready.extend(self.prepare_control_call(order, now)?);
                     }
                     Ok(()) => ready.push(self.prepare_call(&order, now)?),
                     Err(until) => self

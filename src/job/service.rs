@@ -43,7 +43,7 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
-    /// RunSettings that name this service and nothing else; `region` is used where none is given.
+    /// Settings that name this service and nothing else; `region` is used where none is given.
     pub(super) fn settings(&self, region: &str) -> RunSettings {
         let (api, sandbox) = (self.api(), self.is_sandbox());
         let (given, profile, endpoint_url) = match self {

@@ -28,7 +28,7 @@ pub enum OverCapacity {
     RefuseCall,
 }
 
-/// SandboxConfig of a [`super::Service`]. The default is a service as documented, without faults or
+/// Settings of a [`super::Service`]. The default is a service as documented, without faults or
 /// latency.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {

@@ -71,8 +71,8 @@ pub(super) struct RefusedBearer {
     pub(super) is_alone: bool,
     /// When the first of them came that was not for a member's sake.
     certain_since: Option<Duration>,
-    /// It was accepted on another channel between two refusals that were not for a member's sake.
-    is_certain: bool,
+    /// When it was refused so again, and accepted on another channel in between.
+    certain_at: Option<Duration>,
     /// Its last refusal may have been for a member's sake.
     pub(super) may_be_members: bool,
 }
@@ -339,7 +339,7 @@ impl RefusedBearer {
             is_confirmed: false,
             is_alone: false,
             certain_since: (!may_be_members).then_some(now),
-            is_certain: false,
+            certain_at: None,
             may_be_members,
         }
     }
@@ -350,7 +350,9 @@ impl RefusedBearer {
         self.is_confirmed |= is_apart(self.first);
         self.is_alone |= is_between(self.first + AT_LEAST, works.any, sent_at);
         if !may_be_members {
-            self.is_certain |= self.certain_since.is_some_and(is_apart);
+            if self.certain_since.is_some_and(is_apart) {
+                self.certain_at = Some(now);
+            }
             self.certain_since = self.certain_since.or(Some(now));
         }
         if now >= self.first + BETWEEN {
@@ -367,7 +369,7 @@ impl RefusedBearer {
 
     /// Whether it is refused for good, and not for a member's sake.
     pub(super) fn is_certain(&self) -> bool {
-        self.is_certain && self.has_lasted()
+        self.certain_at.is_some() && self.has_lasted()
     }
 
     /// Whether its calls were refused for long enough.
@@ -379,7 +381,10 @@ impl RefusedBearer {
     fn asked_at(&self, share: f64) -> Duration {
         match self.between {
             Some(between) => (self.first + AT_LEAST).max(between + BETWEEN),
-            None => self.first + BETWEEN + (AT_LEAST - 2 * BETWEEN).mul_f64(share),
+            None => {
+                let latest = AT_LEAST.saturating_sub(2 * BETWEEN);
+                self.first + BETWEEN + latest.mul_f64(share)
+            }
         }
     }
 

@@ -83,7 +83,7 @@ impl Backend {
     }
 }
 
-/// SandboxConfig of a client to a service at this address, with the sandbox's own credentials.
+/// Settings of a client to a service at this address, with the sandbox's own credentials.
 pub(crate) fn settings(api: Api, url: &str) -> chime::ClientConfig {
     let sandbox = SandboxConfig::default();
     chime::ClientConfig {

@@ -36,7 +36,7 @@ fn runtime() -> &'static Runtime {
     })
 }
 
-/// SandboxConfig without limits, with the fates of lists and with these faults.
+/// Settings without limits, with the fates of lists and with these faults.
 pub(crate) fn settings(faults: &[&str]) -> SandboxConfig {
     let fault = |text: &&str| text.parse::<FaultShare>().unwrap();
     SandboxConfig {
