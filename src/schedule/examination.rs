@@ -379,12 +379,11 @@ impl RefusedBearer {
 
     /// When a call, refused as well, shows that it lasts.
     fn asked_at(&self, share: f64) -> Duration {
-        match self.between {
-            Some(between) => (self.first + AT_LEAST).max(between + BETWEEN),
-            None => {
-                let latest = AT_LEAST.saturating_sub(2 * BETWEEN);
-                self.first + BETWEEN + latest.mul_f64(share)
-            }
+        if let Some(between) = self.between {
+            (self.first + AT_LEAST).max(between + BETWEEN)
+        } else {
+            let latest = AT_LEAST.saturating_sub(2 * BETWEEN);
+            self.first + BETWEEN + latest.mul_f64(share)
         }
     }
 
