@@ -55,8 +55,14 @@ impl ReadyQueue {
         }
     }
 
-    /// Any channel that may be called now, by a share from 0 to 1 of their order.
-    pub(super) fn any(&mut self, now: Duration, share: f64) -> Option<ChannelId> {
+    /// Any channel that may be called now, by a share from 0 to 1 of their order; from there on the
+    /// first that is preferred, if one is.
+    pub(super) fn any(
+        &mut self,
+        now: Duration,
+        share: f64,
+        is_preferred: impl Fn(ChannelId) -> bool,
+    ) -> Option<ChannelId> {
         self.longest_ready(now)?;
         let among = self.ready.len().min(MOST_TRIED);
         #[expect(
@@ -66,8 +72,12 @@ impl ReadyQueue {
             reason = "a place among few"
         )]
         let place = (share * among as f64) as usize;
-        let mut places = self.ready.iter().skip(place.min(among - 1));
-        places.next().map(|(_, channel)| *channel)
+        let first = self.ready.iter().map(|(_, channel)| *channel).take(among);
+        let from_place = first.clone().cycle().skip(place).take(among);
+        from_place
+            .clone()
+            .find(|channel| is_preferred(*channel))
+            .or_else(|| from_place.clone().next())
     }
 
     /// The channel to call now: the one with most calls left.
