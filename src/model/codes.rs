@@ -243,6 +243,35 @@ mod tests {
     use RefusalKind as Kind;
 
     #[test]
+    fn members_are_tried_again_for_throttling_and_failures_under_any_name() {
+        for code in [
+            "Throttled",
+            "throttled",
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledClient",
+            "TooManyRequestsException",
+            "SlowDown",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "InternalFailure",
+        ] {
+            assert_eq!(member_action(code), MemberAction::Retry, "{code}");
+        }
+        for code in [
+            "NotFound",
+            "Forbidden",
+            "conflict",
+            "ForbiddenException",
+            "Ünknown",
+            "",
+        ] {
+            assert_eq!(member_action(code), MemberAction::Fail, "{code}");
+        }
+        assert_eq!(member_action("Conflict"), MemberAction::AlreadyMember);
+    }
+
+    #[test]
     fn entries_are_in_order_and_each_has_one_place() {
         let key = |entry: &Code| entry.text.to_ascii_lowercase();
         for pair in CODES.windows(2) {
