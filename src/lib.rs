@@ -19,3 +19,5 @@ pub mod report;
 pub mod roster;
 pub mod sandbox;
 pub mod schedule;
+
+pub use job::{Conclusion, JobError, LimitOverrides, PlanOf, Resume, Run, Target};

@@ -1,9 +1,9 @@
-//! Bounds on what may be answered, whoever answers.
+//! Bounds on the size and time of answers, from whatever server.
 //!
 //! Promises: no answer takes more than a fixed memory, more time than its call has, or more of the
 //! stack than the decoders have. An answer beyond that is one whose body breaks off: a status that
 //! refuses the call still counts. The time of a call begins when its request is handed to the
-//! network, so that waiting for credentials uses up none of it. Must not: know what is asked for.
+//! network, so that waiting for credentials uses up none of it. Must not: depend on the operation.
 
 use std::fmt;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ use super::body::{BodyError, read_body};
 /// messages there can be take less than 2 MiB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// The deepest nesting that is decoded. The service's answers go four deep; a decoder that skips
-/// what it does not know by calling itself takes a frame of the stack for each level.
+/// unknown values recursively, which takes a stack frame for each level.
 const MAX_DEPTH: usize = 64;
 
 tokio::task_local! {
@@ -51,7 +51,7 @@ pub(super) struct Bounded {
 /// How long an answer may take, to its end.
 #[derive(Debug, Clone, Copy)]
 enum Patience {
-    /// As long as its call says: see [`within`].
+    /// As long as its call allows: see [`within`].
     OfCall,
     /// This long.
     Fixed(Duration),

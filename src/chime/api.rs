@@ -1,6 +1,6 @@
 //! The two APIs that have the batch operation, and what one of them cannot do.
 //!
-//! Promises: what an API lacks is known before any request. Must not: know how it is called.
+//! Promises: what an API lacks is refused before any request. Must not: depend on how it is called.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn, Membership};
 
-/// The only region of the legacy API (its endpoint rules know no other).
+/// The only region of the legacy API (its endpoint rules have no other).
 const LEGACY_REGION: &str = "us-east-1";
 
 /// Which of the service's APIs is called.
@@ -39,7 +39,7 @@ pub enum Unsupported {
 }
 
 impl Unsupported {
-    /// How to mend it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(self) -> &'static str {
         "leave --api at messaging"
@@ -79,7 +79,7 @@ impl Api {
     /// Whether this can be a member or bearer.
     ///
     /// # Errors
-    /// If it is a bot and the API knows none.
+    /// If it is a bot and the API supports none.
     pub fn supports_identity(self, identity: &MemberArn) -> Result<(), Unsupported> {
         match self {
             Self::Legacy if identity.is_bot() => Err(Unsupported::Bot),

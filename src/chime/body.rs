@@ -15,7 +15,7 @@ pub(crate) enum BodyError {
     /// It is longer than the limit.
     #[error("the body is longer than {0} bytes")]
     TooLong(usize),
-    /// It broke off.
+    /// It ended early.
     #[error(transparent)]
     Broken(Box<dyn Error + Send + Sync>),
 }

@@ -1,6 +1,6 @@
 //! The SDK's configuration for our calls.
 //!
-//! Promises: a client made of it never retries, and waits for an answer as long as its call says.
+//! Promises: a client made of it never retries, and waits for an answer as long as its call allows.
 //! Must not: ask for credentials.
 
 use std::time::Duration;

@@ -17,7 +17,7 @@ use super::{Api, Chime, ClientConfig};
 /// A client configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
-    /// AWS does not run the API in this region, and no endpoint URL says who does.
+    /// AWS does not run the API in this region, and no endpoint URL is set.
     #[error("the {api} API is not in region `{region}`, only in {}", api.regions().join(" and "))]
     Region {
         /// The API asked for.
@@ -34,7 +34,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// How to mend it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {

@@ -139,7 +139,7 @@ async fn read_start(stream: Option<impl AsyncRead + Unpin>, limit: usize) -> Vec
     start
 }
 
-/// Reads the answer, and says what is wrong with it without repeating any of it.
+/// Reads the answer; errors describe what is wrong with it without repeating any of it.
 ///
 /// AWS, "Sourcing credentials with an external process in the AWS CLI". Names are taken in any case,
 /// as the SDK does.
@@ -220,7 +220,7 @@ mod tests {
             format!("exec 3> {fifo}; trap '' HUP INT TERM PIPE; (while :; do sleep 1; done)"),
         ] {
             let path = fifo.clone();
-            // The clock stands still until the command has begun.
+            // The clock is paused until the command has begun.
             let begun = tokio::task::spawn_blocking(move || File::open(path).unwrap());
             let (answer, begun) = tokio::join!(ask(&command), begun);
             let error = answer.unwrap_err();

@@ -24,12 +24,12 @@ use super::secrets::Secrets;
 /// How long the credential chain may take: many times what a refresh through SSO or STS does.
 pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long credentials are kept that do not say when they expire. They may be renewed where they
+/// How long credentials without an expiry are kept. They may be renewed where they
 /// came from (a profile's file): a run that waits for that finds them within this time.
 const RENEWAL: Duration = Duration::from_mins(1);
 
 /// A provider that answers in bounded time, and is asked again within a minute for credentials
-/// that do not say when they expire.
+/// that have no expiry.
 ///
 /// The SDK asks for credentials within the attempt's own time. Without this bound a chain that
 /// hangs would look like a lost response, and rows never sent would be in doubt.

@@ -1,7 +1,7 @@
 //! The client of `Chime`, the operation's first namespace.
 //!
 //! Promises: what [`Chime`] promises; what this API does not have ([`Api::supports`]) is refused
-//! before any request. Must not: know how it was configured.
+//! before any request. Must not: depend on its configuration.
 
 use std::future::ready;
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl Chime for Legacy {
     }
 }
 
-/// The last defence: whoever plans a run asks [`Api::supports`] first.
+/// The last check: jobs ask [`Api::supports`] before a run.
 fn unsupported(lack: Unsupported) -> Refusal {
     Refusal {
         kind: RefusalKind::BadRequest,

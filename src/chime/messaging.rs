@@ -1,6 +1,6 @@
 //! The client of `ChimeSDKMessaging`.
 //!
-//! Promises: what [`Chime`] promises. Must not: know how it was configured.
+//! Promises: what [`Chime`] promises. Must not: depend on its configuration.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What the service refuses, a call or a member of it: the SDK's errors into the domain's.
 //!
-//! Promises: what was surely not sent is told from what may have been applied, and in doubt the
+//! Promises: separates what was surely not sent from what may have been applied; in doubt the
 //! latter is said; the service's own words are kept, within bounds. Must not: name an operation.
 
 use std::error::Error;
@@ -27,7 +27,7 @@ where
     match error {
         SdkError::ServiceError(answer) => {
             let said = answer.err().meta();
-            // Of an answer that names no exception, the SDK keeps what it says as the error's cause.
+            // If an answer names no exception, the SDK keeps its text as the error's cause.
             let said = source::<ErrorMetadata>(answer.err()).unwrap_or(said);
             answered(answer.raw(), said, error)
         }
@@ -45,7 +45,7 @@ where
     }
 }
 
-/// One entry of a reply's `Errors`. Every field may be missing; without an ARN it says nothing.
+/// One entry of a reply's `Errors`. Every field may be missing; without an ARN it is ignored.
 pub(super) fn member_error(
     member: Option<String>,
     code: Option<&str>,
@@ -115,7 +115,7 @@ fn lost(code: &str, error: &(dyn Error + 'static)) -> Refusal {
     ours(RefusalKind::Lost, code, error)
 }
 
-/// A refusal in our own words: the chain of causes, as no answer gives any.
+/// A refusal with our own message: the chain of causes, as no answer contains any.
 fn ours(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal {
     let mut causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
     causes.dedup();

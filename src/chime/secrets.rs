@@ -1,7 +1,7 @@
 //! The caller's own credentials, kept out of what is kept.
 //!
 //! A service that refuses a signature repeats the request that was signed, and with it the access
-//! key's id and the session token. What it says goes into the ledger, the reports and the terminal:
+//! key's id and the session token. Its messages go into the ledger, the reports and the terminal:
 //! the credentials in use are taken out of it before.
 
 use std::fmt;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{AddMembers, Refusal, Reply};
 
-/// An answer under way. Dropped means given up: the request may have been applied.
+/// An answer to come. Dropping it gives up: the request may have been applied.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>;
 
 /// Amazon Chime SDK messaging, real or simulated.

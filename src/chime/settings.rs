@@ -1,4 +1,4 @@
-//! What a client needs to know: which API, where and as whom.
+//! The configuration of a client: which API, where, and with which credentials.
 //!
 //! Promises: `Debug` shows no secret. Must not: read the environment.
 

@@ -1,5 +1,5 @@
 //! Calls: ordered, sent, completed and settled. A call is in the ledger before it leaves, and its
-//! outcome before anybody is told.
+//! outcome before any observer.
 
 use std::time::Duration;
 
@@ -250,7 +250,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Stops now: calls under way are given up. They stay in the ledger as they are, under way,
+    /// Stops now: calls in flight are given up. They stay in the ledger as they are, in flight,
     /// for a later session to ask again: nobody's verdict depends on when the run was stopped.
     pub(super) fn give_up_calls(&mut self) {
         self.calls.abort_all();

@@ -31,7 +31,7 @@ pub enum ListFault {
     },
 }
 
-/// What ends a run at once: without its ledger it must not go on.
+/// What ends a run at once: without its ledger it must not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The ledger failed.

@@ -40,7 +40,7 @@ pub struct Setup {
     pub call_limits: CallLimits,
     /// The service.
     pub service: Arc<dyn Chime>,
-    /// In whose names calls are made.
+    /// The bearers to call as.
     pub bearers: Vec<MemberArn>,
     /// The list.
     pub feed: Feed,
@@ -50,7 +50,7 @@ pub struct Setup {
     pub epoch_millis: i64,
 }
 
-/// A run under way.
+/// A run in progress.
 pub struct Engine<'w> {
     pub(super) setup: Setup,
     observer: &'w mut dyn Observer,
@@ -88,7 +88,7 @@ impl<'w> Engine<'w> {
     /// Runs to the end. Gives the ledger back for the reports.
     ///
     /// # Errors
-    /// If the ledger fails. Calls under way are then given up; they stand in the ledger as sent.
+    /// If the ledger fails. Calls in flight are then given up; the ledger contains them as sent.
     pub async fn run(mut self) -> Result<(Ledger, Ending), EngineError> {
         let mut inputs = Vec::new();
         if self.setup.ledger.staged().complete {
@@ -134,7 +134,7 @@ impl<'w> Engine<'w> {
         Ok((self.setup.ledger, ending))
     }
 
-    /// Tells what happened, and now and then where the channels stand.
+    /// Sends observers what happened and, from time to time, the state of the channels.
     fn tell(&mut self) -> Result<(), EngineError> {
         let now = self.now();
         if !self.events.is_empty() && self.pulse.is_due(now) {
@@ -206,13 +206,13 @@ impl<'w> Engine<'w> {
     fn handle(&mut self, inputs: Input) -> Result<bool, EngineError> {
         match inputs {
             Input::CompletedCall(completed) => self.on_completed(completed)?,
-            // Behind a fault nothing of the list counts, even if it is here already.
+            // After a list error, discard chunks that are already buffered.
             Input::Chunk(_) if self.list_fault.is_some() => {}
             Input::Chunk(Ok(chunk)) => self.stage(&chunk)?,
             Input::Chunk(Err(error)) => {
                 self.stop_reading(ListFault::Unreadable(error));
             }
-            // Reading was given up before: then its end says nothing.
+            // Reading was given up before: its end means nothing.
             Input::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
             Input::ListEnd if self.setup.ledger.is_list_short() => {
                 let what = "it ends before rows that were read before".to_owned();
@@ -283,7 +283,7 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// Once the list is read: a step of the search for duplicates. True while it goes on.
+    /// Once the list is read: a step of the search for duplicates. True until it is done.
     fn search_duplicates(&mut self) -> Result<bool, EngineError> {
         let staged = self.setup.ledger.staged();
         if staged.complete || !staged.list_ended || self.interrupted {

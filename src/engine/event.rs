@@ -1,4 +1,4 @@
-//! What happens in a run, for whoever watches.
+//! What happens in a run, for observers.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub enum Event {
         call: i64,
         /// Members it carries.
         members: usize,
-        /// Calls under way now.
+        /// Calls in flight now.
         in_flight: u32,
     },
     /// A call came back and is settled in the ledger.
@@ -63,7 +63,7 @@ pub enum Event {
         waiting: usize,
         /// Time from sending to answer.
         round_trip: Duration,
-        /// Calls under way now.
+        /// Calls in flight now.
         in_flight: u32,
         /// Whether the service counts as down.
         outage: bool,
@@ -74,16 +74,16 @@ pub enum Event {
         /// The bearer: an app instance user or bot of the operator's, not of the list.
         bearer: MemberArn,
     },
-    /// Where the channels stand: told at most once a second, and only when something happens.
+    /// The state of the channels: sent at most once a second, and only when something happens.
     Standing(Standing),
-    /// No more work is taken; calls under way are awaited.
+    /// No more work is taken; calls in flight are awaited.
     Draining {
         /// How many.
         in_flight: u32,
     },
 }
 
-/// Where the channels stand.
+/// The state of the channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Channels with calls left.
@@ -99,7 +99,7 @@ pub struct Standing {
 /// A channel with calls left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenChannel {
-    /// Its id, as it stands in its ARN.
+    /// Its id, the last part of its ARN.
     pub id: String,
     /// Rows that wait to be sent to it.
     pub members_left: u64,

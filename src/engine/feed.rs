@@ -1,4 +1,4 @@
-//! Where the engine's inputs comes from: the list, and whoever commands it.
+//! The engine's sources of input: the list, and commands from outside.
 
 use std::io;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ const AHEAD: usize = 8;
 /// KiB of chunks read ahead of the ledger; one that is larger by itself is read all the same.
 const AHEAD_KIB: u32 = 8 * 1024;
 
-/// What the run is told from outside.
+/// A command to the run from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Take no more work, await what is under way.
+    /// Take no more work, wait for calls in flight.
     Drain,
     /// Stop now.
     Halt,
@@ -36,7 +36,7 @@ pub enum Feed {
     Ended,
 }
 
-/// A chunk that was read ahead, or why there is none; it holds its share of [`AHEAD_KIB`].
+/// A chunk that was read ahead, or the error; it holds its share of [`AHEAD_KIB`].
 pub struct ReadAhead {
     chunk: Result<Chunk, RosterError>,
     #[expect(dead_code, reason = "held for as long as this lives")]
@@ -79,7 +79,7 @@ impl Feed {
         Ok(Self::Thread(receive))
     }
 
-    /// The next chunk, or that there is none, if that is known already. A list read inline is
+    /// The next chunk, or the end of the list, if it is available now. A list read inline is
     /// only read by waiting for it.
     pub(super) fn ready_chunk(&mut self) -> Poll<Option<Result<Chunk, RosterError>>> {
         match self {

@@ -1,7 +1,7 @@
-//! The one loop that feeds the scheduler and performs what it says.
+//! The one loop that feeds the scheduler and performs what it returns.
 //!
 //! Promises: a call is in the ledger, committed, before it leaves; its outcome is, before anyone
-//! is told; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
+//! sees it; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
 //! anything but the ledger.
 
 mod calls;

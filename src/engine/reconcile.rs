@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::{MemberArn, Reply};
 use crate::schedule::MemberAnswer;
 
-/// For each member asked for, in order, what the answer says of it. Members never asked for are
+/// For each requested member, in order, its answer. Members never asked for are
 /// passed over; one in neither list, or in both, is unclear.
 #[must_use]
 pub fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {

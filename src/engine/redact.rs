@@ -1,4 +1,4 @@
-//! Members' names in what the service says of a call as a whole.
+//! Removes members' names from the service's messages about a call as a whole.
 //!
 //! A refusal's message goes where names must not be: the closing line, events, logs. Each row of the
 //! reports has its member beside the message, so nothing is lost there.
@@ -7,10 +7,10 @@ use std::collections::HashSet;
 
 use crate::model::MemberArn;
 
-/// What stands for a member's name.
+/// Replaces a member's name.
 const MEMBER: &str = "(a member)";
 
-/// Ids this long are replaced wherever they stand, shorter ones only as words.
+/// Ids this long are replaced anywhere in the text, shorter ones only as words.
 const LONG: usize = 4;
 
 /// The message with the ids and ARNs of these members replaced, and whatever else it names as a user

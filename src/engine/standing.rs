@@ -1,4 +1,4 @@
-//! Where the channels stand, told now and then.
+//! The state of the channels, sent from time to time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Pulse {
     }
 }
 
-/// Where the channels stand now.
+/// The state of the channels now.
 pub(super) fn standing(
     scheduler: &Scheduler,
     ledger: &Ledger,
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_told_at_once_and_then_once_a_second() {
+    fn it_is_due_at_once_and_then_once_a_second() {
         let mut pulse = Pulse::default();
         let due = [0, 1, 999, 1_000, 1_001, 1_999, 2_500, 3_499].map(Duration::from_millis);
         let told = due.map(|now| pulse.is_due(now));

@@ -27,7 +27,7 @@ pub struct Conclusion {
 /// Channels that a policy names one by one.
 pub(super) const NAMED_CHANNELS: usize = 10;
 
-/// What a job's end means to whoever started it.
+/// What a job's end means to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunVerdict {
     /// All rows' members are in.
@@ -95,7 +95,7 @@ impl Conclusion {
         }
     }
 
-    /// How to mend it, if it was stopped.
+    /// How to fix it, if it was stopped.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match &self.ending {
@@ -120,11 +120,14 @@ impl Conclusion {
                 ))
             }
             Ending::Stopped(Stop::TooManyFailures { .. }) => {
-                Some("see failed.csv and results.csv for the reasons".to_owned())
+                Some(
+                    "see failed.csv and results.csv for the reasons; to continue, resume with a higher --max-failures"
+                        .to_owned(),
+                )
             }
             Ending::ListFault(ListFault::Unreadable(error)) => error.hint(),
             Ending::ListFault(ListFault::Changed { .. }) => Some(
-                "give back the list as it was, or start a new run with the new list".to_owned(),
+                "restore the list as it was, or start a new run with the new list".to_owned(),
             ),
         }
     }

@@ -68,7 +68,7 @@ pub fn holds_run(dir: &Path) -> bool {
         && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
 }
 
-/// Sees that the directory holds no run. One that was killed before it had begun is none.
+/// Checks that the directory contains no run. A run killed before its first commit does not count.
 pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     let path = dir.join(LEDGER);
     if !Ledger::is_blank(&path)? {

@@ -1,4 +1,4 @@
-//! What keeps a job from being done, with its cure.
+//! Why a job fails, and how to fix it.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,8 @@ use crate::model::{ArnError, LimitsError};
 use crate::private_file::PrivateFileError;
 use crate::report::{ReportError, shell_word};
 use crate::roster::RosterError;
-use crate::schedule::ThresholdError;
 
-/// Why a job was not begun, or broke off.
+/// Why a job did not start, or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// The list cannot be read.
@@ -20,10 +19,7 @@ pub enum JobError {
     /// A limit cannot be kept.
     #[error("--{0}")]
     Limits(#[from] LimitsError),
-    /// `--max-failures` makes no sense.
-    #[error("--max-failures: {0}")]
-    Threshold(#[from] ThresholdError),
-    /// A bearer's ARN is none.
+    /// A bearer's ARN is not valid.
     #[error("--bearer `{bearer}`: {source}")]
     Bearer {
         /// As given.
@@ -32,9 +28,9 @@ pub enum JobError {
         source: ArnError,
     },
     /// Nobody to call as.
-    #[error("no bearer: who adds the members?")]
+    #[error("no bearer given")]
     NoBearer,
-    /// Two bearers of different app instances.
+    /// The bearers are of different app instances.
     #[error("the bearers are of different app instances")]
     BearersDisagree,
     /// The API cannot do what is asked.
@@ -43,22 +39,22 @@ pub enum JobError {
     /// The service cannot be called.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The run directory cannot be made.
+    /// The run directory cannot be created.
     #[error("the run directory {}: {source}", dir.display())]
     Directory {
         /// Which.
         dir: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Something else than a file has the name of a file of the run.
+    /// Something other than a regular file has the name of a file of the run.
     #[error(transparent)]
     File(#[from] PrivateFileError),
     /// The run directory holds a run.
-    #[error("{} holds a run already", .0.display())]
+    #[error("{} already contains a run", .0.display())]
     RunExists(PathBuf),
     /// The run directory holds a run that is not the one asked for.
-    #[error("{} holds another run: {what}", dir.display())]
+    #[error("{} contains another run: {what}", dir.display())]
     AnotherRun {
         /// The run directory.
         dir: PathBuf,
@@ -66,7 +62,7 @@ pub enum JobError {
         what: String,
     },
     /// There is no run there.
-    #[error("{} holds no run", .0.display())]
+    #[error("no run found in {}", .0.display())]
     NoRun(PathBuf),
     /// There is no run there yet.
     #[error("{} has no run yet: {owner} is starting one", dir.display())]
@@ -76,39 +72,39 @@ pub enum JobError {
         /// Which process.
         owner: String,
     },
-    /// The run is not at its end.
+    /// The run is not finished.
     #[error("{} is not finished", .0.display())]
     NotFinished(PathBuf),
-    /// No row is to be tried again.
-    #[error("no row is to be tried again{}{codes}", if codes.is_empty() { "" } else { " with one of these codes: " })]
+    /// There is no row to retry.
+    #[error("no row to retry{}{codes}", if codes.is_empty() { "" } else { " with one of these codes: " })]
     NothingToRetry {
         /// Those asked for.
         codes: String,
     },
     /// The list is another than when the run began.
-    #[error("the list is not the one that this run began with: {what}")]
+    #[error("the list is not the one that this run started with: {what}")]
     ListChanged {
         /// What is different.
         what: String,
     },
-    /// Told to stop before anything was begun, or while reports were written.
+    /// Stopped before the run started, or while reports were written.
     #[error("interrupted")]
     Interrupted,
     /// The thread that reads the list panicked.
-    #[error("reading the list broke off")]
+    #[error("reading the list failed unexpectedly")]
     ReaderBroke,
     /// The system has no thread for the list.
     #[error("cannot start a thread to read the list: {0}")]
     NoThread(std::io::Error),
     /// Another process works on the run.
-    #[error("{} is at work: {owner}", dir.display())]
+    #[error("{} is in use by {owner}", dir.display())]
     Owned {
         /// The run directory.
         dir: PathBuf,
         /// Who has it.
         owner: String,
     },
-    /// The run broke off.
+    /// The run failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The ledger failed.
@@ -120,7 +116,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// How to mend it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -133,40 +129,41 @@ impl JobError {
                 "the bearer is an app instance user or bot: arn:aws:chime:REGION:ACCOUNT:app-instance/ID/user/ID"
             }
             Self::NoBearer => {
-                "give --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
+                "pass --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
             }
-            Self::BearersDisagree => "a run is for one app instance: make one run for each",
+            Self::BearersDisagree => "a run is for one app instance: start one run for each",
             Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
             Self::RunExists(dir) => {
                 return Some(format!(
-                    "go on with it: chime-bulk resume {}, or give another --run-dir",
+                    "resume it: chime-bulk resume {}, or pass another --run-dir",
                     shell_word(dir)
                 ));
             }
             Self::AnotherRun { dir, .. } => {
                 return Some(format!(
-                    "give another --run-dir, or go on with that run: chime-bulk resume {}",
+                    "pass another --run-dir, or resume that run: chime-bulk resume {}",
                     shell_word(dir)
                 ));
             }
             Self::ListChanged { .. } => {
-                "give back the list as it was, or start a new run with the new list"
+                "restore the list as it was, or start a new run with the new list"
             }
-            Self::NoRun(_) => "name a directory that `chime-bulk run` made: it holds a ledger.db",
+            Self::NoRun(_) => {
+                "pass a directory that `chime-bulk run` created: it contains a ledger.db"
+            }
             Self::Starting { .. } => "wait a moment, then try again",
             Self::NotFinished(dir) => {
                 return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
             }
             Self::NothingToRetry { .. } => {
-                "see the columns outcome and error_code of results.csv; defective rows are to be mended in the list"
+                "see the columns outcome and error_code of results.csv; fix defective rows in the list"
             }
             Self::Owned { .. } => "wait for it to end, or stop it",
             Self::NoThread(_) => {
                 "raise the limit on processes (ulimit -u, or the container's) or on memory (ulimit -v)"
             }
             Self::Limits(_)
-            | Self::Threshold(_)
             | Self::Interrupted
             | Self::ReaderBroke
             | Self::Engine(EngineError::Broken(_)) => {
@@ -176,8 +173,8 @@ impl JobError {
         Some(hint.to_owned())
     }
 
-    /// Whether a run can be gone on with as it is, once that is mended: its ledger is none of ours,
-    /// or damaged, if it cannot.
+    /// Whether the run can be resumed once the cause is fixed. False if its ledger is damaged or not a
+    /// ledger of this program.
     #[must_use]
     pub fn leaves_run(&self) -> bool {
         let (Self::Ledger(ledger)
@@ -192,7 +189,7 @@ impl JobError {
         )
     }
 
-    /// Whether the request itself is at fault: nothing was begun.
+    /// Whether the request itself is wrong: nothing was started.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         !matches!(

@@ -1,10 +1,11 @@
 //! A run whose directory may hold one already: so a scheduled job can be started again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
+use super::list_path::absolute;
 use super::session::Started;
 use super::{JobError, Request, RunSettings, directory, report, resume, run, session};
 use crate::engine::{Command, Ending, Observer};
@@ -23,8 +24,8 @@ pub enum IfExists {
     New,
 }
 
-/// As [`run`](super::run()), but where the run directory holds a run, as `if_exists` says. `watch`
-/// is told only if there is something to do.
+/// As [`run`](super::run()), but `if_exists` decides where the run directory contains a run. The
+/// observer is created only if there is something to do.
 ///
 /// # Errors
 /// As `run`, or `resume`; and if the run that is there was asked for another list, in another way
@@ -83,7 +84,7 @@ fn difference(
 ) -> Result<Option<&'static str>, LedgerError> {
     let is_sandbox = request.target.is_sandbox();
     let list = match &request.source {
-        Source::File(path) => Some(list_path(path)),
+        Source::File(path) => Some(absolute(path)),
         _ => None,
     };
     // Where nobody is named, a sandbox makes somebody up.
@@ -110,9 +111,4 @@ fn difference(
         () if names_bearers && settings.bearers != request.bearers => Some("it has another bearer"),
         () => None,
     })
-}
-
-/// The path of a list, as a run's settings keep it.
-pub(super) fn list_path(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

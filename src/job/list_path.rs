@@ -53,6 +53,11 @@ fn from_hex(_: &str) -> Result<PathBuf, String> {
     Err("the list's path is that of another system".to_owned())
 }
 
+/// The path of a list, as a run's settings keep it.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

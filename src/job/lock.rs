@@ -18,12 +18,12 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// and this many do not follow one another.
 const GLANCES: u32 = 5;
 
-/// Held while a run is under way.
+/// Held while a run is in progress.
 #[derive(Debug)]
 pub(super) struct RunLock(#[expect(dead_code, reason = "held for as long as this lives")] File);
 
 impl RunLock {
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or returns who holds it.
     pub(super) fn take(dir: &Path) -> Result<Self, JobError> {
         let io = |source| JobError::Directory {
             dir: dir.to_owned(),
@@ -32,7 +32,7 @@ impl RunLock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = private_file::open(&dir.join(OWNER), &mut options)?;
-        if !is_had(&file).map_err(io)? {
+        if !is_held(&file).map_err(io)? {
             return Err(JobError::Owned {
                 dir: dir.to_owned(),
                 owner: read_owner(&mut file).map_err(io)?,
@@ -81,7 +81,7 @@ pub(super) fn no_run(dir: &Path) -> JobError {
 }
 
 /// Takes the lock if it is free. Whoever asks for the owner has it for a moment: that is waited for.
-fn is_had(file: &File) -> std::io::Result<bool> {
+fn is_held(file: &File) -> std::io::Result<bool> {
     for _ in 0..GLANCES {
         match file.try_lock() {
             Ok(()) => return Ok(true),
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_comer_is_told_who_has_it() {
+    fn a_second_process_learns_who_holds_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let lock = RunLock::take(dir.path()).unwrap();
         let error = RunLock::take(dir.path()).unwrap_err().to_string();

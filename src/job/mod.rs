@@ -1,8 +1,10 @@
 //! The use cases: what a user asks for, from the list to the reports.
 //!
-//! Promises: everything a run needs to go on is in its directory, credentials excepted; a run
-//! that ends early says how to resume it. Must not: print, exit, or know of a terminal.
+//! Promises: everything a run needs to be resumed is in its directory, except credentials; a run
+//! that ends early names the command that resumes it. Must not: print, exit, or name a terminal.
 
+mod bearers;
+mod builder;
 mod conclusion;
 mod directory;
 mod error;
@@ -21,6 +23,7 @@ mod settings;
 mod status;
 mod supported;
 
+pub use builder::{PlanOf, Resume, Run};
 pub use conclusion::{Conclusion, RunVerdict};
 pub use directory::{LEDGER, holds_run};
 pub use error::JobError;
@@ -30,7 +33,7 @@ pub use report::report;
 pub use resume::resume;
 pub use retry::retry;
 pub use run::{Request, run};
-pub use service::Target;
+pub use service::{AwsTarget, Target};
 pub use session::Started;
 pub use settings::{LimitOverrides, RunSettings};
 pub use status::{runs, status};

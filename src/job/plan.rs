@@ -1,9 +1,9 @@
-//! `plan`: reads and checks a list, and reckons what it takes. Nothing is called, nothing is kept.
+//! `plan`: reads and checks a list, and computes what it takes. Makes no call, keeps nothing.
 //!
 //! Promises: the list goes the way it goes in a run, through the same stager, into a ledger that
 //! is gone with the process: so a plan and a run cannot disagree. Must not: make a run directory.
 
-use super::run::parse_bearers;
+use super::bearers::parse_bearers;
 use super::{JobError, LimitOverrides};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, Stager};
@@ -25,7 +25,7 @@ pub struct PlanRequest {
     pub region: Option<String>,
 }
 
-/// Reads the list to its end and gives what it takes. `opened` is told how the list is read, in a
+/// Reads the list to its end and returns what it takes. `opened` receives how the list is read, in a
 /// line, before that.
 ///
 /// # Errors

@@ -11,11 +11,11 @@ use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
 use crate::report::{self, Reports, ReportsState, Summary};
 
-/// Writes the reports of the run in this directory as its ledger stands.
+/// Writes the reports of the run in this directory from its ledger.
 ///
 /// # Errors
 /// If there is no run there, another process works on it, or a report cannot be written; then the
-/// earlier reports stand.
+/// earlier reports stay.
 pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summary, JobError> {
     let (_lock, mut ledger) = session::open(dir)?;
     write_again(&mut ledger, dir, || !is_halted(commands))

@@ -1,20 +1,20 @@
-//! `resume`: goes on with a run from its ledger.
+//! `resume`: continues a run from its ledger.
 
 use std::path::Path;
 
 use tokio::sync::mpsc;
 
+use super::bearers::parse_bearers;
 use super::conclusion::Conclusion;
 use super::open_list::OpenList;
-use super::run::parse_bearers;
 use super::session::{self, Session, Started};
 use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
 use crate::engine::{Command, Feed, Observer, restore};
 use crate::ledger::{Ledger, fact};
 use crate::roster::Source;
 
-/// Goes on with the run in this directory. `target` says where the service is, if that has
-/// changed; limits given override those of the run.
+/// Continues the run in this directory. `target` is the service, if that has changed; limits given
+/// override those of the run.
 ///
 /// # Errors
 /// As [`run`](super::run()); and if there is no run there, or another process works on it.
@@ -36,7 +36,7 @@ pub async fn resume(
     .await
 }
 
-/// Goes on with a run, after something is done to its ledger once nothing else can be in the way.
+/// Continues a run. `first` changes its ledger once everything else is ready.
 pub(super) async fn continue_run(
     dir: &Path,
     first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
@@ -48,18 +48,11 @@ pub(super) async fn continue_run(
     let (lock, mut ledger) = session::open(dir)?;
     report::complete(&mut ledger, dir, &mut commands)?;
     let mut settings = RunSettings::of(&ledger, dir)?;
-    let target = target(&settings);
-    if let Target::Aws {
-        api,
-        region,
-        profile,
-        endpoint_url,
-    } = &target
-    {
-        settings.api = *api;
-        settings.region = region.clone().unwrap_or(settings.region);
-        settings.profile = profile.clone().or(settings.profile);
-        settings.endpoint_url = endpoint_url.clone().or(settings.endpoint_url);
+    let mut target = target(&settings);
+    if let Target::Aws(aws) = &mut target {
+        *aws = std::mem::take(aws).or_else(settings.aws);
+        settings.region = aws.region.clone().unwrap_or(settings.region);
+        settings.aws = aws.clone();
     }
     settings.limits = limits.or_else(settings.limits);
     let limits = settings.limits.resolve(&settings.region)?;
@@ -81,7 +74,7 @@ pub(super) async fn continue_run(
         service,
         feed,
     };
-    let mut scheduler = session.scheduler()?;
+    let mut scheduler = session.scheduler();
     let settled_before = restore(&session.ledger, &mut scheduler)?;
     let started = session.started(detected, settled_before)?;
     session

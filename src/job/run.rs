@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use super::bearers::{parse_bearers, sandbox_bearer};
 use super::conclusion::Conclusion;
-use super::if_exists::list_path;
+use super::list_path::absolute;
 use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::session::{Session, Started, now_text};
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory, supported};
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Observer};
-use crate::ledger::{Chunk, Durability, Ledger, LedgerError, fact};
-use crate::model::{ChannelArn, MemberArn, RunState};
+use crate::ledger::{Durability, Ledger, LedgerError, fact};
+use crate::model::RunState;
 use crate::private_file;
 use crate::report;
 use crate::roster::{Options, Source};
-use crate::schedule::FailureThreshold;
 
 /// Where runs are kept that were given no place.
 const RUNS: &str = "runs";
@@ -36,13 +36,11 @@ pub struct Request {
     pub bearers: Vec<String>,
     /// Limits.
     pub limits: LimitOverrides,
-    /// When failures are too many.
-    pub max_failures: Option<String>,
 }
 
 /// Makes a new run and runs it to its end.
 ///
-/// `watch` is told when it begins, and gives the one who is told of everything after.
+/// `observer` is called when the run starts; the observer it returns receives all later events.
 ///
 /// # Errors
 /// If it cannot be begun, or its ledger or reports fail. A run that is stopped by what it meets is
@@ -59,11 +57,7 @@ pub async fn run(
         target,
         bearers: names,
         limits: overrides,
-        max_failures,
     } = request;
-    if let Some(threshold) = &max_failures {
-        threshold.parse::<FailureThreshold>()?;
-    }
     let mut bearers = parse_bearers(&names)?;
     if bearers.is_empty() && !target.is_sandbox() {
         return Err(JobError::NoBearer);
@@ -93,7 +87,7 @@ pub async fn run(
         bearers.push(sandbox_bearer(first.as_ref())?);
     }
     let list = match &source {
-        Source::File(path) => Some(list_path(path)),
+        Source::File(path) => Some(absolute(path)),
         _ => None,
     };
     let settings = RunSettings {
@@ -101,7 +95,6 @@ pub async fn run(
         options,
         bearers: bearers.iter().map(ToString::to_string).collect(),
         limits: overrides,
-        max_failures,
         ..target.settings(bearers[0].region())
     };
     let limits = overrides.resolve(&settings.region)?;
@@ -140,14 +133,14 @@ pub async fn run(
         feed,
     };
     let started = session.started(detected, 0)?;
-    let scheduler = session.scheduler()?;
+    let scheduler = session.scheduler();
     session
         .run(scheduler, &mut *observer(&started), commands)
         .await
 }
 
-/// Begins a ledger in this directory. If that fails there is none: what was made of it is no run to
-/// go on with.
+/// Creates a ledger in this directory. On failure removes the partial ledger, so that no directory
+/// looks resumable.
 fn begin(
     dir: &Path,
     make: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
@@ -158,33 +151,4 @@ fn begin(
             let _ = private_file::check(&file).is_ok_and(|()| std::fs::remove_file(file).is_ok());
         }
     })
-}
-
-/// Reads the bearers' ARNs; they must be of one app instance.
-pub(super) fn parse_bearers(names: &[String]) -> Result<Vec<MemberArn>, JobError> {
-    let parse = |name: &String| {
-        MemberArn::parse(name).map_err(|source| JobError::Bearer {
-            bearer: name.clone(),
-            source,
-        })
-    };
-    let bearers = names.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    let agree = bearers
-        .windows(2)
-        .all(|pair| pair[0].app_instance() == pair[1].app_instance());
-    if agree {
-        Ok(bearers)
-    } else {
-        Err(JobError::BearersDisagree)
-    }
-}
-
-/// In a sandbox anybody may add: somebody of the app instance of the first channel.
-fn sandbox_bearer(first: Option<&Chunk>) -> Result<MemberArn, JobError> {
-    const NOBODY: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/sandbox";
-    let channel = first.and_then(|chunk| chunk.channels.first());
-    let channel = channel.and_then(|(_, arn)| ChannelArn::parse(arn).ok());
-    let instance = channel.as_ref().map_or(NOBODY, ChannelArn::app_instance);
-    let bearer = format!("{instance}/user/sandbox-admin");
-    MemberArn::parse(&bearer).map_err(|source| JobError::Bearer { bearer, source })
 }

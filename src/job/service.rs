@@ -1,40 +1,62 @@
-//! Which service a job speaks to.
+//! Which service a job calls.
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::{JobError, LimitOverrides, RunSettings};
 use crate::chime::{self, Api, Chime};
 use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
 
+/// Where and with what the AWS service is called. What is not set has its default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AwsTarget {
+    /// Which API [default: messaging].
+    pub api: Option<Api>,
+    /// The region [default: that of the ARNs].
+    pub region: Option<String>,
+    /// A profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// The service's address, instead of Amazon's.
+    pub endpoint_url: Option<String>,
+}
+
+impl AwsTarget {
+    pub(super) fn api(&self) -> Api {
+        self.api.unwrap_or(Api::Messaging)
+    }
+
+    /// This target; `those` where a value is not set.
+    pub(super) fn or_else(self, those: Self) -> Self {
+        Self {
+            api: self.api.or(those.api),
+            region: self.region.or(those.region),
+            profile: self.profile.or(those.profile),
+            endpoint_url: self.endpoint_url.or(those.endpoint_url),
+        }
+    }
+}
+
 /// The service, real or simulated.
 #[derive(Clone)]
 pub enum Target {
-    /// Amazon, or what answers at an endpoint in its place.
-    Aws {
-        /// Which API.
-        api: Api,
-        /// Instead of the one in the ARNs.
-        region: Option<String>,
-        /// Of the AWS configuration.
-        profile: Option<String>,
-        /// Instead of Amazon's.
-        endpoint_url: Option<String>,
-    },
+    /// Amazon, or a server in its place.
+    Aws(AwsTarget),
     /// A simulated service in this process.
     Sandbox(Arc<Service>),
 }
 
 impl Target {
-    /// A sandbox in this process, shaped so.
+    /// A sandbox in this process with this configuration.
     #[must_use]
-    pub fn sandbox(settings: sandbox::SandboxConfig) -> Self {
-        Self::Sandbox(Arc::new(Service::new(settings)))
+    pub fn sandbox(config: sandbox::SandboxConfig) -> Self {
+        Self::Sandbox(Arc::new(Service::new(config)))
     }
 
     pub(super) fn api(&self) -> Api {
         match self {
-            Self::Aws { api, .. } => *api,
+            Self::Aws(aws) => aws.api(),
             Self::Sandbox(_) => Api::Messaging,
         }
     }
@@ -43,29 +65,20 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
-    /// Settings that name this service and nothing else; `region` is used where none is given.
+    /// Settings that name this service and nothing else; `region` is used where none is set.
     pub(super) fn settings(&self, region: &str) -> RunSettings {
-        let (api, sandbox) = (self.api(), self.is_sandbox());
-        let (given, profile, endpoint_url) = match self {
-            Self::Aws {
-                region,
-                profile,
-                endpoint_url,
-                ..
-            } => (region.clone(), profile.clone(), endpoint_url.clone()),
-            Self::Sandbox(_) => (None, None, None),
+        let aws = match self {
+            Self::Aws(aws) => aws.clone(),
+            Self::Sandbox(_) => AwsTarget::default(),
         };
         RunSettings {
             list: None,
             options: Options::default(),
             bearers: Vec::new(),
             limits: LimitOverrides::default(),
-            max_failures: None,
-            api,
-            region: given.unwrap_or_else(|| region.to_owned()),
-            profile,
-            endpoint_url,
-            sandbox,
+            region: aws.region.clone().unwrap_or_else(|| region.to_owned()),
+            aws,
+            sandbox: self.is_sandbox(),
         }
     }
 
@@ -73,10 +86,10 @@ impl Target {
     pub(super) async fn connect(&self, settings: &RunSettings) -> Result<Arc<dyn Chime>, JobError> {
         match self {
             Self::Sandbox(service) => Ok(Arc::new(Simulated::new(Arc::clone(service)))),
-            Self::Aws { api, .. } => {
-                let mut to = chime::ClientConfig::new(*api, settings.region.clone());
-                to.profile.clone_from(&settings.profile);
-                to.endpoint_url.clone_from(&settings.endpoint_url);
+            Self::Aws(aws) => {
+                let mut to = chime::ClientConfig::new(aws.api(), settings.region.clone());
+                to.profile.clone_from(&aws.profile);
+                to.endpoint_url.clone_from(&aws.endpoint_url);
                 Ok(chime::connect(to).await?)
             }
         }

@@ -17,7 +17,7 @@ use crate::model::{Limits, MemberArn, RunState};
 use crate::report::Reports;
 use crate::schedule::{Scheduler, SchedulerConfig};
 
-/// What is known when a session begins: for whoever shows it.
+/// A session's starting point, for observers.
 #[derive(Debug, Clone)]
 pub struct Started {
     /// The run's name.
@@ -52,22 +52,15 @@ pub(super) struct Session {
 
 impl Session {
     /// A scheduler for these limits, with nothing to do yet.
-    pub(super) fn scheduler(&self) -> Result<Scheduler, JobError> {
-        let threshold = self
-            .settings
-            .max_failures
-            .as_deref()
-            .map(str::parse)
-            .transpose()?;
-        let usual = SchedulerConfig::new(self.limits, self.bearers.len());
-        Ok(Scheduler::new(SchedulerConfig {
-            max_failures: threshold,
+    pub(super) fn scheduler(&self) -> Scheduler {
+        Scheduler::new(SchedulerConfig {
+            max_failures: self.settings.limits.max_failures,
             seed: rand::random(),
-            ..usual
-        }))
+            ..SchedulerConfig::new(self.limits, self.bearers.len())
+        })
     }
 
-    /// What is known now, for whoever shows it.
+    /// The current starting point, for observers.
     pub(super) fn started(
         &self,
         detected: String,
@@ -169,8 +162,8 @@ async fn forward_commands<T>(
     }
 }
 
-/// Whether the command to stop now has come. Reports are written in a breath as a rule: to drain
-/// is to let them be.
+/// Whether `Halt` has arrived. `Drain` is ignored here: writing reports takes less time than
+/// stopping would save.
 pub(super) fn is_halted(commands: &mut mpsc::Receiver<Command>) -> bool {
     std::iter::from_fn(|| commands.try_recv().ok()).any(|command| command == Command::Halt)
 }

@@ -1,14 +1,14 @@
-//! What a run was asked to do, as its ledger keeps it.
+//! The settings of a run, as its ledger contains them.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobError, list_path};
-use crate::chime::Api;
+use super::{AwsTarget, JobError, list_path};
 use crate::ledger::{Ledger, fact};
 use crate::model::{Limits, LimitsError};
 use crate::roster::Options;
+use crate::schedule::FailureThreshold;
 
 /// Limits given by the user; those not given are the region's documented ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct LimitOverrides {
     pub bearer_rate: Option<f64>,
     /// Calls per second, all together.
     pub max_rate: Option<f64>,
-    /// Calls under way at once.
+    /// Calls in flight at once.
     pub max_in_flight: Option<u32>,
     /// Times one member is tried.
     pub max_attempts: Option<u32>,
@@ -27,6 +27,8 @@ pub struct LimitOverrides {
     pub members_per_call: Option<u32>,
     /// The longest record of the list, in KiB: see [`Options::max_record_size`].
     pub max_record_size: Option<u32>,
+    /// When failures are too many: over all sessions of a pass.
+    pub max_failures: Option<FailureThreshold>,
 }
 
 impl LimitOverrides {
@@ -48,7 +50,7 @@ impl LimitOverrides {
         Ok(limits)
     }
 
-    /// These, and where they say nothing, those.
+    /// These limits; `those` where one is not set.
     #[must_use]
     pub fn or_else(self, those: Self) -> Self {
         Self {
@@ -59,6 +61,7 @@ impl LimitOverrides {
             max_attempts: self.max_attempts.or(those.max_attempts),
             members_per_call: self.members_per_call.or(those.members_per_call),
             max_record_size: self.max_record_size.or(those.max_record_size),
+            max_failures: self.max_failures.or(those.max_failures),
         }
     }
 
@@ -72,7 +75,7 @@ impl LimitOverrides {
     }
 }
 
-/// Everything that `resume` must know and a ledger may keep: no credentials.
+/// Everything that `resume` needs and a ledger may contain: no credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSettings {
     /// The list's path, or none: it came from standard input.
@@ -84,22 +87,16 @@ pub struct RunSettings {
     pub bearers: Vec<String>,
     /// Limits given.
     pub limits: LimitOverrides,
-    /// `--max-failures`, as given.
-    pub max_failures: Option<String>,
-    /// Which API.
-    pub api: Api,
     /// The region.
     pub region: String,
-    /// The AWS profile.
-    pub profile: Option<String>,
-    /// Where the service is, if not at AWS.
-    pub endpoint_url: Option<String>,
+    /// The AWS service, as given.
+    pub aws: AwsTarget,
     /// Against the in-process sandbox.
     pub sandbox: bool,
 }
 
 impl RunSettings {
-    /// What the run was asked to do whose ledger this is, in this directory.
+    /// The settings in the ledger of the run in this directory.
     pub(super) fn of(ledger: &Ledger, dir: &Path) -> Result<Self, JobError> {
         ledger
             .fact(fact::SETTINGS)?
@@ -111,9 +108,8 @@ impl RunSettings {
         if self.sandbox {
             return "the sandbox".to_owned();
         }
-        self.endpoint_url
-            .clone()
-            .unwrap_or_else(|| format!("{} in {}", self.api.as_str(), self.region))
+        let endpoint = self.aws.endpoint_url.clone();
+        endpoint.unwrap_or_else(|| format!("{} in {}", self.aws.api().as_str(), self.region))
     }
 }
 

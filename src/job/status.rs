@@ -1,4 +1,4 @@
-//! `status` and `runs`: where runs stand. Nothing is changed, and nobody at work is disturbed.
+//! `status` and `runs`: the state of runs. Changes nothing, and does not disturb a running process.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
 use crate::report::{self, Listed, Status};
 
-/// Where the run in this directory stands.
+/// The state of the run in this directory.
 ///
 /// # Errors
 /// If there is no run there, or its ledger cannot be read.

@@ -25,6 +25,7 @@ mod history;
 mod ledger;
 mod page;
 mod pages;
+mod pass_tally;
 mod passes;
 mod progress;
 mod projection;

@@ -7,7 +7,7 @@ use governor::clock::{Clock, Reference};
 use governor::nanos::Nanos;
 use tokio::time::Instant;
 
-/// Nanoseconds since the gate was made.
+/// Nanoseconds since the limits were created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TokioInstant(u64);
 

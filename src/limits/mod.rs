@@ -1,7 +1,9 @@
-//! Pays a call's limits: its channel's, its bearer's, and the one over all.
+//! Checks a call against its limits: its channel's, its bearer's, and the total.
 //!
-//! Promises: a call passes only if all three have room; what one limit has given is given back if
-//! another refuses, so nothing is paid for a call that is not made. Time is tokio's. Must not:
+//! The scheduler plans calls within the limits; governor is an independent check of each call.
+//!
+//! Promises: a call passes only if all three have room; what one limit granted is refunded if
+//! another refuses, so nothing is charged for a call that is not made. Time is tokio's. Must not:
 //! wait, or choose what to call.
 
 mod clock;
@@ -53,7 +55,7 @@ pub struct CallLimits {
 }
 
 impl CallLimits {
-    /// A gate for these limits, all of them unused.
+    /// Call limits with nothing used.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let clock = TokioClock::start();
@@ -67,7 +69,7 @@ impl CallLimits {
         }
     }
 
-    /// Pays for one call now.
+    /// Charges one call now.
     ///
     /// # Errors
     /// When it would be over a limit: the time from which it would not. Nothing is paid.

@@ -1,4 +1,4 @@
-//! governor's state, with the last payment kept so that it can be given back.
+//! governor's state, with the last charge kept so that it can be refunded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,8 +7,8 @@ use std::time::Duration;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 
-/// What each key (a channel's or bearer's number) has paid. Clones are the same purse: governor
-/// keeps one, the gate the other.
+/// The state of each key (a channel's or bearer's number). Clones share it: governor
+/// keeps one, `CallLimits` the other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RefundableStore(Arc<Mutex<Inner>>);
 

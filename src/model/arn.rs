@@ -69,7 +69,7 @@ pub fn check_user_id(id: &str) -> Result<(), ArnError> {
 
 /// Splits a Chime ARN into its app instance part and the rest of its resource, without the slash.
 ///
-/// `arn:aws:chime:us-east-1:1:app-instance/i/user/u` gives `(arn:…:app-instance/i, user/u)`.
+/// `arn:aws:chime:us-east-1:1:app-instance/i/user/u` returns `(arn:…:app-instance/i, user/u)`.
 fn split(text: &str) -> Result<(&str, &str), ArnError> {
     if text.len() > MAX_ARN {
         return Err(ArnError::TooLong);
@@ -132,7 +132,7 @@ macro_rules! arn {
                 Ok(Self(text.into()))
             }
 
-            /// Checks the text without keeping it; gives the ARN of its app instance.
+            /// Checks the text without keeping it; returns the ARN of its app instance.
             ///
             /// # Errors
             /// As [`Self::parse`].
@@ -226,7 +226,7 @@ impl MemberArn {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether this is a bot, which the legacy API does not know.
+    /// Whether this is a bot, which the legacy API does not support.
     #[must_use]
     pub fn is_bot(&self) -> bool {
         self.0[self.app_instance().len()..].starts_with("/bot/")

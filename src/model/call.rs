@@ -58,7 +58,7 @@ pub enum RefusalKind {
     BadRequest,
     /// A channel, or a member, has as many memberships as it may.
     LimitExceeded,
-    /// The bearer, or whoever signs, may not do this.
+    /// The bearer, or the signing identity, may not do this.
     Denied,
     /// There is no such channel.
     NotFound,

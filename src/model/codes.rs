@@ -20,7 +20,7 @@ pub enum Level {
     Member,
     /// The exception, or HTTP status, with which a call is refused as a whole.
     Call,
-    /// This program's own word where no answer of the service gives one.
+    /// This program's own code where the service's answer contains none.
     Program,
 }
 
@@ -66,7 +66,7 @@ pub enum Follows {
 /// One entry of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
-    /// The code as it stands in `results.csv`.
+    /// The code as in `results.csv`.
     pub text: &'static str,
     /// Where it comes from.
     pub level: Level,
@@ -86,7 +86,7 @@ pub const TIMEOUT: &str = "Timeout";
 pub const CONNECTION_LOST: &str = "ConnectionLost";
 /// An answer of success that is not the service's JSON.
 pub const UNREADABLE_REPLY: &str = "UnreadableReply";
-/// An HTML page in place of an answer, with a status that says the call was refused.
+/// An HTML page in place of an answer, with a status that means the call was refused.
 pub const HTML_PAGE: &str = "HtmlPage";
 /// An HTML page with a status of 500 or above.
 pub const GATEWAY_ERROR: &str = "GatewayError";
@@ -105,7 +105,7 @@ pub const INTERRUPTED: &str = "Interrupted";
 /// The API does not have what the call asks for.
 pub const UNSUPPORTED: &str = "Unsupported";
 
-/// What a code may concern that the catalogue does not know.
+/// What a code outside the catalogue may concern.
 const ANY: &[Scope] = &[Scope::Member, Scope::Channel, Scope::Bearer, Scope::Run];
 
 /// What follows from an entry of `Errors[].ErrorCode`. Unknown codes are final: a code that is not
@@ -132,7 +132,7 @@ pub fn member_action(code: &str) -> MemberAction {
 /// What an HTTP answer that is not a success means: its kind, and the code to report.
 ///
 /// `exception` is the name in `x-amzn-errortype` or in the body, without namespace and URL; empty
-/// if there is none. A known name decides whatever the status; an unknown one, or none, leaves it
+/// if there is none. A known name decides regardless of the status; otherwise the decision is left
 /// to the status. Only an exception of the service's own can end a channel or fail a member: an
 /// answer without a name is a proxy's, or comes from a wrong address.
 #[must_use]
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_in_order_and_each_has_one_place() {
+    fn entries_are_in_order_and_unique() {
         let key = |entry: &Code| entry.text.to_ascii_lowercase();
         for pair in CODES.windows(2) {
             assert!(

@@ -19,7 +19,7 @@ pub fn is_unprintable(c: char) -> bool {
         )
 }
 
-/// A text with [unruly](is_unprintable) characters escaped, as `\n` or `\u{202e}`; cut to so many
+/// A text with [unprintable](is_unprintable) characters escaped, as `\n` or `\u{202e}`; cut to `most`
 /// characters.
 #[must_use]
 pub fn escape_control(text: &str, most: usize) -> String {

@@ -1,4 +1,4 @@
-//! Small numbers that stand for things of one run.
+//! Small numbers that identify channels and lanes of one run.
 
 /// A channel of this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

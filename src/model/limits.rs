@@ -50,7 +50,7 @@ pub mod quota {
     const EU: &str = "eu-central-1";
 }
 
-/// Calls under way at once where nothing is said of them: at least, and at most.
+/// Bounds of the default for calls in flight at once.
 const FEWEST_IN_FLIGHT: u32 = 64;
 const MOST_IN_FLIGHT: u32 = 2_048;
 
@@ -72,7 +72,7 @@ pub struct Limits {
     pub max_rate: Option<f64>,
     /// Members in one call, at most.
     pub members_per_call: u32,
-    /// Calls under way at once; none: [as many as the rates fill](Self::in_flight).
+    /// Calls in flight at once; none: [as many as the rates fill](Self::in_flight).
     pub max_in_flight: Option<u32>,
     /// Times one member is tried.
     pub max_attempts: u32,
@@ -104,7 +104,7 @@ impl Limits {
         }
     }
 
-    /// How many calls may be under way at once. Not said, as many as the bearers' rates fill while
+    /// How many calls may be in flight at once. By default, enough to keep every bearer busy while
     /// answers take as long as they may, so that latency never costs throughput; within bounds, as
     /// they are held in memory.
     #[must_use]

@@ -6,7 +6,7 @@ use crate::model::ArnError;
 
 /// Why a row cannot be sent: it costs no call.
 ///
-/// Promises: tells the rule that is broken, and of the value at most one offending character, so
+/// Promises: names the rule that is broken, and of the value at most one offending character, so
 /// that it may be printed and logged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defect {

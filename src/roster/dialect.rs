@@ -26,7 +26,7 @@ pub(super) fn first_record(start: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&start[..end], &rest[..length]))
 }
 
-/// Whether a record is the line by which Excel is told the delimiter, `sep=;`.
+/// Whether a record is the line that sets the delimiter for Excel, `sep=;`.
 pub(super) fn is_separator_line(record: &StringRecord) -> bool {
     let delimiter = record.get(0).and_then(|first| first.strip_prefix("sep="));
     match (record.len(), delimiter) {
@@ -53,7 +53,7 @@ pub(super) fn delimiter(record: &[u8], is_known: impl Fn(&str) -> bool) -> u8 {
         }
         (known, count)
     };
-    // `max_by_key` gives the last of equals.
+    // `max_by_key` returns the last of equals.
     DELIMITERS
         .into_iter()
         .rev()

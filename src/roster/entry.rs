@@ -171,7 +171,7 @@ impl Entry {
     }
 }
 
-/// Holds two app instances against each other, and says in what they differ.
+/// Compares two app instances, and names the difference.
 pub(super) fn agree(found: &str, wanted: &str, whose: &str) -> Result<(), String> {
     if found == wanted {
         return Ok(());

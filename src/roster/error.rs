@@ -5,7 +5,7 @@ use std::io;
 
 use crate::model::escape_control;
 
-/// A list that cannot be read: what, where, and how to mend it.
+/// A list that cannot be read: what, where, and how to fix it.
 ///
 /// Defects of single rows are [`super::Defect`]s, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ impl fmt::Display for RosterError {
 }
 
 impl RosterError {
-    /// How to mend it, where there is a known way.
+    /// How to fix it, where a way is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.problem.hint()
@@ -74,7 +74,7 @@ pub enum Problem {
     Damaged {
         /// The compression's name.
         format: &'static str,
-        /// What the unpacker says.
+        /// The unpacker's message.
         reason: String,
     },
     /// A quote that is never closed.
@@ -154,7 +154,7 @@ impl Problem {
         }
     }
 
-    /// How to mend it, where there is a known way.
+    /// How to fix it, where a way is known.
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {

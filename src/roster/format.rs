@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_list_is_told_by_its_beginning() {
+    fn files_that_are_not_lists_are_recognized_by_their_start() {
         let cases = [
             ("{\"user_id\":\"ann\"}\n{\"user_id\":\"bob\"}\n", "JSON"),
             ("[", "JSON"),

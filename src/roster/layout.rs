@@ -1,4 +1,4 @@
-//! Where in a record the members, channels, types and sub-channels stand.
+//! The columns of members, channels, types and sub-channels in a record.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub(super) const MAX_NAME: usize = 40;
 
 /// All that is needed to make an [`Entry`] of a record of the list, now or later.
 ///
-/// Promises: the same record gives the same entry or defect, whether it comes from the list or
+/// Promises: the same record returns the same entry or defect, whether it comes from the list or
 /// from where it was stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
@@ -134,7 +134,7 @@ impl Layout {
             })
     }
 
-    /// What a record says of its channel and member, unchecked: for reports of defective rows.
+    /// A record's channel and member, unchecked: for reports of defective rows.
     #[must_use]
     pub fn texts<'r, R: Record + ?Sized>(&'r self, record: &'r R) -> (&'r str, &'r str) {
         let channel = match &self.channel {
@@ -249,7 +249,7 @@ fn field<R: Record + ?Sized>(record: &R, at: usize) -> &str {
 }
 
 impl fmt::Display for Layout {
-    /// How the list is written and where what stands, in one line.
+    /// How the list is encoded and which columns it has, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.delimiter {
             b',' => f.write_str("comma")?,

@@ -22,7 +22,7 @@ pub(super) const CHANNELS: [&str; 3] = ["channelarn", "channelid", "channel"];
 pub(super) const TYPES: [&str; 2] = ["membershiptype", "channelmembershiptype"];
 /// Names of the column of sub-channels, normal.
 pub(super) const SUB_CHANNELS: [&str; 2] = ["subchannelid", "subchannel"];
-/// What other columns are often called: these tell a header from a row, but hold no member.
+/// Common names of other columns: they show that a line is a header, but contain no member.
 pub(super) const OTHERS: [&str; 17] = [
     "account",
     "arn",

@@ -54,7 +54,7 @@ pub struct Options {
     pub sub_channel: Option<String>,
     /// The ARN of the app instance that bare ids belong to.
     pub app_instance: Option<String>,
-    /// The ARN of the bearer's app instance, which every row must belong to; stands in for
+    /// The ARN of the bearer's app instance, which every row must belong to; replaces
     /// `app_instance`.
     pub bearer_app_instance: Option<String>,
     /// Rows that the legacy API cannot add are defects: bots, and members of sub-channels.

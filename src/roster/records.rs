@@ -39,7 +39,7 @@ impl Records {
         }
     }
 
-    /// Reads the next record; gives the line it begins on, `None` at the end of the text.
+    /// Reads the next record; returns the line it begins on, `None` at the end of the text.
     ///
     /// # Errors
     /// What makes the list unreadable, and the line.
@@ -61,7 +61,7 @@ impl Records {
             return if bytes.as_slice() == END.as_bytes() {
                 Ok(None)
             } else {
-                // No line end ends this record: all there are stand inside, the mark's too.
+                // No line end ends this record: all line ends are inside it, the mark's too.
                 let inside = line_feeds(bytes.as_slice());
                 let line = self.reader.position().line().saturating_sub(inside);
                 Err((line, Problem::UnclosedQuote))
@@ -93,7 +93,7 @@ impl Records {
 
     /// The line on which the record that was just read begins.
     ///
-    /// The parser gives the line before blank lines and before the second half of `\r\n`; so it is
+    /// The parser returns the line before blank lines and before the second half of `\r\n`; so it is
     /// counted back from where the record ended.
     fn place(&self, before: u64, record: &[u8]) -> u64 {
         let after = self.reader.position().line();

@@ -49,7 +49,7 @@ impl Roster {
         Self::open_stream(name, raw, size, options)
     }
 
-    /// Opens a list that comes as a stream of bytes, called so in messages; of so many bytes, if
+    /// Opens a list that comes as a stream of bytes, with its name in messages, and its size in bytes if
     /// that is known.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Roster {
             has_bom,
         } = decode(bytes, options.encoding).map_err(nowhere)?;
 
-        // What stands after a NUL is not looked at: how much of it is there depends on the source.
+        // Ignore bytes after a NUL: how many are buffered depends on the source.
         let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
         let first = dialect::first_record(text_start);
         let (record, line_end) = first.unwrap_or((text_start, b""));
@@ -132,7 +132,7 @@ impl Roster {
         })
     }
 
-    /// Where in a record what stands.
+    /// The columns of a record.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout

@@ -54,7 +54,7 @@ impl Row {
         self.line
     }
 
-    /// Its fields as they stand in the list.
+    /// Its fields as in the list.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.record.iter()
     }

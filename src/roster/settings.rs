@@ -66,7 +66,7 @@ pub(super) fn constant_channel(
     Ok(Some(entry.channel_arn().to_owned()))
 }
 
-/// The sub-channel for rows that say none; empty for none.
+/// The sub-channel for rows that name none; empty for none.
 pub(super) fn sub_channel(options: &Options) -> Result<String, Problem> {
     let text = options.sub_channel.clone().unwrap_or_default();
     Entry::default()

@@ -10,7 +10,7 @@ const MAX_TEXT: usize = 8 * 1024 * 1024;
 
 /// What is appended to the text: a line end, and a record no list can contain.
 ///
-/// The CSV parser does not tell whether the text ended inside a quote. With this mark it shows:
+/// The CSV parser does not report whether the text ended inside a quote. This mark shows it:
 /// outside of one, the mark is a record of its own; inside, it ends the last field.
 pub(super) const END: &str = "\0";
 
@@ -35,7 +35,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Bounds a stream, whose longest record has `max_record` KiB; `crlf` says how its lines end.
+    /// Bounds a stream, whose longest record has `max_record` KiB; `crlf` is set if its lines end so.
     pub(super) fn new(inner: Box<dyn Read + Send>, max_record: u32, crlf: bool) -> Self {
         Self {
             inner,
@@ -43,7 +43,7 @@ impl Text {
             left: 0,
             is_binary: false,
             end: None,
-            // The line end of the list, lest the last line be counted wrong.
+            // Use the list's own line ending, or the last line number is off by one.
             mark: if crlf { b"\r\n\0" } else { b"\n\0" },
         }
     }

@@ -1,7 +1,7 @@
 //! Zstandard (RFC 8878): frames one after another, skippable ones anywhere.
 //!
-//! `ruzstd` decodes one frame; this reads a whole stream of them, and checks what the frames say of
-//! their content.
+//! `ruzstd` decodes one frame; this reads a whole stream of them, and checks the length and checksum that
+//! frames declare.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -63,14 +63,14 @@ impl<R: Read> Frames<R> {
         }
     }
 
-    /// Compares the frame that was read with what it says of its content.
+    /// Compares the frame that was read with the length and checksum it declares.
     fn end(&mut self, length: u64) -> io::Result<()> {
         self.length = None;
         let checksum = self.decoder.get_checksum_from_data();
         if checksum.is_some() && checksum != self.decoder.get_calculated_checksum() {
             return Err(io::Error::other("a frame's checksum does not match"));
         }
-        // 0 also stands for "not given".
+        // 0 also means "not given".
         let given = self.decoder.content_size();
         if given > 0 && given != length {
             return Err(io::Error::other("a frame's length does not match"));

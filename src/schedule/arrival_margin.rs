@@ -1,10 +1,10 @@
 //! How much later than the limit's interval a channel's next call is sent, so that two calls do
 //! not arrive closer than the limit.
 //!
-//! What counts is when calls arrive. A reply tells: the call before arrived at least the shortest
+//! What counts is when calls arrive. A reply shows it: the call before arrived at least the shortest
 //! way before its reply was back. So after a quick reply little need be added, and never more than
 //! the spread of one way. A little less than that is added, as the next call is hardly ever the
-//! quickest of all: with both ways evenly spread, one call in so many then comes too early.
+//! quickest of all: with both ways evenly spread, one call in N then comes too early.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -36,7 +36,7 @@ const DECAY: f64 = 0.000_2;
 /// Bounds of that share.
 const COVERED: (f64, f64) = (0.7, 2.0);
 
-/// The spread of the way to the service, as the round trips tell.
+/// The spread of the way to the service, learned from the round trips.
 #[derive(Debug)]
 pub(super) struct ArrivalMargin {
     /// That of a channel's limit, as configured.

@@ -2,7 +2,7 @@
 //!
 //! A bearer whose call was refused is in question until another of its calls, sent after that, is
 //! accepted. Denied, or refused on two channels, it makes one call at a time meanwhile; where a
-//! member may be to blame, its calls carry one member from the second channel on: whoever has a
+//! member may be to blame, its calls carry one member from the second channel on: a user with a
 //! list with many bad rows must not be stopped for them. A bearer in question whose refused call another
 //! bearer gets through is set aside: it is tried again only where all others were refused.
 
@@ -63,7 +63,7 @@ struct Question {
 enum Control {
     Open,
     Made,
-    /// It was refused as well, or there is none: the bearer counts as denied everywhere.
+    /// It was refused as well, or cannot be made: the bearer counts as denied everywhere.
     GivenUp,
 }
 
@@ -196,7 +196,7 @@ impl Bearers {
         Some(works.iter().flatten().map(|(channel, _)| *channel))
     }
 
-    /// Whether all are denied, as far as enough calls tell: of which so many in a row were refused.
+    /// Whether all are denied, judged by the number of calls refused in a row.
     pub(super) fn are_denied(&self, refused_in_row: u32) -> bool {
         let given_up = |state: &Bearer| match &state.question {
             Some(question) => state.is_set_aside || question.control == Control::GivenUp,
@@ -250,7 +250,7 @@ impl Bearers {
             .is_some_and(|last| last != channel)
     }
 
-    /// A call of this bearer was throttled, whoever's limit it was.
+    /// A call of this bearer was throttled, by its own or the channel's limit.
     pub(super) fn throttled(&mut self, bearer: usize, channel: ChannelId) {
         self.pool[bearer].throttled_on = Some(channel);
     }

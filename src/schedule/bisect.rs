@@ -17,7 +17,7 @@ impl Scheduler {
         other_half: Vec<PendingRow>,
         settlement: &mut Settlement,
     ) {
-        let state = &self.lanes[lane.index()];
+        let state = self.backlog.lane(lane);
         if state.closed {
             let ended = |pending| Ruling::ended(pending, state.closed_by());
             settlement.others.extend(other_half.into_iter().map(ended));
@@ -27,7 +27,7 @@ impl Scheduler {
         }
     }
 
-    /// Sends the first so many of the suspects by themselves, and holds the others back.
+    /// Sends the first `first` of the suspects by themselves, and holds the others back.
     pub(super) fn enqueue_part(
         &mut self,
         lane: LaneId,
@@ -35,7 +35,8 @@ impl Scheduler {
         first: usize,
     ) {
         let other_half = suspects.split_off(first.min(suspects.len()));
-        self.wait_as_part(lane, Duration::ZERO, suspects, other_half, Vec::new());
+        self.backlog
+            .wait_as_part(lane, Duration::ZERO, suspects, other_half, Vec::new());
     }
 
     /// Rows held back beside a part join the next full call, or end with their channel.
@@ -48,10 +49,10 @@ impl Scheduler {
         settlement: &mut Settlement,
     ) {
         for pending in other_half {
-            if self.lanes[lane.index()].closed {
+            if self.backlog.is_closed(lane) {
                 settlement.others.push(Ruling::abandoned(pending, refusal));
             } else {
-                self.wait(lane, now, pending);
+                self.backlog.wait(lane, now, pending);
             }
         }
     }

@@ -26,12 +26,12 @@ pub struct LowerBound {
 }
 
 impl LowerBound {
-    /// Adds a channel with so many members, in full calls.
+    /// Adds a channel with this many members, in full calls.
     pub fn add_channel(&mut self, members: u64) {
         self.add_calls(members.div_ceil(quota::MEMBERS_PER_CALL as u64));
     }
 
-    /// Adds a channel that needs so many calls.
+    /// Adds a channel that needs this many calls.
     pub fn add_calls(&mut self, calls: u64) {
         self.calls += calls;
         self.largest = self.largest.max(calls);

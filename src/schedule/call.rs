@@ -73,7 +73,7 @@ impl CallPlan {
     }
 }
 
-/// A call under way.
+/// A call in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InFlightCall {
     /// Its lane.
@@ -87,7 +87,7 @@ pub struct InFlightCall {
     /// The rows it carries.
     pub rows: Vec<PendingRow>,
     /// If it is a part of a call that was refused perhaps for one member's sake: the other part,
-    /// held back until this one's answer tells in which of them that member is.
+    /// held back until this one's answer shows in which of them that member is.
     pub other_half: Option<Vec<PendingRow>>,
     /// If exactly its rows were refused before: by whom.
     pub refusals: Vec<PartRefusal>,
@@ -104,7 +104,7 @@ pub enum MemberAnswer {
     Error {
         /// The code, verbatim.
         code: String,
-        /// The service's words.
+        /// The service's message.
         message: String,
     },
     /// In neither list, or in both.
@@ -123,7 +123,7 @@ pub enum Answer {
 /// What was decided for one row of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruling {
-    /// The row, with its counts as they stand now.
+    /// The row, with its current counts.
     pub pending: PendingRow,
     /// The final outcome, or none: it will be tried again.
     pub outcome: Option<Outcome>,
@@ -131,7 +131,7 @@ pub struct Ruling {
     pub charged: bool,
     /// The error code, if any.
     pub code: Option<String>,
-    /// The service's words, if any.
+    /// The service's message, if any.
     pub message: Option<String>,
 }
 

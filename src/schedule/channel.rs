@@ -1,4 +1,4 @@
-//! What the scheduler knows of one channel.
+//! The scheduler's state of one channel.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -33,6 +33,13 @@ pub(super) struct Load {
     pub(super) other_half: Option<Vec<PendingRow>>,
     /// If exactly these rows were refused before: by whom.
     pub(super) refusals: Vec<PartRefusal>,
+}
+
+impl Load {
+    /// How many rows waited for it, those of the other half included.
+    pub(super) fn retry_rows(&self) -> usize {
+        self.retries.len() + self.other_half.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// The members of one channel that can share a call. Small where nothing was tried yet: there may be
@@ -103,7 +110,7 @@ impl Lane {
         self.tried.iter().flat_map(|tried| &tried.parts)
     }
 
-    /// Calls it still needs, with so many members in a full one.
+    /// Calls it still needs, with `full` members in a full one.
     pub(super) fn calls_left(&self, full: u32) -> u64 {
         let members = self.fresh + self.waiting() as u64;
         self.parts().count() as u64 + members.div_ceil(u64::from(full))
@@ -167,7 +174,7 @@ impl Lane {
         }
     }
 
-    /// Closes the lane, and gives the rows that waited in it.
+    /// Closes the lane, and returns the rows that waited in it.
     pub(super) fn close(&mut self, by: Option<&Refusal>) -> Vec<PendingRow> {
         self.closed = true;
         self.fresh = 0;

@@ -1,6 +1,5 @@
 //! When a channel ends, and when the run stops, because calls are refused.
 
-use super::bearers::PROBES;
 use super::examination::{ALONE, Examination, RefusedBearer};
 use super::{Ruling, Scheduler, Settlement, Stop};
 use crate::model::{ChannelId, Refusal, RefusalKind};
@@ -12,27 +11,25 @@ const ALONE_AT_FIRST: usize = 3;
 const ALONE_EACH: usize = 3;
 /// The same where nothing was accepted anywhere, over all channels.
 const EACH_AT_FIRST: usize = 2;
-/// Calls refused one after the other, none accepted between, by which nobody gets through: a call
-/// of a hundred is bisected in eight, on several channels at a time.
-pub(super) const REFUSED_IN_ROW: u32 = 4 * PROBES;
+
 impl Scheduler {
     /// Ends a channel that is refused for all of its members and bearers, and the examination of one
     /// where nothing is left to find out.
     pub(super) fn judge_channel(&mut self, channel: ChannelId, settlement: &mut Settlement) {
         let state = &self.channels[channel.index()];
         let Some(examination) = &state.examination else {
-            self.examined.remove(&channel);
+            self.examined.remove(channel);
             return;
         };
         let is_left = self.has_rows_left(channel);
         let has_parts = state
             .lanes
             .iter()
-            .any(|lane| self.lanes[lane.index()].has_parts());
+            .any(|lane| self.backlog.lane(*lane).has_parts());
         let is_open = !examination.refused().is_empty() || examination.is_over_limit() || has_parts;
         if examination.held() == 0 && !(is_left && is_open) && !self.is_channel_in_flight(channel) {
             self.channels[channel.index()].examination = None;
-            self.examined.remove(&channel);
+            self.examined.remove(channel);
             return;
         }
         let is_over = !is_left && !self.is_channel_in_flight(channel);
@@ -68,7 +65,8 @@ impl Scheduler {
 
     /// Stops the run when nobody gets through any more.
     pub(super) fn judge_run(&mut self, refusal: &Refusal) {
-        if self.bearers.are_denied(self.refused_in_row) || self.refused_in_row >= REFUSED_IN_ROW {
+        let refused_in_row = self.examined.refused_in_row();
+        if self.bearers.are_denied(refused_in_row) || self.examined.is_nobody_accepted() {
             self.stop.get_or_insert(Stop::Denied(refusal.clone()));
         }
     }
@@ -92,10 +90,10 @@ impl Scheduler {
             && self.little_tried(examination).is_none()
     }
 
-    /// A bearer that was refused perhaps for members' sake, with too few of them alone to tell.
+    /// A bearer that was refused perhaps for members' sake, with too few of them alone to judge.
     pub(super) fn little_tried(&self, examination: &Examination) -> Option<usize> {
         // Where nothing was accepted yet, it is as likely all channels'.
-        let all = self.examined.iter();
+        let all = self.examined.channels();
         let all = all.filter_map(|channel| self.channels[channel.index()].examination.as_deref());
         let (among, most): (Vec<&Examination>, _) = if self.outage.has_accepted() {
             (vec![examination], ALONE_EACH)
@@ -162,12 +160,12 @@ impl Scheduler {
     /// With nothing else to do: what is still to be found out takes a control call on another
     /// channel, or one more call on its own, or the run stops.
     pub(super) fn settle_examinations(&mut self) -> Option<(ChannelId, usize)> {
-        let has_asked_enough = self.controls_in_row >= REFUSED_IN_ROW;
+        let has_asked_enough = !self.examined.may_control();
         let mut last = None;
         let mut examined = std::mem::take(&mut self.examined);
-        examined.retain(|channel| self.has_rows_left(*channel) || self.held(*channel) > 0);
+        examined.retain(|channel| self.has_rows_left(channel) || self.held(channel) > 0);
         self.examined = examined;
-        for channel in self.examined.iter().copied() {
+        for channel in self.examined.channels() {
             let Some(examination) = &self.channels[channel.index()].examination else {
                 continue;
             };
@@ -203,7 +201,7 @@ impl Scheduler {
             }
         }
         // What is known of the bearers now may ask for one call more.
-        let examined: Vec<ChannelId> = self.examined.iter().copied().collect();
+        let examined: Vec<ChannelId> = self.examined.channels().collect();
         for channel in examined {
             if self.may_ask_again(channel) {
                 self.resend_one(channel, None);
@@ -224,17 +222,15 @@ impl Scheduler {
         settlement: &mut Settlement,
     ) {
         let held = self.channels[channel.index()].examination.take();
-        self.examined.remove(&channel);
+        self.examined.remove(channel);
         for held in held.into_iter().flat_map(|held| held.into_held()) {
             let rulings = Settlement::fail(&held, refusal);
             settlement.others.extend(rulings);
         }
         for lane in self.channels[channel.index()].lanes.clone() {
-            let state = &mut self.lanes[lane.index()];
-            if !state.closed {
-                settlement.unsent += state.fresh;
-                let rest = state.close(Some(refusal));
-                self.waiting -= rest.len();
+            if !self.backlog.is_closed(lane) {
+                let (fresh, rest) = self.backlog.close(lane, Some(refusal));
+                settlement.unsent += fresh;
                 let abandoned = |pending| Ruling::abandoned(pending, refusal);
                 settlement.others.extend(rest.into_iter().map(abandoned));
                 settlement.closed.push((lane, refusal.clone()));
@@ -251,7 +247,7 @@ impl Scheduler {
     /// Whether the channel has rows that could be sent now or later, besides those held.
     pub(super) fn has_rows_left(&self, channel: ChannelId) -> bool {
         let mut lanes = self.channels[channel.index()].lanes.iter();
-        lanes.any(|lane| self.lanes[lane.index()].members_left() > 0)
+        lanes.any(|lane| self.backlog.lane(*lane).members_left() > 0)
     }
 
     pub(super) fn is_channel_in_flight(&self, channel: ChannelId) -> bool {

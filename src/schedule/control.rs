@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::conclude::REFUSED_IN_ROW;
 use super::examination::Examination;
 use super::{CallPlan, Scheduler};
 use crate::model::ChannelId;
@@ -73,16 +72,6 @@ impl Scheduler {
         self.update_ready(channel);
     }
 
-    /// Remembers that a control call can be made on a channel: two of them, so that there is one
-    /// beside any other.
-    pub(super) fn note_control_channel(&mut self, channel: ChannelId) {
-        let [latest, other] = &mut self.control_channels;
-        if *latest != Some(channel) {
-            *other = *latest;
-            *latest = Some(channel);
-        }
-    }
-
     /// The bearer whose control call the channel is due, if it is.
     pub(super) fn control_due(&self, channel: ChannelId) -> Option<usize> {
         let state = &self.channels[channel.index()];
@@ -92,7 +81,7 @@ impl Scheduler {
         let is_due = is_needed
             && state.in_flight == 0
             && examination.held() > 0
-            && self.controls_in_row < REFUSED_IN_ROW;
+            && self.examined.may_control();
         is_due.then(|| self.control_bearer(channel))?
     }
 
@@ -130,7 +119,7 @@ impl Scheduler {
             |channel: &ChannelId| Some(*channel) != except && self.can_be_control(*channel, bearer);
         match self.bearers.worked_on(bearer) {
             Some(mut own) => own.find(can_be),
-            None => self.control_channels.iter().flatten().copied().find(can_be),
+            None => self.examined.control_channels().find(can_be),
         }
     }
 
@@ -145,7 +134,7 @@ impl Scheduler {
         let is_open = state
             .lanes
             .iter()
-            .any(|lane| !self.lanes[lane.index()].closed);
+            .any(|lane| !self.backlog.is_closed(*lane));
         // One at a time: they may carry the same member.
         let is_free = state.in_flight == 0;
         is_open
@@ -159,9 +148,7 @@ impl Scheduler {
         let channel = order.channel;
         self.channels[channel.index()].accepted = false;
         self.cancel(order);
-        for known in &mut self.control_channels {
-            *known = known.filter(|known| *known != channel);
-        }
+        self.examined.forget_control_channel(channel);
         self.update_ready(channel);
     }
 }

@@ -1,6 +1,6 @@
 //! How long to wait before trying again.
 //!
-//! The one user of the crate `backoff`, which is unmaintained (RUSTSEC-2025-0012): it gives the
+//! The one user of the crate `backoff`, which is unmaintained (RUSTSEC-2025-0012): it computes the
 //! exponential growth. Its own jitter cannot be seeded and is turned off; ours is drawn from the
 //! run's seed.
 
@@ -71,7 +71,7 @@ impl RetryDelays {
         self.ceiling(attempt).mul_f64(share)
     }
 
-    /// The longest that [`after`](Self::after) can give.
+    /// The longest delay that [`after`](Self::after) returns.
     #[must_use]
     pub fn ceiling(&self, attempt: u32) -> Duration {
         let step = (attempt.max(1) as usize - 1).min(self.ceilings.len().saturating_sub(1));

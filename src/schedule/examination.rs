@@ -123,7 +123,7 @@ impl Examination {
             if entry.code == refusal.code {
                 entry.again(now, flight.sent_at, works, may_be_members);
             } else {
-                // Something else is wrong than before: what was found out says nothing of it.
+                // Something else is wrong than before: the earlier evidence does not apply.
                 *entry = RefusedBearer::new(bearer, refusal, now, may_be_members);
                 self.alone.retain(|(one, _)| *one != bearer);
             }
@@ -270,8 +270,8 @@ impl Examination {
         !self.may_be_members() || (!is_accepting && self.held.len() >= alone)
     }
 
-    /// Whether so many members were refused alone, not all of them in one time of refusals, that it
-    /// is not for their own sake. Where no other row is left, those there are must do.
+    /// Whether enough members were refused alone, not all of them in one incident, to rule out that
+    /// they are bad rows. Where no other row is left, the existing ones must do.
     pub(super) fn are_members_tried(&self, is_over: bool) -> bool {
         let mut held = self.held.iter();
         self.apart.len() >= ALONE || (is_over && held.all(|held| self.is_confirmed(row_of(held))))

@@ -1,6 +1,6 @@
 //! Calls refused as a whole: whom does the refusal concern?
 //!
-//! A refusal may concern one member, the channel, the bearer or every call; its code only says
+//! A refusal may concern one member, the channel, the bearer or every call; its code only shows
 //! which cannot be ruled out ([`Scope`]). What decides is what other calls meet, and in which order:
 //! refused, then others accepted, then refused again. Two refusals with an accepted call between
 //! them cannot come from a time in which everything was refused, if both have the same code: with
@@ -37,7 +37,7 @@ impl Scheduler {
     ) -> Settlement {
         self.outage.on_answer();
         let (channel, lane) = (flight.channel, flight.lane);
-        if self.lanes[lane.index()].closed && !flight.rows.is_empty() {
+        if self.backlog.is_closed(lane) && !flight.rows.is_empty() {
             let mut settlement = Settlement::pending(&flight, refusal);
             settlement.end();
             self.requeue_other_half(
@@ -70,7 +70,7 @@ impl Scheduler {
             self.bearers.refused(flight, refusal, now);
         }
         if refusal.kind != RefusalKind::LimitExceeded {
-            self.refused_in_row += 1;
+            self.examined.on_refused();
         }
         let works = Works {
             own: self.bearers.works_elsewhere(bearer, channel),
@@ -138,7 +138,8 @@ impl Scheduler {
             // The same call by another bearer, or by this one once it is known to be allowed.
             let other_half = flight.other_half_rows();
             let refusals = flight.refused_by(refusal, now);
-            self.wait_as_part(lane, Duration::ZERO, flight.rows, other_half, refusals);
+            self.backlog
+                .wait_as_part(lane, Duration::ZERO, flight.rows, other_half, refusals);
             return settlement;
         }
         self.requeue_other_half(
@@ -149,7 +150,7 @@ impl Scheduler {
             &mut settlement,
         );
         // A denial where nothing was ever accepted is as likely the channel's as a member's, and a few
-        // members alone tell.
+        // members alone show it.
         let examination = self.channels[channel.index()].examination.as_ref();
         let is_full = examination.is_some_and(|examination| examination.is_over_limit());
         let is_again = examination.is_some_and(|examination| examination.is_refused_again());
@@ -179,13 +180,12 @@ impl Scheduler {
 
     /// A call on a channel was accepted.
     pub(super) fn accepted_on(&mut self, flight: &InFlightCall, settlement: &mut Settlement) {
-        self.refused_in_row = 0;
-        self.note_control_channel(flight.channel);
+        self.examined.on_accepted(flight.channel);
         let channel = &mut self.channels[flight.channel.index()];
         channel.accepted = true;
         if let Some(examination) = &mut channel.examination {
             examination.on_accepted(flight);
-            // That a half is accepted shows nothing of whoever was refused the whole.
+            // An accepted half proves nothing about a bearer that was refused the whole call.
             for refused in &flight.refusals {
                 let is_still = examination
                     .entry(refused.bearer)
@@ -199,16 +199,13 @@ impl Scheduler {
             }
             self.resend_held(flight.channel);
         }
-        if self.examined.is_empty() {
-            return;
-        }
-        for channel in self.examined.iter().copied().collect::<Vec<_>>() {
+        for channel in self.examined.channels().collect::<Vec<_>>() {
             self.judge_channel(channel, settlement);
             self.update_ready(channel);
         }
     }
 
-    /// Sends any one of these rows alone: those that stand together in a list are often bad together.
+    /// Sends a random one of these rows alone: neighbours in a list are often bad together.
     fn enqueue_any(&mut self, lane: LaneId, mut rows: Vec<PendingRow>) {
         #[expect(
             clippy::cast_possible_truncation,
@@ -247,7 +244,8 @@ impl Scheduler {
             refusals,
             ..
         } = held;
-        self.wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refusals);
+        self.backlog
+            .wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refusals);
     }
 }
 

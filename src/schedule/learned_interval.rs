@@ -1,20 +1,20 @@
 //! How far apart the calls on one channel must be, where that turns out to be more than
 //! configured.
 //!
-//! A channel's limit has no burst (assumed; undocumented), so each single call tells: accepted,
+//! A channel's limit has no burst (assumed; undocumented), so each single call shows it: accepted,
 //! the limit is no longer than the time since the accepted call before; refused, it is longer. A
 //! refusal at the configured interval may be mere jitter; two in near succession, each followed by
-//! an accepted call, are believed. From then on one call in so many is sent earlier, now at the
+//! an accepted call, are believed. From then on one call in N is sent earlier, now at the
 //! configured interval, now half-way, to find whether the limit has lifted. Refused, it costs the
 //! channel nothing: the call after it comes when it would have come anyway.
 
 use std::time::Duration;
 
-/// Accepted calls from one early call to the next: so many more after each that is refused, as
+/// Accepted calls from one early call to the next: twice as many after each that is refused, as
 /// what has been so for long will hardly change soon. In the end one call in thirty is refused.
 const SOON: u32 = 8;
 const LATE: u32 = 32;
-/// Two lessons within so many accepted calls are believed.
+/// Two lessons within this many accepted calls are believed.
 const SUCCESSION: u32 = 8;
 /// Closer to what was refused than this share, what is believed is good enough.
 const CLOSE: f64 = 0.1;
@@ -118,7 +118,7 @@ impl LearnedInterval {
                 (self.wait, self.lifts) = (0, lifts);
             }
             Some(believed) if was_refused => {
-                // The limit is longer than it was; how much, the next early calls tell.
+                // The limit is longer than it was; how much, the next early calls show.
                 self.refused = believed;
                 self.believed = Some(apart.max(believed).min(self.longest()));
                 (self.wait, self.half_way) = (0, true);
@@ -164,7 +164,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
     const CONFIGURED: Duration = Duration::from_secs(1);
 
-    /// A channel whose limit is this; gives how many of so many calls were refused, and the mean
+    /// Plays a channel with this limit; returns how many of the calls were refused, and the mean
     /// time between accepted ones.
     fn play(
         spacing: &mut Option<LearnedInterval>,

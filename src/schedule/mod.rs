@@ -1,12 +1,13 @@
-//! Decisions: what to call next, what an answer means, when to try again, when to give up.
+//! Decisions: what to call next, what an answer means, when to retry, when to give up.
 //!
-//! Promises: everything here is a function of what it is told, the time included (a [`Duration`]
+//! Promises: everything here is a function of its input, the time included (a [`Duration`]
 //! since the run began). Must not: await, read a clock, do I/O, or use randomness that is not
 //! seeded.
 //!
 //! [`Duration`]: std::time::Duration
 
 mod arrival_margin;
+mod backlog;
 mod bearers;
 mod bisect;
 mod bound;
@@ -17,6 +18,8 @@ mod control;
 mod delay;
 mod examination;
 mod examine;
+mod examined;
+mod failure_count;
 mod learned_interval;
 mod outage;
 mod overview;

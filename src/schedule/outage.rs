@@ -1,4 +1,4 @@
-//! Whether the service works, as the calls tell.
+//! A circuit breaker: whether the service works, judged by the calls' answers.
 //!
 //! A service in trouble is not to be pressed: retries are paid for out of a budget that accepted
 //! calls fill. While it lasts, failed calls are sent again like any other; when it is spent, or
@@ -15,7 +15,7 @@ pub(super) const OUTAGE_AFTER: u32 = 3;
 pub(super) const OUTAGE_PROBES: u32 = 10;
 /// Longest pause between two probes of a service that is down: it is found to be back so soon.
 const LONGEST_PROBE: Duration = Duration::from_secs(3);
-/// Pause between two calls that tell whether expired credentials were renewed.
+/// Pause between two calls that check whether expired credentials were renewed.
 const RENEWAL: Duration = Duration::from_secs(15);
 /// How long answers that are not the service's are waited out.
 const BRIEFLY: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const BUDGET: f64 = 10.0;
 /// spent.
 const EARNED: f64 = 0.2;
 
-/// Whether the service works, as the calls tell.
+/// A circuit breaker: whether the service works, judged by the calls' answers.
 #[derive(Debug)]
 pub(super) struct OutageDetector {
     /// Whether a call was accepted in this session.
@@ -106,7 +106,7 @@ impl OutageDetector {
     }
 
     /// The credentials were not accepted. True if they never were in this session: then waiting
-    /// for others is of no use. Else one call at a time tells whether they were renewed.
+    /// for others is of no use. Otherwise one call at a time checks whether they were renewed.
     pub(super) fn on_credentials_rejected(&mut self, now: Duration) -> bool {
         if self.accepted {
             self.down = true;

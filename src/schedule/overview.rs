@@ -1,4 +1,4 @@
-//! What is left to do, for whoever watches.
+//! What is left to do, for observers.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -32,14 +32,14 @@ pub struct ChannelLeft {
 }
 
 impl Scheduler {
-    /// What is left to do, with so many channels named. Looks at each channel.
+    /// What is left to do, with up to `named` channels by name. Visits each channel.
     #[must_use]
     pub fn overview(&self, now: Duration, named: usize) -> Overview {
         let full = self.settings.limits.members_per_call;
         let mut overview = Overview::default();
         let mut largest = BinaryHeap::new();
         for (index, channel) in self.channels.iter().enumerate() {
-            let lanes = || channel.lanes.iter().map(|lane| &self.lanes[lane.index()]);
+            let lanes = || channel.lanes.iter().map(|lane| self.backlog.lane(*lane));
             let calls: u64 = lanes().map(|lane| lane.calls_left(full)).sum();
             if calls == 0 {
                 continue;
@@ -89,7 +89,7 @@ mod tests {
             largest,
         };
         assert_eq!(overview, expected);
-        // What is under way is no longer left.
+        // Calls in flight are no longer left.
         assert!(matches!(scheduler.next(Duration::ZERO), Step::Call(_)));
         let overview = scheduler.overview(Duration::ZERO, 2);
         assert_eq!(overview.largest[0], left(2, 801, 9));

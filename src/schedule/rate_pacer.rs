@@ -129,7 +129,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A limit of so many milliseconds between calls, with a bucket of so many calls.
+    /// A token bucket: milliseconds between calls, and its size in calls.
     struct Limit {
         interval: Duration,
         burst: u32,
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// Plays calls at the pace, each answered at once; gives the time taken and how many of them
+    /// Plays calls at the pace, each answered at once; returns the time taken and how many of them
     /// were refused.
     fn play(
         pace: &mut RatePacer,

@@ -1,18 +1,20 @@
-//! The scheduler: a state machine that is told the time and what happened, and says what to do.
+//! The scheduler: a state machine that receives the time and what happened, and returns what to do.
 //!
 //! Promises: a call is never empty or above 100; a row is in one call at a time; a final verdict
 //! is never taken back; every run ends. Must not: read a clock, wait, or do I/O.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::arrival_margin::ArrivalMargin;
+use super::backlog::Backlog;
 use super::bearers::Bearers;
-use super::channel::{Channel, Lane, Load, Part};
+use super::channel::{Channel, Lane, Load};
+use super::examined::Examined;
+use super::failure_count::FailureCount;
 use super::outage::OutageDetector;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::timeout::Timeout;
-use super::{CallPlan, FailureThreshold, InFlightCall, PartRefusal, PendingRow, RetryDelays, Stop};
+use super::{CallPlan, FailureThreshold, InFlightCall, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits};
 
 /// What a run asks of its scheduler.
@@ -30,7 +32,7 @@ pub struct SchedulerConfig {
     pub patience: Duration,
     /// How long an answer is waited for at most.
     pub answer_timeout: Duration,
-    /// Rows that may wait for another try, or be under way with it, before no fresh ones are
+    /// Rows that may wait for a retry, or be in flight with it, before no fresh ones are
     /// drawn: bounds memory while the service refuses everything.
     pub max_waiting: usize,
 }
@@ -58,7 +60,7 @@ pub enum Step {
     Call(CallPlan),
     /// Nothing before then, or before something happens.
     Wait(Option<Duration>),
-    /// Nothing is left, or no work is taken any more; nothing is under way.
+    /// Nothing is left, or no work is taken any more; nothing is in flight.
     Done,
 }
 
@@ -67,26 +69,15 @@ pub enum Step {
 pub struct Scheduler {
     pub(super) settings: SchedulerConfig,
     pub(super) channels: Vec<Channel>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) backlog: Backlog,
     pub(super) ready: ReadyQueue,
     pub(super) bearers: Bearers,
     pub(super) delays: RetryDelays,
     pub(super) in_flight: u32,
-    pub(super) waiting: usize,
-    /// Rows in flight that waited before.
-    pub(super) trying_again: usize,
     pub(super) outage: OutageDetector,
-    /// Channels whose refused calls are being examined.
-    pub(super) examined: BTreeSet<ChannelId>,
-    /// Channels on which calls were accepted: control calls can be made there.
-    pub(super) control_channels: [Option<ChannelId>; 2],
-    /// Calls refused since the last that was accepted, those over a limit not counted.
-    pub(super) refused_in_row: u32,
-    /// Control calls since a row was last settled.
-    pub(super) controls_in_row: u32,
+    pub(super) examined: Examined,
     pub(super) stop: Option<Stop>,
-    pub(super) failures: u64,
-    pub(super) settled: u64,
+    pub(super) failures: FailureCount,
     pub(super) arrival_margin: ArrivalMargin,
     pub(super) timeout: Timeout,
     /// That of a channel's limit, as configured.
@@ -94,9 +85,6 @@ pub struct Scheduler {
     /// How many times a limit was found to have lifted: others are then asked anew.
     pub(super) lifts: u32,
     max_in_flight: u32,
-    pub(super) staging: bool,
-    /// Whether fresh rows go out in full calls only: the list may bring more of their channel.
-    pub(super) holds_partial_batches: bool,
     draining: bool,
 }
 
@@ -107,7 +95,9 @@ impl Scheduler {
         let interval = Duration::from_secs_f64(1.0 / settings.limits.channel_rate);
         Self {
             bearers: Bearers::new(&settings.limits, settings.bearers),
+            backlog: Backlog::new(settings.max_waiting),
             delays: RetryDelays::new(settings.seed),
+            failures: FailureCount::new(settings.max_failures),
             arrival_margin: ArrivalMargin::new(interval),
             timeout: Timeout::new(settings.answer_timeout),
             interval,
@@ -117,35 +107,25 @@ impl Scheduler {
                 .in_flight(settings.bearers, settings.answer_timeout),
             settings,
             channels: Vec::new(),
-            lanes: Vec::new(),
             ready: ReadyQueue::default(),
             in_flight: 0,
-            waiting: 0,
-            trying_again: 0,
             outage: OutageDetector::new(),
-            examined: BTreeSet::new(),
-            control_channels: [None; 2],
-            refused_in_row: 0,
-            controls_in_row: 0,
+            examined: Examined::default(),
             stop: None,
-            failures: 0,
-            settled: 0,
-            staging: true,
-            holds_partial_batches: true,
             draining: false,
         }
     }
 
-    /// Take no more work; what is under way is awaited.
+    /// Takes no more work; calls in flight are still settled.
     pub fn drain(&mut self) {
         self.draining = true;
     }
 
-    /// Take no more work, and expect no answer to the calls under way.
+    /// Takes no more work, and expects no answer to the calls in flight.
     pub fn give_up_calls(&mut self) {
         self.draining = true;
         self.in_flight = 0;
-        self.trying_again = 0;
+        self.backlog.give_up_calls();
     }
 
     /// Why the run is stopped, if it is.
@@ -154,13 +134,13 @@ impl Scheduler {
         self.stop.as_ref()
     }
 
-    /// The limits it keeps: what a bound of its job is to be reckoned at.
+    /// The limits in force; the lower bound is computed from these.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.settings.limits
     }
 
-    /// Calls under way.
+    /// Calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight
@@ -175,10 +155,10 @@ impl Scheduler {
     /// Rows that wait for another try.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting
+        self.backlog.waiting()
     }
 
-    /// What to do now.
+    /// Returns what to do now.
     pub fn next(&mut self, now: Duration) -> Step {
         if self.stop.is_some() || self.draining {
             return if self.in_flight == 0 {
@@ -188,7 +168,7 @@ impl Scheduler {
             };
         }
         if self.ready.is_empty() {
-            if self.in_flight > 0 || self.staging {
+            if self.in_flight > 0 || self.backlog.is_staging() {
                 return Step::Wait(None);
             }
             return match self.settle_examinations() {
@@ -216,8 +196,7 @@ impl Scheduler {
             return step;
         }
         // Where all that wait are held back, only fresh rows can show what they wait for.
-        let with_fresh = self.waiting + self.trying_again < self.settings.max_waiting
-            || self.ready.next_again().is_none();
+        let with_fresh = self.backlog.has_room() || self.ready.next_again().is_none();
         loop {
             let (channel, due) = if with_fresh && self.bearers.are_all_in_question() {
                 // Any channel: the longest may be those that are denied.
@@ -274,10 +253,10 @@ impl Scheduler {
         if self.control_due(channel).is_some() {
             return self.issue(channel, bearer, None, now);
         }
-        let fewest = self.min_fresh();
         let full = self.settings.limits.members_per_call;
+        let fewest = self.backlog.min_fresh(full);
         let state = &self.channels[channel.index()];
-        let lanes = &mut self.lanes;
+        let backlog = &self.backlog;
         let is_due = |lane: &Lane, fewest| {
             let due = if with_fresh {
                 lane.due(fewest)
@@ -291,14 +270,14 @@ impl Scheduler {
             .lanes
             .iter()
             .copied()
-            .filter(|lane| is_due(&lanes[lane.index()], 1))
+            .filter(|lane| is_due(backlog.lane(*lane), 1))
             .max_by_key(|lane| {
-                let lane = &lanes[lane.index()];
+                let lane = backlog.lane(*lane);
                 (is_due(lane, fewest), lane.calls_left(full))
             })
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
-        let load = lanes[lane.index()].take(now, most, with_fresh);
+        let load = self.backlog.take(lane, now, most, with_fresh);
         self.issue(channel, bearer, Some((lane, load)), now)
     }
 
@@ -310,18 +289,18 @@ impl Scheduler {
         load: Option<(LaneId, Load)>,
         now: Duration,
     ) -> CallPlan {
-        self.controls_in_row += u32::from(load.is_none());
+        if load.is_none() {
+            self.examined.on_control();
+        }
         let state = &mut self.channels[channel.index()];
         let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
+        let retry_rows = load.retry_rows();
         let Load {
             retries,
             fresh,
             other_half,
             refusals,
         } = load;
-        let retry_rows = retries.len() + other_half.as_ref().map_or(0, Vec::len);
-        self.waiting -= retry_rows;
-        self.trying_again += retry_rows;
         state.called_at = now;
         state.in_flight += 1;
         state.next =
@@ -342,7 +321,7 @@ impl Scheduler {
         }
     }
 
-    /// The gate does not let this order pass before `until`: it is taken back.
+    /// The limits do not allow this call before `until`: it is taken back.
     pub fn postpone(&mut self, order: CallPlan, until: Duration) {
         let (channel, bearer) = (order.channel, order.bearer);
         self.cancel(order);
@@ -369,7 +348,7 @@ impl Scheduler {
         self.call_ended(order.channel, order.bearer, order.retry_rows);
         if let Some(other_half) = order.other_half {
             let refusals = order.refusals;
-            self.wait_as_part(
+            self.backlog.wait_as_part(
                 order.lane,
                 Duration::ZERO,
                 order.retries,
@@ -377,9 +356,9 @@ impl Scheduler {
                 refusals,
             );
         } else {
-            self.lanes[order.lane.index()].fresh += order.fresh as u64;
+            self.backlog.put_back(order.lane, order.fresh);
             for pending in order.retries {
-                self.wait(order.lane, Duration::ZERO, pending);
+                self.backlog.wait(order.lane, Duration::ZERO, pending);
             }
         }
     }
@@ -387,44 +366,10 @@ impl Scheduler {
     /// A call is no longer in flight.
     pub(super) fn call_ended(&mut self, channel: ChannelId, bearer: usize, retry_rows: usize) {
         self.in_flight -= 1;
-        self.trying_again -= retry_rows;
+        self.backlog.landed(retry_rows);
         self.bearers.landed(bearer);
         let in_flight = &mut self.channels[channel.index()].in_flight;
         *in_flight = in_flight.saturating_sub(1);
-    }
-
-    /// Puts a part of a refused call first among what waits.
-    pub(super) fn wait_as_part(
-        &mut self,
-        lane: LaneId,
-        due: Duration,
-        rows: Vec<PendingRow>,
-        other_half: Vec<PendingRow>,
-        refusals: Vec<PartRefusal>,
-    ) {
-        self.waiting += rows.len() + other_half.len();
-        let part = Part {
-            due,
-            rows,
-            other_half,
-            refusals,
-        };
-        self.lanes[lane.index()].push_part(part);
-    }
-
-    /// The fewest fresh rows that are worth a call.
-    fn min_fresh(&self) -> u32 {
-        if self.holds_partial_batches {
-            self.settings.limits.members_per_call
-        } else {
-            1
-        }
-    }
-
-    /// Puts a row among those that wait.
-    pub(super) fn wait(&mut self, lane: LaneId, due: Duration, pending: PendingRow) {
-        self.lanes[lane.index()].wait(due, pending);
-        self.waiting += 1;
     }
 
     /// Updates the channel in the ready queue.
@@ -434,10 +379,11 @@ impl Scheduler {
             state
                 .lanes
                 .iter()
-                .map(|lane| &self.lanes[lane.index()])
+                .map(|lane| self.backlog.lane(*lane))
                 .filter(|lane| !lane.closed)
         };
-        let fewest = self.min_fresh();
+        let full = self.settings.limits.members_per_call;
+        let fewest = self.backlog.min_fresh(full);
         // A control call needs no rows; a channel that is held back sends none.
         let (mut due, mut retries) = (None, None);
         if self.control_due(channel).is_some() {
@@ -449,9 +395,7 @@ impl Scheduler {
         let work = due.map(|due| ChannelWork {
             at: due.max(state.next),
             again_at: retries.map(|due| due.max(state.next)),
-            calls_left: lanes()
-                .map(|lane| lane.calls_left(self.settings.limits.members_per_call))
-                .sum(),
+            calls_left: lanes().map(|lane| lane.calls_left(full)).sum(),
         });
         self.ready.update(channel, work);
     }

@@ -21,26 +21,23 @@ impl Scheduler {
             .chain(&settlement.others)
             .filter_map(|r| r.outcome);
         for outcome in final_rulings {
-            self.controls_in_row = 0;
-            self.settled += 1;
-            self.failures += u64::from(!outcome.is_in());
+            self.examined.on_settled();
+            self.failures.on_settled(1, u64::from(!outcome.is_in()));
         }
-        self.settled += settlement.unsent;
-        self.failures += settlement.unsent;
-        self.judge_failures();
+        self.settle_failed(settlement.unsent);
         self.update_ready(channel);
         settlement
     }
 
+    /// Rows failed without a call; and it may be that too many failed.
+    pub(super) fn settle_failed(&mut self, rows: u64) {
+        self.failures.on_settled(rows, rows);
+        self.judge_failures();
+    }
+
     pub(super) fn judge_failures(&mut self) {
-        let (failures, settled) = (self.failures, self.settled);
-        if self.stop.is_none()
-            && self
-                .settings
-                .max_failures
-                .is_some_and(|most| most.is_passed(failures, settled))
-        {
-            self.stop = Some(Stop::TooManyFailures { failures, settled });
+        if self.stop.is_none() {
+            self.stop = self.failures.stop();
         }
     }
 
@@ -108,7 +105,7 @@ impl Scheduler {
     ) -> Ruling {
         let ruling = self.tried(lane, pending, code, message);
         if ruling.outcome.is_none() {
-            self.wait(lane, due, pending);
+            self.backlog.wait(lane, due, pending);
         }
         ruling
     }
@@ -116,7 +113,7 @@ impl Scheduler {
     /// A member that was tried: at the end of its attempts, or not.
     fn tried(&self, lane: LaneId, pending: PendingRow, code: String, message: String) -> Ruling {
         let is_last = pending.charged_attempts >= self.settings.limits.max_attempts;
-        let is_at_end = is_last || self.lanes[lane.index()].closed;
+        let is_at_end = is_last || self.backlog.is_closed(lane);
         Ruling {
             pending,
             outcome: is_at_end.then(|| at_end(&pending)),
@@ -183,16 +180,17 @@ impl Scheduler {
         refusal: &Refusal,
     ) -> Settlement {
         let mut settlement = Settlement::pending(&flight, refusal);
-        if self.lanes[flight.lane.index()].closed {
+        if self.backlog.is_closed(flight.lane) {
             settlement.end();
             let other_half = flight.other_half_rows();
             self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
         } else if let Some(other_half) = flight.other_half {
             let refusals = flight.refusals;
-            self.wait_as_part(flight.lane, now, flight.rows, other_half, refusals);
+            self.backlog
+                .wait_as_part(flight.lane, now, flight.rows, other_half, refusals);
         } else {
             for pending in flight.rows {
-                self.wait(flight.lane, now, pending);
+                self.backlog.wait(flight.lane, now, pending);
             }
         }
         settlement
@@ -235,15 +233,16 @@ impl Scheduler {
             settlement.rulings.push(ruling);
         }
         match (left.iter().map(|(due, _)| *due).max(), flight.other_half) {
-            // What was found out of the culprit stays found out.
+            // Keep the bisection's progress: the part stays a part.
             (Some(due), Some(other_half)) => {
                 let rows = left.into_iter().map(|(_, pending)| pending).collect();
                 let refusals = flight.refusals;
-                self.wait_as_part(flight.lane, due, rows, other_half, refusals);
+                self.backlog
+                    .wait_as_part(flight.lane, due, rows, other_half, refusals);
             }
             (_, other_half) => {
                 for (due, pending) in left {
-                    self.wait(flight.lane, due, pending);
+                    self.backlog.wait(flight.lane, due, pending);
                 }
                 let other_half = other_half.unwrap_or_default();
                 self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);

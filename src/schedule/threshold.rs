@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Rows that must be settled before a percentage is judged: one bad row of the first ten is no
 /// sign of anything.
 const SAMPLE: u64 = 100;
@@ -11,9 +13,10 @@ const SAMPLE: u64 = 100;
 ///
 /// Counted are rows that were sent and ended `failed` or `unconfirmed`. Defects of the list
 /// (`invalid`, `duplicate`) cost no call and are not counted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum FailureThreshold {
-    /// More than so many rows.
+    /// More than this many rows.
     Rows(u64),
     /// More than this share, in percent.
     Percent(f64),
@@ -25,7 +28,7 @@ pub enum FailureThreshold {
 pub struct ThresholdError(String);
 
 impl FailureThreshold {
-    /// Whether so many failures among so many settled rows are too many.
+    /// Whether `failures` among `settled` rows are too many.
     #[must_use]
     pub fn is_passed(self, failures: u64, settled: u64) -> bool {
         match self {
@@ -54,6 +57,19 @@ impl FromStr for FailureThreshold {
             };
         }
         text.parse().map(Self::Rows).map_err(|_| wrong())
+    }
+}
+
+impl TryFrom<String> for FailureThreshold {
+    type Error = ThresholdError;
+    fn try_from(text: String) -> Result<Self, ThresholdError> {
+        text.parse()
+    }
+}
+
+impl From<FailureThreshold> for String {
+    fn from(threshold: FailureThreshold) -> Self {
+        threshold.to_string()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whose limit a throttled call has met, and what follows.
 //!
-//! A 429 does not say whether it was the channel's limit or the bearer's (undocumented), but the
+//! A 429 does not show whether it was the channel's limit or the bearer's (undocumented), but the
 //! circumstances do: a channel that was not called lately cannot be over its limit, and a bearer
 //! who is throttled on another channel too is over his own.
 

@@ -11,7 +11,7 @@ const SHORTEST: Duration = Duration::from_secs(4);
 /// Room over the longest round trip seen lately.
 const ROOM: u32 = 8;
 
-/// The wait, as the answers tell.
+/// The timeout, learned from the answers.
 #[derive(Debug)]
 pub(super) struct Timeout {
     longest: Duration,

@@ -1,7 +1,7 @@
 //! A trial of the scheduler: a scenario from a file, played against the simulated service, and its
 //! figures judged by the scenario's bands.
 //!
-//! Shared by the benches `makespan` and `http`, and by the test `makespan`.
+//! Shared by the bench and the test `makespan`.
 
 mod bands;
 mod bound;

@@ -9,7 +9,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{self, ReadError};
-use crate::limits::LimitArguments;
+use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
 use crate::sandbox::{SandboxArguments, SandboxShape};
 use crate::screen::ScreenArguments;
@@ -19,8 +19,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("CHIME_BULK_BUILT_
 
 /// Adds very many members to Amazon Chime SDK channels.
 ///
-/// Streams a member list (CSV), keeps every AWS limit filled and none exceeded, retries what can
-/// still succeed, and ends with a verdict for every row.
+/// Streams a member list (CSV), keeps every AWS rate limit full and none exceeded, retries what can
+/// still succeed, and ends with one outcome per row.
 #[derive(Debug, Parser)]
 #[command(
     name = "chime-bulk",
@@ -82,7 +82,7 @@ fn with_environment(command: Command) -> Command {
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
-    /// Read and check a list, and tell what it takes; no call is made.
+    /// Read and check a list, and estimate the work; makes no call.
     #[command(after_help = "\
 Example:
   chime-bulk plan members.csv --channel-arn ARN")]
@@ -95,17 +95,17 @@ Examples:
   chime-bulk run members.csv --config job.toml --run-dir onboarding \\
       --if-exists resume")]
     Run(Box<RunArguments>),
-    /// Go on with an interrupted run.
+    /// Resume an interrupted run.
     #[command(after_help = "\
 Example:
   chime-bulk resume runs/20240506T070809Z-members")]
     Resume(Box<ResumeArguments>),
-    /// Try again what failed in a finished run.
+    /// Retry the failed rows of a finished run.
     #[command(after_help = "\
 Example:
   chime-bulk retry runs/20240506T070809Z-members --codes NotFound")]
     Retry(Box<RetryArguments>),
-    /// Tell where a run stands, while it is under way and after.
+    /// Show the status of a run.
     #[command(after_help = "\
 Example:
   chime-bulk status runs/20240506T070809Z-members")]
@@ -127,12 +127,12 @@ Example:
 Example:
   chime-bulk report runs/20240506T070809Z-members")]
     Report(ReportArguments),
-    /// Serve a local Chime to rehearse against.
+    /// Serve a simulated Chime over HTTP.
     #[command(after_help = "\
 Example:
   chime-bulk sandbox --fault member-throttled=0.01 --missing-users gone")]
     Sandbox(Box<SandboxArguments>),
-    /// Tell what an error code comes from, and its cure.
+    /// Explain an error code and how to fix it.
     #[command(after_help = "\
 Example:
   chime-bulk explain NotFound")]
@@ -165,7 +165,7 @@ Example:
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     /// The member list: a path, or - for standard input.
-    #[arg(value_name = "ROSTER")]
+    #[arg(value_name = "LIST")]
     pub(crate) list: PathBuf,
     #[command(flatten)]
     pub(crate) roster: RosterArguments,
@@ -187,7 +187,7 @@ pub(crate) struct PlanArguments {
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
     /// The member list: a path, or - for standard input.
-    #[arg(value_name = "ROSTER")]
+    #[arg(value_name = "LIST")]
     pub(crate) list: PathBuf,
     #[command(flatten)]
     pub(crate) roster: RosterArguments,
@@ -195,14 +195,8 @@ pub(crate) struct RunArguments {
     pub(crate) bearers: BearerArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
-    /// Stop when more rows than this failed: a number, or a share such as 5%.
-    #[arg(
-        long,
-        value_name = "N|N%",
-        allow_negative_numbers = true,
-        help_heading = "Limits"
-    )]
-    pub(crate) max_failures: Option<String>,
+    #[command(flatten)]
+    pub(crate) failures: FailureArguments,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
     /// Rehearse against a sandbox in this process: no AWS account.
@@ -269,7 +263,7 @@ impl From<IfExists> for job::IfExists {
 /// Who adds.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BearerArguments {
-    /// In whose name to add: an AppInstanceAdmin's ARN. Repeat for a pool.
+    /// The AppInstanceAdmin to call as (ARN); repeat to spread the load.
     #[arg(
         long,
         value_name = "ARN",
@@ -287,6 +281,8 @@ pub(crate) struct ResumeArguments {
     pub(crate) run_dir: PathBuf,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) failures: FailureArguments,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
     #[command(flatten)]
@@ -337,6 +333,17 @@ pub(crate) struct AwsArguments {
     /// Which API: messaging, or legacy (the first namespace; us-east-1 only).
     #[arg(long)]
     pub(crate) api: Option<Api>,
+}
+
+impl From<AwsArguments> for job::AwsTarget {
+    fn from(arguments: AwsArguments) -> Self {
+        Self {
+            api: arguments.api,
+            region: arguments.region,
+            profile: arguments.profile,
+            endpoint_url: arguments.endpoint_url,
+        }
+    }
 }
 
 /// Reads a membership type for clap.

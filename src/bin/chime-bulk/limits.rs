@@ -2,6 +2,7 @@
 
 use chime_bulk::job::LimitOverrides;
 use chime_bulk::roster::RECORD_SIZES;
+use chime_bulk::schedule::FailureThreshold;
 use clap::Args;
 
 /// The limits to keep.
@@ -17,7 +18,7 @@ pub(crate) struct LimitArguments {
     /// Calls per second, all channels together [default: no limit].
     #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     max_rate: Option<f64>,
-    /// Calls under way at once [default: as the rates need, from 64 to 2048].
+    /// Calls in flight at once [default: as the rates need, from 64 to 2048].
     #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     max_in_flight: Option<u32>,
     /// Times one member is tried [default: 8].
@@ -31,7 +32,16 @@ pub(crate) struct LimitArguments {
     max_record_size: Option<u32>,
 }
 
-/// Reads a number; whether it can be kept is for the limits to say.
+/// When to stop for failures.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct FailureArguments {
+    /// Stop when more rows than this failed, over all sessions: a number, or a share such as 5%.
+    #[arg(long, value_name = "N|N%", allow_negative_numbers = true)]
+    max_failures: Option<FailureThreshold>,
+}
+
+/// Reads a number; the limits check its range.
 fn parse_rate(text: &str) -> Result<f64, String> {
     text.parse()
         .map_err(|_| "calls per second: a number from 0.001 to 1000000".to_owned())
@@ -58,6 +68,16 @@ fn parse_record_size(text: &str) -> Result<u32, String> {
         })
 }
 
+impl LimitArguments {
+    /// These limits, and when to stop for failures.
+    pub(crate) fn with(self, failures: FailureArguments) -> LimitOverrides {
+        LimitOverrides {
+            max_failures: failures.max_failures,
+            ..self.into()
+        }
+    }
+}
+
 impl From<LimitArguments> for LimitOverrides {
     fn from(arguments: LimitArguments) -> Self {
         Self {
@@ -68,6 +88,7 @@ impl From<LimitArguments> for LimitOverrides {
             max_attempts: arguments.max_attempts,
             members_per_call: arguments.members_per_call,
             max_record_size: arguments.max_record_size,
+            max_failures: None,
         }
     }
 }

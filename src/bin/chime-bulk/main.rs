@@ -28,7 +28,7 @@ use config::ReadError;
 use exit::Exit;
 use signals::Signals;
 
-/// How long the end of what is still under way may take.
+/// How long work in progress may take to end.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -49,17 +49,17 @@ fn main() -> ExitCode {
             output::error(&format!("cannot listen for signals: {error}"), None);
             Exit::Fatal
         });
-    // What is still under way is dropped here, which ends a process that was asked for credentials.
+    // Work in progress is dropped here, which ends a process that was asked for credentials.
     // Nothing is waited for longer: a name may be being resolved.
     runtime.shutdown_timeout(SHUTDOWN);
     exit.into()
 }
 
-/// What there is to say if no command can be performed.
+/// The error if no command can be performed.
 fn not_read(error: ReadError) -> Exit {
     match error {
         ReadError::Clap(error) => {
-            // Help and version come this way too; clap knows which stream is theirs.
+            // Help and version come this way too; clap selects their stream.
             let _ = error.print();
             if error.use_stderr() {
                 Exit::Usage

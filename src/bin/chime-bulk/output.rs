@@ -70,7 +70,7 @@ pub(crate) fn set_json() {
     IN_JSON.store(true, Ordering::Relaxed);
 }
 
-/// An error, and how to mend it.
+/// Prints an error, and how to fix it.
 pub(crate) fn error(error: &impl Display, hint: Option<&str>) {
     if IN_JSON.load(Ordering::Relaxed) {
         return event(&Line::Error {
@@ -80,12 +80,13 @@ pub(crate) fn error(error: &impl Display, hint: Option<&str>) {
     }
     note(format_args!("error: {error}"));
     if let Some(hint) = hint {
+        note("");
         note(format_args!("hint: {hint}"));
     }
 }
 
-/// A line for whoever watches. Names of files and lists stand in it: none of them may steer the
-/// terminal.
+/// Prints a line to standard error with control characters escaped: names of files and lists must
+/// not steer the terminal.
 pub(crate) fn note(text: impl Display) {
     let text = escape_control(&text.to_string(), usize::MAX);
     if IN_JSON.load(Ordering::Relaxed) {

@@ -3,16 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chime_bulk::chime::Api;
 use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, RunVerdict, Started, Target};
 use chime_bulk::report::{PAGE, RESULTS, Summary, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
-use crate::args::{
-    AwsArguments, IfExists, ReportArguments, ResumeArguments, RetryArguments, RunArguments,
-};
+use crate::args::{IfExists, ReportArguments, ResumeArguments, RetryArguments, RunArguments};
 use crate::exit::Exit;
 use crate::sandbox::SandboxShape;
 use crate::screen::Screen;
@@ -34,8 +31,8 @@ pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) ->
 async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Command>) -> Exit {
     if arguments.if_exists != IfExists::Fail && arguments.run_dir.is_none() {
         output::error(
-            &"--if-exists says what to do with a run directory, and none is given",
-            Some("give the job a directory of its own: --run-dir DIR"),
+            &"--if-exists needs --run-dir",
+            Some("pass --run-dir DIR: a directory of its own for the job"),
         );
         return Exit::Usage;
     }
@@ -46,7 +43,7 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
             Err(exit) => return exit,
         }
     } else {
-        aws(&arguments.aws, Api::Messaging)
+        Target::Aws(arguments.aws.into())
     };
     let mut dir = arguments.run_dir.clone();
     let request = Request {
@@ -55,8 +52,7 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
         run_dir: arguments.run_dir,
         target,
         bearers: arguments.bearers.bearer,
-        limits: arguments.limits.into(),
-        max_failures: arguments.max_failures,
+        limits: arguments.limits.with(arguments.failures),
     };
     let mut is_begun = false;
     let begun = |started: &Started| {
@@ -110,11 +106,11 @@ async fn continue_shown(
         if settings.sandbox {
             shape
         } else {
-            aws(&arguments.aws, settings.api)
+            Target::Aws(arguments.aws.into())
         }
     };
     let dir = &arguments.run_dir;
-    let limits = arguments.limits.into();
+    let limits = arguments.limits.with(arguments.failures);
     let observer = |started: &Started| screen.observer(started);
     let ended = match retried {
         Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, observer, commands)).await,
@@ -129,15 +125,6 @@ pub(crate) fn source(list: &Path) -> Source {
         Source::Stdin
     } else {
         Source::File(list.to_owned())
-    }
-}
-
-fn aws(arguments: &AwsArguments, usual: Api) -> Target {
-    Target::Aws {
-        api: arguments.api.unwrap_or(usual),
-        region: arguments.region.clone(),
-        profile: arguments.profile.clone(),
-        endpoint_url: arguments.endpoint_url.clone(),
     }
 }
 

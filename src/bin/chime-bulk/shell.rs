@@ -1,4 +1,4 @@
-//! `completions` and `man`: what a shell and `man` want to know of the arguments.
+//! `completions` and `man`: generated from the arguments.
 
 use std::path::Path;
 

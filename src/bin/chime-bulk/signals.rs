@@ -57,7 +57,7 @@ pub(crate) fn commands() -> io::Result<mpsc::Receiver<Command>> {
         for (command, said) in [
             (
                 Command::Drain,
-                "stopping: what is under way is awaited; once more stops now",
+                "stopping: waiting for calls in flight (Ctrl-C again to stop now)",
             ),
             (Command::Halt, "stopping now"),
         ] {

@@ -8,7 +8,7 @@ use chime_bulk::report::Listing;
 use crate::exit::Exit;
 use crate::output;
 
-/// Shows where the run in this directory stands.
+/// Shows the state of the run in this directory.
 pub(crate) fn status(dir: &Path, json: bool) -> Exit {
     match job::status(dir) {
         Ok(status) => output::show(&status, json, Exit::AllIn),

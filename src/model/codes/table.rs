@@ -46,7 +46,7 @@ const fn entry(
     }
 }
 
-/// Every code that the service documents, AWS answers or this program gives, in alphabetical order.
+/// Every code that the service documents, AWS returns or this program creates, in alphabetical order.
 #[rustfmt::skip]
 pub static CODES: &[Code] = &[
     entry("AccessDenied", Level::Member, MEMBER, Member(Fail),

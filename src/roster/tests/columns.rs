@@ -42,7 +42,7 @@ fn a_column_that_is_passed_over_is_said() {
 }
 
 #[test]
-fn the_header_is_told_from_rows() {
+fn a_header_is_told_apart_from_rows() {
     let (ann, chat) = (user("ann"), channel("c"));
     let cases = [
         ("user_id\nann\n".to_owned(), true),
@@ -112,7 +112,7 @@ fn columns_are_named_or_numbered() {
         ("2,1,name\nx,ann,A\n", "1"),
         // The number of a column does not make a header of a row that has it as a value.
         ("2,ann\n", "2"),
-        // Neither name nor position tells: all are rows.
+        // Neither name nor position shows a header: all are rows.
         ("1,ann\n", "2"),
     ];
     for (text, member) in cases {

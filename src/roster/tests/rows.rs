@@ -36,7 +36,7 @@ fn ids_become_arns() {
         (at_home(), "general", "ann@example.com"),
         (at_home(), " general ", " ann@example.com\t"),
         (at_home(), &*c, &*u),
-        // The channel tells the app instance of its members.
+        // The channel's ARN sets the app instance of its members.
         (Options::default(), &*c, "ann@example.com"),
         (
             Options {

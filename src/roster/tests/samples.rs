@@ -1,4 +1,4 @@
-//! The lists of `samples/`, as their README tells.
+//! The lists of `samples/`, with the counts of their README.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn count(roster: &mut Roster) -> Counts {
 }
 
 #[test]
-fn each_sample_reads_as_told() {
+fn each_sample_has_the_counts_of_its_readme() {
     let general = || Options {
         channel_arn: Some(format!("{HOME}/channel/general")),
         ..Options::default()

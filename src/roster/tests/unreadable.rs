@@ -1,4 +1,4 @@
-//! Lists that cannot be read at all: what, where, how to mend it.
+//! Lists that cannot be read at all: what, where, how to fix it.
 
 use std::io::Write;
 use std::path::PathBuf;

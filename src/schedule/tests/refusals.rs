@@ -9,7 +9,7 @@ fn failed(ended: &[(u64, Outcome)]) -> Vec<u64> {
 }
 
 #[test]
-fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
+fn a_call_with_one_bad_row_is_bisected_down_to_it() {
     for culprits in [vec![1], vec![37], vec![100], vec![5, 6, 77]] {
         let mut desk = SchedulerHarness::usual(&[100]);
         let poisoned = culprits.clone();
@@ -38,7 +38,7 @@ fn a_call_poisoned_by_one_member_is_halved_until_it_stands_alone() {
 }
 
 #[test]
-fn a_culprit_is_found_however_many_calls_fail_meanwhile() {
+fn a_bad_row_is_found_however_many_calls_fail_meanwhile() {
     let mut desk = SchedulerHarness::usual(&[100]);
     let number = std::cell::Cell::new(0);
     let (calls, ended) = desk.play(|flight| {
@@ -74,7 +74,7 @@ fn a_member_over_the_limit_alone_ends_its_channel() {
     let is_in = ended.iter().filter(|(_, outcome)| outcome.is_in()).count();
     assert_eq!((taken.get(), is_in), (359, 359 + 100));
     assert!(calls < 20, "{calls}");
-    assert_eq!(desk.scheduler.failures, 641);
+    assert_eq!(desk.scheduler.failures.failures(), 641);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_bearer_in_question_makes_one_call_at_a_time() {
 }
 
 #[test]
-fn forbidden_is_poison_once_something_is_accepted() {
+fn forbidden_is_bisected_once_something_is_accepted() {
     let mut desk = SchedulerHarness::usual(&[100, 100]);
     let (first, second) = (desk.at_once(), desk.at_once());
     let poisoned = first.rows[40].row;
@@ -311,7 +311,7 @@ fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
         let is_in = |(_, outcome): &&(u64, Outcome)| outcome.is_in();
         assert_eq!(ended.iter().filter(is_in).count() as u64, others);
         assert_eq!(
-            (desk.scheduler.stopped(), desk.scheduler.failures),
+            (desk.scheduler.stopped(), desk.scheduler.failures.failures()),
             (None, 10_000)
         );
     }
@@ -382,7 +382,7 @@ fn rows_in_doubt_are_never_said_to_have_failed_for_their_channels_end() {
 }
 
 #[test]
-fn a_culprit_costs_at_most_twice_the_logarithm_of_a_call() {
+fn a_bad_row_costs_at_most_twice_the_logarithm_of_a_call() {
     // Twice the logarithm, to base two, of a hundred is 13.3.
     let most = 13;
     let mut state = 7_u64;
@@ -442,7 +442,7 @@ fn a_part_that_is_throttled_stays_a_part() {
 }
 
 #[test]
-fn rows_beside_a_part_end_with_their_channel() {
+fn rows_of_the_other_half_end_with_their_channel() {
     for refused in [false, true] {
         let mut desk = SchedulerHarness::new(&[200], |settings| settings.limits.channel_rate = 1e6);
         let (first, second) = (desk.at_once(), {
@@ -466,7 +466,7 @@ fn rows_beside_a_part_end_with_their_channel() {
 }
 
 #[test]
-fn rows_beside_a_part_that_is_accepted_after_their_channel_ended_fail_for_what_ended_it() {
+fn rows_of_the_other_half_fail_with_their_channels_code_after_it_ended() {
     let mut desk = SchedulerHarness::usual(&[300]);
     let whole = desk.at_once();
     desk.refuse(whole, RefusalKind::BadRequest);

@@ -60,7 +60,7 @@ fn a_channel_due_before_rests_are_held_back_again_makes_no_empty_call() {
 }
 
 #[test]
-fn an_order_the_gate_refuses_comes_again_as_it_was() {
+fn a_call_that_the_limits_refuse_is_planned_again_unchanged() {
     let mut desk = SchedulerHarness::usual(&[250]);
     let flight = desk.at_once();
     desk.answer(flight, |row| {
@@ -99,7 +99,7 @@ fn an_order_the_gate_refuses_comes_again_as_it_was() {
 }
 
 #[test]
-fn a_drained_scheduler_awaits_what_is_under_way() {
+fn a_drained_scheduler_waits_for_calls_in_flight() {
     let mut desk = SchedulerHarness::usual(&[300, 300]);
     let flight = desk.at_once();
     desk.scheduler.drain();
@@ -114,7 +114,7 @@ fn a_drained_scheduler_awaits_what_is_under_way() {
 }
 
 #[test]
-fn rows_of_a_closed_lane_are_not_taken_up_again() {
+fn rows_of_a_closed_lane_are_not_recovered() {
     let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
     let lane = scheduler.open_lane(ChannelId(0));
     scheduler.close_lane(lane);

@@ -178,7 +178,7 @@ fn a_file_with_another_name_is_not_written_to() {
         for command_name in ["resume", "retry", "report", "status"] {
             let ended = bounded(&command(&place, command_name));
             assert_eq!(ended.code, Some(3), "{name}: {ended:#?}");
-            let what = format!("error: run/{name} is a file with 2 names (hard links)\nhint: ");
+            let what = format!("error: run/{name} is a file with 2 names (hard links)\n\nhint: ");
             assert!(ended.stderr.contains(&what), "{name}: {ended:#?}");
         }
         assert_eq!(std::fs::read(&other).unwrap(), before, "{name}");
@@ -204,7 +204,7 @@ fn a_log_file_is_a_file_or_a_device_and_links_to_it_are_followed() {
         make(&path);
         let ended = log_to("log", "run");
         assert_eq!(ended.code, Some(2), "{ended:#?}");
-        let what = format!("log is {kind}, not a regular file\nhint: ");
+        let what = format!("log is {kind}, not a regular file\n\nhint: ");
         assert!(ended.stderr.contains(&what), "{ended:#?}");
         assert!(!place.path("run").exists());
         let about = std::fs::symlink_metadata(&path).unwrap();
@@ -232,7 +232,7 @@ fn a_fifo_that_comes_during_the_run_is_refused_at_its_end() {
     running.interrupt();
     let ended = running.end();
     assert_eq!(ended.code, Some(3), "{ended:#?}");
-    let what = "run/results.csv is a FIFO, not a regular file\nhint: ";
+    let what = "run/results.csv is a FIFO, not a regular file\n\nhint: ";
     assert!(ended.stderr.contains(what), "{ended:#?}");
     assert_eq!(ended.resume(), ["resume", "run"]);
     std::fs::remove_file(place.path("run/results.csv")).unwrap();

@@ -100,7 +100,7 @@ fn a_flag_sets_aside_what_it_rules_out_in_the_file() {
 }
 
 #[test]
-fn a_wrong_file_is_refused_with_place_and_cure() {
+fn a_wrong_file_is_refused_with_place_and_fix() {
     for (file, what, hint) in [
         ("a = = 1", "job.toml, line 1: ", "hint: the file is TOML: "),
         (

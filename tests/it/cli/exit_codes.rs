@@ -96,7 +96,7 @@ fn a_request_at_fault_is_2_and_nothing_is_begun() {
     }
     let unsaid = place.run(["run", "list.csv", "--channel-arn", &channel]);
     assert_eq!(unsaid.code, Some(2), "{unsaid:#?}");
-    assert!(unsaid.stderr.contains("hint: give --bearer"), "{unsaid:#?}");
+    assert!(unsaid.stderr.contains("hint: pass --bearer"), "{unsaid:#?}");
     let other = ["run", "list.csv", "--bearer", "admin"];
     let other = place.run(other.into_iter().chain(["--channel-arn", &channel]));
     assert_eq!(other.code, Some(2), "{other:#?}");
@@ -104,7 +104,7 @@ fn a_request_at_fault_is_2_and_nothing_is_begun() {
     let few = ["run", "list.csv", "--max-failures", "few"];
     let few = place.run(few.iter().chain(&in_sandbox));
     assert_eq!(few.code, Some(2), "{few:#?}");
-    assert!(few.stderr.contains("--max-failures: `few`"), "{few:#?}");
+    assert!(few.stderr.contains("`few` is neither"), "{few:#?}");
     assert!(!place.path("runs").exists());
     let nowhere = place.run(["resume", "nowhere"]);
     assert_eq!(nowhere.code, Some(2), "{nowhere:#?}");
@@ -117,7 +117,10 @@ fn a_run_is_not_written_over() {
     assert_eq!(place.run_fast("list.csv", &flags).code, Some(0));
     let again = place.run_fast("list.csv", &flags);
     assert_eq!(again.code, Some(2), "{again:#?}");
-    assert!(again.stderr.contains("holds a run already"), "{again:#?}");
+    assert!(
+        again.stderr.contains("already contains a run"),
+        "{again:#?}"
+    );
     assert_eq!(place.summary("run").added, 3);
 }
 
@@ -184,10 +187,30 @@ fn too_many_failures_are_4() {
     assert_eq!(tally(&stopped), expected);
     assert_eq!(stopped.state, RunState::Aborted);
 
-    let resumed = place.run(ended.resume());
+    // They count over all sessions: without a higher limit nothing more is called.
+    let again = place.run(ended.resume());
+    assert_eq!(again.code, Some(4), "{again:#?}");
+    assert!(again.stderr.contains("--max-failures"), "{again:#?}");
+    assert_eq!(place.summary("run").calls, stopped.calls);
+
+    let raised = ["--max-failures", "100"].map(str::to_owned);
+    let resumed = place.run(again.resume().into_iter().chain(raised));
     assert_eq!(resumed.code, Some(1), "{resumed:#?}");
     let expected = [(Outcome::Added, 150), (Outcome::Failed, 100)];
     assert_eq!(tally(&place.summary("run")), expected);
+
+    // A retry counts anew, by the limit that the run has now or by its own.
+    let retried = [
+        "retry",
+        "run",
+        "--max-failures",
+        "10%",
+        "--max-in-flight",
+        "1",
+    ];
+    let retried = place.run(retried);
+    assert_eq!(retried.code, Some(0), "{retried:#?}");
+    assert_eq!(tally(&place.summary("run")), [(Outcome::Added, 250)]);
 }
 
 /// A service that takes calls and never answers them, and the program calling it: when this
@@ -224,7 +247,7 @@ fn resumes_after_interrupt(place: &WorkDir, ended: &Ended) {
 
 #[test]
 #[cfg(unix)]
-fn an_interrupt_awaits_what_is_under_way_and_is_130() {
+fn an_interrupt_waits_for_calls_in_flight_and_exits_130() {
     let place = WorkDir::with("list.csv", ids("u", 250));
     let (mut running, silent, call) = under_way(&place);
     running.interrupt();

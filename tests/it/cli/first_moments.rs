@@ -42,9 +42,9 @@ const STAGES: [fn(&Path); 4] = [
 #[track_caller]
 fn says(ended: &Ended, owner: &str) {
     assert_eq!(ended.code, Some(3), "{ended:#?}");
-    let said = format!("error: run has no run yet: {owner} is starting one\nhint: ");
+    let said = format!("error: run has no run yet: {owner} is starting one\n\nhint: ");
     assert!(ended.stderr.contains(&said), "{ended:#?}");
-    assert_eq!(ended.stderr.lines().count(), 2, "{ended:#?}");
+    assert_eq!(ended.stderr.lines().count(), 3, "{ended:#?}");
     assert_eq!(ended.stdout, "");
 }
 
@@ -72,7 +72,7 @@ fn a_run_that_is_just_starting_is_said_to_be() {
         for command in ["status", "resume"] {
             let ended = place.run([command, "run"]);
             assert_eq!(ended.code, Some(2), "{ended:#?}");
-            assert!(ended.stderr.contains("run holds no run\n"), "{ended:#?}");
+            assert!(ended.stderr.contains("no run found in run\n"), "{ended:#?}");
         }
     }
 }
@@ -97,7 +97,7 @@ fn a_directory_that_only_had_a_lock_is_not_listed() {
 
 /// However early it is killed, there is no run, or one that is there with its state.
 #[test]
-fn each_moment_of_a_start_is_told_of() {
+fn every_moment_of_a_start_has_a_status() {
     let place = WorkDir::new();
     for _ in 0..3 {
         let mut running = place.start_slow(&[]);
@@ -107,7 +107,7 @@ fn each_moment_of_a_start_is_told_of() {
             let ended = place.run(["status", "run"]);
             match ended.code {
                 Some(0) => break,
-                Some(2) => assert!(ended.stderr.contains("holds no run"), "{ended:#?}"),
+                Some(2) => assert!(ended.stderr.contains("no run found"), "{ended:#?}"),
                 _ => assert!(ended.stderr.contains("has no run yet"), "{ended:#?}"),
             }
             seen.push(ended);

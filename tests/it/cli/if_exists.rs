@@ -40,7 +40,7 @@ fn an_interrupted_run_goes_on() {
     let second = start(&place, &RESUME);
     assert_eq!(second.code, Some(3), "{second:#?}");
     assert!(
-        second.stderr.contains("is at work: process "),
+        second.stderr.contains("is in use by process "),
         "{second:#?}"
     );
     running.interrupt();
@@ -55,7 +55,7 @@ fn an_interrupted_run_goes_on() {
 }
 
 #[test]
-fn a_new_run_is_kept_beside() {
+fn a_new_run_gets_a_directory_beside_the_old() {
     let place = WorkDir::with("list.csv", ids("u", 250));
     for (dirs, name) in [(1, "run"), (2, "run-2"), (3, "run-3")] {
         let ended = start(&place, &["--if-exists", "new"]);
@@ -76,21 +76,21 @@ fn if_nothing_is_said_it_is_refused() {
         assert!(
             ended
                 .stderr
-                .starts_with("error: run holds a run already\nhint: "),
+                .starts_with("error: run already contains a run\n\nhint: "),
             "{ended:#?}"
         );
     }
 }
 
 #[test]
-fn without_a_directory_of_its_own_there_is_nothing_to_go_on_with() {
+fn if_exists_needs_a_run_directory() {
     let place = WorkDir::with("list.csv", ids("u", 3));
     let ended = place.run(["run", "list.csv", "--sandbox", "--if-exists", "resume"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(
         ended
             .stderr
-            .contains("hint: give the job a directory of its own: --run-dir DIR"),
+            .contains("hint: pass --run-dir DIR"),
         "{ended:#?}"
     );
 }
@@ -106,7 +106,8 @@ fn another_run_is_not_taken_for_this_one() {
         let begin = ["run", list, "--run-dir", "run"];
         let ended = place.run(begin.iter().chain(&RESUME).chain(flags));
         assert_eq!(ended.code, Some(2), "{ended:#?}");
-        let said = format!("error: run holds another run: {what}\nhint: give another --run-dir");
+        let said =
+            format!("error: run contains another run: {what}\n\nhint: pass another --run-dir");
         assert!(ended.stderr.starts_with(&said), "{ended:#?}");
     };
     let to = ["--channel-arn", &channel, "--sandbox"];

@@ -92,7 +92,7 @@ fn a_run_of_each_sample_does_what_its_plan_says() {
 }
 
 #[test]
-fn defects_and_duplicates_are_told_by_row_and_never_by_value() {
+fn defects_and_duplicates_are_named_by_row_and_never_by_value() {
     let place = WorkDir::with("list.csv", repository("samples/dirty.csv"));
     let (plan, code) = json(&place, &["list.csv"]);
     assert_eq!(code, Some(1));
@@ -180,7 +180,7 @@ fn a_list_from_standard_input_leaves_no_file_behind_at_any_time() {
 }
 
 #[test]
-fn what_binds_and_what_a_bearer_more_would_save_is_told() {
+fn the_binding_limit_and_what_one_more_bearer_saves_are_shown() {
     let channels: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
     let even: Vec<_> = channels.iter().map(|name| (&**name, 101)).collect();
     let place = WorkDir::with("even.csv", list(APP, &even));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use chime_bulk::chime::Api;
 use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::{
     self, Conclusion, JobError, LimitOverrides, RunSettings, RunVerdict, Target,
@@ -28,11 +27,8 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         options,
         bearers: vec!["arn:aws:chime:us-east-1:123456789012:app-instance/i/user/boss".to_owned()],
         limits: LimitOverrides::default(),
-        max_failures: None,
-        api: Api::Messaging,
         region: "us-east-1".to_owned(),
-        profile: None,
-        endpoint_url: None,
+        aws: job::AwsTarget::default(),
         sandbox: true,
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();

@@ -221,7 +221,7 @@ async fn an_answer_withheld_is_applied_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_it_has_seen_is_told_unsigned_and_all_else_is_not() -> Result<(), Box<dyn Error>> {
+async fn only_the_statistics_need_no_signature() -> Result<(), Box<dyn Error>> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let running = Running::unlimited().await;
     batch!(running.client(), members(0..5)).send().await?;

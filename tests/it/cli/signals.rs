@@ -68,7 +68,7 @@ fn calling(latency: Duration) -> (World, Running) {
 }
 
 #[test]
-fn while_calls_are_under_way() {
+fn while_calls_are_in_flight() {
     for name in ["INT", "TERM"] {
         let (world, running) = calling(Duration::from_millis(100));
         running.signal(&[name]);
@@ -81,7 +81,7 @@ fn while_calls_are_under_way() {
 }
 
 #[test]
-fn more_than_one_while_calls_are_under_way() {
+fn more_than_one_while_calls_are_in_flight() {
     for names in [["INT", "TERM", "INT"], ["TERM", "INT", "HUP"]] {
         let (world, running) = calling(Duration::from_millis(300));
         // All there are, before it can do anything.

@@ -33,7 +33,7 @@ fn files(place: &WorkDir) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_finished_run_stands_as_its_reports_say() {
+fn the_status_of_a_finished_run_agrees_with_its_reports() {
     let list = ids("u", 1_500) + "u3\ngone1\ngone2\nnot valid\n";
     let place = WorkDir::with("list.csv", list);
     let channel = format!("{APP}/channel/c");
@@ -75,7 +75,7 @@ fn a_finished_run_stands_as_its_reports_say() {
 }
 
 #[test]
-fn a_run_under_way_is_told_and_not_disturbed() {
+fn the_status_of_a_run_in_progress_does_not_disturb_it() {
     let place = WorkDir::new();
     let mut running = place.start_slow(&[]);
     running.hear("bound:");
@@ -115,7 +115,7 @@ fn a_run_under_way_is_told_and_not_disturbed() {
 }
 
 #[test]
-fn a_killed_run_is_interrupted_and_what_was_under_way_is_open() {
+fn a_killed_run_is_interrupted_and_its_calls_in_flight_are_open() {
     let place = WorkDir::new();
     let mut running = place.start_slow(&[]);
     running.hear("bound:");
@@ -155,7 +155,7 @@ fn where_there_is_no_run_that_is_said() {
     for dir in ["empty", "nowhere"] {
         let ended = place.run(["status", dir]);
         assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(ended.stderr.contains(" holds no run\nhint: "), "{ended:#?}");
+        assert!(ended.stderr.contains("no run found in "), "{ended:#?}");
     }
     let ended = place.run(["runs", "nowhere"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");

@@ -53,7 +53,7 @@ suite! {
     a_closed_connection_is_lost_and_may_be_applied,
     garbage_is_lost_and_may_be_applied,
     an_empty_reply_names_nobody,
-    calls_under_way_together_keep_their_answers,
+    calls_in_flight_together_keep_their_answers,
 }
 
 async fn added_members_are_listed_and_in_the_channel(face: Backend) {
@@ -339,7 +339,7 @@ async fn an_empty_reply_names_nobody(face: Backend) {
     }
 }
 
-async fn calls_under_way_together_keep_their_answers(face: Backend) {
+async fn calls_in_flight_together_keep_their_answers(face: Backend) {
     let stand = face.stand().await;
     let calls = (0..50).map(|i| {
         let id = format!("user-{i}");

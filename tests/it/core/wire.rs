@@ -121,7 +121,7 @@ async fn the_legacy_client_sends_the_same_to_the_same_host() {
 }
 
 #[tokio::test]
-async fn answers_that_are_not_the_services_are_told_apart() {
+async fn answers_of_others_than_the_service_are_told_apart() {
     let cases = [
         (
             "503 Busy\r\ncontent-length: 6\r\n\r\n<html>",

@@ -265,7 +265,7 @@ async fn what_is_not_the_services_json_is_a_lost_answer() {
 }
 
 #[tokio::test]
-async fn statuses_and_headers_out_of_place_are_told_apart() {
+async fn unexpected_statuses_and_headers_are_told_apart() {
     let added = json!({"BatchChannelMemberships": members(&["ann", "bob"])}).to_string();
     let cases = [
         // The body says success, the status does not.

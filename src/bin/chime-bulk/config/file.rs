@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::ReadError;
 
-/// Flags that say what to do with the file, and so cannot stand in it.
+/// Flags about the file itself, which it cannot contain.
 pub(super) const OUTSIDE: [&str; 4] = ["config", "print-config", "help", "version"];
 
 /// A file of settings.
@@ -18,7 +18,7 @@ pub(super) struct File {
     pub(super) settings: Vec<Setting>,
 }
 
-/// A flag with what the file says of it.
+/// A flag and its value in the file.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
     pub(super) name: String,

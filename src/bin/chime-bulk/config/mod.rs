@@ -1,7 +1,7 @@
 //! Where the value of a flag comes from: the flag, the environment, the file of `--config`, or the
 //! default, in this order.
 //!
-//! What the file says is put on the command line wherever that and the environment are silent: so
+//! The file's values are added to the command line where it and the environment set none: so
 //! it means the same, and is judged by the same rules.
 
 mod file;
@@ -33,7 +33,7 @@ pub(crate) enum ReadError {
     File {
         /// What and where.
         what: String,
-        /// How to mend it.
+        /// How to fix it.
         hint: String,
     },
 }
@@ -147,7 +147,7 @@ fn blame(
 fn words(setting: &Setting, action: Option<&ArgAction>) -> Vec<String> {
     let flag = format!("--{}", setting.name);
     let number = |text: &String| text.parse().unwrap_or(usize::from(text == "true"));
-    // Such a flag takes no value: it is there, so many times, or it is not.
+    // Such a flag takes no value: it is given a number of times, or not.
     if let Some(ArgAction::SetTrue | ArgAction::Count) = action {
         let times = setting.values.first().map_or(0, number);
         return vec![flag; times.min(9)];

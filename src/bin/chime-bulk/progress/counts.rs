@@ -1,4 +1,4 @@
-//! What is shown of a run: plain data, made of events. The time is told.
+//! What is shown of a run: plain data, made of events. The caller passes the time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -161,7 +161,7 @@ impl Counts {
         }
     }
 
-    /// For whose sake one call at a time probes: as the last one that was refused says.
+    /// Why one call at a time probes: the code of the last refused call.
     fn pause_for(&self, refusal: Option<RefusalKind>) -> State {
         match refusal {
             Some(RefusalKind::Credentials | RefusalKind::NoCredentials) => State::Credentials,
@@ -244,7 +244,7 @@ impl Counts {
             .min(self.limits.max_rate.unwrap_or(f64::INFINITY))
     }
 
-    /// The least time for the calls left, or more if the rate seen says so.
+    /// The least time for the calls left, or more at the observed rate.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     fn left(&self, rate: f64) -> Option<Duration> {
         let calls = self.standing.calls_left as f64;

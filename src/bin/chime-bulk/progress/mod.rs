@@ -46,7 +46,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// What is to be done where `can_draw` says whether lines can be drawn anew.
+    /// What to do; `can_draw` is whether lines can be redrawn.
     fn settled(self, can_draw: bool) -> Self {
         match self {
             Self::Auto | Self::Bars if can_draw => Self::Bars,
@@ -61,7 +61,7 @@ fn can_draw() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Shows a run under way.
+/// Shows a run in progress.
 pub(crate) struct Progress {
     counts: Arc<Mutex<Counts>>,
     began: Instant,

@@ -121,7 +121,7 @@ fn troubles(view: &View, is_narrow: bool) -> Option<String> {
 
 fn channels(view: &View, columns: usize) -> Vec<String> {
     let standing = &view.standing;
-    // What is not the name takes so many columns.
+    // Everything but the name takes this many columns.
     let width = columns.saturating_sub(36).clamp(8, 40);
     let mut lines: Vec<_> = standing
         .largest
@@ -145,7 +145,7 @@ fn channels(view: &View, columns: usize) -> Vec<String> {
     lines
 }
 
-/// A rate without digits that say nothing.
+/// A rate without insignificant digits.
 fn short(rate: f64) -> String {
     if rate.fract() == 0.0 {
         format!("{rate:.0}")

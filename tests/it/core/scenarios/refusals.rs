@@ -14,7 +14,7 @@ use super::{many_channels, stop};
 use crate::support::harness::{Cut, Harness, Pace, channel, list, one_channel, refusal, user};
 
 #[tokio::test(start_paused = true)]
-async fn one_poisonous_member_costs_the_other_99_nothing() {
+async fn one_bad_row_costs_the_other_99_nothing() {
     for kind in [RefusalKind::BadRequest, RefusalKind::Denied] {
         let rows = (0..300).map(|n| (0, format!("u{n}")));
         let mut run = Harness::new(list(rows)).intercept(move |call| {
@@ -32,7 +32,7 @@ async fn one_poisonous_member_costs_the_other_99_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn several_poisonous_members_are_each_found() {
+async fn each_of_several_bad_rows_is_found() {
     let poison: BTreeSet<_> = [0, 1, 50, 51, 99].map(|n| user(&format!("u{n}"))).into();
     let is_poison = poison.clone();
     let mut run = Harness::new(one_channel(100)).intercept(move |call| {
@@ -143,7 +143,7 @@ fn expiring() -> (Harness, Arc<AtomicBool>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bearer_that_was_allowed_on_a_channel_counts_as_allowed_when_the_run_is_taken_up() {
+async fn a_bearer_that_was_allowed_on_a_channel_counts_as_allowed_after_a_resume() {
     // Members forbidden one by one tell of a bearer denied only where nothing was ever accepted.
     let forbidden: BTreeSet<_> = (100..104).map(|n| user(&format!("u{n}"))).collect();
     let mut run = Harness::new(one_channel(300)).intercept(move |call| {

@@ -10,7 +10,7 @@ use super::{SECOND, many_channels, shuffled, slow_calls};
 use crate::support::harness::{Cut, Harness, Pace, channel, list, one_channel};
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_awaits_what_is_under_way_and_leaves_the_rest() {
+async fn a_drain_waits_for_calls_in_flight_and_leaves_the_rest() {
     let mut run = Harness::in_world(list(many_channels(10, 1_000)), slow_calls(400));
     let cut = Cut::Command(Command::Drain);
     let ended = run.run_until(Duration::from_millis(2_050), cut).await;
@@ -29,7 +29,7 @@ async fn a_drain_awaits_what_is_under_way_and_leaves_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_halt_stops_at_once_and_what_was_under_way_is_in_doubt() {
+async fn a_halt_stops_at_once_and_leaves_calls_in_flight_in_doubt() {
     let mut run = Harness::in_world(list(many_channels(10, 1_000)), slow_calls(400));
     let cut = Cut::Command(Command::Halt);
     let ended = run.run_until(Duration::from_millis(2_050), cut).await;
@@ -170,7 +170,7 @@ async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_run_taken_up_again_does_nothing() {
+async fn resuming_a_finished_run_does_nothing() {
     let world = SandboxConfig {
         missing_channels: vec!["c1".into()],
         ..SandboxConfig::default()

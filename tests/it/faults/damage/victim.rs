@@ -128,7 +128,7 @@ fn judge(world: &World, ended: &Ended) -> Result<CallResult, String> {
         Some(0 | 1) => {
             expected::outcomes(world, &world.dir(), ended.code).map(|()| CallResult::Harmless)
         }
-        Some(2) if says("error: run holds no run") => Ok(CallResult::NoRun),
+        Some(2) if says("error: no run found in run") => Ok(CallResult::NoRun),
         Some(3) if !says("error: the ledger run/ledger.db") => {
             Err("it does not say that the ledger is at fault".to_owned())
         }

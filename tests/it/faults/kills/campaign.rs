@@ -183,7 +183,7 @@ impl Campaign {
                 }
                 Some(ended) if matches!(ended.code, Some(0 | 1)) => return Ok(ended),
                 // Killed before anything was committed: there is no run to go on with.
-                Some(ended) if ended.code == Some(2) && ended.stderr.contains("holds no run") => {
+                Some(ended) if ended.code == Some(2) && ended.stderr.contains("no run found") => {
                     is_begun = false;
                 }
                 Some(ended) => return Err(format!("it did not finish: {ended:#?}")),

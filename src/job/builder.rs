@@ -1,0 +1,315 @@
+//! The library's entry points: a run, its resumption and its retry, and a plan, as builders.
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use super::{
+    Conclusion, IfExists, JobError, LimitOverrides, PlanRequest, Request, RunSettings, Started,
+    Target, plan, resume, retry, run_or_resume,
+};
+use crate::engine::{Command, Event, Observer};
+use crate::report;
+use crate::roster::{Options, Source};
+
+/// What a session needs beside its list: all of it is optional.
+#[derive(Default)]
+struct Session {
+    limits: LimitOverrides,
+    target: Option<Target>,
+    observer: Option<Box<dyn Observer>>,
+    commands: Option<mpsc::Receiver<Command>>,
+}
+
+impl Session {
+    /// Receives commands; without a sender none ever comes.
+    fn commands(&mut self) -> mpsc::Receiver<Command> {
+        self.commands.take().unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    fn observer(&mut self) -> impl FnOnce(&Started) -> Box<dyn Observer> + use<> {
+        let observer = self.observer.take();
+        |_: &Started| observer.unwrap_or_else(|| Box::new(|_: &Event| {}))
+    }
+}
+
+/// Setters that every session has.
+macro_rules! session {
+    ($name:ident) => {
+        impl $name {
+            /// Limits; those not set are the region's documented quotas.
+            pub fn limits(mut self, limits: LimitOverrides) -> Self {
+                self.session.limits = limits;
+                self
+            }
+
+            /// The service to call [default: Amazon, for a resumption that of the run].
+            pub fn target(mut self, target: Target) -> Self {
+                self.session.target = Some(target);
+                self
+            }
+
+            /// Receives events. Called from the engine's loop: it must be quick.
+            pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+                self.session.observer = Some(Box::new(observer));
+                self
+            }
+
+            /// Commands that end the session early.
+            pub fn commands(mut self, commands: mpsc::Receiver<Command>) -> Self {
+                self.session.commands = Some(commands);
+                self
+            }
+        }
+    };
+}
+
+/// A new run.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let scratch = tempfile::tempdir()?;
+/// # let runtime = tokio::runtime::Runtime::new()?;
+/// use chime_bulk::sandbox::SandboxConfig;
+/// use chime_bulk::{Run, Target};
+///
+/// let instance = "arn:aws:chime:us-east-1:123456789012:app-instance/example";
+/// let run = Run::of_bytes("users", "user_id\nann\nbob\n")
+///     .channel(format!("{instance}/channel/general"))
+///     .bearer(format!("{instance}/user/admin"))
+///     .target(Target::sandbox(SandboxConfig::default()))
+///     .dir(scratch.path().join("run"));
+/// let conclusion = runtime.block_on(run.run())?;
+/// assert_eq!(conclusion.summary.added, 2);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a run does nothing until it is awaited"]
+pub struct Run {
+    source: Source,
+    options: Options,
+    bearers: Vec<String>,
+    dir: Option<PathBuf>,
+    if_exists: IfExists,
+    session: Session,
+}
+
+session!(Run);
+
+impl Run {
+    /// A run of the list in this file.
+    pub fn new(list: impl Into<PathBuf>) -> Self {
+        Self::of(Source::File(list.into()))
+    }
+
+    /// A run of a list in memory, with a name for messages.
+    pub fn of_bytes(name: impl Into<String>, list: impl Into<Vec<u8>>) -> Self {
+        Self::of(Source::Bytes {
+            name: name.into(),
+            bytes: list.into(),
+        })
+    }
+
+    fn of(source: Source) -> Self {
+        Self {
+            source,
+            options: Options::default(),
+            bearers: Vec::new(),
+            dir: None,
+            if_exists: IfExists::Fail,
+            session: Session::default(),
+        }
+    }
+
+    /// The channel of all rows: its ARN. For a list without a column of channels.
+    pub fn channel(mut self, arn: impl Into<String>) -> Self {
+        self.options.channel_arn = Some(arn.into());
+        self
+    }
+
+    /// How the list is read. Replaces what [`channel`](Self::channel) set.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// A bearer to call as: its ARN. Repeat it to spread the load.
+    pub fn bearer(mut self, arn: impl Into<String>) -> Self {
+        self.bearers.push(arn.into());
+        self
+    }
+
+    /// The run's directory [default: a new one below `runs/`].
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// What to do if the directory contains a run [default: fail].
+    pub fn if_exists(mut self, action: IfExists) -> Self {
+        self.if_exists = action;
+        self
+    }
+
+    /// Runs it to its end, and writes the reports. To be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`job::run`](super::run()). A run that is stopped by the service's answers is no error: see
+    /// [`Conclusion::verdict`].
+    pub async fn run(mut self) -> Result<Conclusion, JobError> {
+        let (observer, commands) = (self.session.observer(), self.session.commands());
+        let target = self.session.target;
+        let request = Request {
+            source: self.source,
+            options: self.options,
+            run_dir: self.dir,
+            target: target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default())),
+            bearers: self.bearers,
+            limits: self.session.limits,
+        };
+        Box::pin(run_or_resume(request, self.if_exists, observer, commands)).await
+    }
+}
+
+/// The resumption of an interrupted run, or the retry of a finished one.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), chime_bulk::JobError> {
+/// use chime_bulk::Resume;
+///
+/// Resume::new("runs/2026-01-31-users").run().await?;
+/// Resume::new("runs/2026-01-31-users").retry(["ServiceUnavailable"]).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a run does nothing until it is awaited"]
+pub struct Resume {
+    dir: PathBuf,
+    session: Session,
+}
+
+session!(Resume);
+
+impl Resume {
+    /// The run in this directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            session: Session::default(),
+        }
+    }
+
+    fn service(target: Option<Target>) -> impl FnOnce(&RunSettings) -> Target {
+        |_| target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default()))
+    }
+
+    /// Resumes the run. To be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`job::resume`](super::resume()).
+    pub async fn run(mut self) -> Result<Conclusion, JobError> {
+        let (observer, commands) = (self.session.observer(), self.session.commands());
+        let target = Self::service(self.session.target);
+        Box::pin(resume(
+            &self.dir,
+            target,
+            self.session.limits,
+            observer,
+            commands,
+        ))
+        .await
+    }
+
+    /// Retries the rows of the finished run that failed with one of these error codes, or all that
+    /// failed if there is none. To be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`job::retry`](super::retry()).
+    pub async fn retry<C: Into<String>>(
+        mut self,
+        codes: impl IntoIterator<Item = C>,
+    ) -> Result<Conclusion, JobError> {
+        let (observer, commands) = (self.session.observer(), self.session.commands());
+        let codes: Vec<String> = codes.into_iter().map(Into::into).collect();
+        let target = Self::service(self.session.target);
+        let limits = self.session.limits;
+        Box::pin(retry(&self.dir, &codes, target, limits, observer, commands)).await
+    }
+}
+
+/// The plan of a run: what its list takes. Makes no call.
+///
+/// ```
+/// # fn main() -> Result<(), chime_bulk::JobError> {
+/// use chime_bulk::PlanOf;
+///
+/// let plan = PlanOf::bytes("users", "user_id\nann\nbob\nann\n")
+///     .channel("arn:aws:chime:us-east-1:123456789012:app-instance/example/channel/general")
+///     .plan()?;
+/// assert_eq!((plan.members, plan.duplicate, plan.calls), (2, 1, 1));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a plan does nothing until it is made"]
+pub struct PlanOf {
+    request: PlanRequest,
+}
+
+impl PlanOf {
+    /// The plan of the list in this file.
+    pub fn file(list: impl Into<PathBuf>) -> Self {
+        Self::of(Source::File(list.into()))
+    }
+
+    /// The plan of a list in memory, with a name for messages.
+    pub fn bytes(name: impl Into<String>, list: impl Into<Vec<u8>>) -> Self {
+        Self::of(Source::Bytes {
+            name: name.into(),
+            bytes: list.into(),
+        })
+    }
+
+    fn of(source: Source) -> Self {
+        Self {
+            request: PlanRequest {
+                source,
+                options: Options::default(),
+                bearers: Vec::new(),
+                limits: LimitOverrides::default(),
+                region: None,
+            },
+        }
+    }
+
+    /// The channel of all rows: its ARN.
+    pub fn channel(mut self, arn: impl Into<String>) -> Self {
+        self.request.options.channel_arn = Some(arn.into());
+        self
+    }
+
+    /// How the list is read. Replaces what [`channel`](Self::channel) set.
+    pub fn options(mut self, options: Options) -> Self {
+        self.request.options = options;
+        self
+    }
+
+    /// A bearer to call as: its ARN. Repeat it for a pool; without one, one is assumed.
+    pub fn bearer(mut self, arn: impl Into<String>) -> Self {
+        self.request.bearers.push(arn.into());
+        self
+    }
+
+    /// Limits; those not set are the region's documented quotas.
+    pub fn limits(mut self, limits: LimitOverrides) -> Self {
+        self.request.limits = limits;
+        self
+    }
+
+    /// Reads the list and computes what it takes.
+    ///
+    /// # Errors
+    /// As [`job::plan`](super::plan()).
+    pub fn plan(self) -> Result<report::Plan, JobError> {
+        plan(self.request, |_| {})
+    }
+}
