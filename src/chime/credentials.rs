@@ -16,6 +16,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::identity::Identity;
 
 use super::FixedCredentials;
 use super::profiles::Profiles;
@@ -98,13 +99,17 @@ pub(super) async fn chain(
 
 /// A provider of these credentials alone.
 pub(super) fn fixed(credentials: FixedCredentials) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Credentials::new(
-        credentials.access_key_id,
-        credentials.secret_access_key,
-        None,
-        None,
-        "fixed",
-    ))
+    SharedCredentialsProvider::new(for_sdk(credentials))
+}
+
+/// The identity that signs requests with these credentials.
+pub(crate) fn signing_identity(credentials: FixedCredentials) -> Identity {
+    for_sdk(credentials).into()
+}
+
+fn for_sdk(credentials: FixedCredentials) -> Credentials {
+    let (id, secret) = (credentials.access_key_id, credentials.secret_access_key);
+    Credentials::new(id, secret, None, None, "fixed")
 }
 
 #[cfg(test)]

@@ -29,5 +29,6 @@ pub(crate) use body::{BodyError, read_body};
 #[doc(hidden)]
 pub use canned::{CannedAnswer, canned};
 pub use connect::{ConnectError, connect};
+pub(crate) use credentials::signing_identity;
 pub use service::{Chime, Pending};
 pub use settings::{ClientConfig, FixedCredentials};

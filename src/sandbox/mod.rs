@@ -10,7 +10,6 @@
 
 mod admission;
 mod allowance;
-mod canonical;
 mod channel;
 mod exception;
 mod fault;
