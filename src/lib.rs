@@ -48,6 +48,13 @@
 //! A command needs 32 open files beside its standard streams, and 6 threads. Where the system
 //! allows less, it ends with code 3 before it begins, and names the limit to raise.
 //!
+//! # Plans
+//!
+//! `plan` reads the list once, as `run` does, with the same limits. It makes no call and leaves
+//! nothing behind: for a long list it uses an unlinked temporary file, in the directory
+//! `SQLITE_TMPDIR` if that is set. Without `--bearer` it assumes one. It prints rows and columns,
+//! never a member. It does not look at the channels: existing members count as members to add.
+//!
 //! # Credentials
 //!
 //! Credentials are renewed where their source renews them. If they expire, the run asks every 15 s
@@ -74,6 +81,16 @@
 //! name of a file of the run directory, or `ledger.db` or `owner.lock` has a hard link, the command
 //! stops with code 3 before it begins, and leaves it alone.
 //!
+//! # Status
+//!
+//! `status` reads the ledger and does not disturb a run that is working; `runs` lists the runs in
+//! `runs/`, or in the directory it is given, the latest first. In the array of `runs --json`, a run
+//! that cannot be read has only `dir` and `error`. A directory whose process has just started has
+//! only `dir`, `state` (`starting`) and `owner`; `status` of it ends with code 3.
+//!
+//! The command in the last line of a run, and the one in `next`, can be pasted into bash, ksh or
+//! zsh, whatever the directory is called.
+//!
 //! # Progress and logs
 //!
 //! `--progress` shows the progress of `run`, `resume` and `retry` on standard error. `auto` means
@@ -87,6 +104,10 @@
 //!   comet-travel                                     95 left        1 call
 //!   and 26 more channels
 //! ```
+//!
+//! The second number of the rate is the limit in force. The time left is the least that the
+//! remaining calls can take, or more if the pace so far is slower. Below 60 columns the bars show
+//! less.
 //!
 //! `plain` prints a line every five seconds, `json` an event per line, `none` only notes and
 //! errors. With `json` each line of standard error is an object; the one exception is the last line
