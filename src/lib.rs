@@ -3,7 +3,7 @@
 //! The README shows how to use the program; these pages have the details. [`roster`] is the guide
 //! to lists, [`sandbox`] to the simulated service, [`ledger`] to queries.
 //!
-//! # The way of a row
+//! # Data flow
 //!
 //! A member list ([`roster`]) is staged into a ledger ([`ledger`]). The engine ([`engine`]) asks a
 //! pure scheduler ([`schedule`]) what to call next, checks the rate limits ([`limits`]), makes the

@@ -1,6 +1,7 @@
 //! The README and `--help`, compared with the program.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use chime_bulk::model::Outcome;
 
@@ -110,6 +111,49 @@ fn the_readme_names_no_command_that_does_not_exist() {
             let end = pair[1].find(|c: char| !c.is_ascii_lowercase());
             let name = &pair[1][..end.unwrap_or(pair[1].len())];
             assert!(program.contains(name), "{name}");
+        }
+    }
+}
+
+/// The anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "samples/README.md",
+        "benches/README.md",
+    ];
+    for document in documents {
+        let text = repository(document);
+        let targets = text
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap());
+        for target in targets.filter(|target| !target.starts_with("https://")) {
+            let (file, section) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() {
+                root.join(document)
+            } else {
+                root.join(document).parent().unwrap().join(file)
+            };
+            assert!(path.exists(), "{document}: {target}");
+            if !section.is_empty() {
+                let text = std::fs::read_to_string(path).unwrap();
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                let is_there =
+                    headings.any(|line| anchor(line.trim_start_matches(['#', ' '])) == section);
+                assert!(is_there, "{document}: {target}");
+            }
         }
     }
 }
