@@ -1,12 +1,136 @@
 //! Adds very many members to Amazon Chime SDK channels.
 //!
-//! The way of the data: a member list (`roster`) is staged into a ledger (`ledger`); the engine
-//! (`engine`) asks a pure scheduler (`schedule`) what to call next, lets the limits (`limits`) pay the
-//! rate limits, makes the call (`chime`) and settles its outcome in the ledger, from which the
-//! reports (`report`) are written. `job` strings these together into use cases; `sandbox` is a
-//! simulated service to rehearse against, and `private_file` opens the files of a run. A module uses
-//! only those named before it here: `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`,
-//! `private_file`, `ledger`, `report`, `engine`, `job`.
+//! The README shows how to use the program; these pages have the details. [`roster`] is the guide
+//! to lists, [`sandbox`] to the simulated service, [`ledger`] to queries.
+//!
+//! # Data flow
+//!
+//! A member list ([`roster`]) is staged into a ledger ([`ledger`]). The engine ([`engine`]) asks a
+//! pure scheduler ([`schedule`]) what to call next, checks the rate limits ([`limits`]), makes the
+//! call ([`chime`]) and stores its outcome in the ledger, from which the reports ([`report`]) are
+//! written. [`job`] combines these into use cases; [`sandbox`] is a simulated service to rehearse
+//! against, and [`private_file`] opens the files of a run. A module uses only those named before it
+//! here: `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`, `private_file`, `ledger`,
+//! `report`, `engine`, `job`.
+//!
+//! # Settings
+//!
+//! A flag wins over its environment variable, and that over the TOML file of `--config`. The
+//! variable of `--max-rate` is `CHIME_BULK_MAX_RATE`; in the file it is `max-rate = 5`. The file
+//! may have flags of other commands. A name that is not a flag, or a value that the flag does not
+//! accept, is an error with its line. A flag on the command line disables what it excludes in the
+//! file: `--sandbox` rehearses a job whose file has a `profile`. `--print-config` prints all values
+//! with their origin, in the form of such a file.
+//!
+//! `resume` and `retry` take the run's settings from its ledger. Flags override them, for limits,
+//! AWS, the sandbox and output. `retry` takes all rows that failed, stayed unconfirmed or were not
+//! attempted; `--codes` narrows them to some error codes. It calls channels again that had ended.
+//! The attempts before it stay in the ledger: see its table `pass`.
+//!
+//! With `--if-exists resume`, a command can be started again at any time. An interrupted run is
+//! resumed. If another process has the run, the command ends with code 3. If the run is finished,
+//! nothing is done, and the exit code is that of the run. A directory with a run of another list
+//! (by path or size), of other bearers, with another way to read the list, or a rehearsal, is
+//! refused with code 2. `--if-exists new` begins another run beside it, in `DIR-2` and so on.
+//!
+//! # Limits
+//!
+//! The defaults are AWS's documented quotas; see [`model::quota`]. The one per channel cannot be
+//! raised by AWS, the one per bearer can. If the service accepts less than configured, because
+//! others use the same channel or bearer, the rate falls to what it accepts, and rises again later;
+//! each channel and each bearer by itself.
+//!
+//! `--max-in-flight` is by default as many calls as the rates allow in 15 s, from 64 to 2048.
+//! `--max-failures` counts failed rows, not defects and duplicates; a share counts from the
+//! hundredth row on. `--max-record-size` bounds memory: a list whose rows all have that size takes
+//! up to 700 times as much, 180 MB by default.
+//!
+//! A command needs 32 open files beside its standard streams, and 6 threads. Where the system
+//! allows less, it ends with code 3 before it begins, and names the limit to raise.
+//!
+//! # Plans
+//!
+//! `plan` reads the list once, as `run` does, with the same limits. It makes no call and leaves
+//! nothing behind: for a long list it uses an unlinked temporary file, in the directory
+//! `SQLITE_TMPDIR` if that is set. Without `--bearer` it assumes one. It prints rows and columns,
+//! never a member. It does not look at the channels: existing members count as members to add.
+//!
+//! # Credentials
+//!
+//! Credentials are renewed where their source renews them. If they expire, the run asks every 15 s
+//! whether they are accepted again, and stops after five minutes. A profile's `credential_process`
+//! has 10 s to answer. It runs in the background without standard input, so it cannot prompt at the
+//! terminal. If it is late, or the run ends first, it is killed with the processes it started.
+//!
+//! # Reports
+//!
+//! The four reports are replaced as a set. `summary.json` is removed before the first of the others
+//! is replaced, and written last. If the process is killed in between, there is no `summary.json`
+//! until `report`, `resume` or `retry` writes all four again. A program that reads the reports
+//! while a run may be working compares `generation` in `summary.json` before and after: if it is
+//! the same, they belong together.
+//!
+//! `results.csv` counts rows from 1, without the header. Fields appear as they are in the list,
+//! also where a spreadsheet would take them for a formula (`=1+1`): import them as text. Messages
+//! of the service are cut to 500 characters on one line.
+//!
+//! `report.html` needs no network and no script. Each chart has its figures in a table. It names
+//! members: share it only with people who may see the list.
+//!
+//! If something else than a regular file (a link, a FIFO, a socket, a device, a directory) has the
+//! name of a file of the run directory, or `ledger.db` or `owner.lock` has a hard link, the command
+//! stops with code 3 before it begins, and leaves it alone.
+//!
+//! # Status
+//!
+//! `status` reads the ledger and does not disturb a run that is working; `runs` lists the runs in
+//! `runs/`, or in the directory it is given, the latest first. In the array of `runs --json`, a run
+//! that cannot be read has only `dir` and `error`. A directory whose process has just started has
+//! only `dir`, `state` (`starting`) and `owner`; `status` of it ends with code 3.
+//!
+//! The command in the last line of a run, and the one in `next`, can be pasted into bash, ksh or
+//! zsh, whatever the directory is called.
+//!
+//! # Progress and logs
+//!
+//! `--progress` shows the progress of `run`, `resume` and `retry` on standard error. `auto` means
+//! `bars` on a terminal and `plain` elsewhere. `bars` redraws a few lines:
+//!
+//! ```text
+//! █████████████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  42%
+//! 1,501 of 3,511 members · 8 s left
+//! 27 calls, 10.3/s of 10 · 1 in flight
+//!   comet-announcements                             800 left        8 calls
+//!   comet-travel                                     95 left        1 call
+//!   and 26 more channels
+//! ```
+//!
+//! The second number of the rate is the limit in force. The time left is the least that the
+//! remaining calls can take, or more if the pace so far is slower. Below 60 columns the bars show
+//! less.
+//!
+//! `plain` prints a line every five seconds, `json` an event per line, `none` only notes and
+//! errors. With `json` each line of standard error is an object; the one exception is the last line
+//! after the codes 3, 4 and 130, which is the command that resumes. `chime-bulk schema events`
+//! describes the events.
+//!
+//! `-v` logs refused calls, failed members and outages, `-vv` every call. `--log-file` appends the
+//! log to a file; a link is followed, a FIFO refused. Progress and logs name channels and error
+//! codes, never a member. Help and errors respect `NO_COLOR`; the bars have no colour.
+//!
+//! # Waiting and stopping
+//!
+//! | what happens | what the run does | after |
+//! |---|---|---|
+//! | the service answers no call | one probe every few seconds; no attempts are charged | 5 minutes: stop, code 3 |
+//! | credentials are not accepted any more | ask every 15 s | 5 minutes: stop, code 3 |
+//! | a proxy or a wrong address answers | ask again | 30 seconds: stop, code 3 |
+//! | every bearer is denied | a few more calls | stop, code 3 |
+//! | SIGINT or SIGTERM | wait for calls in flight, 15 s at most; write the reports | stop, code 130 |
+//! | a second signal | stop at once, also while reports are written | code 130 |
+//!
+//! A channel that is full is filled to its last place. The rest of its rows fails without a call,
+//! even where a member was in the channel before.
 
 pub mod chime;
 pub mod engine;

@@ -36,7 +36,7 @@ pub enum Feed {
     Ended,
 }
 
-/// A chunk that was read ahead, or the error; it holds its share of [`AHEAD_KIB`].
+/// A chunk that was read ahead, or the error; it holds its share of `AHEAD_KIB`.
 pub struct ReadAhead {
     chunk: Result<Chunk, RosterError>,
     #[expect(dead_code, reason = "held for as long as this lives")]

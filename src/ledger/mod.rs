@@ -6,8 +6,23 @@
 //!
 //! The list is staged in pages of 64 records, the work queue in runs
 //! of rows of one lane, and verdicts per call, not per row: so a row costs its own text and little
-//! more, and a call of a hundred members costs two inserts. The views `member`, `sent`, `ruling`
-//! and `result` unfold this for any SQLite client; see `schema`.
+//! more, and a call of a hundred members costs two inserts.
+//!
+//! # Queries
+//!
+//! Any SQLite client can read `ledger.db`, also while the run is working. `.schema` prints every
+//! table and view with comments. The views unfold what the tables pack:
+//!
+//! | view | a line for each |
+//! |---|---|
+//! | `member` | row of the list, with its record as a JSON array |
+//! | `sent` | row of each call |
+//! | `ruling` | row of each verdict |
+//! | `result` | row that was sent, with the last verdict and the number of attempts |
+//!
+//! Table `call` has every call with its times and its refusal, table `pass` one line for each
+//! `retry`. `samples/ledger.sql` has queries. Do not write to a ledger: its rows carry checksums,
+//! and a damaged ledger is refused, as is one of another version.
 
 mod calls;
 mod checksum;

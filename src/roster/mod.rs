@@ -7,6 +7,36 @@
 //! Promises: one pass over the list, in memory that does not grow with it; no allocation for a
 //! good row; a list that cannot be read at all is one [`RosterError`] with its place and a hint.
 //! Must not: call the service, or keep rows.
+//!
+//! # Lists
+//!
+//! A list is a file, or `-` for standard input. The program detects all of this, and prints it in
+//! one line:
+//!
+//! | what | which | flag |
+//! |---|---|---|
+//! | compression | none, gzip, zstd | |
+//! | encoding | UTF-8 with or without byte order mark, UTF-16, Windows-1252 | `--encoding` |
+//! | delimiter | comma, semicolon, tab, bar | `--delimiter` |
+//! | header | present or absent | `--no-header` |
+//! | line ends | LF, CRLF; quoted fields may contain either | |
+//!
+//! Columns are found by name: `samples/README.md` has the names. Case, spaces, `-` and `_` do not
+//! matter. Without a header, columns are named by position, from 1. `--where COLUMN=VALUE` and
+//! `--where COLUMN!=VALUE` take only matching rows; several conditions must all hold.
+//!
+//! Members and channels are ARNs, or bare ids of an app instance: that of the channel, of the
+//! bearer, or of `--app-instance-arn`. A member's type is `DEFAULT` or `HIDDEN`, from `--type` or a
+//! column. A sub-channel is only for moderators of an elastic channel.
+//!
+//! A row with a defect is `invalid`: an unreadable ARN, an unknown type, a missing field, or a
+//! header that is repeated among the rows, as in concatenated files. It is never sent. A list that
+//! cannot be read at all is an error with its line and a hint. Excel's own format (`.xlsx`) is such
+//! a list: save it as CSV UTF-8.
+//!
+//! `resume` reads the list again and compares it with what was read before: its size, its columns
+//! and each row. A list from standard input that was not read to its end must be supplied again on
+//! `resume`, the same from its beginning.
 
 mod columns;
 mod defect;

@@ -1,12 +1,62 @@
-//! A simulated Amazon Chime SDK messaging: the service's quotas, errors and wire format, on state
-//! in memory.
+//! A simulated Amazon Chime SDK messaging: the service's quotas, errors and wire format, with its
+//! state in memory.
 //!
-//! From the ground up: `world` is the state, pure and told the time; `fault` and `script` say what
-//! goes wrong; [`Service`] puts them together on tokio's clock; [`serve`] is its HTTP face,
-//! [`Simulated`] its face within the process.
+//! From the ground up: `world` is the state, which receives the time with each call; `fault` and
+//! `script` decide what goes wrong; [`Service`] combines them on tokio's clock; [`serve`] offers it
+//! over HTTP, [`Simulated`] within the process.
 //!
-//! Promises: quotas are judged exactly as documented, a refused call changes nothing, and the same
-//! settings and order of calls give the same answers. Must not: print, or know who calls it.
+//! Promises: quotas are enforced exactly as documented, a refused call changes nothing, and the
+//! same settings and order of calls give the same answers. Must not: print, or depend on its
+//! caller.
+//!
+//! # Over HTTP
+//!
+//! `chime-bulk sandbox` serves batch-create, create, delete, describe and list channel memberships,
+//! and describe channel. It checks signatures as AWS does. Any AWS client that takes an endpoint
+//! can call it:
+//!
+//! ```sh
+//! export AWS_ENDPOINT_URL=http://127.0.0.1:8480
+//! export AWS_ACCESS_KEY_ID=sandbox
+//! export AWS_SECRET_ACCESS_KEY=sandbox
+//! export AWS_REGION=us-east-1
+//! ```
+//!
+//! `GET /_sandbox/stats` returns as JSON what it has seen: calls, throttled calls, members of each
+//! channel, and the most calls in any one second. A connection is closed after a minute without a
+//! byte from its client, or at once if the sandbox has no descriptor left.
+//!
+//! # In the process
+//!
+//! `run --sandbox` rehearses a list without a socket. The sandbox loses its members when the run
+//! ends: a run that is resumed later meets an empty sandbox, with the faults that the flags of
+//! `resume` set.
+//!
+//! # Faults
+//!
+//! Everybody exists and may call, unless flags change that. `--missing-users` and
+//! `--missing-channels` make ids with a prefix unknown, `--admin` allows only some bearers,
+//! `--existing` has members from a list, `--answer-member` refuses members with a code. `--fault
+//! NAME=SHARE` makes calls fail by chance, decided by `--seed`:
+//!
+//! | name | effect |
+//! |---|---|
+//! | `call-throttled` | the call is refused with 429, although within its quota |
+//! | `call-unavailable` | the call is refused with 503 |
+//! | `member-throttled` | one member of the call is refused with `Throttled` |
+//! | `lost` | the call is applied; its answer never comes |
+//! | `reset` | the connection closes before the call is applied |
+//! | `slow` | the answer comes late |
+//! | a code of `chime-bulk explain` | the call is refused with that code |
+//!
+//! `--storm CODE=FROM..TO` refuses every call between two seconds, with `,bearer=PREFIX` or
+//! `,channel=PREFIX` only some; `--outage FROM..TO` answers 503.
+//!
+//! # Where the documentation is silent
+//!
+//! AWS does not document what happens when a member is added again, nor how a full channel refuses.
+//! The sandbox answers `Conflict` to the first, and fills a full channel to its last place; see
+//! [`ReAdd`] and [`OverCapacity`].
 
 mod admission;
 mod allowance;

@@ -181,11 +181,9 @@ fn a_run_does_as_the_file_says() {
 }
 
 #[test]
-fn the_file_in_the_readme_is_one() {
-    let readme = repository("README.md");
-    let (_, file) = readme.split_once("```toml\n").unwrap();
-    let (file, _) = file.split_once("```").unwrap();
-    let place = WorkDir::with("job.toml", file);
+fn the_sample_is_such_a_file() {
+    let file = repository("samples/deploy/job.toml");
+    let place = WorkDir::with("job.toml", &file);
     let lines = shown(&place, &["--config", "job.toml"], &[]);
     assert!(
         has(&lines, "max-failures = \"5%\" # job.toml, line 3"),

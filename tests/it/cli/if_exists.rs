@@ -88,9 +88,7 @@ fn if_exists_needs_a_run_directory() {
     let ended = place.run(["run", "list.csv", "--sandbox", "--if-exists", "resume"]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(
-        ended
-            .stderr
-            .contains("hint: pass --run-dir DIR"),
+        ended.stderr.contains("hint: pass --run-dir DIR"),
         "{ended:#?}"
     );
 }

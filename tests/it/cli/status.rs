@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chime_bulk::model::RunState;
 use chime_bulk::report::{ReportsState, Status};
 
-use crate::support::program::{APP, Running, WorkDir, ids, repository};
+use crate::support::program::{APP, Running, WorkDir, ids};
 
 fn status(place: &WorkDir) -> Status {
     let ended = place.run(["status", "run", "--json"]);
@@ -191,25 +191,4 @@ fn runs_are_listed_also_those_that_cannot_be_read() {
     let runs: Vec<serde_json::Value> = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(runs[0]["state"], "finished");
     assert!(runs[1]["error"].is_string(), "{runs:?}");
-}
-
-#[test]
-fn the_readme_names_every_field() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let channel = format!("{APP}/channel/c");
-    assert_eq!(
-        place
-            .run_fast("list.csv", &["--channel-arn", &channel])
-            .code,
-        Some(0)
-    );
-    let ended = place.run(["status", "run", "--json"]);
-    let status: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&ended.stdout).unwrap();
-    let readme = repository("README.md");
-    let section = readme.split_once("## Where runs stand").unwrap().1;
-    let section = section.split_once("\n## ").unwrap().0;
-    for name in status.keys() {
-        assert!(section.contains(&format!("`{name}`")), "{name}");
-    }
 }

@@ -1,12 +1,12 @@
-//! The README held to the program: what it names is there, and what is there is named.
+//! The README and `--help`, compared with the program.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use chime_bulk::model::Outcome;
-use chime_bulk::report::Summary;
-use rusqlite::Connection;
 
-use crate::support::program::{APP, Ended, WorkDir, ids, repository, table};
+use super::finished_run;
+use crate::support::program::{Ended, WorkDir, repository, table};
 
 const COMMANDS: [&str; 11] = [
     "plan",
@@ -22,7 +22,10 @@ const COMMANDS: [&str; 11] = [
     "man",
 ];
 
-/// What `--help` says of the program and of each command.
+/// Named by the README before the program has it.
+const ANNOUNCED: &str = "schema";
+
+/// The help texts of the program and of each command.
 fn helps() -> Vec<String> {
     let place = WorkDir::new();
     let of = |command: Option<&str>| {
@@ -44,43 +47,115 @@ fn flags(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Flags of cargo, in commands that the README gives.
-fn of_cargo(name: &str) -> bool {
-    ["release", "bench"].contains(&name)
-}
+/// Flags of other programs in these documents: cargo, jq and systemctl.
+const FOREIGN: [&str; 6] = ["no-deps", "now", "open", "path", "release", "slurpfile"];
 
-#[test]
-fn the_readme_names_every_flag_and_no_other() {
-    let mut readme = flags(&repository("README.md"));
-    readme.retain(|name| !of_cargo(name));
-    let program: BTreeSet<_> = helps().iter().flat_map(|help| flags(help)).collect();
-    assert!(program.len() > 30, "{program:?}");
-    assert_eq!(readme, program);
-}
-
-#[test]
-fn the_readme_names_every_command_and_no_other() {
-    let help = &helps()[0];
+/// The program's commands, as `--help` lists them.
+fn commands(help: &str) -> BTreeSet<&str> {
     let listed = help.split_once("Commands:\n").unwrap().1;
-    let program: BTreeSet<&str> = listed
+    listed
         .lines()
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
-        .collect();
+        .collect()
+}
+
+#[test]
+fn the_readme_has_at_most_220_lines() {
+    let lines = repository("README.md").lines().count();
+    assert!(lines <= 220, "{lines}");
+}
+
+#[test]
+fn documents_and_guides_name_only_flags_that_exist() {
+    let program: BTreeSet<_> = helps().iter().flat_map(|help| flags(help)).collect();
+    assert!(program.len() > 30, "{program:?}");
+    for document in [
+        "README.md",
+        "samples/README.md",
+        "src/lib.rs",
+        "src/roster/mod.rs",
+        "src/sandbox/mod.rs",
+    ] {
+        let mut named = flags(&repository(document));
+        assert!(named.len() > 3, "{document}");
+        named.retain(|name| !program.contains(name) && !FOREIGN.contains(&name.as_str()));
+        assert!(named.is_empty(), "{document}: {named:?}");
+    }
+}
+
+#[test]
+fn the_command_table_has_every_command_and_no_other() {
+    let help = &helps()[0];
+    let mut program = commands(help);
+    assert_eq!(program, COMMANDS.into_iter().chain(["help"]).collect());
+    program.remove("help");
+    program.insert(ANNOUNCED);
     let readme = repository("README.md");
-    let named: BTreeSet<&str> = readme
-        .split("chime-bulk ")
-        .skip(1)
-        .zip(readme.split("chime-bulk "))
-        .filter(|(_, before)| before.ends_with('`') || before.ends_with('\n'))
-        .map(|(after, _)| {
-            let end = after.find(|c: char| !c.is_ascii_lowercase());
-            &after[..end.unwrap_or(after.len())]
-        })
-        .collect();
-    assert_eq!(named, program);
-    let known = COMMANDS.into_iter().chain(["help"]).collect();
-    assert_eq!(program, known);
+    let rows = table(&readme, "command");
+    let named = rows.iter().skip(2).map(|row| {
+        let usage = row[0].trim_matches('`');
+        usage.split(' ').next().unwrap()
+    });
+    assert_eq!(named.collect::<BTreeSet<_>>(), program);
+}
+
+#[test]
+fn the_readme_names_no_command_that_does_not_exist() {
+    let help = &helps()[0];
+    let program = commands(help);
+    let readme = repository("README.md");
+    let parts: Vec<&str> = readme.split("chime-bulk ").collect();
+    for pair in parts.windows(2) {
+        if pair[0].ends_with('`') || pair[0].ends_with([' ', '\n']) {
+            let end = pair[1].find(|c: char| !c.is_ascii_lowercase());
+            let name = &pair[1][..end.unwrap_or(pair[1].len())];
+            assert!(program.contains(name), "{name}");
+        }
+    }
+}
+
+/// The anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "samples/README.md",
+        "benches/README.md",
+    ];
+    for document in documents {
+        let text = repository(document);
+        let targets = text
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap());
+        for target in targets.filter(|target| !target.starts_with("https://")) {
+            let (file, section) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() {
+                root.join(document)
+            } else {
+                root.join(document).parent().unwrap().join(file)
+            };
+            assert!(path.exists(), "{document}: {target}");
+            if !section.is_empty() {
+                let text = std::fs::read_to_string(path).unwrap();
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                let is_there =
+                    headings.any(|line| anchor(line.trim_start_matches(['#', ' '])) == section);
+                assert!(is_there, "{document}: {target}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -112,8 +187,8 @@ fn each_help_gives_an_example_and_groups_its_flags() {
     }
 }
 
-/// Each flag, the sandbox's too, takes its value from the variable of its name: a value that it
-/// does not take is refused in the flag's name. Help never shows what a variable holds.
+/// Each flag, the sandbox's too, takes its value from the variable of its name: an error about a
+/// variable's value names the flag. Help never shows the value of a variable.
 #[test]
 fn each_flag_can_be_a_variable_as_the_readme_says() {
     assert!(repository("README.md").contains("Each flag can also be an environment variable"));
@@ -170,39 +245,12 @@ fn outcomes_are_those_of_the_program() {
     assert_eq!(named, program);
 }
 
-/// A run of 20 rows, two of which fail.
-fn finished_run() -> WorkDir {
-    let list = ids("u", 18) + "gone1\ngone2\n";
-    let list = list.lines().map(|id| format!("{APP}/channel/c,{id}\n"));
-    let list: String = list.collect();
-    let list = list.replacen(
-        &format!("{APP}/channel/c,user_id"),
-        "channel_arn,user_id",
-        1,
-    );
-    let place = WorkDir::with("list.csv", list);
-    let ended = place.run_fast("list.csv", &["--missing-users", "gone", "--json"]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let printed: Summary = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(printed, place.summary("run"));
-    place
-}
-
 #[test]
-fn reports_have_the_columns_and_fields_of_the_readme() {
+fn files_and_columns_are_those_of_a_run() {
     let readme = repository("README.md");
     let place = finished_run();
     let results = std::fs::read_to_string(place.path("run/results.csv")).unwrap();
     assert!(readme.contains(&format!("`{}`", results.lines().next().unwrap())));
-
-    let summary = std::fs::read_to_string(place.path("run/summary.json")).unwrap();
-    let fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&summary).unwrap();
-    let fields: BTreeSet<_> = fields.keys().map(|name| format!("`{name}`")).collect();
-    let rows = table(&readme, "field");
-    let named: BTreeSet<_> = rows.iter().skip(2).map(|row| row[0].to_owned()).collect();
-    assert_eq!(named, fields);
-
     let files = std::fs::read_dir(place.path("run")).unwrap();
     let files: BTreeSet<_> = files
         .map(|file| format!("`{}`", file.unwrap().file_name().to_str().unwrap()))
@@ -210,76 +258,4 @@ fn reports_have_the_columns_and_fields_of_the_readme() {
     let rows = table(&readme, "file");
     let named: BTreeSet<_> = rows.iter().skip(2).map(|row| row[0].to_owned()).collect();
     assert_eq!(named, files);
-}
-
-#[test]
-fn a_plan_has_the_fields_of_the_readme() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let channel = format!("{APP}/channel/c");
-    let plan = ["plan", "list.csv", "--json", "--channel-arn", &channel];
-    let ended = place.run(plan);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&ended.stdout).unwrap();
-    let fields: BTreeSet<_> = fields.keys().map(|name| format!("`{name}`")).collect();
-    let readme = repository("README.md");
-    let rows = table(&readme, "in a plan");
-    let named: BTreeSet<_> = rows.iter().skip(2).map(|row| row[0].to_owned()).collect();
-    assert_eq!(named, fields);
-}
-
-/// The plan that the README shows is the one that its command gives.
-#[test]
-fn the_plan_of_the_readme_is_what_is_printed() {
-    let readme = repository("README.md");
-    let begin = "cargo run --release -- plan ";
-    let command = readme.lines().find_map(|line| line.strip_prefix(begin));
-    let place = WorkDir::new();
-    let mut plan = place.command(["plan"].into_iter().chain(command.unwrap().split(' ')));
-    let ended = Ended::of(plan.current_dir(env!("CARGO_MANIFEST_DIR")));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let shown = format!("```text\n{}```\n", ended.stdout);
-    assert!(readme.contains(&shown), "{}", ended.stdout);
-}
-
-#[test]
-fn the_queries_of_the_readme_answer() {
-    let readme = repository("README.md");
-    let queries: Vec<&str> = readme
-        .split("```sql\n")
-        .skip(1)
-        .map(|rest| rest.split_once("```").unwrap().0)
-        .collect();
-    let place = finished_run();
-    let ledger = Connection::open(place.path("run/ledger.db")).unwrap();
-    let answers: Vec<Vec<String>> = queries
-        .iter()
-        .map(|query| {
-            let mut query = ledger.prepare(query).unwrap();
-            let row = |row: &rusqlite::Row<'_>| {
-                let value = row.get::<_, rusqlite::types::Value>(1)?;
-                Ok(format!(
-                    "{:?} {value:?}",
-                    row.get::<_, rusqlite::types::Value>(0)?
-                ))
-            };
-            query
-                .query_map([], row)
-                .unwrap()
-                .map(Result::unwrap)
-                .collect()
-        })
-        .collect();
-    assert_eq!(answers.len(), 3);
-    let outcomes = [
-        r#"Text("added") Text("")"#,
-        r#"Text("failed") Text("NotFound")"#,
-    ];
-    assert_eq!(answers[0], outcomes);
-    let failed = [
-        r#"Integer(19) Text("gone1")"#,
-        r#"Integer(20) Text("gone2")"#,
-    ];
-    assert_eq!(answers[1], failed);
-    assert_eq!(answers[2].len(), 1, "{answers:?}");
 }

@@ -1,4 +1,4 @@
-//! Every sample, imported by the command that `samples/README.md` gives, with the counts it gives.
+//! Every sample list, imported by its command in `samples/README.md`, with the counts there.
 
 use chime_bulk::model::Outcome;
 
@@ -6,6 +6,9 @@ use crate::support::program::{FAST, WorkDir, repository, table};
 
 const APP: &str =
     "arn:aws:chime:us-east-1:123456789012:app-instance/5f7c1a9e-0c1d-4b8e-9a52-6d0e3b7f2c41";
+
+/// What else the folder has.
+const NO_LISTS: [&str; 4] = ["README.md", "deploy", "ledger.sql", "make.py"];
 
 /// A line of the two tables.
 pub(crate) struct Sample {
@@ -20,7 +23,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     let readme = repository("samples/README.md");
     assert!(readme.contains(&format!("APP={APP}\n")));
     let code = |cell: &str| cell.trim_matches('`').to_owned();
-    let tables = readme.split_once("What comes of them").unwrap();
+    let tables = readme.split_once("The outcomes, in a sandbox").unwrap();
     let [commands, counts] = [table(tables.0, "list"), table(tables.1, "list")];
     assert_eq!(
         counts[0],
@@ -106,7 +109,7 @@ fn each_is_imported_with_the_counts_that_are_promised() {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/samples")).unwrap();
     let mut lists: Vec<String> = folder
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !["README.md", "make.py"].contains(&name.as_str()))
+        .filter(|name| !NO_LISTS.contains(&name.as_str()))
         .collect();
     let mut named: Vec<String> = samples.iter().map(|sample| sample.name.clone()).collect();
     lists.sort();
