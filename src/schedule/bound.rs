@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Limits, quota};
 
-/// Which limit sets the bound.
+/// The limit that sets the least time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Binding {
-    /// The calls of the largest channel.
+    /// The rate of one channel: the largest channel takes the longest.
     Channel,
-    /// All calls over the bearers' rates.
+    /// The rates of all bearers together.
     Bearers,
-    /// All calls over `--max-rate`.
+    /// `--max-rate`.
     Total,
 }
 
