@@ -3,6 +3,7 @@
 //! Each is answered in one pass, in memory that does not grow with the list: what is shown is
 //! bounded by whoever asks, what is sorted is sorted by SQLite, on the disk if need be.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Ledger, LedgerError};
@@ -20,7 +21,7 @@ pub struct ChannelLoad {
 }
 
 /// Rows with one kind of defect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DefectKind {
     /// The name of the defective column; empty if the row as a whole is defective.
     pub column: String,
@@ -33,7 +34,7 @@ pub struct DefectKind {
 }
 
 /// A row with the channel and member of an earlier row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeat {
     /// The row's number, counted from 1 without the header.
     pub row: u64,

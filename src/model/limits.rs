@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Documented quotas: AWS, "Amazon Chime SDK endpoints and quotas", section messaging.
@@ -62,7 +63,7 @@ pub const MESSAGING_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 const MOST_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
 
 /// The limits of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Calls per second on one channel.
     pub channel_rate: f64,

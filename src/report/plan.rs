@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{ChannelLoad, DefectKind, Ledger, LedgerError, Repeat};
@@ -17,7 +18,7 @@ const COLUMN: usize = 40;
 
 /// What a list takes, as `plan --json` prints it. Later versions may add fields; none is renamed.
 /// Contains no personal data except what the names of the list and its columns reveal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The list, as it was named.
     pub list: String,
@@ -64,7 +65,7 @@ pub struct Plan {
 }
 
 /// What one channel takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedChannel {
     /// The channel's ARN.
     pub channel_arn: String,
@@ -75,7 +76,7 @@ pub struct PlannedChannel {
 }
 
 /// Channels with more members in the list than the quota per channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OverCapacityChannel {
     /// How many channels.
     pub channels: u64,
@@ -84,7 +85,7 @@ pub struct OverCapacityChannel {
 }
 
 /// What it takes to remove all members again, one per call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Undo {
     /// Calls.
     pub calls: u64,

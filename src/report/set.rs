@@ -24,6 +24,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::Ready;
@@ -97,7 +98,7 @@ fn sync(dir: &Path) -> Result<(), ReportError> {
 }
 
 /// Whether the reports in a run directory match the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportsState {
     /// No reports were written yet.

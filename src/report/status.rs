@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::{count, time, verb};
@@ -17,15 +18,17 @@ const LATELY: i64 = 60_000;
 
 /// The status of a run, as `status --json` prints it. `runs --json` prints an array that contains
 /// it for each run that can be read. Later versions may add fields; none is renamed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The run's name.
     pub run_id: String,
     /// The run directory. Bytes that are not UTF-8 are replaced; `dir_hex` contains them.
     #[serde(serialize_with = "path::lossy")]
+    #[schemars(with = "String")]
     pub dir: PathBuf,
     /// The bytes of `dir` in hexadecimal. Absent if `dir` is UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub dir_hex: Option<String>,
     /// The state of the run.
     pub state: RunState,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::{count, time, verb, wrap};
@@ -64,7 +65,7 @@ impl ReportError {
 
 /// The counts of a run: `summary.json`, also printed by `run`, `resume`, `retry` and `report` with
 /// `--json`. Later versions may add fields; none is renamed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// The run's name.
     pub run_id: String,

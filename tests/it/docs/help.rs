@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::support::program::{APP, Ended, WorkDir, ids, repository, table};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "plan",
     "run",
     "resume",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 11] = [
     "report",
     "sandbox",
     "explain",
+    "schema",
     "completions",
     "man",
 ];

@@ -6,13 +6,14 @@ use chime_bulk::engine::{Event, OpenChannel};
 use chime_bulk::job::Started;
 use chime_bulk::model::{Outcome, escape_control};
 use chime_bulk::schedule::Binding;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::counts::word;
 
 /// An event: one line of `--progress json`. If the run can be resumed, the last line is the command
 /// that does so; it is not JSON. Later versions may add events and fields; none is renamed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Line {
     /// A session begins.
@@ -147,7 +148,7 @@ pub(crate) enum Line {
 }
 
 /// A channel with calls left.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Channel {
     /// The channel's id, as in its ARN.
     id: String,
