@@ -3,6 +3,7 @@
 //! Each is answered in one pass, in memory that does not grow with the list: what is shown is
 //! bounded by whoever asks, what is sorted is sorted by SQLite, on the disk if need be.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Ledger, LedgerError};
@@ -19,25 +20,25 @@ pub struct ChannelLoad {
     pub calls: u64,
 }
 
-/// Rows with one defect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Rows with one kind of defect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DefectKind {
-    /// The column at fault, as the list calls it; empty where the row as a whole is.
+    /// The name of the defective column; empty if the row as a whole is defective.
     pub column: String,
-    /// The rule that is broken.
+    /// What is wrong.
     pub reason: String,
     /// How many rows.
     pub rows: u64,
-    /// The first of them.
+    /// The numbers of the first of these rows, counted from 1 without the header.
     pub examples: Vec<u64>,
 }
 
-/// A row that repeats an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A row with the channel and member of an earlier row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeat {
-    /// The row.
+    /// The row's number, counted from 1 without the header.
     pub row: u64,
-    /// The first with the same membership.
+    /// The number of the first row with the same channel and member.
     pub of_row: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Documented quotas: AWS, "Amazon Chime SDK endpoints and quotas", section messaging.
@@ -61,20 +62,20 @@ pub const MESSAGING_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 #[expect(clippy::cast_possible_truncation, reason = "it is 100")]
 const MOST_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
 
-/// The limits a run keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// The limits of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Calls per second on one channel.
     pub channel_rate: f64,
     /// Calls per second by one bearer.
     pub bearer_rate: f64,
-    /// Calls per second, all together.
+    /// Calls per second, all together; null if there is no such limit.
     pub max_rate: Option<f64>,
     /// Members in one call, at most.
     pub members_per_call: u32,
-    /// Calls in flight at once; none: [as many as the rates fill](Self::in_flight).
+    /// Calls in flight at once; null if the limit is computed from the rates of the bearers.
     pub max_in_flight: Option<u32>,
-    /// Times one member is tried.
+    /// Attempts per member.
     pub max_attempts: u32,
 }
 

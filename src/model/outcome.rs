@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The verdict on one row of the list.
@@ -70,16 +71,17 @@ impl fmt::Display for Outcome {
 }
 
 /// The state of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Under way, or killed while it was.
+    /// In progress.
+    // A run that was killed stays `running` in its ledger; only its lock shows the difference.
     Running,
     /// Every row has its final verdict.
     Finished,
-    /// Stopped by a signal; can be resumed.
+    /// Stopped by a signal or killed; can be resumed.
     Interrupted,
-    /// Stopped by what it met; can be resumed.
+    /// Stopped by an error or by `--max-failures`; can be resumed.
     Aborted,
 }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{ChannelLoad, DefectKind, Ledger, LedgerError, Repeat};
@@ -15,60 +16,80 @@ const EXAMPLES: usize = 3;
 /// Characters of a column's name that are shown.
 const COLUMN: usize = 40;
 
-/// What `plan` finds. Names are a contract: fields may be added, none renamed. Holds no personal
-/// data but what the names of the list and its columns tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "the names are the documentation; see the README"
-)]
+/// What a list takes, as `plan --json` prints it. Later versions may add fields; none is renamed.
+/// Contains no personal data except what the names of the list and its columns reveal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
+    /// The list, as it was named.
     pub list: String,
+    /// Rows read from the list.
     pub rows_read: u64,
+    /// Rows left out by `--where`; `rows_read` does not count them.
     pub rows_left_out: u64,
+    /// Rows to send: neither invalid nor duplicate.
     pub members: u64,
+    /// Defective rows.
     pub invalid: u64,
+    /// Rows with the channel and member of an earlier row.
     pub duplicate: u64,
+    /// Channels in the list.
     pub channels: u64,
+    /// The fewest calls that the list takes.
     pub calls: u64,
+    /// The least time that the list takes at these limits, in seconds.
     pub seconds: f64,
+    /// The limit that sets the least time; null if none does: one call waits for nothing.
     pub binding: Option<Binding>,
+    /// The least time with one more bearer, in seconds.
     pub seconds_with_one_more_bearer: f64,
+    /// The channels with the most members, largest first; at most 100.
     pub largest_channels: Vec<PlannedChannel>,
+    /// Channels with more members in the list than the default quota of 10,000 per channel.
     pub over_capacity: OverCapacityChannel,
+    /// Kinds of defects.
     pub defect_kinds: u64,
+    /// The kinds of defects with the most rows, most rows first; at most 100.
     pub defects: Vec<DefectKind>,
+    /// The first duplicates; at most three.
     pub duplicate_examples: Vec<Repeat>,
+    /// What it takes to remove all members again.
     pub undo: Undo,
+    /// The limits that the plan is computed from.
     pub limits: Limits,
+    /// Bearers that share the calls.
     pub bearers: u64,
-    /// Whether no bearer was given, and one is assumed.
+    /// Whether no bearer was given, so that one is assumed.
     pub bearer_assumed: bool,
+    /// The AWS region whose quotas apply.
     pub region: String,
 }
 
 /// What one channel takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as above")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedChannel {
+    /// The channel's ARN.
     pub channel_arn: String,
+    /// Members to add.
     pub members: u64,
+    /// The fewest calls that they take.
     pub calls: u64,
 }
 
-/// Channels for which the list has more members than a channel takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as above")]
+/// Channels with more members in the list than the quota per channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OverCapacityChannel {
+    /// How many channels.
     pub channels: u64,
+    /// The largest of them; at most three.
     pub examples: Vec<PlannedChannel>,
 }
 
-/// What it would take to remove all members again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as above")]
+/// What it takes to remove all members again, one per call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Undo {
+    /// Calls.
     pub calls: u64,
+    /// The least time, in seconds.
     pub seconds: f64,
 }
 

@@ -24,6 +24,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::Ready;
@@ -96,17 +97,17 @@ fn sync(dir: &Path) -> Result<(), ReportError> {
     })
 }
 
-/// Whether the reports in a run directory are those of the run as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether the reports in a run directory match the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportsState {
-    /// None were ever written.
+    /// No reports were written yet.
     None,
-    /// Some are missing, or they are of different states of the run.
+    /// Some are missing, or they describe different states of the run.
     Incomplete,
-    /// All of one state, from before the last session.
+    /// All describe one state, from before the last session.
     Outdated,
-    /// All of the state that the run is in.
+    /// All describe the current state.
     Complete,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::{count, time, verb};
@@ -15,54 +16,74 @@ use crate::model::{Outcome, RunState, escape_control};
 /// Over how long the pace is measured, in milliseconds.
 const LATELY: i64 = 60_000;
 
-/// Where a run stands. As JSON its names are a contract: fields may be added, none renamed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "the names are the documentation; see the README"
-)]
+/// The status of a run, as `status --json` prints it. `runs --json` prints an array that contains
+/// it for each run that can be read. Later versions may add fields; none is renamed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
+    /// The run's name.
     pub run_id: String,
-    /// In JSON, what is not UTF-8 in it is replaced.
+    /// The run directory. Bytes that are not UTF-8 are replaced; `dir_hex` contains them.
     #[serde(serialize_with = "path::lossy")]
+    #[schemars(with = "String")]
     pub dir: PathBuf,
-    /// The bytes of `dir` in hexadecimal, if it is not UTF-8.
+    /// The bytes of `dir` in hexadecimal. Absent if `dir` is UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub dir_hex: Option<String>,
+    /// The state of the run.
     pub state: RunState,
-    /// Which process works on it, if one does.
+    /// The process that works on the run; null if none does.
     pub owner: Option<String>,
+    /// The list, as it was named.
     pub list: String,
-    /// Whether the list is read to its end, and every duplicate found.
+    /// Whether the list is read to its end and every duplicate is found.
     pub list_complete: bool,
+    /// Rows read from the list so far.
     pub rows_read: u64,
+    /// Rows whose member the service reported as added.
     pub added: u64,
+    /// Rows whose member was in the channel already, according to the service.
     pub already_member: u64,
+    /// Rows that the service refused for good or as often as `--max-attempts` allows.
     pub failed: u64,
+    /// Defective rows; they are never sent.
     pub invalid: u64,
+    /// Rows with the channel and member of an earlier row; only the first is sent.
     pub duplicate: u64,
+    /// Rows that were sent but never confirmed or refused by the service.
     pub unconfirmed: u64,
+    /// Rows without a verdict when the run stopped.
     pub not_attempted: u64,
-    /// Rows without a final verdict yet.
+    /// Rows without a verdict yet.
     pub open: u64,
+    /// Calls made so far.
     pub calls: u64,
+    /// Calls that were throttled as a whole.
     pub throttled_calls: u64,
-    /// Calls under way, or cut off.
+    /// Calls without an answer: in flight, or cut off when the run stopped.
     pub open_calls: u64,
-    /// In the last minute.
+    /// Calls sent in the last minute.
     pub calls_lately: u64,
+    /// Channels in the list so far.
     pub channels: u64,
-    /// 1, and one more for each time it was told to try again what failed.
+    /// 1, and 1 more for each `retry`.
     pub passes: u64,
+    /// Start of the first session: UTC, RFC 3339.
     pub started_at: String,
+    /// End of the last session: UTC, RFC 3339. Null while the run is in progress, or if it was
+    /// killed and no session has ended.
     pub finished_at: Option<String>,
+    /// Seconds since `started_at`.
     pub seconds_since_start: f64,
-    /// At the pace of the last minute, while it is under way.
+    /// Seconds left at the pace of the last minute; null if the run is not in progress or no call
+    /// was sent in that minute.
     pub seconds_left: Option<f64>,
+    /// Rows that failed, are defective, or were not confirmed or attempted, by error code.
     pub errors_by_code: BTreeMap<String, u64>,
-    /// Whether the reports in its directory are those of the run as it is.
+    /// Whether the reports in `dir` match the ledger.
     pub reports: ReportsState,
-    /// The command that goes on with it, if there is something left to do.
+    /// The shell command to run next: `resume`, `retry` or `report`. Null if the run is in progress
+    /// or nothing is left to do.
     pub next: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::{count, time, verb, wrap};
@@ -62,42 +63,66 @@ impl ReportError {
     }
 }
 
-/// `summary.json`. Names are a contract: fields may be added, none renamed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "the names are the documentation; see the README"
-)]
+/// The counts of a run: `summary.json`, also printed by `run`, `resume`, `retry` and `report` with
+/// `--json`. Later versions may add fields; none is renamed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
+    /// The run's name.
     pub run_id: String,
-    /// Which state of the run the reports are of: the number of its session.
+    /// The state of the run that the reports describe: 1 after `run`, higher after each `resume` or
+    /// `retry` that changed it.
     pub generation: u64,
+    /// How the run ended: `finished`, `interrupted` or `aborted`.
     pub state: RunState,
+    /// The list, as it was named.
     pub list: String,
+    /// Rows read from the list.
     pub rows_read: u64,
+    /// Rows left out by `--where`; `rows_read` does not count them.
     pub rows_left_out: u64,
+    /// Rows whose member the service reported as added.
     pub added: u64,
+    /// Rows whose member was in the channel already, according to the service.
     pub already_member: u64,
+    /// Rows that the service refused for good or as often as `--max-attempts` allows.
+    /// In a run that was stopped, also rows that were refused only temporarily.
     pub failed: u64,
+    /// Defective rows; they are never sent.
     pub invalid: u64,
+    /// Rows with the channel and member of an earlier row; only the first is sent.
     pub duplicate: u64,
+    /// Rows that were sent but never confirmed or refused by the service.
     pub unconfirmed: u64,
+    /// Rows without a verdict when the run stopped.
     pub not_attempted: u64,
+    /// Calls made.
     pub calls: u64,
+    /// Calls that were throttled as a whole.
     pub throttled_calls: u64,
+    /// Rows that took more than one attempt.
     pub retried_members: u64,
+    /// Channels in the list.
     pub channels: u64,
+    /// Bearers that shared the calls.
     pub bearers: u64,
+    /// Start of the first session: UTC, RFC 3339.
     pub started_at: String,
+    /// End of the last session: UTC, RFC 3339. Empty if the run was killed and no session has ended.
     pub finished_at: String,
+    /// Time at work in seconds, all sessions together.
     pub elapsed_seconds: f64,
+    /// The fewest calls that the list takes.
     pub lower_bound_calls: u64,
+    /// The least time that the list takes at these limits, in seconds.
     pub lower_bound_seconds: f64,
-    /// The time it took over the least; none where the bound is 0 or the run is not finished.
+    /// `elapsed_seconds` divided by `lower_bound_seconds`; null if the divisor is 0 or the run is
+    /// not finished.
     pub lower_bound_ratio: Option<f64>,
+    /// The limit that sets the least time; null if none does: one call waits for nothing.
     pub binding_limit: Option<Binding>,
+    /// Rows that failed, are defective, or were not confirmed or attempted, by error code.
     pub errors_by_code: BTreeMap<String, u64>,
-    /// Whether the outcomes add up to the rows read.
+    /// Whether the outcomes add up to `rows_read`.
     pub accounts: bool,
 }
 

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Limits, quota};
 
-/// Which limit sets the bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The limit that sets the least time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Binding {
-    /// The calls of the largest channel.
+    /// The rate of one channel: the largest channel takes the longest.
     Channel,
-    /// All calls over the bearers' rates.
+    /// The rates of all bearers together.
     Bearers,
-    /// All calls over `--max-rate`.
+    /// `--max-rate`.
     Total,
 }
 

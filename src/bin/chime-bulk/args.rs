@@ -12,6 +12,7 @@ use crate::config::{self, ReadError};
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
 use crate::sandbox::{SandboxArguments, SandboxShape};
+use crate::schema::Output;
 use crate::screen::ScreenArguments;
 
 /// The version, and the commit it was built from.
@@ -140,6 +141,18 @@ Example:
         /// The code, as results.csv has it [default: all].
         #[arg(value_name = "CODE")]
         code: Option<String>,
+    },
+    /// Print the JSON Schema of what a command writes as JSON.
+    #[command(after_help = "\
+The schema is JSON Schema draft 2020-12. It refuses any field that this version
+does not write; a later version may add fields.
+
+Example:
+  chime-bulk schema summary > summary.schema.json")]
+    Schema {
+        /// Which output.
+        #[arg(value_name = "NAME")]
+        output: Output,
     },
     /// Print completions for a shell.
     #[command(after_help = "\

@@ -14,6 +14,7 @@ mod roster;
 mod run;
 mod runtime;
 mod sandbox;
+mod schema;
 mod screen;
 mod shell;
 mod signals;
@@ -92,6 +93,7 @@ async fn perform(command: Subcommand) -> io::Result<Exit> {
         Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json),
         Subcommand::Runs { dir, json } => status::runs(&dir, json),
         Subcommand::Explain { code } => explain::explain(code.as_deref()),
+        Subcommand::Schema { output } => schema::schema(output),
         Subcommand::Completions { shell } => shell::completions(shell),
         Subcommand::Man { dir } => shell::man(&dir),
         Subcommand::Sandbox(arguments) => sandbox::serve(*arguments, Signals::listen()?).await,

@@ -14,6 +14,8 @@ mod report;
 mod resume;
 mod retry;
 mod sandbox;
+#[cfg(unix)]
+mod schema;
 mod shell;
 #[cfg(unix)]
 mod signals;

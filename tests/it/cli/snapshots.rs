@@ -44,7 +44,7 @@ fn help() {
     let place = WorkDir::new();
     let mut all = place.run(["--help"]).stdout;
     for command in [
-        "plan", "run", "resume", "retry", "status", "runs", "sandbox",
+        "plan", "run", "resume", "retry", "status", "runs", "sandbox", "schema",
     ] {
         let help = place.run([command, "--help"]).stdout;
         let _ = write!(all, "\n=== {command}\n{help}");

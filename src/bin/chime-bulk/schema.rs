@@ -1,0 +1,60 @@
+//! `schema`.
+
+use chime_bulk::report::{Plan, Status, Summary};
+use clap::ValueEnum;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use crate::exit::Exit;
+use crate::output;
+use crate::progress::Line;
+
+/// An output that has a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Output {
+    /// summary.json, and --json of run, resume, retry and report.
+    Summary,
+    /// --json of plan.
+    Plan,
+    /// --json of status, and each run that --json of runs can read.
+    Status,
+    /// Each line of --progress json.
+    Events,
+}
+
+/// Prints the schema of an output.
+pub(crate) fn schema(output: Output) -> Exit {
+    let schema = match output {
+        Output::Summary => schema_of::<Summary>("summary"),
+        Output::Plan => schema_of::<Plan>("plan"),
+        Output::Status => schema_of::<Status>("status"),
+        Output::Events => schema_of::<Line>("event"),
+    };
+    output::line(format_args!("{:#}", schema.as_value()));
+    Exit::AllIn
+}
+
+/// The schema of a type as it is serialized, with the version and this name as its title.
+fn schema_of<T: JsonSchema>(name: &str) -> Schema {
+    let settings = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(RecursiveTransform(adjust));
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    let title = format!("chime-bulk {} {name}", env!("CARGO_PKG_VERSION"));
+    schema.insert("title".to_owned(), title.into());
+    schema
+}
+
+/// What differs from schemars' defaults, in each part of a schema.
+fn adjust(schema: &mut Schema) {
+    // Without this, an object with a field that the schema does not name would be valid.
+    if schema.get("properties").is_some() {
+        schema.insert("additionalProperties".to_owned(), false.into());
+    }
+    // Descriptions are doc comments, line breaks included.
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
+}
