@@ -15,8 +15,8 @@ use chime_bulk::{LimitOverrides, Run, Target};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let instance = "arn:aws:chime:us-east-1:123456789012:app-instance/example";
-    let users: String = (0..250).map(|user| format!("user-{user}\n")).collect();
-    let conclusion = Run::of_bytes("users", format!("user_id\n{users}"))
+    let users: Vec<String> = (0..250).map(|user| format!("user-{user}")).collect();
+    let conclusion = Run::of_bytes("users", format!("user_id\n{}\n", users.join("\n")))
         .channel(format!("{instance}/channel/general"))
         .bearer(format!("{instance}/user/admin"))
         .limits(LimitOverrides {
