@@ -176,8 +176,8 @@ impl JobError {
         Some(hint.to_owned())
     }
 
-    /// Whether a run can be gone on with as it is, once that is mended: its ledger is none of ours,
-    /// or damaged, if it cannot.
+    /// Whether the run can be resumed once the cause is fixed. False if its ledger is damaged, of
+    /// another version, or not a ledger of this program.
     #[must_use]
     pub fn leaves_run(&self) -> bool {
         let (Self::Ledger(ledger)
@@ -188,7 +188,9 @@ impl JobError {
         };
         !matches!(
             ledger,
-            LedgerError::Foreign { .. } | LedgerError::Damaged { .. }
+            LedgerError::Foreign { .. }
+                | LedgerError::OtherVersion { .. }
+                | LedgerError::Damaged { .. }
         )
     }
 

@@ -105,7 +105,7 @@ impl Ledger {
     /// If it is not a ledger of this program's version, or damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, |path| connect(path, durability))?;
-        let mut ledger = Self::ready(path, connection, schema::migrate)?;
+        let mut ledger = Self::ready(path, connection)?;
         ledger.reopen_queue()?;
         Ok(ledger)
     }
@@ -114,18 +114,12 @@ impl Ledger {
     /// and is not disturbed as long as this is not kept for long: meanwhile its log grows.
     ///
     /// # Errors
-    /// If it is not a ledger of this very version, or damaged.
+    /// If it is not a ledger of this program's version, or damaged.
     pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, connect_to_read)?;
         let snapshot = connection.execute_batch("BEGIN");
         snapshot.map_err(|source| sqlite(path, source))?;
-        if !schema::is_current(&connection).map_err(|source| sqlite(path, source))? {
-            return Err(LedgerError::Foreign {
-                path: path.to_owned(),
-                reason: "of an earlier version: `chime-bulk report` brings it forward".to_owned(),
-            });
-        }
-        let mut ledger = Self::ready(path, connection, |_| Ok(()))?;
+        let mut ledger = Self::ready(path, connection)?;
         ledger.reopen_queue()?;
         Ok(ledger)
     }
@@ -143,15 +137,10 @@ impl Ledger {
     }
 
     /// A ledger over an open file that holds one.
-    fn ready(
-        path: &Path,
-        connection: Connection,
-        migrate: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-    ) -> Result<Self, LedgerError> {
+    fn ready(path: &Path, connection: Connection) -> Result<Self, LedgerError> {
         let key = stored(path, facts::read_key(&connection), fact::KEY)?;
         let ready = || {
             checksum::register_functions(&connection, key)?;
-            migrate(&connection)?;
             checksum::create_views(&connection)
         };
         ready().map_err(|source| sqlite(path, source))?;

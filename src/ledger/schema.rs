@@ -2,20 +2,18 @@
 
 use rusqlite::Connection;
 
-use super::checksum::COVERED;
-
 /// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
-/// `PRAGMA user_version` of the ledgers this program writes.
-const VERSION: i32 = 3;
+/// `PRAGMA user_version` of the ledgers that this program writes and reads.
+pub(super) const VERSION: i32 = 1;
 /// Records in one page: row `n` is entry `(n - 1) % 64` of page `(n - 1) / 64`.
 pub(super) const PAGE_ROWS: u64 = 64;
 
-/// Version 3. Each row bears a checksum, by which damage is found: see [`super::checksum`].
+/// Each row has a checksum, by which damage is found: see [`super::checksum`].
 ///
 /// `rows` columns hold ascending row numbers as a JSON array: the first number, then the gaps to
 /// the next: `[7,1,1,5]` means 7, 8, 9, 14.
-const TABLES: &[&str] = &["
+const TABLES: &str = "
 -- What is known of the run as a whole: settings, layout of the list, state, counts.
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 -- The list: each page a JSON array of 64 records, a record the array of its fields as they stood
@@ -46,7 +44,10 @@ CREATE TABLE call (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, bearer TEXT NO
 CREATE TABLE verdict (id INTEGER PRIMARY KEY, call INTEGER NOT NULL, outcome TEXT NOT NULL, charged INTEGER NOT NULL,
     in_doubt INTEGER NOT NULL, code TEXT, message TEXT, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
     rows TEXT, checksum INTEGER NOT NULL);
-", PASSES, "
+-- Times the run was told to try again what had failed, numbered from 2. Calls from first_call on
+-- belong to it. codes: the error codes it was narrowed to, as a JSON array.
+CREATE TABLE pass (id INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, codes TEXT, first_call INTEGER NOT NULL,
+    checksum INTEGER NOT NULL);
 -- One line per row of the list that was taken: its number and its record.
 CREATE VIEW member AS
     SELECT page.id * 64 + entry.key + 1 AS row, entry.value AS record
@@ -65,14 +66,6 @@ CREATE VIEW ruling AS
 CREATE VIEW result AS
     SELECT row, outcome, code, message, max(verdict) AS verdict, sum(charged) AS attempts
     FROM ruling GROUP BY row;
-"];
-
-/// Since version 3.
-const PASSES: &str = "
--- Times the run was told to try again what had failed, numbered from 2. Calls from first_call on
--- belong to it. codes: the error codes it was narrowed to, as a JSON array.
-CREATE TABLE pass (id INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, codes TEXT, first_call INTEGER NOT NULL,
-    checksum INTEGER NOT NULL);
 ";
 
 /// Makes an empty file a ledger, in a transaction that is left open: what belongs to a ledger
@@ -80,8 +73,7 @@ CREATE TABLE pass (id INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, codes TEXT
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
     connection.execute_batch(&format!(
-        "BEGIN; {} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};",
-        TABLES.concat()
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     ))
 }
 
@@ -94,48 +86,24 @@ pub(super) fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
     )
 }
 
-/// What keeps the file from being a ledger this program can use, if anything does.
-pub(super) fn incompatibility(connection: &Connection) -> rusqlite::Result<Option<String>> {
+/// Why this program cannot read a file.
+#[derive(Debug)]
+pub(super) enum Incompatibility {
+    /// Another program's file.
+    NotALedger,
+    /// A ledger of this other version.
+    OtherVersion(i32),
+}
+
+/// Why this program cannot read the file, if it cannot.
+pub(super) fn incompatibility(
+    connection: &Connection,
+) -> rusqlite::Result<Option<Incompatibility>> {
     let number =
         |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     if number("application_id")? != APPLICATION_ID {
-        return Ok(Some("not a ledger of chime-bulk".to_owned()));
+        return Ok(Some(Incompatibility::NotALedger));
     }
     let version = number("user_version")?;
-    Ok((!(1..=VERSION).contains(&version)).then(|| {
-        format!("of version {version}, while this program knows versions up to {VERSION}")
-    }))
-}
-
-/// Whether the ledger is of the version that this program writes.
-pub(super) fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
-    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok(version == VERSION)
-}
-
-/// Brings a ledger of an earlier version forward, whole or not at all.
-pub(super) fn migrate(connection: &Connection) -> rusqlite::Result<()> {
-    if is_current(connection)? {
-        return Ok(());
-    }
-    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    // Version 1 had no checksums, version 2 none of the numbers of calls and verdicts.
-    let checksum = |(table, columns): (&str, &str)| match version {
-        1 => format!(
-            "ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-             UPDATE {table} SET checksum = checksum('{table}', {columns});"
-        ),
-        _ if ["call", "verdict"].contains(&table) => {
-            let before = columns.trim_start_matches("id, ");
-            format!(
-                "UPDATE {table} SET checksum = checksum('{table}', {columns}) WHERE verified(checksum, '{table}', {before});"
-            )
-        }
-        _ => String::new(),
-    };
-    let old = COVERED.into_iter().filter(|(table, _)| *table != "pass");
-    let checksums: String = old.map(checksum).collect();
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {checksums} {PASSES} PRAGMA user_version = {VERSION}; COMMIT;"
-    ))
+    Ok((version != VERSION).then_some(Incompatibility::OtherVersion(version)))
 }
