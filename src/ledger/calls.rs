@@ -1,6 +1,6 @@
 //! Calls and what was decided for their rows.
 
-use super::{Ledger, LedgerError, rows};
+use super::{Ledger, LedgerError, checksum, rows};
 use crate::model::{LaneId, Outcome, Refusal};
 use crate::schedule::Ruling;
 
@@ -41,7 +41,8 @@ impl Ledger {
             connection
                 .prepare_cached(
                     "INSERT INTO call (id, lane, bearer, rows, members, fresh, sent_at, checksum)
-                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, checksum('call', id, ?1, ?2, ?3, ?4, ?5)
+                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6,
+                        checksum('call', id, ?1, ?2, ?3, ?4, ?5, ?6, NULL, NULL, NULL, NULL)
                      FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM call)",
                 )?
                 .insert(values)
@@ -60,11 +61,16 @@ impl Ledger {
         rulings: &[Ruling],
         others: &[Ruling],
     ) -> Result<(), LedgerError> {
+        let values = [
+            ("settled_at", "?2"),
+            ("refusal", "?3"),
+            ("code", "?4"),
+            ("message", "?5"),
+        ];
+        let update = checksum::update("call", &values, "id = ?1");
         self.write(|connection| {
             connection
-                .prepare_cached(
-                    "UPDATE call SET settled_at = ?2, refusal = ?3, code = ?4, message = ?5 WHERE id = ?1",
-                )?
+                .prepare_cached(&update)?
                 .execute((
                     call,
                     at,
@@ -104,11 +110,11 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn close_lane(&mut self, lane: LaneId, refusal: &Refusal) -> Result<(), LedgerError> {
+        let values = [("closed_code", "?2"), ("closed_message", "?3")];
+        let update = checksum::update("lane", &values, "id = ?1");
         self.write(|connection| {
             connection
-                .prepare_cached(
-                    "UPDATE lane SET closed_code = ?2, closed_message = ?3 WHERE id = ?1",
-                )?
+                .prepare_cached(&update)?
                 .execute((lane.0, &refusal.code, &refusal.message))
         })?;
         Ok(())

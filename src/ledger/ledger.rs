@@ -141,7 +141,8 @@ impl Ledger {
         let key = stored(path, facts::read_key(&connection), fact::KEY)?;
         let ready = || {
             checksum::register_functions(&connection, key)?;
-            checksum::create_views(&connection)
+            checksum::create_views(&connection)?;
+            checksum::verify(&connection)
         };
         ready().map_err(|source| sqlite(path, source))?;
         let layout = stored(path, facts::read(&connection, fact::LAYOUT), fact::LAYOUT)?;

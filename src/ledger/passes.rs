@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::calls::AGAIN;
 use super::projection::Source;
-use super::{Ledger, LedgerError, rows};
+use super::{Ledger, LedgerError, checksum, rows};
 use crate::model::Outcome;
 
 /// Which failures are to be tried again: those with one of these codes, or all.
@@ -135,10 +135,10 @@ impl Ledger {
         let opened = closed
             .iter()
             .filter(|(_, code)| wanted.has(code.as_deref()));
+        let values = [("closed_code", "NULL"), ("closed_message", "NULL")];
+        let update = checksum::update("lane", &values, "id = ?1");
         self.write(|connection| {
-            let mut open = connection.prepare_cached(
-                "UPDATE lane SET closed_code = NULL, closed_message = NULL WHERE id = ?1",
-            )?;
+            let mut open = connection.prepare_cached(&update)?;
             for (lane, _) in opened {
                 open.execute([lane])?;
             }

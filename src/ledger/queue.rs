@@ -82,7 +82,7 @@ impl Ledger {
             }
             let mut lane = connection.prepare_cached(
                 "INSERT INTO lane (id, channel, type, sub_channel, checksum)
-                 VALUES (?1, ?2, ?3, ?4, checksum('lane', ?1, ?2, ?3, ?4))",
+                 VALUES (?1, ?2, ?3, ?4, checksum('lane', ?1, ?2, ?3, ?4, NULL, NULL))",
             )?;
             for (id, new) in &chunk.lanes {
                 lane.execute((
@@ -270,7 +270,7 @@ impl Ledger {
         self.queue.unseen_pages = self.staged.queued_pages;
         let mut lanes = self.rows_taken()?;
         let (mut next_seq, mut queued) = (0, 0);
-        // One pass over the whole queue; each entry is checked when it is taken.
+        // Verified when the ledger was opened.
         self.read(|connection| {
             let mut entries =
                 connection.prepare("SELECT lane, seq, count FROM queue ORDER BY lane, seq")?;
@@ -308,7 +308,7 @@ impl Ledger {
             let known = connection.query_row("SELECT count(*) FROM lane", [], |row| row.get(0))?;
             lanes.resize(known, LaneQueue::default());
             let mut calls = connection.prepare(
-                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM verified_call",
+                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM call",
             )?;
             let mut calls = calls.query([])?;
             while let Some(call) = calls.next()? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, checksum};
 use crate::model::{ChannelId, LaneId, RefusalKind, codes};
 use crate::schedule::PendingRow;
 
@@ -70,8 +70,9 @@ impl Ledger {
                      FROM verified_call WHERE settled_at IS NULL AND members > 0)",
                 [AGAIN, codes::INTERRUPTED],
             )?;
+            let values = [("settled_at", "?1"), ("refusal", "?2"), ("code", "?3")];
             connection.execute(
-                "UPDATE call SET settled_at = ?1, refusal = ?2, code = ?3 WHERE settled_at IS NULL",
+                &checksum::update("call", &values, "settled_at IS NULL"),
                 (at, RefusalKind::Lost.as_str(), codes::INTERRUPTED),
             )?;
             Ok(())

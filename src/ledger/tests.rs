@@ -5,7 +5,7 @@ mod damage;
 use std::path::{Path, PathBuf};
 
 use super::{Durability, Ledger, LedgerError, NewCall, Stager};
-use crate::model::{ChannelArn, LaneId, Outcome};
+use crate::model::{ChannelArn, LaneId, Outcome, Refusal, RefusalKind};
 use crate::roster::{Options, Roster, Source};
 use crate::schedule::{PendingRow, Ruling};
 
