@@ -1,6 +1,9 @@
 //! Calls and what was decided for their rows.
 
-use super::{Ledger, LedgerError, checksum, rows};
+use rusqlite::types::Null;
+
+use super::tables::{CALL, LANE, VERDICT};
+use super::{Ledger, LedgerError, rows};
 use crate::model::{LaneId, Outcome, Refusal};
 use crate::schedule::Ruling;
 
@@ -36,17 +39,12 @@ impl Ledger {
             call.rows.len(),
             call.fresh,
             call.at,
+            Null,
+            Null,
+            Null,
+            Null,
         );
-        self.write(|connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO call (id, lane, bearer, rows, members, fresh, sent_at, checksum)
-                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6,
-                        checksum('call', id, ?1, ?2, ?3, ?4, ?5, ?6, NULL, NULL, NULL, NULL)
-                     FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM call)",
-                )?
-                .insert(values)
-        })
+        self.write(|connection| connection.prepare_cached(&CALL.append())?.insert(values))
     }
 
     /// Notes what came of a call, and what was decided for its rows and, because of it, others'.
@@ -67,28 +65,23 @@ impl Ledger {
             ("code", "?4"),
             ("message", "?5"),
         ];
-        let update = checksum::update("call", &values, "id = ?1");
+        let update = CALL.update(&values, "id = ?1");
         self.write(|connection| {
-            connection
-                .prepare_cached(&update)?
-                .execute((
-                    call,
-                    at,
-                    refusal.map(|refusal| refusal.kind.as_str()),
-                    refusal.map(|refusal| &refusal.code),
-                    refusal.map(|refusal| &refusal.message),
-                ))?;
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO verdict
-                    (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, checksum)
-                 SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-                    checksum('verdict', id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM verdict)",
-            )?;
+            connection.prepare_cached(&update)?.execute((
+                call,
+                at,
+                refusal.map(|refusal| refusal.kind.as_str()),
+                refusal.map(|refusal| &refusal.code),
+                refusal.map(|refusal| &refusal.message),
+            ))?;
+            let mut insert = connection.prepare_cached(&VERDICT.append())?;
             for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
-                let (Some(first), Some(last)) = (alike.first(), alike.last()) else { continue };
+                let (Some(first), Some(last)) = (alike.first(), alike.last()) else {
+                    continue;
+                };
                 let whole = is_whole && others.is_empty();
-                let numbers = (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.pending.row)));
+                let numbers =
+                    (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.pending.row)));
                 insert.execute((
                     call,
                     first.outcome.map_or(AGAIN, Outcome::as_str),
@@ -111,7 +104,7 @@ impl Ledger {
     /// If it cannot be written.
     pub fn close_lane(&mut self, lane: LaneId, refusal: &Refusal) -> Result<(), LedgerError> {
         let values = [("closed_code", "?2"), ("closed_message", "?3")];
-        let update = checksum::update("lane", &values, "id = ?1");
+        let update = LANE.update(&values, "id = ?1");
         self.write(|connection| {
             connection
                 .prepare_cached(&update)?

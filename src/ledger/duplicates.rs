@@ -10,6 +10,7 @@ use super::duplicate_filter::{Fingerprint, Fingerprints};
 use super::page;
 use super::schema::PAGE_ROWS;
 use super::stager::membership;
+use super::tables::DUPLICATE;
 use super::{Ledger, LedgerError};
 use crate::model::LaneId;
 use crate::roster::Entry;
@@ -146,8 +147,7 @@ impl Ledger {
         let mut duplicates = 0;
         self.write(|connection| {
             let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
-            let mut duplicate =
-                connection.prepare_cached("INSERT INTO duplicate (row, of_row, checksum) VALUES (?1, ?2, checksum('duplicate', ?1, ?2))")?;
+            let mut duplicate = connection.prepare_cached(&DUPLICATE.insert())?;
             for (row, lane, print) in &suspects {
                 settle.execute([row])?;
                 match first_rows.get(print) {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::tables::FACT;
 use super::{Ledger, LedgerError};
 
 /// Names of facts.
@@ -68,7 +69,7 @@ impl Ledger {
         let text = serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))?;
         self.write(|connection| {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO fact (name, value, checksum) VALUES (?1, ?2, checksum('fact', ?1, ?2))")?
+                .prepare_cached(&FACT.replace())?
                 .execute((name, text))
         })?;
         Ok(())

@@ -34,6 +34,7 @@ mod rows;
 mod schema;
 mod stager;
 mod survey;
+mod tables;
 #[cfg(test)]
 mod tests;
 

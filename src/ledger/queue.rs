@@ -1,8 +1,10 @@
 //! Staging rows, and drawing them again lane by lane.
 
 use rusqlite::OptionalExtension;
+use rusqlite::types::Null;
 
 use super::schema::PAGE_ROWS;
+use super::tables::{CHANNEL, DEFECT, LANE, PAGE, QUEUE, SUSPECT};
 use super::{Chunk, Ledger, LedgerError, fact, page, rows};
 use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::roster::Entry;
@@ -68,40 +70,30 @@ impl Ledger {
             return Ok(changed);
         }
         self.write(|connection| {
-            let mut page = connection.prepare_cached(
-                "INSERT INTO page (id, records, checksum) VALUES (?1, ?2, checksum('page', ?1, ?2))",
-            )?;
+            let mut page = connection.prepare_cached(&PAGE.insert())?;
             for (id, records) in &chunk.pages {
                 page.execute((id, records))?;
             }
-            let mut channel = connection.prepare_cached(
-                "INSERT INTO channel (id, arn, checksum) VALUES (?1, ?2, checksum('channel', ?1, ?2))",
-            )?;
+            let mut channel = connection.prepare_cached(&CHANNEL.insert())?;
             for (id, arn) in &chunk.channels {
                 channel.execute((id.0, arn))?;
             }
-            let mut lane = connection.prepare_cached(
-                "INSERT INTO lane (id, channel, type, sub_channel, checksum)
-                 VALUES (?1, ?2, ?3, ?4, checksum('lane', ?1, ?2, ?3, ?4, NULL, NULL))",
-            )?;
+            let mut lane = connection.prepare_cached(&LANE.insert())?;
             for (id, new) in &chunk.lanes {
                 lane.execute((
                     id.0,
                     new.channel.0,
                     new.membership_type.as_str(),
                     &new.sub_channel,
+                    Null,
+                    Null,
                 ))?;
             }
-            let mut suspect = connection.prepare_cached(
-                "INSERT INTO suspect (row, lane, checksum) VALUES (?1, ?2, checksum('suspect', ?1, ?2))",
-            )?;
+            let mut suspect = connection.prepare_cached(&SUSPECT.insert())?;
             for (lane, row) in &chunk.suspects {
                 suspect.execute((row, lane.0))?;
             }
-            let mut defect = connection.prepare_cached(
-                "INSERT INTO defect (row, column_name, reason, checksum)
-                 VALUES (?1, ?2, ?3, checksum('defect', ?1, ?2, ?3))",
-            )?;
+            let mut defect = connection.prepare_cached(&DEFECT.insert())?;
             for found in &chunk.defects {
                 defect.execute((found.0, &found.1, &found.2))?;
             }
@@ -171,10 +163,7 @@ impl Ledger {
         let mut seq = self.queue.next_seq;
         let mut counts = Vec::new();
         self.write(|connection| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO queue (lane, seq, count, rows, checksum)
-                 VALUES (?1, ?2, ?3, ?4, checksum('queue', ?1, ?2, ?3, ?4))",
-            )?;
+            let mut insert = connection.prepare_cached(&QUEUE.insert())?;
             for lane_rows in buffered.chunk_by(|a, b| a.0 == b.0) {
                 let lane = lane_rows[0].0;
                 counts.push((lane, lane_rows.len() as u64));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, checksum};
+use super::tables::{CALL, VERDICT};
+use super::{Ledger, LedgerError};
 use crate::model::{ChannelId, LaneId, RefusalKind, codes};
 use crate::schedule::PendingRow;
 
@@ -59,20 +60,16 @@ impl Ledger {
                     [],
                 )?;
             }
-            connection.execute(
-                "INSERT INTO verdict (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, checksum)
-                 SELECT *, checksum('verdict', id, call, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
-                    (SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY id) AS id,
-                        id AS call, ?1, 1, 1, ?2 AS code,
-                        'the run was cut off while the call was under way' AS message,
-                        json_extract(rows, '$[0]') AS first_row,
-                        (SELECT sum(value) FROM json_each(rows)) AS last_row
-                     FROM verified_call WHERE settled_at IS NULL AND members > 0)",
-                [AGAIN, codes::INTERRUPTED],
-            )?;
+            let query = "SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY call.id) AS id,
+                    call.id AS call, ?1 AS outcome, 1 AS charged, 1 AS in_doubt, ?2 AS code,
+                    'the run was cut off while the call was under way' AS message,
+                    json_extract(call.rows, '$[0]') AS first_row,
+                    (SELECT sum(value) FROM json_each(call.rows)) AS last_row, NULL AS rows
+                 FROM verified_call AS call WHERE call.settled_at IS NULL AND call.members > 0";
+            connection.execute(&VERDICT.insert_from(query), [AGAIN, codes::INTERRUPTED])?;
             let values = [("settled_at", "?1"), ("refusal", "?2"), ("code", "?3")];
             connection.execute(
-                &checksum::update("call", &values, "settled_at IS NULL"),
+                &CALL.update(&values, "settled_at IS NULL"),
                 (at, RefusalKind::Lost.as_str(), codes::INTERRUPTED),
             )?;
             Ok(())

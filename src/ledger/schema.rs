@@ -1,6 +1,8 @@
-//! The ledger's tables and views, and their version.
+//! A ledger's file: its schema, and how it is told from another file.
 
 use rusqlite::Connection;
+
+use super::tables::{TABLES, Table};
 
 /// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
@@ -9,45 +11,8 @@ pub(super) const VERSION: i32 = 1;
 /// Records in one page: row `n` is entry `(n - 1) % 64` of page `(n - 1) / 64`.
 pub(super) const PAGE_ROWS: u64 = 64;
 
-/// Each row has a checksum, by which damage is found: see [`super::checksum`].
-///
-/// `rows` columns hold ascending row numbers as a JSON array: the first number, then the gaps to
-/// the next: `[7,1,1,5]` means 7, 8, 9, 14.
-const TABLES: &str = "
--- What is known of the run as a whole: settings, layout of the list, state, counts.
-CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
--- The list: each page a JSON array of 64 records, a record the array of its fields as they stood
--- in the list, null for a row that was filtered out.
-CREATE TABLE page (id INTEGER PRIMARY KEY, records TEXT NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE channel (id INTEGER PRIMARY KEY, arn TEXT NOT NULL, checksum INTEGER NOT NULL);
--- The members of one channel that are added in the same way, and so can share a call. If the
--- channel could not be had, closed_code says why: rows of it that were never sent failed with it.
-CREATE TABLE lane (id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, type TEXT NOT NULL, sub_channel TEXT,
-    closed_code TEXT, closed_message TEXT, checksum INTEGER NOT NULL);
--- Rows that are not sent, and why.
-CREATE TABLE defect (row INTEGER PRIMARY KEY, column_name TEXT NOT NULL, reason TEXT NOT NULL,
-    checksum INTEGER NOT NULL);
-CREATE TABLE duplicate (row INTEGER PRIMARY KEY, of_row INTEGER NOT NULL, checksum INTEGER NOT NULL);
--- Rows that may be duplicates, held back until the whole list is read.
-CREATE TABLE suspect (row INTEGER PRIMARY KEY, lane INTEGER NOT NULL, checksum INTEGER NOT NULL);
--- Rows to send, by lane, in the order of seq.
-CREATE TABLE queue (lane INTEGER NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL, rows TEXT NOT NULL,
-    checksum INTEGER NOT NULL, PRIMARY KEY (lane, seq)) WITHOUT ROWID;
--- Calls, written before they leave. settled_at is null while a call is under way, or was when the
--- process died. refusal: the kind of failure, if the call was refused or lost as a whole. Times
--- are milliseconds since 1970.
-CREATE TABLE call (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, bearer TEXT NOT NULL, rows TEXT NOT NULL,
-    members INTEGER NOT NULL, fresh INTEGER NOT NULL, sent_at INTEGER NOT NULL, settled_at INTEGER,
-    refusal TEXT, code TEXT, message TEXT, checksum INTEGER NOT NULL);
--- What was decided for rows of a call; of several for one row the last holds. outcome 'again': to
--- be tried again. rows null: all of the call's. charged: counted as an attempt.
-CREATE TABLE verdict (id INTEGER PRIMARY KEY, call INTEGER NOT NULL, outcome TEXT NOT NULL, charged INTEGER NOT NULL,
-    in_doubt INTEGER NOT NULL, code TEXT, message TEXT, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
-    rows TEXT, checksum INTEGER NOT NULL);
--- Times the run was told to try again what had failed, numbered from 2. Calls from first_call on
--- belong to it. codes: the error codes it was narrowed to, as a JSON array.
-CREATE TABLE pass (id INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, codes TEXT, first_call INTEGER NOT NULL,
-    checksum INTEGER NOT NULL);
+/// The views that unfold lists of rows for any SQLite client.
+const VIEWS: &str = "
 -- One line per row of the list that was taken: its number and its record.
 CREATE VIEW member AS
     SELECT page.id * 64 + entry.key + 1 AS row, entry.value AS record
@@ -72,8 +37,9 @@ CREATE VIEW result AS
 /// from its beginning is written before it ends.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
+    let tables = TABLES.map(Table::create).concat();
     connection.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+        "BEGIN; {tables} {VIEWS} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     ))
 }
 
