@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{JobError, list_path};
 use crate::chime::Api;
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{LedgerReader, fact};
 use crate::model::{Limits, LimitsError};
 use crate::roster::Options;
 
@@ -100,7 +100,7 @@ pub struct RunSettings {
 
 impl RunSettings {
     /// What the run was asked to do whose ledger this is, in this directory.
-    pub(super) fn of(ledger: &Ledger, dir: &Path) -> Result<Self, JobError> {
+    pub(super) fn of(ledger: &LedgerReader, dir: &Path) -> Result<Self, JobError> {
         ledger
             .fact(fact::SETTINGS)?
             .ok_or_else(|| JobError::NoRun(dir.to_owned()))

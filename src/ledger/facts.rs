@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::tables::FACT;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, LedgerReader};
 
 /// Names of facts.
 pub mod fact {
@@ -74,7 +74,9 @@ impl Ledger {
         })?;
         Ok(())
     }
+}
 
+impl LedgerReader {
     /// Reads a fact; none if it was never written.
     ///
     /// # Errors

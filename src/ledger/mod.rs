@@ -1,4 +1,5 @@
-//! The ledger: one SQLite file that holds a run's list, its calls and their outcomes.
+//! The ledger: one SQLite file that holds a run's list, its calls and their outcomes. Its owner
+//! writes it through [`Ledger`]; everything that only asks takes a [`LedgerReader`].
 //!
 //! Promises: what [`Ledger::commit`] has returned from survives the process, and the machine as
 //! far as the disk keeps its word; every report is a projection of it; memory does not grow with
@@ -7,7 +8,7 @@
 //! The list is staged in pages of 64 records, the work queue in runs
 //! of rows of one lane, and verdicts per call, not per row: so a row costs its own text and little
 //! more, and a call of a hundred members costs two inserts. The views `member`, `sent`, `ruling`
-//! and `result` unfold this for any SQLite client; see `schema`.
+//! and `result` unfold this for any SQLite client; see `tables` and `schema`.
 
 mod calls;
 mod checksum;
@@ -29,6 +30,7 @@ mod passes;
 mod progress;
 mod projection;
 mod queue;
+mod reader;
 mod resume;
 mod rows;
 mod schema;
@@ -49,6 +51,7 @@ pub use history::{CallRecord, CallResult};
 pub use ledger::Ledger;
 pub use progress::RunProgress;
 pub use projection::{ResultRow, Totals};
+pub use reader::LedgerReader;
 pub use resume::{LaneLeft, Unsettled};
 pub use stager::Stager;
 pub use survey::{ChannelLoad, DefectKind, Repeat};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::calls::AGAIN;
 use super::projection::Source;
 use super::tables::{LANE, PASS, VERDICT};
-use super::{Ledger, LedgerError, rows};
+use super::{Ledger, LedgerError, LedgerReader, rows};
 use crate::model::Outcome;
 
 /// Which failures are to be tried again: those with one of these codes, or all.
@@ -19,6 +19,30 @@ impl Wanted<'_> {
                 .any(|wanted| wanted.eq_ignore_ascii_case(code))
         };
         self.0.is_empty() || code.is_some_and(is_named)
+    }
+}
+
+impl LedgerReader {
+    /// How many passes there were, the first with them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn passes(&self) -> Result<u64, LedgerError> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) + 1 FROM verified_pass", [], |row| {
+                row.get(0)
+            })
+        })
+    }
+
+    /// The lanes that are closed, each with the code it was closed with.
+    fn closed_lanes(&self) -> Result<HashMap<u32, Option<String>>, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare("SELECT id, closed_code FROM verified_lane WHERE closed_code IS NOT NULL")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
     }
 }
 
@@ -60,28 +84,6 @@ impl Ledger {
             self.note_pass(at, codes)?;
         }
         Ok(taken)
-    }
-
-    /// How many passes there were, the first with them.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn passes(&self) -> Result<u64, LedgerError> {
-        self.read(|connection| {
-            connection.query_row("SELECT count(*) + 1 FROM verified_pass", [], |row| {
-                row.get(0)
-            })
-        })
-    }
-
-    /// The lanes that are closed, each with the code it was closed with.
-    fn closed_lanes(&self) -> Result<HashMap<u32, Option<String>>, LedgerError> {
-        self.read(|connection| {
-            connection
-                .prepare("SELECT id, closed_code FROM verified_lane WHERE closed_code IS NOT NULL")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })
     }
 
     /// Of rows for which this was decided last, those that are wanted are to be tried again. Gives

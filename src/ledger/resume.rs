@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
 use super::tables::{CALL, VERDICT};
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::{ChannelId, LaneId, RefusalKind, codes};
 use crate::schedule::PendingRow;
 
@@ -41,7 +41,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn recover(&mut self, at: i64) -> Result<(), LedgerError> {
-        let (pages, list_ended) = (self.staged.queued_pages, self.staged.list_ended);
+        let (pages, list_ended) = (self.staged().queued_pages, self.staged().list_ended);
         self.begin_generation()?;
         self.write(|connection| {
             if !list_ended {
@@ -109,7 +109,9 @@ impl Ledger {
         }
         Ok(())
     }
+}
 
+impl LedgerReader {
     /// Gives every row that was sent and is to be tried again: those of which the last that was
     /// decided is that. One pass over all verdicts, holding the rows that are pending as it goes.
     ///

@@ -120,7 +120,7 @@ fn with_every_row(dir: &Path) -> PathBuf {
 
 /// Reads all that a report shows of a ledger.
 fn read_for_reports(path: &Path) -> Result<u64, LedgerError> {
-    let ledger = Ledger::open_read_only(path)?;
+    let ledger = LedgerReader::open(path)?;
     ledger.progress()?;
     ledger.call_counts()?;
     ledger.for_each_call(|_| Ok::<_, LedgerError>(()))?;
