@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::event::{OpenChannel, Standing};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{LedgerError, LedgerReader};
 use crate::model::{Outcome, Refusal};
 use crate::schedule::{Scheduler, Settlement};
 
@@ -31,7 +31,7 @@ impl Pulse {
 /// The state of the channels now.
 pub(super) fn standing(
     scheduler: &Scheduler,
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     now: Duration,
 ) -> Result<Standing, LedgerError> {
     let overview = scheduler.overview(now, NAMED);

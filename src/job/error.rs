@@ -173,8 +173,8 @@ impl JobError {
         Some(hint.to_owned())
     }
 
-    /// Whether the run can be resumed once the cause is fixed. False if its ledger is damaged or not a
-    /// ledger of this program.
+    /// Whether the run can be resumed once the cause is fixed. False if its ledger is damaged, of
+    /// another version, or not a ledger of this program.
     #[must_use]
     pub fn leaves_run(&self) -> bool {
         let (Self::Ledger(ledger)
@@ -185,7 +185,9 @@ impl JobError {
         };
         !matches!(
             ledger,
-            LedgerError::Foreign { .. } | LedgerError::Damaged { .. }
+            LedgerError::Foreign { .. }
+                | LedgerError::OtherVersion { .. }
+                | LedgerError::Damaged { .. }
         )
     }
 

@@ -9,7 +9,7 @@ use super::list_path::absolute;
 use super::session::Started;
 use super::{JobError, Request, RunSettings, directory, report, resume, run, session};
 use crate::engine::{Command, Ending, Observer};
-use crate::ledger::{Ledger, LedgerError, fact};
+use crate::ledger::{LedgerError, LedgerReader, fact};
 use crate::model::RunState;
 use crate::roster::Source;
 
@@ -67,7 +67,7 @@ pub async fn run_or_resume(
 }
 
 /// Sees that the run in a directory is the one that is asked for, but for limits.
-fn check_same(ledger: &Ledger, request: &Request, dir: &Path) -> Result<(), JobError> {
+fn check_same(ledger: &LedgerReader, request: &Request, dir: &Path) -> Result<(), JobError> {
     let settings = RunSettings::of(ledger, dir)?;
     difference(ledger, &settings, request)?.map_or(Ok(()), |what| {
         Err(JobError::AnotherRun {
@@ -78,7 +78,7 @@ fn check_same(ledger: &Ledger, request: &Request, dir: &Path) -> Result<(), JobE
 }
 
 fn difference(
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     settings: &RunSettings,
     request: &Request,
 ) -> Result<Option<&'static str>, LedgerError> {

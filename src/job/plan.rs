@@ -6,7 +6,7 @@
 use super::bearers::parse_bearers;
 use super::{JobError, LimitOverrides};
 use crate::chime::{Api, ConnectError};
-use crate::ledger::{Ledger, Stager};
+use crate::ledger::{Ledger, LedgerReader, Stager};
 use crate::model::{ChannelArn, ChannelId};
 use crate::report::{Plan, PlanInput};
 use crate::roster::{Options, Roster, Source};
@@ -81,7 +81,7 @@ fn stage(roster: Roster) -> Result<Ledger, JobError> {
 }
 
 /// The region of the first channel, or of the one for all rows.
-fn of_list(ledger: &Ledger) -> Result<String, JobError> {
+fn of_list(ledger: &LedgerReader) -> Result<String, JobError> {
     let channel = if ledger.channels()? > 0 {
         Some(ledger.channel_arn(ChannelId(0))?)
     } else {

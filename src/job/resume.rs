@@ -10,7 +10,7 @@ use super::open_list::OpenList;
 use super::session::{self, Session, Started};
 use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
 use crate::engine::{Command, Feed, Observer, restore};
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::roster::Source;
 
 /// Continues the run in this directory. `target` is the service, if that has changed; limits given
@@ -85,7 +85,7 @@ pub(super) async fn continue_run(
 /// The rest of the list, if it was not read to its end: it is read again from its beginning, and
 /// what is staged already is recognised and passed over.
 async fn feed(
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     settings: &RunSettings,
     commands: &mut mpsc::Receiver<Command>,
 ) -> Result<(Feed, String), JobError> {

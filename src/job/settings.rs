@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{AwsTarget, JobError, list_path};
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{LedgerReader, fact};
 use crate::model::{Limits, LimitsError};
 use crate::roster::Options;
 use crate::schedule::FailureThreshold;
@@ -97,7 +97,7 @@ pub struct RunSettings {
 
 impl RunSettings {
     /// The settings in the ledger of the run in this directory.
-    pub(super) fn of(ledger: &Ledger, dir: &Path) -> Result<Self, JobError> {
+    pub(super) fn of(ledger: &LedgerReader, dir: &Path) -> Result<Self, JobError> {
         ledger
             .fact(fact::SETTINGS)?
             .ok_or_else(|| JobError::NoRun(dir.to_owned()))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::lock::{self, OWNER};
 use super::{JobError, LEDGER};
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::RunState;
 use crate::report::{self, Listed, Status};
 
@@ -18,7 +18,7 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     if Ledger::is_blank(&path)? {
         return Err(lock::no_run(dir));
     }
-    let ledger = Ledger::open_read_only(&path)?;
+    let ledger = LedgerReader::open(&path)?;
     let no_run = || JobError::NoRun(dir.to_owned());
     let state = ledger.fact(fact::STATE)?.ok_or_else(no_run)?;
     // A process may have begun since.

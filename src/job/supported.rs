@@ -2,7 +2,7 @@
 
 use super::{JobError, Target};
 use crate::chime::{Api, Unsupported};
-use crate::ledger::Ledger;
+use crate::ledger::LedgerReader;
 use crate::model::{MemberArn, Membership};
 use crate::roster::Options;
 
@@ -33,7 +33,7 @@ pub(super) fn check_request(
 pub(super) fn check_run(
     target: &Target,
     options: &Options,
-    ledger: &Ledger,
+    ledger: &LedgerReader,
 ) -> Result<(), JobError> {
     if target.api() != Api::Legacy || options.legacy_api {
         return Ok(());

@@ -1,5 +1,8 @@
 //! Calls and what was decided for their rows.
 
+use rusqlite::types::Null;
+
+use super::tables::{CALL, LANE, VERDICT};
 use super::{Ledger, LedgerError, rows};
 use crate::model::{LaneId, Outcome, Refusal};
 use crate::schedule::Ruling;
@@ -36,16 +39,12 @@ impl Ledger {
             call.rows.len(),
             call.fresh,
             call.at,
+            Null,
+            Null,
+            Null,
+            Null,
         );
-        self.write(|connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO call (id, lane, bearer, rows, members, fresh, sent_at, checksum)
-                     SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, checksum('call', id, ?1, ?2, ?3, ?4, ?5)
-                     FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM call)",
-                )?
-                .insert(values)
-        })
+        self.write(|connection| connection.prepare_cached(&CALL.append())?.insert(values))
     }
 
     /// Notes what came of a call, and what was decided for its rows and, because of it, others'.
@@ -60,29 +59,29 @@ impl Ledger {
         rulings: &[Ruling],
         others: &[Ruling],
     ) -> Result<(), LedgerError> {
+        let values = [
+            ("settled_at", "?2"),
+            ("refusal", "?3"),
+            ("code", "?4"),
+            ("message", "?5"),
+        ];
+        let update = CALL.update(&values, "id = ?1");
         self.write(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE call SET settled_at = ?2, refusal = ?3, code = ?4, message = ?5 WHERE id = ?1",
-                )?
-                .execute((
-                    call,
-                    at,
-                    refusal.map(|refusal| refusal.kind.as_str()),
-                    refusal.map(|refusal| &refusal.code),
-                    refusal.map(|refusal| &refusal.message),
-                ))?;
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO verdict
-                    (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, checksum)
-                 SELECT id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-                    checksum('verdict', id, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM verdict)",
-            )?;
+            connection.prepare_cached(&update)?.execute((
+                call,
+                at,
+                refusal.map(|refusal| refusal.kind.as_str()),
+                refusal.map(|refusal| &refusal.code),
+                refusal.map(|refusal| &refusal.message),
+            ))?;
+            let mut insert = connection.prepare_cached(&VERDICT.append())?;
             for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
-                let (Some(first), Some(last)) = (alike.first(), alike.last()) else { continue };
+                let (Some(first), Some(last)) = (alike.first(), alike.last()) else {
+                    continue;
+                };
                 let whole = is_whole && others.is_empty();
-                let numbers = (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.pending.row)));
+                let numbers =
+                    (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.pending.row)));
                 insert.execute((
                     call,
                     first.outcome.map_or(AGAIN, Outcome::as_str),
@@ -104,11 +103,11 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn close_lane(&mut self, lane: LaneId, refusal: &Refusal) -> Result<(), LedgerError> {
+        let values = [("closed_code", "?2"), ("closed_message", "?3")];
+        let update = LANE.update(&values, "id = ?1");
         self.write(|connection| {
             connection
-                .prepare_cached(
-                    "UPDATE lane SET closed_code = ?2, closed_message = ?3 WHERE id = ?1",
-                )?
+                .prepare_cached(&update)?
                 .execute((lane.0, &refusal.code, &refusal.message))
         })?;
         Ok(())

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{LedgerError, checksum, schema};
+use super::schema::{self, Incompatibility};
+use super::{LedgerError, checksum};
 use crate::private_file::{self, PrivateFileError};
 
 /// SQLite's page cache, in KiB.
@@ -57,7 +58,7 @@ fn check_files(path: &Path) -> Result<(), PrivateFileError> {
     Ok(())
 }
 
-/// A connection to a file that is a ledger of a version this program knows.
+/// A connection to a file that is a ledger of this program's version.
 pub(super) fn connect_existing(
     path: &Path,
     connect: impl FnOnce(&Path) -> Result<Connection, LedgerError>,
@@ -73,12 +74,14 @@ pub(super) fn connect_existing(
     let connection = connect(path)?;
     let incompatibility =
         schema::incompatibility(&connection).map_err(|source| sqlite(path, source))?;
-    incompatibility.map_or(Ok(connection), |reason| {
-        Err(LedgerError::Foreign {
-            path: path.to_owned(),
-            reason,
-        })
-    })
+    let path = path.to_owned();
+    match incompatibility {
+        None => Ok(connection),
+        Some(Incompatibility::NotALedger) => Err(LedgerError::Foreign { path }),
+        Some(Incompatibility::OtherVersion(version)) => {
+            Err(LedgerError::OtherVersion { path, version })
+        }
+    }
 }
 
 /// Whether this is the path of a ledger that has no file of its own.

@@ -1,9 +1,9 @@
 //! Somebody who is in a channel, for a control call.
 
-use super::{Ledger, LedgerError};
+use super::{LedgerError, LedgerReader};
 use crate::model::{ChannelId, LaneId, Outcome};
 
-impl Ledger {
+impl LedgerReader {
     /// A member of the channel whom this run added or found there, as its lane and row; none if
     /// there is nobody.
     ///

@@ -1,6 +1,6 @@
 //! Questions about the run as a whole.
 
-use super::{Ledger, LedgerError};
+use super::{LedgerError, LedgerReader};
 use crate::model::{ChannelArn, ChannelId, RefusalKind};
 use crate::schedule::LowerBound;
 
@@ -15,7 +15,7 @@ pub struct CallCounts {
     pub open: u64,
 }
 
-impl Ledger {
+impl LedgerReader {
     /// Counts the calls made.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use super::duplicate_filter::{Fingerprint, Fingerprints};
 use super::page;
 use super::schema::PAGE_ROWS;
 use super::stager::membership;
-use super::{Ledger, LedgerError};
+use super::tables::DUPLICATE;
+use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::LaneId;
 use crate::roster::Entry;
 
@@ -34,7 +35,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be noted.
     pub fn end_list(&mut self) -> Result<(), LedgerError> {
-        self.staged.list_ended = true;
+        self.staged_mut().list_ended = true;
         self.write_staged()
     }
 
@@ -49,7 +50,7 @@ impl Ledger {
             .take()
             .map_or_else(|| self.begin_scan(), |s| Ok(Some(s)))?
         else {
-            self.staged.complete = true;
+            self.staged_mut().complete = true;
             self.write_staged()?;
             return Ok(true);
         };
@@ -83,7 +84,7 @@ impl Ledger {
                 let index = usize::try_from((row - 1) % PAGE_ROWS).unwrap_or_default();
                 let record = records.get(index).and_then(Option::as_ref);
                 let record = record.ok_or_else(|| self.damaged(format!("row {row}")))?;
-                if self.layout.resolve(record, &mut entry).is_ok() {
+                if self.layout().resolve(record, &mut entry).is_ok() {
                     let print = membership(&prints, &entry);
                     first_rows.insert(print, *row);
                     suspects.push((*row, LaneId(*lane), print));
@@ -102,14 +103,6 @@ impl Ledger {
         }))
     }
 
-    pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT records FROM verified_page WHERE id = ?1")?
-                .query_row([id], |row| row.get(0))
-        })
-    }
-
     /// Notes earlier rows of the suspected memberships; true when all that could be are noted.
     fn scan_pages(&self, scan: &mut DuplicateScan) -> Result<bool, LedgerError> {
         let Some((last_suspect, ..)) = scan.suspects.last() else {
@@ -123,7 +116,7 @@ impl Ledger {
             let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
             for (index, record) in (0u64..).zip(records) {
                 let Some(record) = record else { continue };
-                if self.layout.resolve(&record, &mut entry).is_ok() {
+                if self.layout().resolve(&record, &mut entry).is_ok() {
                     let row = id * PAGE_ROWS + index + 1;
                     let print = membership(&scan.prints, &entry);
                     scan.first_rows
@@ -146,8 +139,7 @@ impl Ledger {
         let mut duplicates = 0;
         self.write(|connection| {
             let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
-            let mut duplicate =
-                connection.prepare_cached("INSERT INTO duplicate (row, of_row, checksum) VALUES (?1, ?2, checksum('duplicate', ?1, ?2))")?;
+            let mut duplicate = connection.prepare_cached(&DUPLICATE.insert())?;
             for (row, lane, print) in &suspects {
                 settle.execute([row])?;
                 match first_rows.get(print) {
@@ -160,8 +152,19 @@ impl Ledger {
             }
             Ok(())
         })?;
-        self.staged.duplicate += duplicates;
+        self.staged_mut().duplicate += duplicates;
         self.buffer(unique);
         self.write_staged()
+    }
+}
+
+impl LedgerReader {
+    /// The records of a page of the list.
+    pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT records FROM verified_page WHERE id = ?1")?
+                .query_row([id], |row| row.get(0))
+        })
     }
 }

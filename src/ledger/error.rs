@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::connection::is_temporary;
+use super::schema::VERSION;
 use crate::private_file::PrivateFileError;
 
 /// A ledger that cannot be used, or stopped working.
@@ -27,13 +28,22 @@ pub enum LedgerError {
     /// Something else than a file of its own has the name of one of the ledger's files.
     #[error(transparent)]
     NotAFile(PrivateFileError),
-    /// Not a ledger of this program, or one of another version.
-    #[error("{}: {reason}", named(path))]
+    /// Another program's file.
+    #[error("{}: not a ledger of chime-bulk", named(path))]
     Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A ledger that an earlier or later chime-bulk wrote.
+    #[error(
+        "{} is of version {version}, and this chime-bulk reads version {VERSION} only",
+        named(path)
+    )]
+    OtherVersion {
         /// The ledger's file.
         path: PathBuf,
-        /// What it is instead.
-        reason: String,
+        /// Its version.
+        version: i32,
     },
     /// What is in it contradicts itself.
     #[error("{} is damaged: {what}", named(path))]
@@ -82,6 +92,9 @@ impl LedgerError {
             Self::Io { .. } => "choose a directory you may write to with --run-dir",
             Self::NotAFile(error) => error.hint(),
             Self::Foreign { .. } => "name a directory that chime-bulk made",
+            Self::OtherVersion { .. } => {
+                "use the chime-bulk that wrote it, or start a new run in another directory"
+            }
             Self::Damaged { .. } => {
                 "restore the run directory from a copy, or start a new run: \
                                      members added already will be reported as already_member"

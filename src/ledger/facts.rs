@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Ledger, LedgerError};
+use super::tables::FACT;
+use super::{Ledger, LedgerError, LedgerReader};
 
 /// Names of facts.
 pub mod fact {
@@ -68,12 +69,14 @@ impl Ledger {
         let text = serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))?;
         self.write(|connection| {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO fact (name, value, checksum) VALUES (?1, ?2, checksum('fact', ?1, ?2))")?
+                .prepare_cached(&FACT.replace())?
                 .execute((name, text))
         })?;
         Ok(())
     }
+}
 
+impl LedgerReader {
     /// Reads a fact; none if it was never written.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, LedgerError, fact};
+use super::{Ledger, LedgerError, LedgerReader, fact};
 
 /// The generation of a run's first session.
 const FIRST: u64 = 1;
@@ -33,7 +33,7 @@ impl ReportRecord {
     }
 }
 
-impl Ledger {
+impl LedgerReader {
     /// The generation of the run, from 1.
     ///
     /// # Errors
@@ -42,18 +42,20 @@ impl Ledger {
         Ok(self.fact(fact::GENERATION)?.unwrap_or(FIRST))
     }
 
-    /// Begins the next generation, in the open transaction.
-    pub(super) fn begin_generation(&mut self) -> Result<(), LedgerError> {
-        let next = self.generation()?.saturating_add(1);
-        self.set_fact(fact::GENERATION, &next)
-    }
-
     /// What is recorded of the reports; none if none were ever written.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub fn report_record(&self) -> Result<Option<ReportRecord>, LedgerError> {
         self.fact(fact::REPORTS)
+    }
+}
+
+impl Ledger {
+    /// Begins the next generation, in the open transaction.
+    pub(super) fn begin_generation(&mut self) -> Result<(), LedgerError> {
+        let next = self.generation()?.saturating_add(1);
+        self.set_fact(fact::GENERATION, &next)
     }
 
     /// Records, durably, that the reports of this generation are about to be put in their places:

@@ -1,9 +1,9 @@
 //! The calls of a run, one after the other, as they left.
 //!
-//! Promises: memory does not grow with the calls. The times and the fate of a call are noted after
-//! it left, and not covered: whoever reads them must bear any number.
+//! Promises: memory does not grow with the calls. The times are those of a clock that may be set:
+//! code that reads them must accept any number.
 
-use super::{Ledger, LedgerError};
+use super::{LedgerError, LedgerReader};
 use crate::model::{ChannelId, RefusalKind};
 
 /// A call that was made.
@@ -34,7 +34,7 @@ pub enum CallResult {
     Unanswered,
 }
 
-impl Ledger {
+impl LedgerReader {
     /// Gives every call that was made, in the order they left.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! The ledger: one SQLite file that holds a run's list, its calls and their outcomes.
+//! The ledger: one SQLite file that holds a run's list, its calls and their outcomes. Its owner
+//! writes it through [`Ledger`]; everything that only asks takes a [`LedgerReader`].
 //!
 //! Promises: what [`Ledger::commit`] has returned from survives the process, and the machine as
 //! far as the disk keeps its word; every report is a projection of it; memory does not grow with
@@ -45,11 +46,13 @@ mod passes;
 mod progress;
 mod projection;
 mod queue;
+mod reader;
 mod resume;
 mod rows;
 mod schema;
 mod stager;
 mod survey;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +67,7 @@ pub use history::{CallRecord, CallResult};
 pub use ledger::Ledger;
 pub use progress::RunProgress;
 pub use projection::{ResultRow, Totals};
+pub use reader::LedgerReader;
 pub use resume::{LaneLeft, Unsettled};
 pub use stager::Stager;
 pub use survey::{ChannelLoad, DefectKind, Repeat};

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::page::Page;
-use super::{Ledger, LedgerError};
+use super::{LedgerError, LedgerReader};
 
 /// Bytes kept at most: the pages of some hundred thousand rows.
 const MOST_KEPT: usize = 8 << 20;
@@ -23,7 +23,7 @@ pub(super) struct Pages {
 
 impl Pages {
     /// A page of the list, read if it is not open.
-    pub(super) fn open(&mut self, ledger: &Ledger, id: u64) -> Result<&Page, LedgerError> {
+    pub(super) fn open(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
         let damaged = || ledger.damaged(format!("page {id}"));
         if !self.open.contains_key(&id) {
             let page = Page::new(ledger.page(id)?).ok_or_else(damaged)?;

@@ -1,10 +1,10 @@
 //! What the calls of the current pass came to.
 
 use super::calls::AGAIN;
-use super::{Ledger, LedgerError};
+use super::{LedgerError, LedgerReader};
 use crate::model::{Outcome, Tally};
 
-impl Ledger {
+impl LedgerReader {
     /// Rows that the calls of the current pass settled, over all its sessions, by outcome.
     ///
     /// # Errors

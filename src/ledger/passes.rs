@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::calls::AGAIN;
 use super::projection::Source;
-use super::{Ledger, LedgerError, rows};
+use super::tables::{LANE, PASS, VERDICT};
+use super::{Ledger, LedgerError, LedgerReader, rows};
 use crate::model::Outcome;
 
 /// Which failures are to be tried again: those with one of these codes, or all.
@@ -18,6 +19,30 @@ impl Wanted<'_> {
                 .any(|wanted| wanted.eq_ignore_ascii_case(code))
         };
         self.0.is_empty() || code.is_some_and(is_named)
+    }
+}
+
+impl LedgerReader {
+    /// How many passes there were, the first with them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn passes(&self) -> Result<u64, LedgerError> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) + 1 FROM verified_pass", [], |row| {
+                row.get(0)
+            })
+        })
+    }
+
+    /// The lanes that are closed, each with the code it was closed with.
+    fn closed_lanes(&self) -> Result<HashMap<u32, Option<String>>, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare("SELECT id, closed_code FROM verified_lane WHERE closed_code IS NOT NULL")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
     }
 }
 
@@ -61,28 +86,6 @@ impl Ledger {
         Ok(taken)
     }
 
-    /// How many passes there were, the first with them.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn passes(&self) -> Result<u64, LedgerError> {
-        self.read(|connection| {
-            connection.query_row("SELECT count(*) + 1 FROM verified_pass", [], |row| {
-                row.get(0)
-            })
-        })
-    }
-
-    /// The lanes that are closed, each with the code it was closed with.
-    fn closed_lanes(&self) -> Result<HashMap<u32, Option<String>>, LedgerError> {
-        self.read(|connection| {
-            connection
-                .prepare("SELECT id, closed_code FROM verified_lane WHERE closed_code IS NOT NULL")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })
-    }
-
     /// Of rows for which this was decided last, those that are wanted are to be tried again. Gives
     /// how many.
     fn try_again(
@@ -113,14 +116,12 @@ impl Ledger {
             rows::encode(rows.iter().copied()),
         );
         self.write(|connection| {
+            let query =
+                "SELECT next AS id, call, ?2 AS outcome, 0 AS charged, in_doubt, code, message,
+                    ?3 AS first_row, ?4 AS last_row, ?5 AS rows
+                 FROM verdict, (SELECT max(id) + 1 AS next FROM verdict) WHERE id = ?1";
             connection
-                .prepare_cached(
-                    "INSERT INTO verdict
-                        (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, rows, checksum)
-                     SELECT next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5,
-                        checksum('verdict', next, call, ?2, 0, in_doubt, code, message, ?3, ?4, ?5)
-                     FROM verdict, (SELECT max(id) + 1 AS next FROM verdict) WHERE id = ?1",
-                )?
+                .prepare_cached(&VERDICT.insert_from(query))?
                 .execute(values)
         })?;
         Ok(rows.len() as u64)
@@ -135,10 +136,10 @@ impl Ledger {
         let opened = closed
             .iter()
             .filter(|(_, code)| wanted.has(code.as_deref()));
+        let values = [("closed_code", "NULL"), ("closed_message", "NULL")];
+        let update = LANE.update(&values, "id = ?1");
         self.write(|connection| {
-            let mut open = connection.prepare_cached(
-                "UPDATE lane SET closed_code = NULL, closed_message = NULL WHERE id = ?1",
-            )?;
+            let mut open = connection.prepare_cached(&update)?;
             for (lane, _) in opened {
                 open.execute([lane])?;
             }
@@ -151,13 +152,9 @@ impl Ledger {
             serde_json::to_string(codes).map_err(|error| self.damaged(error.to_string()))?;
         let codes = (codes != "[]").then_some(codes);
         self.write(|connection| {
-            connection.execute(
-                "INSERT INTO pass (id, begun_at, codes, first_call, checksum)
-                 SELECT id, ?1, ?2, call, checksum('pass', id, ?1, ?2, call) FROM
-                    (SELECT coalesce(max(id), 1) + 1 AS id FROM pass),
-                    (SELECT coalesce(max(id), 0) + 1 AS call FROM call)",
-                (at, codes),
-            )
+            let query = "SELECT (SELECT coalesce(max(id), 1) + 1 FROM pass) AS id, ?1 AS begun_at, ?2 AS codes,
+                    (SELECT coalesce(max(id), 0) + 1 FROM call) AS first_call";
+            connection.execute(&PASS.insert_from(query), (at, codes))
         })?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::projection::{Messages, Source};
-use super::{Ledger, LedgerError};
+use super::{LedgerError, LedgerReader};
 use crate::model::{Outcome, Tally};
 
 /// How far a run is.
@@ -17,7 +17,7 @@ pub struct RunProgress {
     pub errors_by_code: BTreeMap<String, u64>,
 }
 
-impl Ledger {
+impl LedgerReader {
     /// How far the run is.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use super::calls::AGAIN;
 use super::page::{self, Fields};
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError, rows};
+use super::{LedgerError, LedgerReader, rows};
 use crate::model::{Outcome, Tally, codes};
 
 /// Pages in one window: about a million rows, some 12 MB.
@@ -85,7 +85,7 @@ impl RowWindow {
     }
 }
 
-impl Ledger {
+impl LedgerReader {
     /// Gives every row taken from the list, in its order, with its verdict as it stands.
     ///
     /// # Errors
@@ -324,12 +324,12 @@ type CodeAndMessage = (Option<String>, Option<String>);
 
 /// Looks up codes and messages, many rows sharing one.
 pub(super) struct Messages<'a> {
-    ledger: &'a Ledger,
+    ledger: &'a LedgerReader,
     last: Option<(Source, CodeAndMessage)>,
 }
 
 impl<'a> Messages<'a> {
-    pub(super) fn new(ledger: &'a Ledger) -> Self {
+    pub(super) fn new(ledger: &'a LedgerReader) -> Self {
         Self { ledger, last: None }
     }
 

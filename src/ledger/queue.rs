@@ -1,8 +1,10 @@
 //! Staging rows, and drawing them again lane by lane.
 
 use rusqlite::OptionalExtension;
+use rusqlite::types::Null;
 
 use super::schema::PAGE_ROWS;
+use super::tables::{CHANNEL, DEFECT, LANE, PAGE, QUEUE, SUSPECT};
 use super::{Chunk, Ledger, LedgerError, fact, page, rows};
 use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::roster::Entry;
@@ -61,56 +63,47 @@ impl Ledger {
     /// If it cannot be written.
     pub fn stage(&mut self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
         if let Some((first, _)) = chunk.pages.first()
-            && *first < self.staged.queued_pages
+            && *first < self.staged().queued_pages
         {
             let changed = self.first_changed(chunk)?;
             self.queue.unseen_pages -= (chunk.pages.len() as u64).min(self.queue.unseen_pages);
             return Ok(changed);
         }
         self.write(|connection| {
-            let mut page = connection.prepare_cached(
-                "INSERT INTO page (id, records, checksum) VALUES (?1, ?2, checksum('page', ?1, ?2))",
-            )?;
+            let mut page = connection.prepare_cached(&PAGE.insert())?;
             for (id, records) in &chunk.pages {
                 page.execute((id, records))?;
             }
-            let mut channel = connection.prepare_cached(
-                "INSERT INTO channel (id, arn, checksum) VALUES (?1, ?2, checksum('channel', ?1, ?2))",
-            )?;
+            let mut channel = connection.prepare_cached(&CHANNEL.insert())?;
             for (id, arn) in &chunk.channels {
                 channel.execute((id.0, arn))?;
             }
-            let mut lane = connection.prepare_cached(
-                "INSERT INTO lane (id, channel, type, sub_channel, checksum)
-                 VALUES (?1, ?2, ?3, ?4, checksum('lane', ?1, ?2, ?3, ?4))",
-            )?;
+            let mut lane = connection.prepare_cached(&LANE.insert())?;
             for (id, new) in &chunk.lanes {
                 lane.execute((
                     id.0,
                     new.channel.0,
                     new.membership_type.as_str(),
                     &new.sub_channel,
+                    Null,
+                    Null,
                 ))?;
             }
-            let mut suspect = connection.prepare_cached(
-                "INSERT INTO suspect (row, lane, checksum) VALUES (?1, ?2, checksum('suspect', ?1, ?2))",
-            )?;
+            let mut suspect = connection.prepare_cached(&SUSPECT.insert())?;
             for (lane, row) in &chunk.suspects {
                 suspect.execute((row, lane.0))?;
             }
-            let mut defect = connection.prepare_cached(
-                "INSERT INTO defect (row, column_name, reason, checksum)
-                 VALUES (?1, ?2, ?3, checksum('defect', ?1, ?2, ?3))",
-            )?;
+            let mut defect = connection.prepare_cached(&DEFECT.insert())?;
             for found in &chunk.defects {
                 defect.execute((found.0, &found.1, &found.2))?;
             }
             Ok(())
         })?;
-        self.staged.rows_read += chunk.rows_read();
-        self.staged.rows_left_out += chunk.left_out;
-        self.staged.invalid += chunk.defects.len() as u64;
-        self.staged.bots += chunk.bots;
+        let staged = self.staged_mut();
+        staged.rows_read += chunk.rows_read();
+        staged.rows_left_out += chunk.left_out;
+        staged.invalid += chunk.defects.len() as u64;
+        staged.bots += chunk.bots;
         self.queue.buffered.extend_from_slice(&chunk.rows);
         self.queue.staged_pages += chunk.pages.len() as u64;
         Ok(None)
@@ -143,7 +136,7 @@ impl Ledger {
     }
 
     pub(super) fn write_staged(&mut self) -> Result<(), LedgerError> {
-        let staged = self.staged;
+        let staged = *self.staged();
         self.set_fact(fact::STAGED, &staged)
     }
 
@@ -157,7 +150,7 @@ impl Ledger {
     /// Whether anything staged is not in the queue: rows, or pages of which none is to be sent.
     #[must_use]
     pub fn has_unflushed(&self) -> bool {
-        !self.queue.buffered.is_empty() || self.queue.staged_pages > self.staged.queued_pages
+        !self.queue.buffered.is_empty() || self.queue.staged_pages > self.staged().queued_pages
     }
 
     /// Puts the rows buffered in the queue: from now on they can be taken. Gives how many, by lane.
@@ -171,10 +164,7 @@ impl Ledger {
         let mut seq = self.queue.next_seq;
         let mut counts = Vec::new();
         self.write(|connection| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO queue (lane, seq, count, rows, checksum)
-                 VALUES (?1, ?2, ?3, ?4, checksum('queue', ?1, ?2, ?3, ?4))",
-            )?;
+            let mut insert = connection.prepare_cached(&QUEUE.insert())?;
             for lane_rows in buffered.chunk_by(|a, b| a.0 == b.0) {
                 let lane = lane_rows[0].0;
                 counts.push((lane, lane_rows.len() as u64));
@@ -192,7 +182,7 @@ impl Ledger {
         }
         buffered.clear();
         self.queue.buffered = buffered;
-        self.staged.queued_pages = self.queue.staged_pages;
+        self.staged_mut().queued_pages = self.queue.staged_pages;
         self.write_staged()?;
         Ok(counts)
     }
@@ -254,7 +244,7 @@ impl Ledger {
         for row in rows {
             let page = pages.open(self, (row - 1) / PAGE_ROWS)?;
             page.record((row - 1) % PAGE_ROWS)
-                .filter(|record| self.layout.resolve(record, &mut entry).is_ok())
+                .filter(|record| self.layout().resolve(record, &mut entry).is_ok())
                 .filter(|_| entry.channel_arn() == channel.as_str())
                 .ok_or_else(|| self.damaged(format!("row {row}")))?;
             members.push(entry.member());
@@ -266,11 +256,11 @@ impl Ledger {
     /// Goes on where an earlier session left off: forgets what it staged and did not queue, and
     /// finds the cursors again from what was taken.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
-        self.queue.staged_pages = self.staged.queued_pages;
-        self.queue.unseen_pages = self.staged.queued_pages;
+        self.queue.staged_pages = self.staged().queued_pages;
+        self.queue.unseen_pages = self.staged().queued_pages;
         let mut lanes = self.rows_taken()?;
         let (mut next_seq, mut queued) = (0, 0);
-        // One pass over the whole queue; each entry is checked when it is taken.
+        // Verified when the ledger was opened.
         self.read(|connection| {
             let mut entries =
                 connection.prepare("SELECT lane, seq, count FROM queue ORDER BY lane, seq")?;
@@ -303,27 +293,18 @@ impl Ledger {
     /// What was taken of each lane.
     fn rows_taken(&self) -> Result<Vec<LaneQueue>, LedgerError> {
         let mut lanes = Vec::new();
-        let mut is_astray = false;
         self.read(|connection| {
-            let known = connection.query_row("SELECT count(*) FROM lane", [], |row| row.get(0))?;
-            lanes.resize(known, LaneQueue::default());
             let mut calls = connection.prepare(
-                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM verified_call",
+                "SELECT lane, fresh, settled_at IS NOT NULL AND refusal IS NULL FROM call",
             )?;
             let mut calls = calls.query([])?;
             while let Some(call) = calls.next()? {
-                let Some(queue) = lanes.get_mut(LaneId(call.get(0)?).index()) else {
-                    is_astray = true;
-                    break;
-                };
+                let queue = lane_queue(&mut lanes, LaneId(call.get(0)?));
                 queue.taken += call.get::<_, u64>(1)?;
                 queue.accepted |= call.get::<_, bool>(2)?;
             }
             Ok(())
         })?;
-        if is_astray {
-            return Err(self.damaged("a lane is missing"));
-        }
         Ok(lanes)
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
-use super::{Ledger, LedgerError};
+use super::tables::{CALL, VERDICT};
+use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::{ChannelId, LaneId, RefusalKind, codes};
 use crate::schedule::PendingRow;
 
@@ -40,7 +41,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn recover(&mut self, at: i64) -> Result<(), LedgerError> {
-        let (pages, list_ended) = (self.staged.queued_pages, self.staged.list_ended);
+        let (pages, list_ended) = (self.staged().queued_pages, self.staged().list_ended);
         self.begin_generation()?;
         self.write(|connection| {
             if !list_ended {
@@ -59,19 +60,16 @@ impl Ledger {
                     [],
                 )?;
             }
+            let query = "SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY call.id) AS id,
+                    call.id AS call, ?1 AS outcome, 1 AS charged, 1 AS in_doubt, ?2 AS code,
+                    'the run was cut off while the call was under way' AS message,
+                    json_extract(call.rows, '$[0]') AS first_row,
+                    (SELECT sum(value) FROM json_each(call.rows)) AS last_row, NULL AS rows
+                 FROM verified_call AS call WHERE call.settled_at IS NULL AND call.members > 0";
+            connection.execute(&VERDICT.insert_from(query), [AGAIN, codes::INTERRUPTED])?;
+            let values = [("settled_at", "?1"), ("refusal", "?2"), ("code", "?3")];
             connection.execute(
-                "INSERT INTO verdict (id, call, outcome, charged, in_doubt, code, message, first_row, last_row, checksum)
-                 SELECT *, checksum('verdict', id, call, ?1, 1, 1, code, message, first_row, last_row, NULL) FROM
-                    (SELECT (SELECT coalesce(max(id), 0) FROM verdict) + row_number() OVER (ORDER BY id) AS id,
-                        id AS call, ?1, 1, 1, ?2 AS code,
-                        'the run was cut off while the call was under way' AS message,
-                        json_extract(rows, '$[0]') AS first_row,
-                        (SELECT sum(value) FROM json_each(rows)) AS last_row
-                     FROM verified_call WHERE settled_at IS NULL AND members > 0)",
-                [AGAIN, codes::INTERRUPTED],
-            )?;
-            connection.execute(
-                "UPDATE call SET settled_at = ?1, refusal = ?2, code = ?3 WHERE settled_at IS NULL",
+                &CALL.update(&values, "settled_at IS NULL"),
                 (at, RefusalKind::Lost.as_str(), codes::INTERRUPTED),
             )?;
             Ok(())
@@ -111,7 +109,9 @@ impl Ledger {
         }
         Ok(())
     }
+}
 
+impl LedgerReader {
     /// Gives every row that was sent and is to be tried again: those of which the last that was
     /// decided is that. One pass over all verdicts, holding the rows that are pending as it goes.
     ///

@@ -6,8 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, LedgerError};
-use crate::model::{ChannelId, LaneId};
+use super::{LedgerError, LedgerReader};
+use crate::model::ChannelId;
 
 /// What the list holds for one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Repeat {
     pub of_row: u64,
 }
 
-impl Ledger {
+impl LedgerReader {
     /// Gives each channel of the rows queued so far, in the order of the list; a call takes so
     /// many members at most.
     ///
@@ -55,16 +55,18 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut loads: Vec<(u64, u64)> = Vec::new();
         self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT id, channel FROM verified_lane")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT lane.channel, queued.members
+                 FROM (SELECT lane, sum(count) AS members FROM queue GROUP BY lane) AS queued
+                 JOIN verified_lane AS lane ON lane.id = queued.lane",
+            )?;
             let mut lanes = statement.query([])?;
             while let Some(lane) = lanes.next()? {
-                let (lane, channel) = (LaneId(lane.get(0)?), ChannelId(lane.get(1)?));
+                let (channel, members) = (ChannelId(lane.get(0)?), lane.get::<_, u64>(1)?);
                 if loads.len() <= channel.index() {
                     loads.resize(channel.index() + 1, (0, 0));
                 }
                 // Lanes of one channel share its limit but not their calls.
-                let members = self.queued(lane);
                 loads[channel.index()].0 += members;
                 loads[channel.index()].1 += members.div_ceil(members_per_call.max(1));
             }

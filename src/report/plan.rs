@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{ChannelLoad, DefectKind, Ledger, LedgerError, Repeat};
+use crate::ledger::{ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
 use crate::model::{Limits, escape_control, quota};
 use crate::schedule::{Binding, LowerBound};
 
@@ -111,7 +111,7 @@ impl Plan {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of(ledger: &Ledger, basis: PlanInput) -> Result<Self, LedgerError> {
+    pub fn of(ledger: &LedgerReader, basis: PlanInput) -> Result<Self, LedgerError> {
         let PlanInput {
             list,
             limits,
@@ -205,7 +205,7 @@ struct Loads {
 }
 
 impl Loads {
-    fn of(ledger: &Ledger, limits: &Limits) -> Result<Self, LedgerError> {
+    fn of(ledger: &LedgerReader, limits: &Limits) -> Result<Self, LedgerError> {
         let mut loads = Self::default();
         ledger.channel_loads(limits.members_per_call.into(), |load| {
             loads.bound.add_calls(load.calls);

@@ -8,7 +8,7 @@ use super::files::{AtomicFile, Ready};
 use super::page::{Failures, RunPage};
 use super::set::ReportSet;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
-use crate::ledger::{Ledger, LedgerError, ResultRow, Totals, fact};
+use crate::ledger::{LedgerError, LedgerReader, ResultRow, Totals, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Encoding, Entry, Layout};
 
@@ -43,7 +43,7 @@ pub struct Reports<'a> {
 /// # Errors
 /// As [`prepare`] and [`ReportSet::place`].
 pub fn write(
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     reports: Reports<'_>,
     go_on: impl FnMut() -> bool,
 ) -> Result<Summary, ReportError> {
@@ -57,7 +57,7 @@ pub fn write(
 /// If the ledger cannot be read, a report cannot be written, or `go_on` returned false. The earlier
 /// reports are as they were.
 pub fn prepare(
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     reports: Reports<'_>,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<ReportSet, ReportError> {
@@ -137,7 +137,7 @@ fn write_text(dir: &Path, name: &str, text: &str) -> Result<Ready, ReportError> 
 
 /// A damaged ledger may lack rows without a trace in those that are left: then what was counted when
 /// they were written does not agree with what is found.
-fn check_counts(ledger: &Ledger, state: RunState, tally: Tally) -> Result<(), LedgerError> {
+fn check_counts(ledger: &LedgerReader, state: RunState, tally: Tally) -> Result<(), LedgerError> {
     let staged = ledger.staged();
     let agrees = tally.of(Outcome::Invalid) == staged.invalid
         && tally.of(Outcome::Duplicate) == staged.duplicate
@@ -166,7 +166,7 @@ fn membership_fields<'a>(
 }
 
 fn summarize(
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     reports: Reports<'_>,
     census: Totals,
     errors_by_code: BTreeMap<String, u64>,

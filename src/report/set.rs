@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::Ready;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
-use crate::ledger::{Ledger, LedgerError, fact};
+use crate::ledger::{LedgerError, LedgerReader, fact};
 
 /// Reports of one state of a run that are on the disk, each beside its place. Dropped, they are
 /// removed.
@@ -116,7 +116,7 @@ impl ReportsState {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn of(ledger: &Ledger, dir: &Path) -> Result<Self, LedgerError> {
+    pub fn of(ledger: &LedgerReader, dir: &Path) -> Result<Self, LedgerError> {
         let Some(record) = ledger.report_record()? else {
             return Ok(Self::None);
         };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::format::{count, time, verb};
 use super::path::{self, shell_word};
 use super::{ReportError, ReportsState};
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{LedgerReader, fact};
 use crate::model::{Outcome, RunState, escape_control};
 
 /// Over how long the pace is measured, in milliseconds.
@@ -93,7 +93,7 @@ pub struct Status {
 /// # Errors
 /// If the ledger cannot be read.
 pub fn status(
-    ledger: &Ledger,
+    ledger: &LedgerReader,
     dir: &Path,
     state: RunState,
     owner: Option<String>,

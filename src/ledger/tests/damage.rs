@@ -22,8 +22,11 @@ fn what_is_no_ledger_is_refused() {
             .unwrap_err()
             .to_string()
     };
-    assert!(refused("PRAGMA user_version = 4").contains("version 4"));
-    assert!(refused("PRAGMA user_version = 0").contains("version 0"));
+    for version in [0, 2, 99] {
+        let message = refused(&format!("PRAGMA user_version = {version}"));
+        let expected = format!("is of version {version}, and this chime-bulk reads version 1 only");
+        assert!(message.ends_with(&expected), "{message}");
+    }
     assert!(refused("PRAGMA application_id = 1").contains("not a ledger"));
     std::fs::write(&path, "a").unwrap();
     assert!(!Ledger::is_blank(&path).unwrap());
@@ -61,92 +64,198 @@ fn go_through(path: &Path) -> Result<u64, LedgerError> {
     Ok(census.tally.total())
 }
 
+/// A ledger with rows in every table: of two lanes, one closed; of three calls, one refused and one
+/// in flight; and a second pass begun.
+fn with_every_row(dir: &Path) -> PathBuf {
+    let rows = (0..150).map(|n| format!("{INSTANCE}/channel/{},user-{}\n", n % 2, n % 140));
+    let text = format!("channel_arn,user_id\n{}x,bad\n", rows.collect::<String>());
+    let source = Source::Bytes {
+        name: "list".to_owned(),
+        bytes: text.into_bytes(),
+    };
+    let roster = Roster::open(&source, &Options::default()).unwrap();
+    let (path, mut ledger, mut stager) = begin(dir, roster);
+    stage(&mut ledger, &mut stager);
+
+    let rows = ledger.take_rows(LaneId(0), 8).unwrap();
+    let answered = record_call(&mut ledger, &rows);
+    let ruling = |(row, outcome): (&u64, Option<Outcome>)| Ruling {
+        pending: PendingRow::fresh(*row),
+        outcome,
+        charged: true,
+        code: Some("Odd".to_owned()),
+        message: (outcome != Some(Outcome::Added)).then(|| "words".to_owned()),
+    };
+    let outcomes = [Some(Outcome::Added), Some(Outcome::Failed), None];
+    let rulings: Vec<Ruling> = rows
+        .iter()
+        .zip(outcomes.into_iter().cycle())
+        .map(ruling)
+        .collect();
+    ledger.settle(answered, 8, None, &rulings, &[]).unwrap();
+
+    let refusal = Refusal {
+        kind: RefusalKind::NotFound,
+        code: "NotFoundException".to_owned(),
+        message: "no such channel".to_owned(),
+    };
+    let rows = ledger.take_rows(LaneId(0), 8).unwrap();
+    let refused = record_call(&mut ledger, &rows);
+    let rulings: Vec<Ruling> = rows.iter().map(|row| ruling((row, None))).collect();
+    ledger
+        .settle(refused, 9, Some(&refusal), &rulings, &[])
+        .unwrap();
+    ledger.close_lane(LaneId(1), &refusal).unwrap();
+
+    assert!(ledger.begin_pass(10, &["Odd".to_owned()]).unwrap() > 0);
+    let rows = ledger.take_rows(LaneId(0), 8).unwrap();
+    record_call(&mut ledger, &rows);
+    let suspect = "INSERT INTO suspect VALUES (1, 0, checksum('suspect', 1, 0))";
+    ledger
+        .write(|connection| connection.execute(suspect, []))
+        .unwrap();
+    ledger.commit().unwrap();
+    path
+}
+
+/// Reads all that a report shows of a ledger.
+fn read_for_reports(path: &Path) -> Result<u64, LedgerError> {
+    let ledger = LedgerReader::open(path)?;
+    ledger.progress()?;
+    ledger.call_counts()?;
+    ledger.for_each_call(|_| Ok::<_, LedgerError>(()))?;
+    let totals = ledger.project(|_| Ok::<_, LedgerError>(()))?;
+    Ok(totals.tally.total())
+}
+
+/// The tables of a ledger with all their columns.
+fn tables(connection: &rusqlite::Connection) -> Vec<(String, Vec<String>)> {
+    let texts = |query: &str, parameter: &str| -> Vec<String> {
+        let mut statement = connection.prepare(query).unwrap();
+        let texts = statement.query_map([parameter], |row| row.get(0)).unwrap();
+        texts.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let tables = texts("SELECT name FROM sqlite_master WHERE type = ?1", "table");
+    let columns = |table: &String| texts("SELECT name FROM pragma_table_info(?1)", table);
+    tables
+        .iter()
+        .map(|table| (table.clone(), columns(table)))
+        .collect()
+}
+
+/// Each column of each row of each table is changed in turn, and emptied where it may be.
 #[test]
-fn a_row_that_is_not_as_it_was_written_is_found() {
+fn a_change_of_any_column_of_any_table_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_every_row(dir.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    let tables = tables(&connection);
+    drop(connection);
+    let intact = std::fs::read(&path).unwrap();
+    assert_eq!(go_through(&path).unwrap(), 151);
+    std::fs::write(&path, &intact).unwrap();
+    assert_eq!(read_for_reports(&path).unwrap(), 151);
+
+    let mut changed = 0;
+    for (table, columns) in &tables {
+        for column in columns {
+            let mut is_changed = false;
+            for row in 0..4 {
+                for value in [
+                    format!(
+                        "CASE typeof({column}) WHEN 'integer' THEN {column} + 4000000000
+                         WHEN 'text' THEN {column} || 'x' ELSE 1 END"
+                    ),
+                    "NULL".to_owned(),
+                ] {
+                    // Not every column may be null, and some are already.
+                    let damage = format!(
+                        "UPDATE OR IGNORE {table} SET {column} = {value}
+                         WHERE {column} IS NOT {value} AND checksum =
+                            (SELECT checksum FROM {table} ORDER BY 1 LIMIT 1 OFFSET {row})"
+                    );
+                    std::fs::write(&path, &intact).unwrap();
+                    let connection = rusqlite::Connection::open(&path).unwrap();
+                    if connection.execute(&damage, []).unwrap_or(0) == 0 {
+                        continue;
+                    }
+                    connection
+                        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                        .unwrap();
+                    drop(connection);
+                    let damaged = std::fs::read(&path).unwrap();
+                    for read in [read_for_reports, go_through] {
+                        std::fs::write(&path, &damaged).unwrap();
+                        let error = read(&path).expect_err(&damage);
+                        let is_damage = matches!(error, LedgerError::Damaged { .. });
+                        assert!(is_damage, "{damage}: {error}");
+                        assert!(error.hint().is_some());
+                    }
+                    is_changed = true;
+                    changed += 1;
+                }
+            }
+            assert!(is_changed, "{table}.{column} was never changed");
+        }
+    }
+    assert!(changed > 100, "{changed}");
+}
+
+#[test]
+fn what_is_written_after_a_call_or_lane_is_covered() {
     for damage in [
-        "UPDATE fact SET value = replace(value, '1', '2') WHERE name = 'staged'",
-        "UPDATE fact SET value = replace(value, '3', '4') WHERE name = 'fingerprint_key'",
-        "UPDATE page SET records = replace(records, 'user-7', 'user-8') WHERE id = 1",
-        "UPDATE channel SET arn = arn || 'x'",
-        "UPDATE lane SET type = 'HIDDEN'",
-        "UPDATE defect SET row = row - 1",
-        "UPDATE duplicate SET row = 7",
-        "UPDATE queue SET rows = replace(rows, ',1', ',2')",
-        "UPDATE call SET rows = replace(rows, '[1', '[2')",
-        "UPDATE call SET fresh = 90",
-        "UPDATE call SET id = 2",
+        "UPDATE call SET settled_at = NULL",
+        "UPDATE call SET settled_at = settled_at + 1",
+        "UPDATE call SET settled_at = 9 WHERE settled_at IS NULL",
+        "UPDATE call SET refusal = 'throttled'",
+        "UPDATE call SET refusal = NULL",
+        "UPDATE call SET code = 'Other'",
+        "UPDATE call SET message = NULL",
+        "UPDATE call SET sent_at = sent_at - 1",
+        "UPDATE lane SET closed_code = NULL, closed_message = NULL",
+        "UPDATE lane SET closed_code = 'Other' WHERE closed_code IS NULL",
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let path = with_a_call(dir.path());
-        assert_eq!(go_through(&path).unwrap(), 132);
+        let path = with_every_row(dir.path());
         let connection = rusqlite::Connection::open(&path).unwrap();
         assert!(connection.execute(damage, []).unwrap() > 0, "{damage}");
         drop(connection);
-        let error = go_through(&path).unwrap_err();
+        let error = read_for_reports(&path).expect_err(damage);
         assert!(
-            matches!(error, LedgerError::Damaged { .. }),
+            error.to_string().ends_with("not as it was written"),
             "{damage}: {error}"
         );
-        assert!(error.hint().is_some());
     }
 }
 
-/// Makes a ledger what earlier versions wrote.
-fn take_back(path: &Path, version: i32) {
-    let ledger = Ledger::open(path, Durability::None).unwrap();
-    ledger
-        .read(|connection| {
-            connection.execute_batch("DROP VIEW verified_pass; DROP TABLE pass;")?;
-            if version == 2 {
-                connection.execute_batch(
-                    "UPDATE call SET checksum = checksum('call', lane, bearer, rows, members, fresh);
-                     UPDATE verdict SET checksum = checksum('verdict', call, outcome, charged, in_doubt, code,
-                        message, first_row, last_row, rows);",
-                )?;
-            }
-            connection.pragma_update(None, "user_version", version)
-        })
-        .unwrap();
-    drop(ledger);
-    if version == 1 {
-        let connection = rusqlite::Connection::open(path).unwrap();
-        for (table, _) in crate::ledger::checksum::COVERED {
-            if table != "pass" {
-                let drop = format!("ALTER TABLE {table} DROP COLUMN checksum");
-                connection.execute(&drop, []).unwrap();
-            }
-        }
-    }
-}
-
+/// Otherwise damage that is older than the change would be verified from then on.
 #[test]
-fn ledgers_of_earlier_versions_are_brought_forward() {
-    for version in [1, 2] {
-        let dir = tempfile::tempdir().unwrap();
-        let path = with_a_call(dir.path());
-        take_back(&path, version);
-        assert_eq!(go_through(&path).unwrap(), 132);
-        assert_eq!(go_through(&path).unwrap(), 132);
-        let connection = rusqlite::Connection::open(&path).unwrap();
-        let damage = "UPDATE page SET records = replace(records, 'user-7', 'user-8') WHERE id = 1";
-        connection.execute(damage, []).unwrap();
-        drop(connection);
-        assert!(go_through(&path).is_err());
-    }
-}
-
-#[test]
-fn damage_is_not_sealed_by_bringing_a_ledger_forward() {
+fn a_damaged_row_is_not_given_a_new_checksum() {
     let dir = tempfile::tempdir().unwrap();
-    let path = with_a_call(dir.path());
-    take_back(&path, 2);
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection
-        .execute("UPDATE call SET fresh = 90", [])
-        .unwrap();
-    drop(connection);
-    let error = Ledger::open(&path, Durability::None).unwrap_err();
-    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+    let path = with_every_row(dir.path());
+    let mut ledger = Ledger::open(&path, Durability::None).unwrap();
+    for damage in [
+        "UPDATE call SET fresh = 90",
+        "UPDATE lane SET type = 'HIDDEN'",
+    ] {
+        ledger
+            .write(|connection| connection.execute(damage, []))
+            .unwrap();
+    }
+    let refusal = Refusal {
+        kind: RefusalKind::Lost,
+        code: "Lost".to_owned(),
+        message: String::new(),
+    };
+    for error in [
+        ledger.settle(3, 9, Some(&refusal), &[], &[]).unwrap_err(),
+        ledger.close_lane(LaneId(0), &refusal).unwrap_err(),
+    ] {
+        assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -239,7 +348,6 @@ fn a_verdict_whose_number_is_another_is_missed() {
     assert_eq!(file[number], 2);
     file[number] = 100;
     std::fs::write(&path, file).unwrap();
-    let ledger = Ledger::open(&path, Durability::None).unwrap();
-    let error = ledger.project(|_| Ok::<_, LedgerError>(())).unwrap_err();
+    let error = Ledger::open(&path, Durability::None).unwrap_err();
     assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
 }

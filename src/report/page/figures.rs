@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::latency::Latency;
 use super::timeline::{Timeline, WorkClock};
-use crate::ledger::{CallRecord, CallResult, Ledger, LedgerError};
+use crate::ledger::{CallRecord, CallResult, LedgerError, LedgerReader};
 use crate::model::{ChannelId, Limits, RunState};
 use crate::report::ReportError;
 
@@ -69,7 +69,7 @@ impl Span {
 impl Figures {
     /// Asks the ledger. Of each channel some bytes are held, as by the run itself.
     pub(super) fn of(
-        ledger: &Ledger,
+        ledger: &LedgerReader,
         limits: &Limits,
         bearers: u64,
         state: RunState,
@@ -174,7 +174,7 @@ fn allowed(
 }
 
 /// The channels that took longest.
-fn longest(ledger: &Ledger, spans: &[Span]) -> Result<Vec<ChannelTime>, LedgerError> {
+fn longest(ledger: &LedgerReader, spans: &[Span]) -> Result<Vec<ChannelTime>, LedgerError> {
     let mut order: Vec<(u32, Span)> = Vec::new();
     for (id, span) in (0..).zip(spans.iter().copied()) {
         if span.calls > 0 {

@@ -22,7 +22,7 @@ pub(super) use failures::Failures;
 
 use self::figures::Figures;
 use super::{PAGE, ReportError, Summary};
-use crate::ledger::{Ledger, fact};
+use crate::ledger::{LedgerReader, fact};
 use crate::model::Limits;
 
 /// All that the page tells.
@@ -38,7 +38,7 @@ pub(super) struct RunPage<'a> {
 impl<'a> RunPage<'a> {
     /// Asks the ledger for what the counts do not tell.
     pub(super) fn of(
-        ledger: &Ledger,
+        ledger: &LedgerReader,
         dir: &'a Path,
         summary: &'a Summary,
         limits: &'a Limits,

@@ -143,7 +143,8 @@ pub(crate) fn run(input: &[u8]) {
     if how & 3 == 3 {
         set_cells(&path, &mut input);
         if how & 8 != 0 {
-            // Checksums then keep nothing from whoever reads.
+            add_suspects(&path);
+            // With checksums that fit, every value is read.
             let _ = Ledger::rewrite_checksums(&path, KEY);
         }
     }
@@ -183,7 +184,7 @@ fn patch(files: &mut Files, input: &mut Input<'_>) {
 
 /// Sets cells of tables to arbitrary values.
 fn set_cells(path: &Path, input: &mut Input<'_>) {
-    const CELLS: [&str; 37] = [
+    const CELLS: [&str; 39] = [
         "fact.value",
         "fact.name",
         "page.id",
@@ -221,6 +222,9 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
         "verdict.first_row",
         "verdict.last_row",
         "verdict.rows",
+        // At the end: inputs of the corpus name cells by their place here.
+        "call.sent_at",
+        "call.refusal",
     ];
     let connection = Connection::open(path).unwrap();
     while !input.is_empty() {
@@ -254,12 +258,13 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
             (value, nth % 12),
         );
     }
-    connection
-        .execute(
-            "INSERT OR REPLACE INTO suspect SELECT row, 0, 0 FROM duplicate LIMIT 2",
-            [],
-        )
-        .unwrap();
+}
+
+/// Makes duplicates suspected again.
+fn add_suspects(path: &Path) {
+    let suspects = "INSERT OR REPLACE INTO suspect SELECT row, 0, 0 FROM duplicate LIMIT 2";
+    let connection = Connection::open(path).unwrap();
+    connection.execute(suspects, []).unwrap();
 }
 
 /// Asks all there is to ask of a ledger, and goes on with it as `resume` does.

@@ -102,6 +102,27 @@ fn of_a_run_that_was_killed_in_one_file() {
     try_all(&Victim::killed().in_one_file(), &IN_ONE_FILE);
 }
 
+/// What became of a call, and how a lane ended, is written after the row itself.
+#[test]
+fn of_columns_that_are_written_later() {
+    let victim = Victim::finished();
+    for statement in [
+        "UPDATE call SET settled_at = NULL",
+        "UPDATE call SET refusal = 'throttled'",
+        "UPDATE call SET code = 'Other'",
+        "UPDATE call SET message = 'other'",
+        "UPDATE lane SET closed_code = 'Other', closed_message = 'other'",
+    ] {
+        let change = |dir: &std::path::Path| {
+            let connection = rusqlite::Connection::open(dir.join(LEDGER)).unwrap();
+            assert!(connection.execute(statement, []).unwrap() > 0);
+        };
+        let (result, ended) = victim.resumed(change).unwrap();
+        assert_eq!(result, CallResult::Refused, "{statement}: {ended:#?}");
+        assert!(ended.stderr.contains("not as it was written"), "{ended:#?}");
+    }
+}
+
 #[test]
 fn of_a_run_that_is_finished() {
     try_all(&Victim::finished(), &IN_ONE_FILE);

@@ -1,0 +1,308 @@
+//! The ledger's tables. Each is described once; the SQL to create, write and verify it follows from
+//! that.
+//!
+//! Promises: a row's checksum covers every column. Every table also has a column `checksum`, and a
+//! temporary view `verified_TABLE` through which it is read: see [`super::checksum`].
+//!
+//! Columns named `rows` contain ascending row numbers as a JSON array: the first number, then the
+//! gaps to the next: `[7,1,1,5]` means 7, 8, 9, 14. Times are milliseconds since 1970.
+
+/// A table.
+#[derive(Debug)]
+pub(super) struct Table {
+    name: &'static str,
+    /// Names, each with its SQL type.
+    columns: &'static [(&'static str, &'static str)],
+    /// The columns by which rows are stored, if that is not an integer in the first one.
+    key: Option<&'static str>,
+}
+
+/// Every table.
+pub(super) static TABLES: [&Table; 11] = [
+    &FACT, &PAGE, &CHANNEL, &LANE, &DEFECT, &DUPLICATE, &SUSPECT, &QUEUE, &CALL, &VERDICT, &PASS,
+];
+
+/// Facts about the run as a whole: settings, layout of the list, state, counts.
+pub(super) static FACT: Table = Table {
+    name: "fact",
+    columns: &[("name", "TEXT NOT NULL"), ("value", "TEXT NOT NULL")],
+    key: Some("name"),
+};
+
+/// The list: each page a JSON array of 64 records. A record is the array of its fields as they were
+/// in the list, or null for a row that was filtered out.
+pub(super) static PAGE: Table = Table {
+    name: "page",
+    columns: &[("id", "INTEGER PRIMARY KEY"), ("records", "TEXT NOT NULL")],
+    key: None,
+};
+
+pub(super) static CHANNEL: Table = Table {
+    name: "channel",
+    columns: &[("id", "INTEGER PRIMARY KEY"), ("arn", "TEXT NOT NULL")],
+    key: None,
+};
+
+/// The members of one channel that are added in the same way, and so may share a call.
+/// `closed_code`: why nothing more is sent to it; its rows that were never sent failed with that.
+pub(super) static LANE: Table = Table {
+    name: "lane",
+    columns: &[
+        ("id", "INTEGER PRIMARY KEY"),
+        ("channel", "INTEGER NOT NULL"),
+        ("type", "TEXT NOT NULL"),
+        ("sub_channel", "TEXT"),
+        ("closed_code", "TEXT"),
+        ("closed_message", "TEXT"),
+    ],
+    key: None,
+};
+
+/// Rows that are not sent, and why.
+pub(super) static DEFECT: Table = Table {
+    name: "defect",
+    columns: &[
+        ("row", "INTEGER PRIMARY KEY"),
+        ("column_name", "TEXT NOT NULL"),
+        ("reason", "TEXT NOT NULL"),
+    ],
+    key: None,
+};
+
+pub(super) static DUPLICATE: Table = Table {
+    name: "duplicate",
+    columns: &[
+        ("row", "INTEGER PRIMARY KEY"),
+        ("of_row", "INTEGER NOT NULL"),
+    ],
+    key: None,
+};
+
+/// Rows that may be duplicates, held back until the whole list is read.
+pub(super) static SUSPECT: Table = Table {
+    name: "suspect",
+    columns: &[("row", "INTEGER PRIMARY KEY"), ("lane", "INTEGER NOT NULL")],
+    key: None,
+};
+
+/// Rows to send, by lane, in the order of `seq`.
+pub(super) static QUEUE: Table = Table {
+    name: "queue",
+    columns: &[
+        ("lane", "INTEGER NOT NULL"),
+        ("seq", "INTEGER NOT NULL"),
+        ("count", "INTEGER NOT NULL"),
+        ("rows", "TEXT NOT NULL"),
+    ],
+    key: Some("lane, seq"),
+};
+
+/// Calls, written before they are sent. `settled_at` is null while a call is in flight, and if the
+/// process died then. `refusal`: the kind of failure, if the call was refused or lost as a whole.
+pub(super) static CALL: Table = Table {
+    name: "call",
+    columns: &[
+        ("id", "INTEGER PRIMARY KEY"),
+        ("lane", "INTEGER NOT NULL"),
+        ("bearer", "TEXT NOT NULL"),
+        ("rows", "TEXT NOT NULL"),
+        ("members", "INTEGER NOT NULL"),
+        ("fresh", "INTEGER NOT NULL"),
+        ("sent_at", "INTEGER NOT NULL"),
+        ("settled_at", "INTEGER"),
+        ("refusal", "TEXT"),
+        ("code", "TEXT"),
+        ("message", "TEXT"),
+    ],
+    key: None,
+};
+
+/// What was decided for rows of a call; of several for one row the last holds. `outcome` is `again`
+/// if they are retried. `rows` is null if it is all of the call's. `charged`: counted as an attempt.
+pub(super) static VERDICT: Table = Table {
+    name: "verdict",
+    columns: &[
+        ("id", "INTEGER PRIMARY KEY"),
+        ("call", "INTEGER NOT NULL"),
+        ("outcome", "TEXT NOT NULL"),
+        ("charged", "INTEGER NOT NULL"),
+        ("in_doubt", "INTEGER NOT NULL"),
+        ("code", "TEXT"),
+        ("message", "TEXT"),
+        ("first_row", "INTEGER NOT NULL"),
+        ("last_row", "INTEGER NOT NULL"),
+        ("rows", "TEXT"),
+    ],
+    key: None,
+};
+
+/// Passes after the first, in which failed rows are retried, numbered from 2. Calls from
+/// `first_call` on are part of it. `codes`: the error codes it is limited to, as a JSON array.
+pub(super) static PASS: Table = Table {
+    name: "pass",
+    columns: &[
+        ("id", "INTEGER PRIMARY KEY"),
+        ("begun_at", "INTEGER NOT NULL"),
+        ("codes", "TEXT"),
+        ("first_call", "INTEGER NOT NULL"),
+    ],
+    key: None,
+};
+
+impl Table {
+    /// The statement that creates it.
+    pub(super) fn create(&self) -> String {
+        let columns = self.columns.iter();
+        let mut parts: Vec<String> = columns
+            .map(|(name, kind)| format!("{name} {kind}"))
+            .collect();
+        parts.push("checksum INTEGER NOT NULL".to_owned());
+        parts.extend(self.key.map(|key| format!("PRIMARY KEY ({key})")));
+        let storage = self.key.map_or("", |_| " WITHOUT ROWID");
+        format!(
+            "CREATE TABLE {} ({}){storage};",
+            self.name,
+            parts.join(", ")
+        )
+    }
+
+    /// The statement that creates the view of its verified rows.
+    pub(super) fn create_view(&self) -> String {
+        let (name, verified) = (self.name, self.verified());
+        format!("CREATE TEMP VIEW verified_{name} AS SELECT * FROM {name} WHERE {verified};")
+    }
+
+    /// The query that verifies every row; none for the list, which is large and verified page by
+    /// page as it is read.
+    pub(super) fn verify(&self) -> Option<String> {
+        let name = self.name;
+        (name != PAGE.name).then(|| format!("SELECT count(*) FROM verified_{name}"))
+    }
+
+    /// The statement that inserts a row: a parameter for each column.
+    pub(super) fn insert(&self) -> String {
+        self.write_values("INSERT")
+    }
+
+    /// The statement that inserts a row in place of one with the same key: a parameter for each
+    /// column.
+    pub(super) fn replace(&self) -> String {
+        self.write_values("REPLACE")
+    }
+
+    fn write_values(&self, verb: &str) -> String {
+        let (name, columns) = (self.name, self.columns());
+        let values = parameters(self.columns.len());
+        let checksum = self.checksum(&values);
+        format!("{verb} INTO {name} ({columns}, checksum) VALUES ({values}, {checksum})")
+    }
+
+    /// The statement that inserts a row with the next `id`: a parameter for each other column.
+    pub(super) fn append(&self) -> String {
+        let (name, columns) = (self.name, self.columns());
+        let values = format!("id, {}", parameters(self.columns.len() - 1));
+        let checksum = self.checksum(&values);
+        format!(
+            "INSERT INTO {name} ({columns}, checksum) SELECT {values}, {checksum}
+             FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM {name})"
+        )
+    }
+
+    /// The statement that inserts what a query returns, which names every column.
+    pub(super) fn insert_from(&self, query: &str) -> String {
+        let (name, columns) = (self.name, self.columns());
+        let checksum = self.checksum(&columns);
+        format!(
+            "INSERT INTO {name} ({columns}, checksum) SELECT {columns}, {checksum} FROM ({query})"
+        )
+    }
+
+    /// The statement that sets these columns, each to the expression beside it, and renews the
+    /// checksum of each row that it changes.
+    ///
+    /// It verifies each row first: otherwise the new checksum would hide earlier damage.
+    pub(super) fn update(&self, values: &[(&str, &str)], condition: &str) -> String {
+        let value_of = |(column, _): &(&'static str, _)| {
+            let set = values.iter().find(|(name, _)| name == column);
+            set.map_or(*column, |(_, value)| *value)
+        };
+        let new_row: Vec<&str> = self.columns.iter().map(value_of).collect();
+        let mut assignments: Vec<String> = values
+            .iter()
+            .map(|(column, value)| format!("{column} = {value}"))
+            .collect();
+        assignments.push(format!("checksum = {}", self.checksum(&new_row.join(", "))));
+        format!(
+            "UPDATE {} SET {} WHERE {condition} AND {}",
+            self.name,
+            assignments.join(", "),
+            self.verified()
+        )
+    }
+
+    /// The statement that computes the checksums of all rows anew.
+    pub(super) fn rewrite_checksums(&self) -> String {
+        let (name, checksum) = (self.name, self.checksum(&self.columns()));
+        format!("UPDATE {name} SET checksum = {checksum};")
+    }
+
+    /// The names of its columns, but for the checksum.
+    fn columns(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    /// The expression that computes the checksum of a row of these values.
+    fn checksum(&self, values: &str) -> String {
+        format!("checksum('{}', {values})", self.name)
+    }
+
+    /// The condition that fails the query for a row that is not as it was written.
+    fn verified(&self) -> String {
+        format!("verified(checksum, '{}', {})", self.name, self.columns())
+    }
+}
+
+/// The first `count` parameters of a statement.
+fn parameters(count: usize) -> String {
+    let parameters: Vec<String> = (1..=count).map(|n| format!("?{n}")).collect();
+    parameters.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NOTE: Table = Table {
+        name: "note",
+        columns: &[
+            ("id", "INTEGER PRIMARY KEY"),
+            ("text", "TEXT"),
+            ("at", "INTEGER"),
+        ],
+        key: None,
+    };
+
+    #[test]
+    fn every_statement_covers_every_column() {
+        assert_eq!(
+            NOTE.create(),
+            "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT, at INTEGER, checksum INTEGER NOT NULL);"
+        );
+        assert_eq!(
+            NOTE.insert(),
+            "INSERT INTO note (id, text, at, checksum) VALUES (?1, ?2, ?3, checksum('note', ?1, ?2, ?3))"
+        );
+        assert_eq!(
+            NOTE.append().split(" FROM ").next().map(str::trim_end),
+            Some(
+                "INSERT INTO note (id, text, at, checksum) SELECT id, ?1, ?2, checksum('note', id, ?1, ?2)"
+            )
+        );
+        assert_eq!(
+            NOTE.update(&[("at", "?2")], "id = ?1"),
+            "UPDATE note SET at = ?2, checksum = checksum('note', id, text, ?2) \
+             WHERE id = ?1 AND verified(checksum, 'note', id, text, at)"
+        );
+    }
+}
