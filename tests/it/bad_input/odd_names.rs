@@ -94,7 +94,7 @@ fn a_command_that_is_printed_can_be_pasted() {
         let again = run(&place, OsStr::new("list.csv"), name);
         assert_eq!(again.code, Some(2), "{name:?}: {again:#?}");
         let (_, command) = again.stderr.split_once("chime-bulk resume ").unwrap();
-        let (word, _) = command.split_once(", or give").unwrap();
+        let (word, _) = command.split_once(", or pass").unwrap();
         let resumed = pasted(&place, &format!("chime-bulk resume {word}"));
         assert!(resumed.code.is_some_and(|code| code < 2), "{resumed:#?}");
         assert!(!place.path("pwned").exists(), "{name:?}");
@@ -113,7 +113,7 @@ fn the_last_line_resumes_whatever_the_name() {
         let ended = Ended::of(&mut limited);
         assert_eq!(ended.code, Some(4), "{name:?}: {ended:#?}");
         let last = ended.stderr.lines().last().unwrap();
-        let resumed = pasted(&place, last);
+        let resumed = pasted(&place, &format!("{last} --max-failures 1"));
         assert_eq!(resumed.code, Some(1), "{name:?}: {last}: {resumed:#?}");
     }
 }
