@@ -84,6 +84,25 @@ fn record_call(ledger: &mut Ledger, rows: &[u64]) -> i64 {
     ledger.record_call(call).unwrap()
 }
 
+/// `.schema` of any SQLite client prints these.
+#[test]
+fn every_table_and_view_has_a_comment_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, ledger, _) = begin(dir.path(), roster(ids(1)));
+    let statements: Vec<String> = ledger
+        .read(|connection| {
+            connection
+                .prepare("SELECT sql FROM main.sqlite_master WHERE sql IS NOT NULL")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
+        .unwrap();
+    assert_eq!(statements.len(), 11 + 4);
+    for statement in statements {
+        assert!(statement.contains("\n    -- "), "{statement}");
+    }
+}
+
 #[test]
 fn rows_are_taken_in_order_once_each_also_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
