@@ -7,26 +7,26 @@ use super::{Ledger, LedgerError, rows};
 use crate::model::{LaneId, Outcome, Refusal};
 use crate::schedule::Ruling;
 
-/// How a row to be tried again is marked.
+/// The outcome of a row that is to be retried.
 pub(super) const AGAIN: &str = "again";
 
-/// A call about to leave.
+/// A call that is about to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct NewCall<'a> {
-    /// Whose members it carries.
+    /// The lane of its members.
     pub lane: LaneId,
-    /// By whom.
+    /// The caller's ARN.
     pub bearer: &'a str,
-    /// The rows it carries, ascending; none if it is a control call.
+    /// Its rows, ascending; empty for a control call.
     pub rows: &'a [u64],
     /// How many of them are sent for the first time.
     pub fresh: usize,
-    /// When, in milliseconds since 1970.
+    /// When it is sent, in milliseconds since 1970.
     pub at: i64,
 }
 
 impl Ledger {
-    /// Notes a call that is about to leave. It may leave once this is committed.
+    /// Records a call that is about to be sent. It may be sent once this is committed.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -47,7 +47,8 @@ impl Ledger {
         self.write(|connection| connection.prepare_cached(&CALL.append())?.insert(values))
     }
 
-    /// Notes what came of a call, and what was decided for its rows and, because of it, others'.
+    /// Records the result of a call, and what was decided for its rows and, because of it, for other
+    /// rows.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -98,7 +99,7 @@ impl Ledger {
         })
     }
 
-    /// Notes that a lane is closed: its rows not sent fail with this refusal.
+    /// Records that a lane is closed: its rows that were not sent fail with this refusal.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -114,7 +115,7 @@ impl Ledger {
     }
 }
 
-/// Rulings that say the same, each group in ascending order of rows; with whether it is all.
+/// Equal rulings as groups, each in ascending order of rows; with whether there is one group only.
 fn groups(rulings: &[Ruling]) -> Vec<(Vec<&Ruling>, bool)> {
     type Key<'a> = (
         Option<Outcome>,

@@ -14,10 +14,10 @@ use siphasher::sip::SipHasher13;
 
 use super::tables::{TABLES, Table};
 
-/// What a query says that met a row whose checksum does not fit.
+/// The end of the error of a query that read a row whose checksum does not match.
 pub(super) const MISMATCH: &str = "not as it was written";
 
-/// Gives a connection the functions and the views, for this key.
+/// Adds the two functions to a connection, for this key.
 pub(super) fn register_functions(connection: &Connection, key: [u8; 16]) -> rusqlite::Result<()> {
     let hasher = SipHasher13::new_with_key(&key);
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;

@@ -1,8 +1,8 @@
-//! What the stager hands to the ledger: a stretch of the list, read and checked.
+//! What the stager passes to the ledger: a part of the list, read and checked.
 
 use crate::model::{ChannelId, LaneId, MembershipType};
 
-/// A lane met for the first time.
+/// A lane that is new in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLane {
     /// Its channel.
@@ -13,14 +13,14 @@ pub struct NewLane {
     pub sub_channel: Option<String>,
 }
 
-/// Whole pages of the list, and what became of their rows.
+/// Whole pages of the list, with their rows sorted by what is done with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chunk {
     /// Number and records of each page.
     pub pages: Vec<(u64, String)>,
-    /// Channels met for the first time.
+    /// New channels.
     pub channels: Vec<(ChannelId, String)>,
-    /// Lanes met for the first time.
+    /// New lanes.
     pub lanes: Vec<(LaneId, NewLane)>,
     /// Rows to send.
     pub rows: Vec<(LaneId, u64)>,
@@ -37,13 +37,13 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Bytes of its pages: what it takes in memory, but for a few bytes a row.
+    /// Bytes of its pages: its memory, except for a few bytes a row.
     #[must_use]
     pub fn size(&self) -> usize {
         self.pages.iter().map(|(_, records)| records.len()).sum()
     }
 
-    /// Rows taken: all but those left out.
+    /// Rows read, except those left out.
     #[must_use]
     pub fn rows_read(&self) -> u64 {
         (self.rows.len() + self.suspects.len() + self.defects.len()) as u64

@@ -13,15 +13,15 @@ use crate::private_file::{self, PrivateFileError};
 
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// How long another process's hold on the file is waited for.
+/// How long to wait for another process that has the file locked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How sure a commit is.
+/// When a commit returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// On the disk before it counts.
+    /// Once it is on the disk.
     Full,
-    /// Left to the system: for tests and plans.
+    /// Once the system has it: for tests and plans.
     None,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn files(path: &Path) -> [PathBuf; 4] {
     })
 }
 
-/// Checks what SQLite is about to open: it would wait for a FIFO, and write to where a link leads.
+/// Checks what SQLite is about to open: it would wait for a FIFO, and write to the target of a link.
 fn check_files(path: &Path) -> Result<(), PrivateFileError> {
     if !is_temporary(path) {
         for file in files(path) {
@@ -89,8 +89,8 @@ pub(super) fn is_temporary(path: &Path) -> bool {
     path.as_os_str().is_empty()
 }
 
-/// A connection for reading alone. To be allowed to write is to be allowed to clean up: the log's
-/// files do not stay.
+/// A connection for reading. It is opened read-write so that SQLite can remove the files of the
+/// write-ahead log when it closes.
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
     check_files(path)?;
     let open = || {
@@ -109,7 +109,7 @@ pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection,
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        // What is temporary is small but in a plan, which may sort whole lists.
+        // Temporary data is small, except in a plan, which may sort whole lists.
         let temporary = if is_temporary(path) { "FILE" } else { "MEMORY" };
         connection.pragma_update(None, "temp_store", temporary)?;
         let synchronous = if durability == Durability::Full {
@@ -124,11 +124,11 @@ pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection,
     open().map_err(|source| sqlite(path, source))
 }
 
-/// What SQLite said of a ledger's file.
+/// An error of SQLite about a ledger's file.
 pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> LedgerError {
     let is_damage = match source.sqlite_error_code() {
-        // What is asked is always the same: that a table, a row or a value of it is not there, or
-        // is there already, is the file's fault. So is what is not of the type that was written.
+        // The statements are fixed. If one finds a table, row or value missing, there twice, or of
+        // another type than was written, then the file is damaged.
         None
         | Some(
             ErrorCode::DatabaseCorrupt

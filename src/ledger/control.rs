@@ -1,11 +1,11 @@
-//! Somebody who is in a channel, for a control call.
+//! A member of a channel, for a control call.
 
 use super::{LedgerError, LedgerReader};
 use crate::model::{ChannelId, LaneId, Outcome};
 
 impl LedgerReader {
-    /// A member of the channel whom this run added or found there, as its lane and row; none if
-    /// there is nobody.
+    /// The lane and row of a member of the channel whom this run added or found there, if there is
+    /// one.
     ///
     /// # Errors
     /// If the ledger cannot be read.

@@ -11,7 +11,7 @@ pub struct CallCounts {
     pub calls: u64,
     /// Those answered 429.
     pub throttled: u64,
-    /// Those of which nothing is known yet: under way, or cut off.
+    /// Those without a known result: in flight, or cut off.
     pub open: u64,
 }
 
@@ -37,8 +37,7 @@ impl LedgerReader {
         })
     }
 
-    /// Counts the calls that left after a time in milliseconds since 1970, and the members they
-    /// carried.
+    /// Counts the calls that were sent after a time in milliseconds since 1970, and their members.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -76,7 +75,7 @@ impl LedgerReader {
         })
     }
 
-    /// The first channels of the list, so many at most.
+    /// The first channels of the list, at most this many.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -91,7 +90,7 @@ impl LedgerReader {
         channels.map(|channel| self.channel_arn(channel)).collect()
     }
 
-    /// The least calls for the rows queued so far, with so many members in one at most.
+    /// The lower bound of the rows queued so far, with at most this many members per call.
     ///
     /// # Errors
     /// If the ledger cannot be read.

@@ -1,5 +1,5 @@
-//! Tells rows seen before from new ones, in little memory: never wrong about a new-looking row,
-//! now and then unsure about one that looks seen.
+//! A Bloom filter that finds rows seen before in little memory. A row that it calls new is new; one
+//! that it calls seen may be new.
 
 use std::hash::Hasher;
 
@@ -48,7 +48,7 @@ pub(super) struct DuplicateFilter {
 }
 
 impl DuplicateFilter {
-    /// A filter for about so many rows; more are fine.
+    /// A filter for about this many rows; more are allowed.
     pub(super) fn new(expected: Option<u64>) -> Self {
         let next_layer = expected
             .unwrap_or(FIRST_LAYER)
@@ -60,12 +60,12 @@ impl DuplicateFilter {
         }
     }
 
-    /// So many rows are to be expected: the next layer is made for them.
+    /// Sizes the next layer for this many rows.
     pub(super) fn expect(&mut self, rows: u64) {
         self.next_layer = rows.clamp(self.next_layer, LARGEST_LAYER);
     }
 
-    /// Notes a membership. True: it may have been noted before. False: it has not.
+    /// Inserts a membership. True: it may have been inserted before. False: it has not.
     pub(super) fn check_and_insert(&mut self, fingerprint: Fingerprint) -> bool {
         #[expect(
             clippy::cast_possible_truncation,

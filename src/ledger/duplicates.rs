@@ -1,8 +1,8 @@
-//! Settles which suspected rows really repeat an earlier one.
+//! Finds out which suspected rows really repeat an earlier one.
 //!
 //! Suspects are taken in windows, in the order of the list; for each window all rows up to its
-//! last are passed over once and the first row of each suspected membership noted. The scan
-//! goes in steps, so that calls go on between them.
+//! last are read once, for the first row of each suspected membership. The scan runs in steps, so
+//! that calls go on between them.
 
 use std::collections::HashMap;
 
@@ -17,10 +17,10 @@ use crate::roster::Entry;
 
 /// Suspects settled in one pass over the list (about 20 MB).
 const WINDOW: usize = 400_000;
-/// Pages passed over in one step: some ten milliseconds.
+/// Pages read in one step: some ten milliseconds.
 const STEP_PAGES: u64 = 128;
 
-/// A pass under way.
+/// A pass in progress.
 #[derive(Debug)]
 pub(super) struct DuplicateScan {
     prints: Fingerprints,
@@ -30,17 +30,17 @@ pub(super) struct DuplicateScan {
 }
 
 impl Ledger {
-    /// The whole list is staged: what is still suspected can be settled.
+    /// Records that the whole list is staged: the scan for duplicates can begin.
     ///
     /// # Errors
-    /// If it cannot be noted.
+    /// If it cannot be written.
     pub fn end_list(&mut self) -> Result<(), LedgerError> {
         self.staged_mut().list_ended = true;
         self.write_staged()
     }
 
-    /// One step of the scan for duplicates. True when none is suspected any more: then every
-    /// row is queued, or settled.
+    /// Runs one step of the scan for duplicates. Returns true when no row is suspected any more: then
+    /// every row is queued or settled.
     ///
     /// # Errors
     /// If the ledger cannot be read or written.
@@ -103,7 +103,7 @@ impl Ledger {
         }))
     }
 
-    /// Notes earlier rows of the suspected memberships; true when all that could be are noted.
+    /// Looks for earlier rows of the suspected memberships; true when the scan is at its end.
     fn scan_pages(&self, scan: &mut DuplicateScan) -> Result<bool, LedgerError> {
         let Some((last_suspect, ..)) = scan.suspects.last() else {
             return Ok(true);

@@ -9,12 +9,12 @@ use crate::private_file::PrivateFileError;
 /// A ledger that cannot be used, or stopped working.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// SQLite refused: the disk is full, the file unwritable, the data damaged.
+    /// SQLite failed: the disk is full, or the file cannot be written.
     #[error("{}: {source}", named(path))]
     Sqlite {
         /// The ledger's file.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// The file cannot be made or opened.
@@ -22,7 +22,7 @@ pub enum LedgerError {
     Io {
         /// The ledger's file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Something else than a file of its own has the name of one of the ledger's files.
@@ -45,17 +45,17 @@ pub enum LedgerError {
         /// Its version.
         version: i32,
     },
-    /// What is in it contradicts itself.
+    /// Its contents are not what was written.
     #[error("{} is damaged: {what}", named(path))]
     Damaged {
         /// The ledger's file.
         path: PathBuf,
-        /// What does not fit.
+        /// Where the damage is.
         what: String,
     },
 }
 
-/// The ledger, as messages call it.
+/// The ledger's name in messages.
 fn named(path: &Path) -> String {
     if is_temporary(path) {
         "the temporary ledger".to_owned()
@@ -74,12 +74,12 @@ impl From<PrivateFileError> for LedgerError {
 }
 
 impl LedgerError {
-    /// How to mend it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Sqlite { path, .. } if is_temporary(path) => {
-                "SQLITE_TMPDIR names a directory for temporary files: give one with room for the list"
+                "set SQLITE_TMPDIR to a directory with room for the list"
             }
             Self::Sqlite { source, .. } => match source.sqlite_error_code()? {
                 rusqlite::ErrorCode::DiskFull => "free space on that disk, then try again",

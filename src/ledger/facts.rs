@@ -1,4 +1,4 @@
-//! What the ledger knows of the run as a whole.
+//! Facts about the run as a whole.
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -11,9 +11,9 @@ use super::{Ledger, LedgerError, LedgerReader};
 pub mod fact {
     /// The run's name, unique enough to tell runs apart.
     pub const RUN_ID: &str = "run_id";
-    /// Where the run stands (`model::RunState`).
+    /// The run's state (`model::RunState`).
     pub const STATE: &str = "state";
-    /// What was asked for: the job's settings.
+    /// The job's settings.
     pub const SETTINGS: &str = "settings";
     /// How the list's records are read (`roster::Layout`).
     pub const LAYOUT: &str = "layout";
@@ -29,11 +29,11 @@ pub mod fact {
     pub const STARTED_AT: &str = "started_at";
     /// Last end, UTC.
     pub const FINISHED_AT: &str = "finished_at";
-    /// Seconds under way, all sessions together.
+    /// Seconds of work, all sessions together.
     pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
     /// How many bearers share the work.
     pub const BEARERS: &str = "bearers";
-    /// How many sessions changed the run, this one with them.
+    /// How many sessions changed the run, including this one.
     pub const GENERATION: &str = "generation";
     /// Which generation the reports are of, and whether all are in their places.
     pub const REPORTS: &str = "reports";
@@ -56,7 +56,7 @@ pub struct Staged {
     pub queued_pages: u64,
     /// Whether the whole list is read.
     pub list_ended: bool,
-    /// Whether every suspected duplicate is settled, too.
+    /// Whether every suspected duplicate is settled as well.
     pub complete: bool,
 }
 
@@ -77,7 +77,7 @@ impl Ledger {
 }
 
 impl LedgerReader {
-    /// Reads a fact; none if it was never written.
+    /// Reads a fact, if it was ever written.
     ///
     /// # Errors
     /// If it cannot be read or is not of the type wanted.
@@ -98,8 +98,8 @@ pub(super) fn read(connection: &Connection, name: &str) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// The key's text, which is read before there is anything to check its checksum with: damaged, it fits
-/// none of the others.
+/// The key's text. It is read before any checksum can be verified; if it is damaged, no checksum
+/// matches.
 pub(super) fn read_key(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection
         .query_row(

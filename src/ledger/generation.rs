@@ -42,7 +42,7 @@ impl LedgerReader {
         Ok(self.fact(fact::GENERATION)?.unwrap_or(FIRST))
     }
 
-    /// What is recorded of the reports; none if none were ever written.
+    /// What is recorded of the reports, if any were ever written.
     ///
     /// # Errors
     /// If the ledger cannot be read.

@@ -1,4 +1,4 @@
-//! The calls of a run, one after the other, as they left.
+//! The calls of a run, one after the other, as they were sent.
 //!
 //! Promises: memory does not grow with the calls. The times are those of a clock that may be set:
 //! code that reads them must accept any number.
@@ -11,17 +11,17 @@ use crate::model::{ChannelId, RefusalKind};
 pub struct CallRecord {
     /// The channel it was for.
     pub channel: ChannelId,
-    /// How many members it carried.
+    /// How many members it had.
     pub members: u64,
-    /// When it left, in milliseconds since 1970.
+    /// When it was sent, in milliseconds since 1970.
     pub sent_at: i64,
-    /// When what came of it was known; none if the run was cut off before.
+    /// When its result was known, if it was.
     pub settled_at: Option<i64>,
-    /// What came of it.
+    /// Its result.
     pub result: CallResult,
 }
 
-/// What came of a call as a whole.
+/// The result of a call as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallResult {
     /// Answered, member by member.
@@ -35,10 +35,10 @@ pub enum CallResult {
 }
 
 impl LedgerReader {
-    /// Gives every call that was made, in the order they left.
+    /// Passes every call to `each`, in the order they were sent.
     ///
     /// # Errors
-    /// If the ledger cannot be read, or whatever `each` gives.
+    /// If the ledger cannot be read, or what `each` returns.
     pub fn for_each_call<E: From<LedgerError>>(
         &self,
         mut each: impl FnMut(CallRecord) -> Result<(), E>,
@@ -67,7 +67,7 @@ impl LedgerReader {
     }
 }
 
-/// What the ledger's word for a refusal says of the call.
+/// The result that follows from a call's columns.
 fn result(settled_at: Option<i64>, refusal: Option<&str>) -> CallResult {
     let unanswered = [
         RefusalKind::Lost,
@@ -77,8 +77,8 @@ fn result(settled_at: Option<i64>, refusal: Option<&str>) -> CallResult {
     match refusal {
         None if settled_at.is_none() => CallResult::Unanswered,
         None => CallResult::Accepted,
-        Some(said) if said == RefusalKind::Throttled.as_str() => CallResult::Throttled,
-        Some(said) if unanswered.map(RefusalKind::as_str).contains(&said) => CallResult::Unanswered,
+        Some(kind) if kind == RefusalKind::Throttled.as_str() => CallResult::Throttled,
+        Some(kind) if unanswered.map(RefusalKind::as_str).contains(&kind) => CallResult::Unanswered,
         Some(_) => CallResult::Refused,
     }
 }

@@ -36,11 +36,11 @@ impl Deref for Ledger {
 }
 
 impl Ledger {
-    /// Makes a new ledger for a list of this layout, with a key for its fingerprints, readable by
-    /// its owner alone. It is one from the first [`commit`](Self::commit) on.
+    /// Creates a ledger for a list of this layout, with a key for its fingerprints. Only the user can
+    /// read its file. It counts as a ledger from the first [`commit`](Self::commit) on.
     ///
     /// # Errors
-    /// If there is a file already, or it cannot be made.
+    /// If there is a file already, or it cannot be created.
     pub fn create(
         path: &Path,
         durability: Durability,
@@ -51,12 +51,12 @@ impl Ledger {
         Self::begin(path, connect(path, durability)?, layout, key)
     }
 
-    /// Makes a ledger that nobody can open but this process, and that is gone with it, however it
-    /// ends: the list is not left behind. SQLite keeps it in a file that it unlinks at once, once
-    /// it is larger than its page cache.
+    /// Creates a ledger that only this process can open, and that is gone when the process ends,
+    /// however it ends: the list is not left behind. Once it is larger than its page cache, SQLite
+    /// keeps it in an unlinked file.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn temporary(layout: &Layout, key: [u8; 16]) -> Result<Self, LedgerError> {
         let nowhere = Path::new("");
         Self::begin(nowhere, connect(nowhere, Durability::None)?, layout, key)
@@ -94,7 +94,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be read.
     pub fn is_blank(path: &Path) -> Result<bool, LedgerError> {
-        // SQLite takes what is shorter than its header for empty.
+        // To SQLite a file shorter than its header is empty.
         match begins_as_sqlite(path) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
@@ -141,7 +141,7 @@ impl Ledger {
     /// Makes everything since the last commit permanent.
     ///
     /// # Errors
-    /// If the disk does not take it: then none of it counts.
+    /// If it cannot be written: then none of it counts.
     pub fn commit(&mut self) -> Result<(), LedgerError> {
         if self.in_transaction {
             self.in_transaction = false;
@@ -150,11 +150,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Moves what is committed from the log into the ledger's own file: then the ledger is one even
-    /// without its log.
+    /// Moves what is committed from the write-ahead log into the ledger's own file, which is then
+    /// complete without its log.
     ///
     /// # Errors
-    /// If the disk does not take it.
+    /// If it cannot be written.
     pub fn checkpoint(&self) -> Result<(), LedgerError> {
         self.read(|connection| {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))

@@ -1,13 +1,14 @@
 //! The ledger: one SQLite file that holds a run's list, its calls and their outcomes. Its owner
 //! writes it through [`Ledger`]; everything that only asks takes a [`LedgerReader`].
 //!
-//! Promises: what [`Ledger::commit`] has returned from survives the process, and the machine as
-//! far as the disk keeps its word; every report is a projection of it; memory does not grow with
-//! the list. Must not: call the service, or hold a secret.
+//! Promises: what was written before [`Ledger::commit`] returned survives a crash of the process,
+//! and of the machine if the disk does what it reports; every column of every row is covered by a
+//! checksum; every report is a projection of it; memory does not grow with the list. Must not: call
+//! the service, or contain a secret.
 //!
-//! The list is staged in pages of 64 records, the work queue in runs
-//! of rows of one lane, and verdicts per call, not per row: so a row costs its own text and little
-//! more, and a call of a hundred members costs two inserts.
+//! The list is stored in pages of 64 records, the queue in lists of rows of one lane, and verdicts
+//! per call, not per row: so a row costs its own text and little more, and a call of a hundred
+//! members costs two inserts.
 //!
 //! # Queries
 //!

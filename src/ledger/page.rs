@@ -1,4 +1,4 @@
-//! Records out of a page's JSON.
+//! Reads records from a page's JSON.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 /// A record: its fields, borrowed from the page where they hold no escape.
 pub(super) type Fields<'a> = Vec<Cow<'a, str>>;
 
-/// A field that borrows where it can; serde gives a plain `Cow` only owned.
+/// A field that borrows where it can; serde deserializes a plain `Cow` as owned.
 #[derive(serde::Deserialize)]
 struct Field<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -17,7 +17,7 @@ fn fields(record: Vec<Field<'_>>) -> Fields<'_> {
     record.into_iter().map(|field| field.0).collect()
 }
 
-/// All records of a page, those left out as none; none at all if the page is damaged.
+/// All records of a page, `None` for those left out; no list if the page is damaged.
 pub(super) fn records(page: &str) -> Option<Vec<Option<Fields<'_>>>> {
     let records: Vec<Record<'_>> = serde_json::from_str(page).ok()?;
     Some(

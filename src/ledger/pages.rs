@@ -1,9 +1,9 @@
-//! The pages read last, kept open.
+//! A cache of the pages read last.
 //!
-//! In a list whose channels come in turn the rows of one call stand in a hundred pages, and those
-//! of the next calls in the same ones: each would be read and parsed a hundred times.
+//! In a list whose channels alternate the rows of one call are in a hundred pages, and those of the
+//! next calls in the same ones: each would be read and parsed a hundred times.
 //!
-//! Promises: memory is bounded. Must not: be used for pages that can still change; there are none.
+//! Promises: memory is bounded. Relies on pages never being changed once they are written.
 
 use std::collections::{HashMap, VecDeque};
 

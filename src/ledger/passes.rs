@@ -1,4 +1,4 @@
-//! Passes: a finished run is told to try again what failed.
+//! Passes: the failed rows of a finished run are retried.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use super::tables::{LANE, PASS, VERDICT};
 use super::{Ledger, LedgerError, LedgerReader, rows};
 use crate::model::Outcome;
 
-/// Which failures are to be tried again: those with one of these codes, or all.
+/// Which failures to retry: those with one of these codes, or all if there are none.
 struct Wanted<'a>(&'a [String]);
 
 impl Wanted<'_> {
@@ -23,7 +23,7 @@ impl Wanted<'_> {
 }
 
 impl LedgerReader {
-    /// How many passes there were, the first with them.
+    /// How many passes there were, including the first.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -47,11 +47,11 @@ impl LedgerReader {
 }
 
 impl Ledger {
-    /// Begins a new pass, at this time in milliseconds since 1970: rows that failed, stayed
-    /// unconfirmed or were not attempted are to be tried again, all of them or those with one of
-    /// these error codes. Channels that had ended are open again; a row of one goes by the code
-    /// that its channel ended with. What was decided before stays readable. Gives how many rows
-    /// there are; if none, nothing is changed.
+    /// Begins a new pass, at this time in milliseconds since 1970. Rows that failed, stayed
+    /// unconfirmed or were not attempted are retried: all of them, or those with one of these error
+    /// codes. Channels that had ended are open again; for a row of such a channel the code is the one
+    /// that the channel ended with. Earlier verdicts stay readable. Returns how many rows are retried;
+    /// if that is 0, nothing is changed.
     ///
     /// # Errors
     /// If the ledger cannot be read or written. It counts once it is [committed](Self::commit).
@@ -86,8 +86,7 @@ impl Ledger {
         Ok(taken)
     }
 
-    /// Of rows for which this was decided last, those that are wanted are to be tried again. Gives
-    /// how many.
+    /// Marks rows with this last verdict to be retried, if they are wanted. Returns how many.
     fn try_again(
         &mut self,
         verdict: u32,
@@ -127,7 +126,7 @@ impl Ledger {
         Ok(rows.len() as u64)
     }
 
-    /// Opens the lanes again that were closed with a code that is wanted.
+    /// Reopens the lanes that were closed with a wanted code.
     fn open_lanes(
         &mut self,
         wanted: &Wanted<'_>,

@@ -1,4 +1,4 @@
-//! How far a run is, in few numbers: also while it is under way.
+//! How far a run is, in few numbers, also while it runs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,11 +9,11 @@ use crate::model::{Outcome, Tally};
 /// How far a run is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunProgress {
-    /// Rows whose verdict is final, unless they are tried again after the end.
+    /// Rows whose verdict is final, unless they are retried after the end.
     pub settled: Tally,
     /// The others that were taken from the list.
     pub open: u64,
-    /// Rows that are settled and not in, by error code.
+    /// Rows that are settled and not members, by error code.
     pub errors_by_code: BTreeMap<String, u64>,
 }
 

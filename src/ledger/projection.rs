@@ -1,7 +1,7 @@
 //! The verdict of every row, in the order of the list.
 //!
 //! Verdicts are stored per call. To unfold them without holding the list, rows are taken in
-//! windows; for each window the verdicts that touch it are laid over one another, the last on top.
+//! windows; for each window the verdicts that touch it are applied in order, so that the last holds.
 
 use super::calls::AGAIN;
 use super::page::{self, Fields};
@@ -17,19 +17,19 @@ const WINDOW_PAGES: u64 = 1 << 14;
 pub struct ResultRow<'a> {
     /// Its number, from 1.
     pub row: u64,
-    /// Its fields as they stood in the list.
+    /// Its fields as they were in the list.
     pub record: &'a Fields<'a>,
     /// The verdict.
     pub outcome: Outcome,
     /// The error code: the service's, or `Defect`, or `Duplicate`.
     pub code: Option<String>,
-    /// The service's words, or the defect.
+    /// The service's message, or the defect.
     pub message: Option<String>,
-    /// Calls that carried it, other than those throttled or split as a whole.
+    /// Calls that contained it, other than those throttled or split as a whole.
     pub attempts: u16,
 }
 
-/// What is known of all rows together.
+/// Counts of all rows together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Rows by outcome.
@@ -38,7 +38,7 @@ pub struct Totals {
     pub retried: u64,
 }
 
-/// Where a row's code and message stand.
+/// Where a row's code and message are found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     #[default]
@@ -55,11 +55,11 @@ pub(super) struct RowState {
     pub(super) outcome: Option<Outcome>,
     pub(super) source: Source,
     attempts: u16,
-    /// Whether more is to come of it, if the run goes on.
+    /// Whether the row is retried if the run is resumed.
     pub(super) is_open: bool,
 }
 
-/// The rows from one page to another, and what is known of them.
+/// The rows from one page to another, with their states.
 pub(super) struct RowWindow {
     first_row: u64,
     states: Vec<RowState>,
@@ -70,7 +70,7 @@ impl RowWindow {
         self.first_row + self.states.len() as u64 - 1
     }
 
-    /// Every row, with what is known of it.
+    /// Every row with its state.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u64, RowState)> {
         (self.first_row..).zip(self.states.iter().copied())
     }
@@ -86,10 +86,10 @@ impl RowWindow {
 }
 
 impl LedgerReader {
-    /// Gives every row taken from the list, in its order, with its verdict as it stands.
+    /// Passes every row taken from the list to `each`, in its order, with its verdict so far.
     ///
     /// # Errors
-    /// If the ledger cannot be read, or whatever `each` gives.
+    /// If the ledger cannot be read, or what `each` returns.
     pub fn project<E: From<LedgerError>>(
         &self,
         mut each: impl FnMut(&ResultRow<'_>) -> Result<(), E>,
@@ -163,9 +163,10 @@ impl LedgerReader {
         Ok(())
     }
 
-    /// What is known of the rows of so many pages.
+    /// The states of the rows of these pages.
     pub(super) fn window(&self, first_page: u64, pages: u64) -> Result<RowWindow, LedgerError> {
-        // The pages are counted by the number of the last: if that is wrong, there is no end.
+        // The number of pages follows from the last one's number. If that is wrong, without this
+        // check there would be windows without end.
         let is_there = self.read(|connection| {
             connection
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM page WHERE id = ?1)")?
@@ -212,7 +213,7 @@ impl LedgerReader {
         Ok(())
     }
 
-    /// Rows of closed lanes failed, unless a verdict says otherwise.
+    /// Rows of closed lanes failed, unless they have a verdict.
     fn apply_closed_lanes(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         // Lanes first: SQLite would go through the whole queue for a few closed ones.
         let query = "SELECT queue.rows, queue.lane FROM verified_lane AS lane
@@ -227,7 +228,7 @@ impl LedgerReader {
         })
     }
 
-    /// Lays a state over all rows that a query gives, as lists and a number for each.
+    /// Changes the state of all rows that a query returns as lists, each list with a number.
     fn apply_rows(
         &self,
         query: &str,
@@ -292,7 +293,7 @@ impl LedgerReader {
         Ok(())
     }
 
-    /// Calls that were under way when the process died: their rows are in doubt.
+    /// Calls that were in flight when the process died: their rows are in doubt.
     fn apply_cut_calls(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         let query = "SELECT rows, id FROM verified_call WHERE settled_at IS NULL";
         self.apply_rows(query, window, |state, _| {
@@ -307,13 +308,12 @@ impl LedgerReader {
     }
 }
 
-/// What is said of a row that was sent and not settled, should the run end here.
+/// The outcome of a row that was sent and not settled, if the run ends here.
 fn unsettled(in_doubt: bool, closed: bool) -> Outcome {
     match (in_doubt, closed) {
         (true, _) => Outcome::Unconfirmed,
-        // To be sent again: neither a member throttled nor a call refused has failed for good,
-        // unless the channel has ended. Then nothing more is sent, also not by a session that
-        // takes the run up.
+        // To be sent again: after throttling or a refused call a row has not failed for good, unless
+        // the channel has ended. Then nothing more is sent, also not after a resume.
         (false, true) => Outcome::Failed,
         (false, false) => Outcome::NotAttempted,
     }
@@ -334,8 +334,8 @@ impl<'a> Messages<'a> {
     }
 
     pub(super) fn of(&mut self, row: u64, source: Source) -> Result<CodeAndMessage, LedgerError> {
-        if let Some((_, said)) = self.last.as_ref().filter(|(last, _)| *last == source) {
-            return Ok(said.clone());
+        if let Some((_, found)) = self.last.as_ref().filter(|(last, _)| *last == source) {
+            return Ok(found.clone());
         }
         let ask = |query: &str, key: u64| -> Result<CodeAndMessage, LedgerError> {
             self.ledger.read(|connection| {
@@ -344,7 +344,7 @@ impl<'a> Messages<'a> {
                     .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
             })
         };
-        let said = match source {
+        let found = match source {
             Source::None => (None, None),
             Source::Defect => {
                 return ask(
@@ -372,7 +372,7 @@ impl<'a> Messages<'a> {
                 Some("the run was cut off while the call was under way".to_owned()),
             ),
         };
-        self.last = Some((source, said.clone()));
-        Ok(said)
+        self.last = Some((source, found.clone()));
+        Ok(found)
     }
 }

@@ -1,4 +1,4 @@
-//! Staging rows, and drawing them again lane by lane.
+//! Stages rows, and takes them again lane by lane.
 
 use rusqlite::OptionalExtension;
 use rusqlite::types::Null;
@@ -11,8 +11,8 @@ use crate::roster::Entry;
 
 /// Rows in one entry of the queue: a channel's next ten calls.
 const ENTRY_ROWS: usize = 1_000;
-/// Rows buffered before they are sorted by lane and written: few, large, sorted strokes keep the
-/// queue's tree cheap to write even over many channels.
+/// Rows buffered before they are sorted by lane and written: few, large, sorted writes keep the
+/// queue's tree cheap even over many channels.
 const MAX_BUFFERED: usize = 1 << 20;
 /// The first rows are written at once, so that calls go out from the start.
 const MIN_BUFFERED: usize = 1_024;
@@ -37,11 +37,11 @@ pub(super) struct Queue {
 #[derive(Debug, Default, Clone, Copy)]
 struct LaneQueue {
     queued: u64,
-    /// Drawn by earlier sessions.
+    /// Taken by earlier sessions.
     taken: u64,
     /// Whether a call of theirs was accepted.
     accepted: bool,
-    /// Where its next row stands.
+    /// Where its next row is.
     cursor: Cursor,
 }
 
@@ -52,11 +52,11 @@ struct Cursor {
 }
 
 impl Ledger {
-    /// Takes in a stretch of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged), and
-    /// count from then on: a list cut off before is read again from there.
+    /// Writes a chunk of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged),
+    /// and count from then on: a list that was cut off before is read again from there.
     ///
-    /// A list that is read again after an interruption brings pages that are here already: they
-    /// must be the same, and are passed over. Gives the first row that differs, if one does: it is
+    /// A list that is read again after an interruption repeats pages that are in the ledger: they
+    /// must be the same, and are skipped. Returns the first row that differs, if one does: then it is
     /// another list.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ impl Ledger {
         Ok(None)
     }
 
-    /// The first row of these pages that is not as it is here.
+    /// The first row of these pages that differs from the ledger.
     fn first_changed(&self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
         for (id, records) in &chunk.pages {
             let known: Option<String> = self.read(|connection| {
@@ -153,7 +153,7 @@ impl Ledger {
         !self.queue.buffered.is_empty() || self.queue.staged_pages > self.staged().queued_pages
     }
 
-    /// Puts the rows buffered in the queue: from now on they can be taken. Gives how many, by lane.
+    /// Writes the buffered rows to the queue, so that they can be taken. Returns how many, by lane.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -187,12 +187,12 @@ impl Ledger {
         Ok(counts)
     }
 
-    /// Puts single rows in the queue: suspects found innocent.
+    /// Buffers single rows for the queue: suspects that are unique.
     pub(super) fn buffer(&mut self, rows: impl IntoIterator<Item = (LaneId, u64)>) {
         self.queue.buffered.extend(rows);
     }
 
-    /// Draws the next rows of a lane, so many at most.
+    /// Takes the next rows of a lane, at most this many.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -239,7 +239,7 @@ impl Ledger {
     ) -> Result<Vec<MemberArn>, LedgerError> {
         let mut members = Vec::with_capacity(rows.len());
         let mut entry = Entry::default();
-        // Lost on an error, after which nothing goes on.
+        // Lost on an error, which ends the session.
         let mut pages = std::mem::take(&mut self.pages);
         for row in rows {
             let page = pages.open(self, (row - 1) / PAGE_ROWS)?;
@@ -253,8 +253,8 @@ impl Ledger {
         Ok(members)
     }
 
-    /// Goes on where an earlier session left off: forgets what it staged and did not queue, and
-    /// finds the cursors again from what was taken.
+    /// Continues where an earlier session ended: discards what it staged and did not queue, and finds
+    /// the cursors from what was taken.
     pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged().queued_pages;
         self.queue.unseen_pages = self.staged().queued_pages;
@@ -290,7 +290,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What was taken of each lane.
+    /// The rows that were taken of each lane.
     fn rows_taken(&self) -> Result<Vec<LaneQueue>, LedgerError> {
         let mut lanes = Vec::new();
         self.read(|connection| {
@@ -316,7 +316,7 @@ impl Ledger {
             .map_or(0, |queue| queue.queued)
     }
 
-    /// Rows of a lane that earlier sessions drew.
+    /// Rows of a lane that earlier sessions took.
     pub(super) fn taken_before(&self, lane: LaneId) -> u64 {
         self.queue
             .lanes

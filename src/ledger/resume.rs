@@ -14,7 +14,7 @@ use crate::schedule::PendingRow;
 pub struct Unsettled {
     /// Its lane.
     pub lane: LaneId,
-    /// The row as it stands.
+    /// The row as it was left.
     pub pending: PendingRow,
 }
 
@@ -23,9 +23,9 @@ pub struct Unsettled {
 pub struct LaneLeft {
     /// Its channel.
     pub channel: ChannelId,
-    /// Rows queued and not drawn.
+    /// Rows queued and not taken.
     pub fresh: u64,
-    /// Rows drawn.
+    /// Rows taken.
     pub drawn: u64,
     /// Whether nothing more is sent to it.
     pub closed: bool,
@@ -34,8 +34,8 @@ pub struct LaneLeft {
 }
 
 impl Ledger {
-    /// Takes up an earlier session's ledger: what it staged and did not queue is forgotten, to be
-    /// read again, and its calls cut off under way are noted as lost, at this time in
+    /// Recovers an earlier session's ledger: what it staged and did not queue is deleted, to be read
+    /// again, and its calls that were cut off in flight are recorded as lost, at this time in
     /// milliseconds since 1970.
     ///
     /// # Errors
@@ -48,8 +48,8 @@ impl Ledger {
                 connection.execute("DELETE FROM page WHERE id >= ?1", [pages])?;
                 connection.execute("DELETE FROM defect WHERE row > ?1", [pages * PAGE_ROWS])?;
                 connection.execute("DELETE FROM suspect WHERE row > ?1", [pages * PAGE_ROWS])?;
-                // Numbers are given in the order of the list: those beyond the last that is in
-                // use are free again, and the list may by now name others there.
+                // Numbers follow the order of the list. Those beyond the last one in use are free
+                // again: the list may name other channels there by now.
                 connection.execute(
                     "DELETE FROM lane WHERE id > (SELECT max(lane) FROM
                         (SELECT -1 AS lane UNION ALL SELECT lane FROM queue UNION ALL SELECT lane FROM suspect))",
@@ -77,7 +77,7 @@ impl Ledger {
         self.commit()
     }
 
-    /// Gives each lane as it was left, in the order of their numbers, which leave none out.
+    /// Passes each lane to `each` as it was left, in the order of their numbers without a gap.
     ///
     /// # Errors
     /// If the ledger cannot be read, or lacks a lane.
@@ -112,8 +112,8 @@ impl Ledger {
 }
 
 impl LedgerReader {
-    /// Gives every row that was sent and is to be tried again: those of which the last that was
-    /// decided is that. One pass over all verdicts, holding the rows that are pending as it goes.
+    /// Passes to `each` every row that was sent and is to be retried by its last verdict. This is one
+    /// pass over all verdicts, and holds the pending rows meanwhile.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -148,7 +148,8 @@ impl LedgerReader {
                 let unsettled = unsettled_rows
                     .entry(row)
                     .or_insert(Unsettled { lane, pending });
-                // Its attempts begin anew: what an outage or an interruption cost is not told apart.
+                // Its attempts begin anew: the ledger does not distinguish what an outage or an
+                // interruption cost.
                 unsettled.pending.attempts += charged;
                 unsettled.pending.in_doubt = in_doubt;
             }

@@ -22,7 +22,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<u64>> {
     if inner.is_empty() {
         return Some(Vec::new());
     }
-    // By hand, as every call reads a thousand gaps to draw a hundred.
+    // By hand, for speed: every call reads a thousand gaps to take a hundred.
     let mut rows = Vec::with_capacity(inner.len() / 2 + 1);
     let (mut last, mut gap) = (0u64, None::<u64>);
     for byte in inner.bytes() {
@@ -42,7 +42,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<u64>> {
     Some(rows)
 }
 
-/// The row so far after another: rows are numbered from 1, and none is there twice.
+/// The row this far after another: rows are numbered from 1, and none is listed twice.
 fn after(row: u64, gap: u64) -> Option<u64> {
     row.checked_add(gap).filter(|next| *next > row)
 }

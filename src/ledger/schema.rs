@@ -13,22 +13,22 @@ pub(super) const PAGE_ROWS: u64 = 64;
 
 /// The views that unfold lists of rows for any SQLite client.
 const VIEWS: &str = "
--- One line per row of the list that was taken: its number and its record.
 CREATE VIEW member AS
+    -- One line per row of the list that was taken: its number and its record.
     SELECT page.id * 64 + entry.key + 1 AS row, entry.value AS record
     FROM page, json_each(page.records) AS entry WHERE entry.type <> 'null';
--- One line per row of each call.
 CREATE VIEW sent AS
+    -- One line per row of each call.
     SELECT call.id AS call, sum(entry.value) OVER (PARTITION BY call.id ORDER BY entry.key) AS row
     FROM call, json_each(call.rows) AS entry;
--- One line per row of each verdict.
 CREATE VIEW ruling AS
+    -- One line per row of each verdict.
     SELECT verdict.id AS verdict, verdict.call AS call, verdict.outcome, verdict.charged, verdict.in_doubt,
         verdict.code, verdict.message,
         sum(entry.value) OVER (PARTITION BY verdict.id ORDER BY entry.key) AS row
     FROM verdict JOIN call ON call.id = verdict.call, json_each(coalesce(verdict.rows, call.rows)) AS entry;
--- One line per row that was sent, with what was decided last.
 CREATE VIEW result AS
+    -- One line per row that was sent, with what was decided last.
     SELECT row, outcome, code, message, max(verdict) AS verdict, sum(charged) AS attempts
     FROM ruling GROUP BY row;
 ";

@@ -1,5 +1,5 @@
-//! Reads the list into chunks: the part of staging that is computing, not storing, so that it
-//! can run on a thread of its own.
+//! Reads the list into chunks: the part of staging that computes and does not store, so that it can
+//! run on a thread of its own.
 
 use std::collections::HashMap;
 
@@ -59,7 +59,7 @@ impl Stager {
         self.roster.size()
     }
 
-    /// The next stretch of the list; none at its end.
+    /// The next chunk of the list; none at its end.
     ///
     /// # Errors
     /// If the list cannot be read on.
@@ -84,8 +84,8 @@ impl Stager {
         Ok(Some(std::mem::take(&mut self.chunk)))
     }
 
-    /// After the first chunk the list's length can be told from its size; what is in the filter
-    /// stays in it.
+    /// Estimates the list's length from its size after the first chunk. What is in the filter stays
+    /// in it.
     fn size_filter(&mut self) {
         let read = self.roster.bytes_read().max(1);
         if let Some(size) = self.roster.size() {
@@ -140,7 +140,7 @@ impl Stager {
             return;
         }
         self.page.push(b']');
-        // As long as this page and a little more: so will be most.
+        // Most pages are about as long as this one.
         let next = (self.page.len() + self.page.len() / 8).min(PAGE_RESERVE);
         let page = std::mem::replace(&mut self.page, Vec::with_capacity(next));
         let mut records = String::from_utf8(page)
@@ -159,7 +159,7 @@ impl Stager {
 /// What makes two rows the same membership: channel, sub-channel and member. The type does not: a
 /// member cannot be in a channel in two ways.
 pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
-    // Of one app instance with the channel: what follows its ARN tells members apart.
+    // Members are of the channel's app instance: what follows its ARN distinguishes them.
     prints.of(&[
         entry.channel_arn(),
         entry.sub_channel().unwrap_or_default(),
@@ -180,7 +180,7 @@ struct Lanes {
 }
 
 impl Lanes {
-    /// The number of the entry's lane; a new one, and a new channel, are noted in the chunk.
+    /// The number of the entry's lane; a new lane, and a new channel, are added to the chunk.
     fn number(&mut self, prints: &Fingerprints, entry: &Entry, chunk: &mut Chunk) -> LaneId {
         let (channel_arn, membership_type) = (entry.channel_arn(), entry.membership_type());
         let sub_channel = entry.sub_channel();

@@ -1,7 +1,7 @@
-//! Questions about the list as it is staged: what a plan is made of.
+//! Queries about the list as it is staged, for a plan.
 //!
-//! Each is answered in one pass, in memory that does not grow with the list: what is shown is
-//! bounded by whoever asks, what is sorted is sorted by SQLite, on the disk if need be.
+//! Each is one pass, in memory that does not grow with the list: the caller bounds what is returned,
+//! and SQLite sorts, on the disk if need be.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,11 @@ use crate::model::ChannelId;
 /// What the list holds for one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelLoad {
-    /// Which.
+    /// The channel.
     pub channel: ChannelId,
     /// Members to add, each counted once.
     pub members: u64,
-    /// The fewest calls that takes.
+    /// The fewest calls for them.
     pub calls: u64,
 }
 
@@ -43,8 +43,8 @@ pub struct Repeat {
 }
 
 impl LedgerReader {
-    /// Gives each channel of the rows queued so far, in the order of the list; a call takes so
-    /// many members at most.
+    /// Passes each channel of the rows queued so far to `each`, in the order of the list; a call has at
+    /// most this many members.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -84,8 +84,8 @@ impl LedgerReader {
         Ok(())
     }
 
-    /// The kinds of defects, most rows first, so many of them with so many examples each at most;
-    /// and how many kinds there are.
+    /// The kinds of defects, most rows first: at most `most` of them, with at most `examples` examples
+    /// each; and how many kinds there are.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -120,7 +120,7 @@ impl LedgerReader {
         Ok((kinds, count))
     }
 
-    /// Finds the first rows of each kind: one pass over the defects, as far as it must go.
+    /// Finds the first rows of each kind: one pass over the defects, until all are found.
     fn find_examples(&self, kinds: &mut [DefectKind], most: usize) -> Result<(), LedgerError> {
         let wanted = |kind: &DefectKind| most.min(usize::try_from(kind.rows).unwrap_or(most));
         let mut missing: usize = kinds.iter().map(wanted).sum();
@@ -144,7 +144,7 @@ impl LedgerReader {
         })
     }
 
-    /// The first rows that repeat an earlier one, so many at most.
+    /// The first rows that repeat an earlier one, at most this many.
     ///
     /// # Errors
     /// If the ledger cannot be read.

@@ -11,6 +11,8 @@
 #[derive(Debug)]
 pub(super) struct Table {
     name: &'static str,
+    /// What it contains, as lines of a comment in the schema.
+    comment: &'static [&'static str],
     /// Names, each with its SQL type.
     columns: &'static [(&'static str, &'static str)],
     /// The columns by which rows are stored, if that is not an integer in the first one.
@@ -22,31 +24,36 @@ pub(super) static TABLES: [&Table; 11] = [
     &FACT, &PAGE, &CHANNEL, &LANE, &DEFECT, &DUPLICATE, &SUSPECT, &QUEUE, &CALL, &VERDICT, &PASS,
 ];
 
-/// Facts about the run as a whole: settings, layout of the list, state, counts.
 pub(super) static FACT: Table = Table {
     name: "fact",
+    comment: &["Facts about the run as a whole: settings, layout of the list, state, counts."],
     columns: &[("name", "TEXT NOT NULL"), ("value", "TEXT NOT NULL")],
     key: Some("name"),
 };
 
-/// The list: each page a JSON array of 64 records. A record is the array of its fields as they were
-/// in the list, or null for a row that was filtered out.
 pub(super) static PAGE: Table = Table {
     name: "page",
+    comment: &[
+        "The list: each page a JSON array of 64 records. A record is the array of its fields as they",
+        "were in the list, or null for a row that was filtered out.",
+    ],
     columns: &[("id", "INTEGER PRIMARY KEY"), ("records", "TEXT NOT NULL")],
     key: None,
 };
 
 pub(super) static CHANNEL: Table = Table {
     name: "channel",
+    comment: &["The channels of the list, numbered from 0 in its order."],
     columns: &[("id", "INTEGER PRIMARY KEY"), ("arn", "TEXT NOT NULL")],
     key: None,
 };
 
-/// The members of one channel that are added in the same way, and so may share a call.
-/// `closed_code`: why nothing more is sent to it; its rows that were never sent failed with that.
 pub(super) static LANE: Table = Table {
     name: "lane",
+    comment: &[
+        "The members of one channel that are added in the same way, and so may share a call.",
+        "closed_code: why nothing more is sent to it; its rows that were never sent failed with that.",
+    ],
     columns: &[
         ("id", "INTEGER PRIMARY KEY"),
         ("channel", "INTEGER NOT NULL"),
@@ -58,9 +65,9 @@ pub(super) static LANE: Table = Table {
     key: None,
 };
 
-/// Rows that are not sent, and why.
 pub(super) static DEFECT: Table = Table {
     name: "defect",
+    comment: &["Rows that are not sent, and why."],
     columns: &[
         ("row", "INTEGER PRIMARY KEY"),
         ("column_name", "TEXT NOT NULL"),
@@ -71,6 +78,7 @@ pub(super) static DEFECT: Table = Table {
 
 pub(super) static DUPLICATE: Table = Table {
     name: "duplicate",
+    comment: &["Rows that repeat the membership of an earlier row, and are not sent."],
     columns: &[
         ("row", "INTEGER PRIMARY KEY"),
         ("of_row", "INTEGER NOT NULL"),
@@ -78,16 +86,19 @@ pub(super) static DUPLICATE: Table = Table {
     key: None,
 };
 
-/// Rows that may be duplicates, held back until the whole list is read.
 pub(super) static SUSPECT: Table = Table {
     name: "suspect",
+    comment: &["Rows that may be duplicates, held back until the whole list is read."],
     columns: &[("row", "INTEGER PRIMARY KEY"), ("lane", "INTEGER NOT NULL")],
     key: None,
 };
 
-/// Rows to send, by lane, in the order of `seq`.
 pub(super) static QUEUE: Table = Table {
     name: "queue",
+    comment: &[
+        "Rows to send, by lane, in the order of seq. rows, here and elsewhere: ascending row numbers",
+        "as a JSON array of the first number, then the gaps: [7,1,1,5] means 7, 8, 9, 14.",
+    ],
     columns: &[
         ("lane", "INTEGER NOT NULL"),
         ("seq", "INTEGER NOT NULL"),
@@ -97,10 +108,13 @@ pub(super) static QUEUE: Table = Table {
     key: Some("lane, seq"),
 };
 
-/// Calls, written before they are sent. `settled_at` is null while a call is in flight, and if the
-/// process died then. `refusal`: the kind of failure, if the call was refused or lost as a whole.
 pub(super) static CALL: Table = Table {
     name: "call",
+    comment: &[
+        "Calls, written before they are sent. settled_at: null while a call is in flight, and if the",
+        "process died then. refusal: the kind of failure, if the call was refused or lost as a whole.",
+        "Times are milliseconds since 1970.",
+    ],
     columns: &[
         ("id", "INTEGER PRIMARY KEY"),
         ("lane", "INTEGER NOT NULL"),
@@ -117,10 +131,12 @@ pub(super) static CALL: Table = Table {
     key: None,
 };
 
-/// What was decided for rows of a call; of several for one row the last holds. `outcome` is `again`
-/// if they are retried. `rows` is null if it is all of the call's. `charged`: counted as an attempt.
 pub(super) static VERDICT: Table = Table {
     name: "verdict",
+    comment: &[
+        "What was decided for rows of a call; of several for one row the last holds. outcome: 'again'",
+        "if they are retried. rows: null if it is all of the call's. charged: counted as an attempt.",
+    ],
     columns: &[
         ("id", "INTEGER PRIMARY KEY"),
         ("call", "INTEGER NOT NULL"),
@@ -136,10 +152,12 @@ pub(super) static VERDICT: Table = Table {
     key: None,
 };
 
-/// Passes after the first, in which failed rows are retried, numbered from 2. Calls from
-/// `first_call` on are part of it. `codes`: the error codes it is limited to, as a JSON array.
 pub(super) static PASS: Table = Table {
     name: "pass",
+    comment: &[
+        "Passes after the first, in which failed rows are retried, numbered from 2. Calls from",
+        "first_call on are part of it. codes: the error codes it is limited to, as a JSON array.",
+    ],
     columns: &[
         ("id", "INTEGER PRIMARY KEY"),
         ("begun_at", "INTEGER NOT NULL"),
@@ -158,11 +176,13 @@ impl Table {
             .collect();
         parts.push("checksum INTEGER NOT NULL".to_owned());
         parts.extend(self.key.map(|key| format!("PRIMARY KEY ({key})")));
-        let storage = self.key.map_or("", |_| " WITHOUT ROWID");
+        // SQLite keeps comments within a statement: `.schema` prints them.
         format!(
-            "CREATE TABLE {} ({}){storage};",
+            "CREATE TABLE {} (\n    -- {}\n    {}\n){};\n",
             self.name,
-            parts.join(", ")
+            self.comment.join("\n    -- "),
+            parts.join(",\n    "),
+            self.key.map_or("", |_| " WITHOUT ROWID"),
         )
     }
 
@@ -275,6 +295,7 @@ mod tests {
 
     static NOTE: Table = Table {
         name: "note",
+        comment: &["What is noted,", "and when."],
         columns: &[
             ("id", "INTEGER PRIMARY KEY"),
             ("text", "TEXT"),
@@ -287,7 +308,7 @@ mod tests {
     fn every_statement_covers_every_column() {
         assert_eq!(
             NOTE.create(),
-            "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT, at INTEGER, checksum INTEGER NOT NULL);"
+            "CREATE TABLE note (\n    -- What is noted,\n    -- and when.\n    id INTEGER PRIMARY KEY,\n    text TEXT,\n    at INTEGER,\n    checksum INTEGER NOT NULL\n);\n"
         );
         assert_eq!(
             NOTE.insert(),

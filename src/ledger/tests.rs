@@ -1,4 +1,4 @@
-//! The ledger by itself: what goes in comes out, also after it was closed at a bad moment.
+//! The ledger by itself: what is written is read back, also after an interruption.
 
 mod damage;
 
@@ -84,8 +84,27 @@ fn record_call(ledger: &mut Ledger, rows: &[u64]) -> i64 {
     ledger.record_call(call).unwrap()
 }
 
+/// `.schema` of any SQLite client prints these.
 #[test]
-fn rows_are_drawn_in_order_once_each_also_after_reopening() {
+fn every_table_and_view_has_a_comment_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, ledger, _) = begin(dir.path(), roster(ids(1)));
+    let statements: Vec<String> = ledger
+        .read(|connection| {
+            connection
+                .prepare("SELECT sql FROM main.sqlite_master WHERE sql IS NOT NULL")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
+        .unwrap();
+    assert_eq!(statements.len(), 11 + 4);
+    for statement in statements {
+        assert!(statement.contains("\n    -- "), "{statement}");
+    }
+}
+
+#[test]
+fn rows_are_taken_in_order_once_each_also_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(5_000)));
     stage(&mut ledger, &mut stager);
@@ -144,10 +163,10 @@ fn a_call_cut_off_leaves_its_rows_in_doubt() {
     assert_eq!(unsettled, [(1, true), (2, true), (3, true), (4, true)]);
 }
 
-/// The sum of what is settled and what is open is what was read, whatever is under way; and a look
-/// from beside sees what is committed.
+/// Settled and open rows add up to the rows read, whatever is in flight; and a second reader finds
+/// what is committed.
 #[test]
-fn a_glance_tells_what_is_settled_from_what_is_open() {
+fn progress_separates_settled_rows_from_open_ones() {
     let dir = tempfile::tempdir().unwrap();
     let repeated = ids(20).chain(["user-3".to_owned(), "not valid".to_owned()]);
     let (path, mut ledger, mut stager) = begin(dir.path(), roster(repeated));
