@@ -1,4 +1,4 @@
-//! The bare loop: the messaging SDK, the batches of a list, so many at once, and nothing else.
+//! The bare loop: the messaging SDK, the batches of a list, some of them at once, and nothing else.
 
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ use super::{Failure, calls};
 /// What tells this program to be the bare loop.
 pub(crate) const ARGUMENT: &str = "--bare-loop";
 
-/// Runs the loop in a process of its own; gives the processor time of its calls, in seconds.
+/// Runs the loop in a process of its own; returns the processor time of its calls, in seconds.
 pub(crate) fn measure(list: &List, sandbox: &Sandbox) -> Result<f64, Failure> {
     let (order, channels) = match list.order {
         CallPlan::Interleaved(channels) => ("interleaved", channels),

@@ -11,7 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 /// The app instance of all channels and members.
 pub(crate) const INSTANCE: &str =
     "arn:aws:chime:us-east-1:123456789012:app-instance/5f1c0f4e-9a3b-4c58-8a43-0a3f6d2b7c11";
-/// One row in so many repeats an earlier one, where a list has repeats.
+/// One row in this many repeats an earlier one, where a list has repeats.
 const REPEATS: u64 = 1_000;
 
 /// In which order rows of which channels come.
@@ -19,11 +19,11 @@ const REPEATS: u64 = 1_000;
 pub(crate) enum CallPlan {
     /// One channel, named by a flag: the list holds ids alone.
     One,
-    /// Sorted by channel, of so many.
+    /// Sorted by channel, of this many.
     Sorted(u64),
-    /// The channels in turn, of so many.
+    /// The channels in turn, of this many.
     Interleaved(u64),
-    /// Any channel, of so many.
+    /// Any channel, of this many.
     Shuffled(u64),
 }
 
@@ -80,7 +80,7 @@ impl List {
         row
     }
 
-    /// Writes it as CSV; gives its size in bytes.
+    /// Writes it as CSV; returns its size in bytes.
     pub(crate) fn write(&self, path: &Path) -> io::Result<u64> {
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
         let one = matches!(self.order, CallPlan::One);

@@ -2,7 +2,7 @@
 //!
 //! Suspects are taken in windows, in the order of the list; for each window all rows up to its
 //! last are read once, for the first row of each suspected membership. The scan runs in steps, so
-//! that calls go on between them.
+//! that calls continue between them.
 
 use std::collections::HashMap;
 

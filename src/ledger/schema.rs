@@ -1,4 +1,4 @@
-//! A ledger's file: its schema, and how it is told from another file.
+//! A ledger's file: its schema, and how it is recognized.
 
 use rusqlite::Connection;
 

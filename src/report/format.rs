@@ -23,7 +23,7 @@ pub(super) fn time(seconds: f64) -> String {
     }
 }
 
-/// How a run stands, as said of it.
+/// The verb for a run's state.
 pub(super) fn verb(state: RunState) -> &'static str {
     match state {
         RunState::Finished => "finished",

@@ -14,7 +14,7 @@ use crate::model::escape_control;
 #[serde(transparent)]
 pub struct Listing(pub Vec<Listed>);
 
-/// A run directory: how its run stands, or why that is not known.
+/// A run directory: the status of its run, or why it cannot be read.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Listed {

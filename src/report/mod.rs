@@ -1,8 +1,8 @@
 //! Reports: projections of the ledger.
 //!
 //! Promises: a report is there whole or as it was before; where `summary.json` is there, all are of
-//! one state of the run (see `set`); the same ledger gives the same reports.
-//! Must not: change the ledger, or know how a run is made.
+//! one state of the run (see `set`); the same ledger returns the same reports.
+//! Must not: change the ledger, or depend on how a run is made.
 
 mod explain;
 mod files;

@@ -93,7 +93,7 @@ pub struct Undo {
     pub seconds: f64,
 }
 
-/// What a plan is reckoned with.
+/// What a plan is computed from.
 #[derive(Debug, Clone)]
 pub struct PlanInput {
     /// The list's name.

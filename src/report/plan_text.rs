@@ -15,7 +15,7 @@ const NAMED: usize = 10;
 const CHANNEL: usize = 55;
 /// Characters that fit beside a count.
 const NOTE: usize = 47;
-/// Less time than this is none.
+/// Less time than this is shown as none.
 const NOTHING: f64 = 0.05;
 
 impl fmt::Display for Plan {
@@ -94,7 +94,7 @@ impl Plan {
         }
     }
 
-    /// What it is reckoned with.
+    /// The limits it is computed with.
     fn basis(&self) -> String {
         let limits = &self.limits;
         let total = limits
@@ -159,7 +159,7 @@ impl Plan {
     }
 }
 
-/// A count, and what there is to say of it.
+/// A count, and a remark about it.
 fn line(
     f: &mut fmt::Formatter<'_>,
     label: &str,

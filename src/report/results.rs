@@ -24,7 +24,7 @@ const COLUMNS: [&str; 8] = [
     "attempts",
 ];
 
-/// Rows after which it is asked whether to go on.
+/// Rows after which to check whether to continue.
 const ASKED_EVERY: u64 = 1_024;
 
 /// What reports are to be written, and where.
@@ -32,7 +32,7 @@ const ASKED_EVERY: u64 = 1_024;
 pub struct Reports<'a> {
     /// The run directory.
     pub dir: &'a Path,
-    /// How the run stands.
+    /// The run's state.
     pub state: RunState,
     /// The limits in force, for the lower bound.
     pub limits: &'a Limits,
@@ -64,7 +64,7 @@ pub fn prepare(
     let mut results = CsvReport::begin(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
-    // The mark says UTF-8 to whoever reads it, also where a flag asks for another encoding.
+    // The mark means UTF-8 to any reader, also where a flag sets another encoding.
     let mark = if layout.encoding() == Encoding::Utf8 {
         ""
     } else {
@@ -150,7 +150,7 @@ fn check_counts(ledger: &LedgerReader, state: RunState, tally: Tally) -> Result<
     }
 }
 
-/// Channel, member and type of a row. A defective row shows what its fields say.
+/// Channel, member and type of a row. A defective row shows its own fields.
 fn membership_fields<'a>(
     row: &'a ResultRow<'_>,
     layout: &'a Layout,
@@ -179,7 +179,7 @@ fn summarize(
     let (least, binding) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
     let least = least.as_secs_f64();
     let elapsed: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
-    // Of a run cut short the time says nothing: the bound is for the whole list.
+    // The time of an interrupted run is not comparable: the bound is for the whole list.
     let comparable = reports.state == RunState::Finished && least > 0.0;
     Ok(Summary {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),

@@ -134,7 +134,7 @@ impl ReportsState {
     }
 }
 
-/// What `summary.json` says of the set that it belongs to.
+/// What `summary.json` states about the set that it belongs to.
 #[derive(PartialEq, Deserialize)]
 struct Label {
     run_id: String,

@@ -1,4 +1,4 @@
-//! Where a run stands, while it is under way and after.
+//! The status of a run, in progress or finished.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -87,7 +87,7 @@ pub struct Status {
     pub next: Option<String>,
 }
 
-/// Where the run stands whose ledger this is, in this directory and state, at this time in
+/// The status of the run with this ledger, in this directory and state, at this time in
 /// milliseconds since 1970. `owner`: the process that works on it.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ impl From<PrivateFileError> for ReportError {
 }
 
 impl ReportError {
-    /// How to mend it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

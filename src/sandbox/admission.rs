@@ -40,7 +40,7 @@ impl Rates {
 }
 
 impl World {
-    /// Takes a call out of its quotas, or refuses it; gives its channel.
+    /// Charges a call to its quotas, or refuses it; returns its channel.
     ///
     /// Both quotas are asked before either is paid: whether the real service charges a bearer for
     /// a call that its channel throttles is undocumented.
@@ -68,7 +68,7 @@ impl World {
         }
         if !exists {
             // Only some operations model a NotFound; of the others a missing resource has been
-            // reported to give Forbidden.
+            // reported to return Forbidden.
             return Err(match operation {
                 Operation::BatchCreate | Operation::Create | Operation::Describe => {
                     Exception::not_found("the channel does not exist")

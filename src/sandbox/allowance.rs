@@ -1,7 +1,7 @@
 //! A rate limit, judged exactly.
 //!
-//! Promises: nanosecond arithmetic, no rounding that lets a call through early. Must not: know a
-//! clock; it is told the time.
+//! Promises: nanosecond arithmetic, no rounding that lets a call through early. Must not: read a
+//! clock; the caller passes the time.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Rate {
         Self::new(rate, None)
     }
 
-    /// So many calls a second, and so many at once; if not said, a second's worth.
+    /// Calls a second, and calls at once; by default a second's worth.
     pub(super) fn new(rate: f64, burst: Option<u32>) -> Self {
         let interval = Duration::from_secs_f64(1.0 / rate.max(LOWEST));
         Self {

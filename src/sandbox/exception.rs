@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::model::{Refusal, codes};
 
-/// A refusal as it stands on the wire.
+/// A refusal in its wire format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exception {
     /// HTTP status.

@@ -1,6 +1,6 @@
 //! What goes wrong by chance or by rule.
 //!
-//! Promises: the same seed and order of calls give the same faults. Must not: touch the state.
+//! Promises: the same seed and order of calls return the same faults. Must not: touch the state.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::storm::CodeShare;
 
-/// A kind of fault that befalls a share of the calls (or members).
+/// A kind of fault that happens to a share of the calls (or members).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The call is refused with 429, within its quotas all the same.
@@ -85,7 +85,7 @@ impl FromStr for Fault {
     }
 }
 
-/// How often a fault befalls: `NAME=SHARE`.
+/// How often a fault happens: `NAME=SHARE`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaultShare {
     /// Which.
@@ -182,7 +182,7 @@ impl Dice {
         }
     }
 
-    /// Whether the fault befalls this time.
+    /// Whether the fault happens this time.
     pub(super) fn happens(&mut self, fault: Fault) -> bool {
         self.hits(self.shares[fault as usize])
     }

@@ -40,7 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may be silent while a request is expected of it: idle clients must not
 /// keep all descriptors. It is what AWS's load balancers take by default.
 const SILENCE: Duration = Duration::from_mins(1);
-/// Where the service tells what it has seen.
+/// The path of the statistics.
 const STATS_PATH: &str = "/_sandbox/stats";
 
 /// The connection is closed without an answer.
@@ -48,11 +48,11 @@ const STATS_PATH: &str = "/_sandbox/stats";
 #[error("closed without an answer")]
 struct Closed;
 
-/// Serves HTTP/1.1 on this listener until `shutdown` completes; what is then under way gets no
+/// Serves HTTP/1.1 on this listener until `shutdown` completes; requests then in progress get no
 /// answer. Whoever drops the future stops it as well.
 ///
 /// # Errors
-/// If the listener has no local address, which is to say it is none.
+/// If the listener's local address cannot be read.
 pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
@@ -76,7 +76,7 @@ pub async fn serve(
                 if let Ok((stream, _)) = accepted {
                     connections.spawn(connection(stream, Arc::clone(&service), Arc::clone(&verifier)));
                 } else {
-                    // One connection's misfortune is not the listener's: it goes on.
+                    // An error of one connection does not end the listener.
                     spare.turn_away(&listener);
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -158,7 +158,7 @@ fn read(verifier: &Verifier, parts: &Parts, body: &[u8]) -> Result<Request, Exce
     Request::read(parts, body)
 }
 
-/// Performs a request; gives status and body.
+/// Performs a request; returns status and body.
 fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u16, Vec<u8>)> {
     let (channel, bearer) = (&request.channel, &request.bearer);
     let at = Address { channel, bearer };

@@ -32,7 +32,7 @@ pub(super) struct ListFilter {
     pub(super) membership_type: MembershipType,
     /// Of this sub-channel only.
     pub(super) sub_channel: Option<String>,
-    /// At most so many, 1 to 50.
+    /// The page size, 1 to 50.
     pub(super) max_results: usize,
     /// Where the page before ended.
     pub(super) next_token: Option<String>,
@@ -62,7 +62,7 @@ impl World {
             .map_err(RefusalReason::exception)
     }
 
-    /// `DeleteChannelMembership`: removes one member. Whoever is none is removed just as well:
+    /// `DeleteChannelMembership`: removes one member. Deleting a non-member succeeds:
     /// undocumented, but the operation models no `NotFoundException`.
     pub(super) fn delete(
         &mut self,

@@ -6,7 +6,7 @@
 //! over HTTP, [`Simulated`] within the process.
 //!
 //! Promises: quotas are enforced exactly as documented, a refused call changes nothing, and the
-//! same settings and order of calls give the same answers. Must not: print, or depend on its
+//! same settings and order of calls return the same answers. Must not: print, or depend on its
 //! caller.
 //!
 //! # Over HTTP

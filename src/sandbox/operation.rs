@@ -1,4 +1,4 @@
-//! The operations that the simulated service knows.
+//! The operations of the simulated service.
 
 /// An operation of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

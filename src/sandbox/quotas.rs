@@ -1,7 +1,7 @@
 //! The limits that the simulated service keeps.
 //!
 //! Promises: a limit that changes keeps its state, in calls: what was taken before the change stays
-//! taken, and is given back at the new pace. Must not: know a clock; it is told the time.
+//! taken, and is given back at the new pace. Must not: read a clock; the caller passes the time.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub struct Lowered {
 
 impl Quotas {
     /// The time as the limits feel it: while they are lowered, it passes slower by their share. A
-    /// limit that is judged on this time needs to know of no change.
+    /// limit checked at this time needs no notice of changes.
     pub(super) fn scaled(&self, now: Duration) -> Duration {
         let Some(Lowered { share, during }) = &self.lowered else {
             return now;

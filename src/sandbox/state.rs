@@ -29,7 +29,7 @@ pub(super) enum ServiceAnswer<T> {
     Given(T),
     /// An error.
     Refused(Exception),
-    /// An answer with this status and body, whatever the service would say.
+    /// An answer with this status and body, regardless of the service's.
     Page(u16, String),
     /// The connection is closed, applied or not.
     Cut,
@@ -40,7 +40,7 @@ pub(super) enum ServiceAnswer<T> {
 }
 
 impl<T> ServiceAnswer<T> {
-    /// The same answer, with what a success gives put into another form.
+    /// The same answer, with a success converted.
     pub(super) fn map<U>(self, form: impl FnOnce(T) -> U) -> ServiceAnswer<U> {
         match self {
             Self::Given(given) => ServiceAnswer::Given(form(given)),
@@ -153,7 +153,7 @@ impl State {
     }
 }
 
-/// What the script says of a member.
+/// The scripted result of a member.
 pub(super) fn scripted(script: &[Scripted], arn: &str) -> Option<MemberResult> {
     script.iter().find_map(|one| match one {
         Scripted::MemberError { member, code } if member == arn => Some(MemberResult::Refused {
@@ -165,7 +165,7 @@ pub(super) fn scripted(script: &[Scripted], arn: &str) -> Option<MemberResult> {
     })
 }
 
-/// What a rule or chance says of a member.
+/// The result of a member by rule or by chance.
 pub(super) fn by_rule(settings: &SandboxConfig, dice: &mut Dice, id: &str) -> Option<MemberResult> {
     let fits = |id: &str, prefix: &str| id.starts_with(prefix);
     let rule = settings.answers.iter().find(|rule| fits(id, &rule.prefix));

@@ -29,7 +29,7 @@ pub(super) struct CreateIn {
     pub(super) sub_channel_id: Option<String>,
 }
 
-/// Somebody: nobody here has a name, so the id stands for it.
+/// Somebody: users here have no names, so the id replaces it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Identity<'a> {
@@ -282,7 +282,7 @@ struct ErrorIn {
 }
 
 /// Reads the body of a batch call's answer as a client does: every field may be missing, an entry
-/// without an ARN says nothing.
+/// without an ARN is ignored.
 pub(super) fn read_reply(body: &str) -> Result<Reply, serde_json::Error> {
     let read: BatchReplyIn = serde_json::from_str(if body.is_empty() { "{}" } else { body })?;
     let (channel, members) = read

@@ -1,7 +1,7 @@
 //! The service's state and rules, pure: told the time, no clock, no I/O, no chance.
 //!
 //! Promises: a call that is refused as a whole changes nothing but, where it was within the
-//! quotas, what is left of them. Must not: know of faults; whoever calls has decided those.
+//! quotas, what is left of them. Must not: decide faults; the caller does.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::settings::{OverCapacity, ReAdd, SandboxConfig};
 use super::table::{Slot, Table};
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
-/// Whom and in whose name a call addresses.
+/// The channel and the bearer of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Address<'a> {
     /// The channel.
@@ -117,7 +117,7 @@ impl World {
         Ok(())
     }
 
-    /// Makes somebody a member whatever the rules say, if not one already.
+    /// Makes somebody a member regardless of the rules, if not one already.
     pub(super) fn put(&mut self, at: Address<'_>, member: &str, now: Duration) {
         let place = self.channels.place(at.channel.as_str());
         let name = self

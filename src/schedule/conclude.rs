@@ -129,7 +129,7 @@ impl Scheduler {
         let is_refused = |bearer| {
             let entry = examination.entry(bearer);
             entry.is_some_and(|entry| {
-                is_known(entry) || (entry.is_alone && self.bearers.is_denied(bearer))
+                is_known(entry) || (entry.is_after_others && self.bearers.is_denied(bearer))
             })
         };
         let mut entries = examination.refused().iter();
@@ -147,7 +147,7 @@ impl Scheduler {
         let last_alone = examination.last_alone();
         let any_works = self.bearers.any_works_elsewhere(channel);
         examination.refused().iter().any(|entry| {
-            if self.bearers.is_denied(entry.bearer) && !entry.is_alone {
+            if self.bearers.is_denied(entry.bearer) && !entry.is_after_others {
                 return any_works.is_some_and(|at| at >= entry.last);
             }
             let works = self.bearers.works_elsewhere(entry.bearer, channel);
@@ -187,7 +187,7 @@ impl Scheduler {
                 let control = if self.bearers.is_denied(bearer) {
                     // That others get through shows as much of it as can be shown.
                     let mut others = self.bearers.numbers().filter(|other| *other != bearer);
-                    let is_open = !entry.is_alone;
+                    let is_open = !entry.is_after_others;
                     is_open.then(|| others.find_map(control)).flatten()
                 } else if self.bearers.is_given_up(bearer) {
                     None

@@ -51,7 +51,7 @@ impl Scheduler {
             _ if !entry.is_settled() && is_since(works, entry.last) => 6,
             // Denied, as it seems: once more, in case that was a time in which all was refused.
             _ if self.bearers.is_denied(bearer)
-                && !entry.is_alone
+                && !entry.is_after_others
                 && is_since(self.bearers.any_works_elsewhere(channel), entry.last) =>
             {
                 7

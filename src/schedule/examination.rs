@@ -68,7 +68,7 @@ pub(super) struct RefusedBearer {
     /// It was accepted on another channel between two of these refusals.
     is_confirmed: bool,
     /// It was refused after any bearer was accepted on another channel, some time after the first.
-    pub(super) is_alone: bool,
+    pub(super) is_after_others: bool,
     /// When the first of them came that was not for a member's sake.
     certain_since: Option<Duration>,
     /// When it was refused so again, and accepted on another channel in between.
@@ -337,7 +337,7 @@ impl RefusedBearer {
             last: now,
             between: None,
             is_confirmed: false,
-            is_alone: false,
+            is_after_others: false,
             certain_since: (!may_be_members).then_some(now),
             certain_at: None,
             may_be_members,
@@ -348,7 +348,7 @@ impl RefusedBearer {
     fn again(&mut self, now: Duration, sent_at: Duration, works: Works, may_be_members: bool) {
         let is_apart = |since| is_between(since, works.own, sent_at);
         self.is_confirmed |= is_apart(self.first);
-        self.is_alone |= is_between(self.first + AT_LEAST, works.any, sent_at);
+        self.is_after_others |= is_between(self.first + AT_LEAST, works.any, sent_at);
         if !may_be_members {
             if self.certain_since.is_some_and(is_apart) {
                 self.certain_at = Some(now);

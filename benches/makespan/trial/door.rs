@@ -63,7 +63,7 @@ impl Door {
         bound
     }
 
-    /// From this moment to the first second in which so many calls are accepted.
+    /// From this moment to the first second in which this many calls are accepted.
     pub(super) fn recovery(&self, from: Duration, calls: usize) -> Option<Duration> {
         let seen = self.seen();
         let later: Vec<Duration> = seen

@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) broken: usize,
 }
 
-/// Plays all scenarios with all their seeds, spread over so many threads, and judges every trial.
+/// Plays all scenarios with all their seeds, spread over `threads`, and judges every trial.
 pub(crate) fn hold(scenarios: &[Scenario], threads: usize) -> Report {
     let mut trials: Vec<(&Scenario, u64)> = Vec::new();
     for scenario in scenarios {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// The app instance of all.
 pub(super) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
-/// So many channels with so many members each.
+/// Channels with a number of members each.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {

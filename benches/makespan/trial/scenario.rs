@@ -1,4 +1,4 @@
-//! A scenario, as its file tells it.
+//! A scenario, as in its file.
 
 use std::path::Path;
 use std::time::Duration;

@@ -39,7 +39,7 @@ fn what_is_no_ledger_is_refused() {
     assert!(Ledger::open(&path, Durability::None).is_err());
 }
 
-/// A ledger of 130 rows, the first 100 of which are in a call under way.
+/// A ledger of 130 rows, the first 100 of which are in a call in flight.
 fn with_a_call(dir: &Path) -> PathBuf {
     let ids = ids(130).chain(["user-1".to_owned(), "-".to_owned()]);
     let (path, mut ledger, mut stager) = begin(dir, roster(ids));
@@ -50,7 +50,7 @@ fn with_a_call(dir: &Path) -> PathBuf {
     path
 }
 
-/// Does all that a resumed run and its reports do with a ledger; gives the tally's rows.
+/// Does all that a resumed run and its reports do with a ledger; returns the tally's rows.
 fn go_through(path: &Path) -> Result<u64, LedgerError> {
     let mut ledger = Ledger::open(path, Durability::None)?;
     ledger.recover(8)?;
@@ -312,12 +312,12 @@ fn a_lane_or_channel_that_is_not_there_is_missed() {
     }
 }
 
-/// Where in the file the number of the second row stands in the page that holds this text.
+/// The place in the file of the second row's number, in the page that contains this text.
 fn second_number(file: &[u8], text: &str) -> usize {
     const PAGE: usize = 8_192;
     let holds = |page: &[u8]| page.windows(text.len()).any(|part| part == text.as_bytes());
     let start = file.chunks(PAGE).position(holds).unwrap() * PAGE;
-    // Eight bytes of header, then two for each row: where it stands, its size before its number.
+    // Eight bytes of header, then two for each row: its place; its size comes before its number.
     let row = start + usize::from(file[start + 10]) * 256 + usize::from(file[start + 11]);
     let size = file[row..].iter().take_while(|byte| **byte > 127).count() + 1;
     row + size

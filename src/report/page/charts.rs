@@ -1,7 +1,7 @@
-//! The page's charts, as SVG. What they show stands in tables below them as well.
+//! The page's charts, as SVG. Tables below them contain the same data.
 //!
 //! Colours are only keys: the page's style gives each its own in light, dark and print, and a form
-//! (full, hatched, hollow, dashed) that is told apart without it.
+//! (full, hatched, hollow, dashed) that is recognizable without it.
 
 use std::error::Error;
 

@@ -10,7 +10,7 @@ use crate::report::ReportError;
 
 /// Channels that are named.
 const NAMED: usize = 20;
-/// Calls after which it is asked whether to go on.
+/// Calls after which to check whether to continue.
 const ASKED_EVERY: usize = 1_024;
 /// Milliseconds without a call that are a pause at least, and answers that are believed at most.
 const MINUTE: i64 = 60_000;

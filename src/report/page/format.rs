@@ -70,7 +70,7 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// The part of an ARN that tells it from others of its kind, cut to so many characters.
+/// The part of an ARN that distinguishes it from others of its kind, cut to `most` characters.
 pub(super) fn short_id(arn: &str, most: usize) -> String {
     escape_control(arn.rsplit('/').next().unwrap_or(arn), most)
 }

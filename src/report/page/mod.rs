@@ -2,7 +2,7 @@
 //!
 //! Promises: one file that fetches nothing and runs nothing; every text from outside is escaped;
 //! its size and the memory it takes do not grow with the list. Must not: name an instant of its own
-//! making, so that the same ledger gives the same page.
+//! making, so that the same ledger returns the same page.
 
 mod charts;
 mod failures;
@@ -25,7 +25,7 @@ use super::{PAGE, ReportError, Summary};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::Limits;
 
-/// All that the page tells.
+/// All that the page shows.
 pub(super) struct RunPage<'a> {
     dir: &'a Path,
     summary: &'a Summary,
@@ -36,7 +36,7 @@ pub(super) struct RunPage<'a> {
 }
 
 impl<'a> RunPage<'a> {
-    /// Asks the ledger for what the counts do not tell.
+    /// Reads from the ledger what the counts do not contain.
     pub(super) fn of(
         ledger: &LedgerReader,
         dir: &'a Path,

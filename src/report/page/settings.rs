@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Lists are shown to this length.
 const MOST: usize = 20;
 
-/// Each setting that says something, in the order of their names; those within another bear its
+/// Each setting with a value, in the order of their names; those within another have its
 /// name too.
 pub(super) fn settings(of: &Value) -> Vec<(String, String)> {
     let mut pairs = Vec::new();

@@ -1,4 +1,4 @@
-//! The document, and what stands at its head.
+//! The document and its head.
 
 use std::error::Error;
 

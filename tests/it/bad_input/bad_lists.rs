@@ -1,4 +1,4 @@
-//! Lists that go wrong in known ways: each has its message with place and cure, or is read as what
+//! Lists that go wrong in known ways: each has its message with place and fix, or is read as what
 //! it says.
 
 use std::io::Write;
@@ -462,7 +462,7 @@ fn no_name_steers_the_terminal_or_leaves_its_directory() {
     harmless(&place.run(["resume", "none\u{1b}[2J"]).stderr);
 }
 
-/// Reports are data: what stands in the list stands in them, a formula too. A program that
+/// Reports are data: they contain what the list contains, formulas too. A program that
 /// evaluates cells must be told that they are text; a character put before would make
 /// `failed.csv` another list.
 #[test]

@@ -1,4 +1,4 @@
-//! Each exit code reached, and the run gone on with by the very command that it ended with.
+//! Each exit code reached, and the run resumed by the command that it ended with.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
@@ -214,7 +214,7 @@ fn too_many_failures_are_4() {
 }
 
 /// A service that takes calls and never answers them, and the program calling it: when this
-/// returns, its first call is under way.
+/// returns, its first call is in flight.
 #[cfg(unix)]
 fn under_way(place: &WorkDir) -> (Running, TcpListener, TcpStream) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -252,7 +252,7 @@ fn an_interrupt_waits_for_calls_in_flight_and_exits_130() {
     let (mut running, silent, call) = under_way(&place);
     running.interrupt();
     running.hear("stopping: ");
-    // The call under way comes to its end; no other is begun.
+    // The call in flight comes to its end; no other is begun.
     drop((call, silent));
     let ended = running.end();
     assert!(!ended.stderr.contains("stopping now"), "{ended:#?}");

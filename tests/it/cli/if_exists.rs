@@ -36,7 +36,7 @@ fn an_interrupted_run_goes_on() {
     let place = WorkDir::new();
     let mut running = place.start_slow(&RESUME);
     running.hear("bound:");
-    // While it runs, a second comer is told so.
+    // While it runs, a second comer is refused.
     let second = start(&place, &RESUME);
     assert_eq!(second.code, Some(3), "{second:#?}");
     assert!(

@@ -1,4 +1,4 @@
-//! `plan`: what it says of a list, and that a run does not say otherwise.
+//! `plan`: what it prints of a list, and that a run agrees.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ fn json(place: &WorkDir, arguments: &[&str]) -> (Plan, Option<i32>) {
     (plan.unwrap_or_else(|_| panic!("{ended:#?}")), ended.code)
 }
 
-/// A list of so many members for each channel of an app instance.
+/// A list of members for each channel of an app instance.
 pub(crate) fn list(app: &str, channels: &[(&str, usize)]) -> String {
     let mut text = "channel_arn,user_id\n".to_owned();
     for (channel, members) in channels {

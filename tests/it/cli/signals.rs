@@ -1,5 +1,5 @@
 //! Signals at every stage of a run: the first ends it in order, the second at once, more do no
-//! harm; and the run goes on afterwards.
+//! harm; and the run is resumed afterwards.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -54,7 +54,7 @@ fn while_the_list_is_read_from_a_pipe() {
     }
 }
 
-/// A run with calls under way that are answered late.
+/// A run with calls in flight that are answered late.
 fn calling(latency: Duration) -> (World, Running) {
     let settings = SandboxConfig {
         latency,

@@ -1,4 +1,4 @@
-//! What the program says, held to what it said when somebody looked at it: `tests/it/cli/snapshots/`.
+//! The output of the program, compared with the output that was accepted: `tests/it/cli/snapshots/`.
 //! To accept a change, delete the snapshot, run the tests with `INSTA_UPDATE=always`, and read it.
 
 use std::fmt::Write as _;

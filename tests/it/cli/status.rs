@@ -1,4 +1,4 @@
-//! Where runs stand: while they are under way, and after.
+//! The status of runs, in progress and finished.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! The program at a terminal: what stands on the screen.
+//! The program at a terminal: the content of the screen.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -72,7 +72,7 @@ impl Terminal {
         lines
     }
 
-    /// Waits until the screen is so, and gives its lines.
+    /// Waits until the screen is so, and returns its lines.
     fn until(&mut self, is_so: impl Fn(&[String]) -> bool) -> Vec<String> {
         loop {
             let lines = self.lines();

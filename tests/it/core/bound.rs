@@ -1,4 +1,4 @@
-//! The least a list takes, as a run tells it: once the list is read, and against the time it took.
+//! The least a list takes, as a run prints it: once the list is read, and against the time it took.
 
 use chime_bulk::schedule::Binding;
 

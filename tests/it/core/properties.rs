@@ -257,7 +257,7 @@ async fn play(case: &Case) -> (Harness, Ended) {
         }
     }
     let mut ended = run.run().await;
-    // An outage stops a run; it goes on when there is none.
+    // An outage stops a run; it is resumed after it.
     for _ in 0..20 {
         if !matches!(ended.ending, Some(Ending::Stopped(Stop::Outage(_)))) {
             break;
@@ -344,7 +344,7 @@ pub(crate) fn rehearse<T>(play: impl Future<Output = T>) -> T {
         .block_on(play)
 }
 
-/// So many cases, if `PROPTEST_CASES` does not say otherwise.
+/// This many cases, unless `PROPTEST_CASES` is set.
 pub(crate) fn cases(count: u32) -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {

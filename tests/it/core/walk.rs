@@ -93,7 +93,7 @@ fn judge(code: &Code, to: To, run: &Harness, ended: &Ended, what: &str) {
     };
     let failed = ended.of(Outcome::Failed);
     match (to, kind(code)) {
-        // The service says that there are no such channels.
+        // The service answers that there are no such channels.
         (To::All | To::Bearer, RefusalKind::NotFound) => {
             assert_eq!(
                 ended.with_code(Outcome::Failed, code.text) as u64,

@@ -1,4 +1,4 @@
-//! The walls between the modules: nothing names what stands above it.
+//! The layers: nothing names what is above it.
 
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ impl Source {
     }
 }
 
-/// The first names of the paths that a `use` or path goes on with.
+/// The first names of the paths that follow in a `use` or path.
 fn heads(rest: &str) -> Vec<&str> {
     let word = |text: &str| {
         text.find(|c: char| !(c.is_alphanumeric() || c == '_'))

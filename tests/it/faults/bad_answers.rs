@@ -1,4 +1,4 @@
-//! Answers that no service should give: nobody is taken for added but those it names, and nothing
+//! Answers that no service should return: nobody is taken for added but those it names, and nothing
 //! of it grows without bound.
 
 use std::net::SocketAddr;
@@ -268,7 +268,7 @@ async fn what_is_not_the_services_json_is_a_lost_answer() {
 async fn unexpected_statuses_and_headers_are_told_apart() {
     let added = json!({"BatchChannelMemberships": members(&["ann", "bob"])}).to_string();
     let cases = [
-        // The body says success, the status does not.
+        // The body means success, the status does not.
         (
             Bytes::of("500 Odd", "", &added),
             RefusalKind::ServiceFailure,

@@ -1,4 +1,4 @@
-//! A system that gives few descriptors or threads: an error with its fix, and never a panic.
+//! A system with few descriptors or threads: an error with its fix, and never a panic.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -66,7 +66,7 @@ fn too_few_files_are_3_with_a_hint() {
                 assert!(ended.stderr.contains(hint), "{files} files: {ended:#?}");
             }
         }
-        // Nothing is left that cannot be gone on with.
+        // Nothing is left that cannot be resumed.
         if place.path(&dir).exists() {
             let resumed = place.run(["resume", &dir, "--unlimited"]);
             assert_eq!(resumed.code, Some(0), "{files} files: {resumed:#?}");

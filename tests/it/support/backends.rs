@@ -1,4 +1,4 @@
-//! The implementors of `Chime`, each before a simulated service that does as it is told.
+//! The implementors of `Chime`, each before a simulated service that does as configured.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A rehearsal: the whole core, from a list in memory to the verdicts in the ledger, against the
-//! simulated service on tokio's paused clock. Every call is witnessed and, at the end of every
+//! The harness: the whole core, from a list in memory to the verdicts in the ledger, against the
+//! simulated service on tokio's paused clock. Every call is recorded and, at the end of every
 //! session, judged by the rules that hold whatever happens.
 
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub(crate) fn user(id: &str) -> MemberArn {
     instance().user(id).unwrap()
 }
 
-/// A list with the columns channel, member and type; ids stand for ARNs.
+/// A list with the columns channel, member and type; ids replace ARNs.
 pub(crate) fn list<C: std::fmt::Display, M: std::fmt::Display>(
     rows: impl IntoIterator<Item = (C, M)>,
 ) -> String {
@@ -108,7 +108,7 @@ impl Ended {
     }
 }
 
-/// A run in rehearsal: its list, its service, its ledger.
+/// A run on virtual time: its list, its service, its ledger.
 pub(crate) struct Harness {
     dir: TempDir,
     pub(crate) list: String,
@@ -161,7 +161,7 @@ impl Harness {
         self
     }
 
-    /// The witness, to be told what it shall do.
+    /// The recorder, to configure it.
     pub(crate) fn witness(&mut self) -> &mut Recorder {
         Arc::get_mut(&mut self.witness).expect("no session is under way")
     }

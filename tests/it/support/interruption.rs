@@ -12,7 +12,7 @@ use chime_bulk::engine::Command;
 pub(crate) enum Moment {
     /// After this time.
     After(Duration),
-    /// After so many turns of the engine, whenever that is. Each of them ends with a commit.
+    /// After this many turns of the engine, whenever that is. Each of them ends with a commit.
     Turns(u32),
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Cut {
     /// answers came that nobody read.
     Stall(Duration),
     /// The machine dies: what is left of the ledger is what was committed, not yet moved from
-    /// SQLite's journal into its file, and behind it so many bytes of a commit that was under way.
+    /// SQLite's journal into its file, and behind it this many bytes of a commit that was in flight.
     PowerLoss(usize),
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    /// Takes them while the ledger is open, with so many bytes of a torn commit.
+    /// Takes them while the ledger is open, with this many bytes of a torn commit.
     pub(crate) fn of(ledger: &Path, torn: usize) -> Self {
         let mut journal = std::fs::read(sibling(ledger, "-wal")).unwrap_or_default();
         // A frame once more, its end missing, as it does not fit where it stands.

@@ -129,7 +129,7 @@ impl From<Output> for Ended {
     }
 }
 
-/// A program under way.
+/// A running program.
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStderr>>,
@@ -275,7 +275,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// A list of one column, `user_id`, with so many ids that begin so.
+/// A list of one column, `user_id`, with a number of ids with this prefix.
 pub(crate) fn ids(begin: &str, count: usize) -> String {
     (1..=count)
         .map(|n| format!("{begin}{n}\n"))

@@ -1,4 +1,4 @@
-//! A witness at the service's door: sees every call, and judges them by the rules that hold
+//! A recorder in front of the service: sees every call, and judges them by the rules that hold
 //! whatever happens.
 
 use std::collections::{BTreeSet, HashMap};
@@ -41,7 +41,7 @@ pub(crate) struct Seen {
     pub(crate) answer: Option<(Duration, Result<Reply, Refusal>)>,
 }
 
-/// What the witness saw, in its order.
+/// What the recorder saw, in its order.
 #[derive(Debug, Default)]
 struct Testimony {
     calls: Vec<Seen>,
@@ -55,7 +55,7 @@ enum Scene {
     Answered(usize),
 }
 
-/// The service, with a witness at the door.
+/// The service, behind a recorder.
 pub(crate) struct Recorder {
     pub(crate) inner: Arc<dyn Chime>,
     pub(crate) intercept: Option<Intercept>,

@@ -117,7 +117,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// The first byte says what is done to a sound ledger: bytes are changed in it, it is another file
+/// The first byte decides what is done to a sound ledger: bytes are changed in it, it is another file
 /// altogether, its log is, or cells of its tables are changed, with checksums that fit or not.
 pub(crate) fn run(input: &[u8]) {
     let mut input = Input(input);
@@ -152,7 +152,7 @@ pub(crate) fn run(input: &[u8]) {
     let _ = ask(&path, dir.path()).inspect_err(check);
 }
 
-/// An error has words and, unless it is SQLite's own, a cure.
+/// An error has words and, unless it is SQLite's own, a fix.
 fn check(error: &LedgerError) {
     assert!(error.to_string().contains("ledger.db"), "{error}");
     assert!(

@@ -118,7 +118,7 @@ pub(crate) fn harmless(text: &str) {
     assert!(!text.contains(unruly), "not escaped: {text:?}");
 }
 
-/// What is said of a list that cannot be read: where, and how to mend it.
+/// The error of a list that cannot be read: where, and how to fix it.
 fn fault(error: &RosterError) -> String {
     let text = error.to_string();
     harmless(&text);
@@ -146,7 +146,7 @@ fn by_hand(list: &[u8]) -> Option<Vec<Vec<u8>>> {
     (!separator).then_some(lines)
 }
 
-/// The first byte says how the list is read; the rest is the list.
+/// The first byte decides how the list is read; the rest is the list.
 pub(crate) fn run(input: &[u8]) {
     let Some((&how, list)) = input.split_first() else {
         return;

@@ -21,7 +21,7 @@ mod columns;
 mod ledger;
 mod list;
 
-/// Runs every file of a target's corpus, and so many mutations of each.
+/// Runs every file of a target's corpus, and a number of mutations of each.
 fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/corpus")

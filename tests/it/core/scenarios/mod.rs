@@ -23,7 +23,7 @@ fn fault(fault: Fault, share: f64) -> SandboxConfig {
     }
 }
 
-/// Members `u0`… of so many channels each.
+/// Members `u0`… of several channels each.
 fn many_channels(channels: usize, members: usize) -> Vec<(usize, String)> {
     (0..channels)
         .flat_map(|c| (0..members).map(move |m| (c, format!("u{m}"))))

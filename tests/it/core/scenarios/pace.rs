@@ -183,7 +183,7 @@ async fn a_pool_of_bearers_is_used_evenly() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_answers_cost_no_throughput() {
-    // 200 calls a second whose answers take two seconds each: 400 are under way.
+    // 200 calls a second whose answers take two seconds each: 400 are in flight.
     let mut run = Harness::in_world(list(many_channels(2_000, 10)), slow_calls(2_000)).bearers(20);
     let ended = run.run().await;
     assert_eq!(ended.of(Outcome::Added), 20_000);

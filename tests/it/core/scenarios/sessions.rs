@@ -1,4 +1,4 @@
-//! Runs cut short and taken up again.
+//! Runs cut short and resumed.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ async fn a_process_that_dies_again_and_again_still_gets_everybody_in_once() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_held_back_when_the_process_dies_fail_with_their_channel() {
-    // The first call is refused as a whole and halved. While one half is under way and the other
+    // The first call is refused as a whole and halved. While one half is in flight and the other
     // held back beside it, the channel ends; before the half is back, the process dies. The other
     // half is never sent again: it failed with its channel, and is not left without a verdict.
     let world = SandboxConfig {

@@ -212,7 +212,7 @@ async fn while_every_call_is_taken_apart_only_so_many_rows_wait() {
                 .into_iter()
                 .map(|member| (call.channel.clone(), member)),
         );
-        // As many as may wait, and what was under way when they began to be too many.
+        // As many as may wait, and what was in flight when they began to be too many.
         let waiting = drawn.len() - failed.len();
         assert!(waiting < 2_000, "{waiting} wait");
     }

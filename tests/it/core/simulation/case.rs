@@ -37,7 +37,7 @@ pub(super) struct Case {
     /// Members for whose sake whole calls are refused, and how.
     pub(super) poison: BTreeSet<(u8, u16)>,
     pub(super) poisonous: RefusalKind,
-    /// One answer in so many is rubbish; 0: none.
+    /// One answer in this many is rubbish; 0: none.
     pub(super) rubbish: u32,
     /// Calls given up arrive all the same.
     pub(super) unstoppable: bool,

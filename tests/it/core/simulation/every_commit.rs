@@ -56,7 +56,7 @@ fn small(pace: Pace) -> Case {
     }
 }
 
-/// Kills the run after each of its commits, and once more so many commits later; gives how many
+/// Kills the run after each of its commits, and once more a number of commits later; returns how many
 /// times it was killed.
 fn kill_after_each(case: &Case, cut: Cut, once_more: Option<u32>) -> u32 {
     for turns in 1.. {

@@ -117,7 +117,7 @@ fn has_reason(
         || is_used_up
 }
 
-/// Whether a code tells that a member was not added. Without one a row in doubt has not failed: it
+/// Whether a code means that a member was not added. Without one a row in doubt has not failed: it
 /// is unconfirmed.
 fn is_definite(code: &str) -> bool {
     let is_silent = matches!(
@@ -174,7 +174,7 @@ fn carried(played: &Played) -> HashMap<(&ChannelArn, &MemberArn), u16> {
     carried
 }
 
-/// Each call carried members of one lane, added as their rows say.
+/// Each call carried members of one lane, added as in their rows.
 fn judge_calls(case: &Case, played: &Played, wanted: &BTreeMap<(u8, u16), u64>) {
     let first = |number: &u64| &case.rows[usize::try_from(number - 1).unwrap()];
     let membership: HashMap<_, _> = wanted

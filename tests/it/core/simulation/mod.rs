@@ -1,8 +1,8 @@
 //! The simulation: one seed decides the list, the service, its faults and latencies, and when and
-//! how the run is cut short; the whole core runs on virtual time, is taken up again and again to
+//! how the run is cut short; the whole core runs on virtual time, is resumed again and again to
 //! its end, and then judged: nothing lost, nothing said that is not so.
 //!
-//! `CHIME_BULK_SEEDS` says how many seeds are played, `CHIME_BULK_FIRST_SEED` from which on. A seed
+//! `CHIME_BULK_SEEDS` sets how many seeds are played, `CHIME_BULK_FIRST_SEED` from which on. A seed
 //! that fails is named with the command that plays it alone; `CHIME_BULK_TRACE` prints its calls.
 
 mod case;

@@ -27,7 +27,7 @@ pub(super) struct Played {
     pub(super) seen: Vec<Seen>,
     /// How many of the case's cuts came before the end of their sessions.
     pub(super) cut_short: usize,
-    /// It does not end, however often it is taken up: the bearer counts as denied.
+    /// It does not end, however often it is resumed: the bearer counts as denied.
     pub(super) is_open: bool,
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn play(case: &Case) -> Played {
     }
 }
 
-/// Does what a stop asks for before the run is taken up again.
+/// Does what a stop asks for before the run is resumed.
 fn heed(run: &mut Harness, ended: &Ended) {
     if let Some(Ending::Stopped(Stop::TooManyFailures { .. })) = &ended.ending {
         run.scheduling.max_failures = None;

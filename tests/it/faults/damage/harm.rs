@@ -43,7 +43,7 @@ impl Harm {
         }
     }
 
-    /// The first bytes of a page: its kind, how many cells it has, where they stand.
+    /// The first bytes of a page: its kind, how many cells it has, where they are.
     pub(super) fn structure(dice: &mut StdRng, victim: &Victim, name: &'static str) -> Self {
         let page = dice.random_range(0..victim.size(name) / PAGE);
         let header = if page == 0 { 100 } else { 0 };

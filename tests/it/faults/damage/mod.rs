@@ -1,7 +1,7 @@
 //! A ledger that is damaged is refused with what to do, or the damage does not matter: no false
 //! verdict, no stranger added, no panic, no run without end.
 //!
-//! `CHIME_BULK_FLIPS` says how many damages of each kind are tried, `CHIME_BULK_FLIPS_SEED` with
+//! `CHIME_BULK_FLIPS` sets how many damages of each kind are tried, `CHIME_BULK_FLIPS_SEED` with
 //! which seed.
 
 mod foreign;
@@ -24,7 +24,7 @@ fn number<T: std::str::FromStr>(name: &str, usual: T) -> T {
     given.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// Tries damages of all kinds to a ledger; tells what came of them.
+/// Tries damages of all kinds to a ledger; returns what came of them.
 #[expect(
     clippy::print_stdout,
     reason = "shown for a test that fails: how to repeat it"

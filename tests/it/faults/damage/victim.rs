@@ -37,7 +37,7 @@ fn bounded(command: &Command) -> Ended {
 }
 
 impl Victim {
-    /// Killed with some calls settled, some under way, and some not made.
+    /// Killed with some calls settled, some in flight, and some not made.
     pub(super) fn killed() -> Self {
         let world = World::new(list(), expected::settings(&[]));
         let (answered, silent) = (5, 3);

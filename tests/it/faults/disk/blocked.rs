@@ -1,4 +1,4 @@
-//! What stands in the way of a run's files.
+//! Something in the way of a run's files.
 
 use std::process::Command;
 
@@ -70,7 +70,7 @@ fn where_a_run_cannot_be_kept_none_is_begun() {
     recovers(&world).unwrap();
 }
 
-/// The program, with files limited to so many blocks of 512 bytes or 1 KiB; `trap` says what
+/// The program, with files limited to this many blocks of 512 bytes or 1 KiB; `trap` says what
 /// becomes of the signal that comes with it.
 fn limited(command: &Command, blocks: u32, trap: &str) -> Command {
     let script = format!("{trap} ulimit -f {blocks}; exec \"$0\" \"$@\"");

@@ -12,9 +12,9 @@ use crate::support::program::{Ended, WorkDir};
 /// What fails, on files of the run directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// No more than so many bytes are taken.
+    /// No more than this many bytes are taken.
     Full,
-    /// No write takes more than so many bytes.
+    /// No write takes more than this many bytes.
     Short,
     Write,
     Sync,

@@ -1,5 +1,5 @@
-//! On a disk that fails, a run stops with what, where and how to mend it; once the disk is well it
-//! goes on, and nothing is lost.
+//! On a disk that fails, a run stops with what, where and how to fix it; once the disk works it
+//! is resumed, and nothing is lost.
 
 mod blocked;
 mod fault;

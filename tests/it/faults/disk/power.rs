@@ -12,7 +12,7 @@ use super::torn::{REPORTS, Session};
 use crate::support::expected::RUN;
 use crate::support::program::Ended;
 
-/// What a report's name stands for.
+/// What a report's name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     Earlier,

@@ -72,13 +72,13 @@ pub(super) fn harmless(kind: Kind, at: u64) {
         .unwrap_or_else(|why| panic!("{fault:?}: {why}\n{ended:#?}"));
 }
 
-/// Whether there is a run to go on with.
+/// Whether there is a run to resume.
 fn is_begun(world: &World) -> bool {
     let ledger = world.dir().join(LEDGER);
     ledger.is_file() && Ledger::is_blank(&ledger).is_ok_and(|blank| !blank)
 }
 
-/// On a disk that is well the run goes on to its end, or begins if it had not.
+/// On a healthy disk the run is resumed to its end, or starts if it had not.
 pub(super) fn recovers(world: &World) -> Judgement {
     let mut command = if is_begun(world) {
         world.resume()

@@ -66,7 +66,7 @@ fn kill(kind: Kind, at: u64, place: &WorkDir, command: Command) {
     assert_eq!(ended.code, None, "not killed: {ended:#?}");
 }
 
-/// Runs the program, which is killed before its call of this number if it makes so many.
+/// Runs the program, which is killed before its call of this number if it makes that many.
 fn kill_if_reached(kind: Kind, at: u64, place: &WorkDir, command: Command) -> Ended {
     let (errno, lasts) = (Errno::Killed, false);
     let fault = Fault {

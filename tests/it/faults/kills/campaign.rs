@@ -82,7 +82,7 @@ pub(super) fn lengths(kind: Kind) -> [Duration; SIZES.len()] {
     })
 }
 
-/// A run that is killed and goes on until it is finished.
+/// A run that is killed and resumed until it is finished.
 pub(super) struct Campaign {
     seed: u64,
     kind: Kind,
@@ -182,7 +182,7 @@ impl Campaign {
                     tally.killed(phase);
                 }
                 Some(ended) if matches!(ended.code, Some(0 | 1)) => return Ok(ended),
-                // Killed before anything was committed: there is no run to go on with.
+                // Killed before anything was committed: there is no run to resume.
                 Some(ended) if ended.code == Some(2) && ended.stderr.contains("no run found") => {
                     is_begun = false;
                 }

@@ -1,7 +1,7 @@
 //! Killed at any instant, nothing is lost and nothing false is said.
 //!
 //! The program imports lists into a sandbox over HTTP, is killed without warning again and again,
-//! and goes on each time. `CHIME_BULK_KILLS` says how often in all, `CHIME_BULK_KILLS_SEED` with
+//! and resumed each time. `CHIME_BULK_KILLS` sets how often in all, `CHIME_BULK_KILLS_SEED` with
 //! which seed: lists and instants are drawn from it, and repeat as far as real time does.
 
 mod campaign;
