@@ -1,8 +1,9 @@
 //! When a channel ends, and when the run stops, because calls are refused.
 
-use super::examination::{ALONE, Examination, RefusedBearer};
-use super::{Ruling, Scheduler, Settlement, Stop};
+use super::Scheduler;
 use crate::model::{ChannelId, Refusal, RefusalKind};
+use crate::schedule::examination::{ALONE, Examination, RefusedBearer};
+use crate::schedule::{Ruling, Settlement, Stop};
 
 /// As many are enough for a denial where nothing was accepted anywhere: what follows is a stop, no
 /// failure.
@@ -55,8 +56,7 @@ impl Scheduler {
         {
             // One of them, and then it takes another accepted call elsewhere.
             let asked_at = examination.asked_at();
-            let state = &mut self.channels[channel.index()];
-            state.next = state.next.max(asked_at);
+            self.pacing.postpone(channel, asked_at);
             if !has_parts {
                 self.resend_one(channel, None);
             }
