@@ -45,7 +45,9 @@ impl Scheduler {
             self.end_channel(channel, &refusal, settlement);
         } else if is_over
             && !state.accepted
-            && (self.is_any_untested(channel) || little_tried.is_some())
+            && !examination.has_asked_enough()
+            && (self.is_any_untested(channel)
+                || little_tried.is_some_and(|bearer| examination.is_any_untried_by(bearer)))
         {
             // Another bearer may be allowed.
             self.resend_one(channel, little_tried);
