@@ -9,7 +9,7 @@ use crate::{output, run};
 
 pub(crate) fn plan(arguments: PlanArguments) -> Exit {
     let json = arguments.json;
-    let plan = match made(arguments) {
+    let plan = match make_plan(arguments) {
         Ok(plan) => plan,
         Err(error) => {
             output::error(&error, error.hint().as_deref());
@@ -24,7 +24,7 @@ pub(crate) fn plan(arguments: PlanArguments) -> Exit {
     output::show(&plan, json, exit)
 }
 
-fn made(arguments: PlanArguments) -> Result<Plan, JobError> {
+fn make_plan(arguments: PlanArguments) -> Result<Plan, JobError> {
     let request = PlanRequest {
         source: run::source(&arguments.list),
         options: arguments.roster.into(),
