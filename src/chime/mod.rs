@@ -15,6 +15,7 @@ mod configuration;
 mod connect;
 mod credential_process;
 mod credentials;
+mod endpoint;
 #[cfg(feature = "legacy-chime")]
 mod legacy;
 mod messaging;
@@ -30,5 +31,6 @@ pub(crate) use body::{BodyError, read_body};
 pub use canned::{CannedAnswer, canned};
 pub use connect::{ConnectError, connect};
 pub(crate) use credentials::signing_identity;
+pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};
 pub use settings::{ClientConfig, FixedCredentials};

@@ -6,8 +6,8 @@ use super::columns::Columns;
 use super::error::Problem;
 use super::layout::{Channel, Condition};
 use super::names::{CHANNELS, MEMBERS, SUB_CHANNELS, TYPES};
-use super::settings::{constant_channel, home, sub_channel};
-use super::{Encoding, Layout, Options};
+use super::settings::{constant_channel, home};
+use super::{Delimiter, Encoding, Layout, Options};
 use crate::model::{ChannelArn, MemberArn};
 
 /// Works out the layout from the first record and what the user said.
@@ -17,7 +17,7 @@ use crate::model::{ChannelArn, MemberArn};
 pub(super) fn lay_out(
     first: &StringRecord,
     options: &Options,
-    delimiter: u8,
+    delimiter: Delimiter,
     encoding: Encoding,
 ) -> Result<Layout, Problem> {
     let columns = Columns::of(first, options);
@@ -81,7 +81,7 @@ pub(super) fn lay_out(
         type_column,
         membership_type: options.membership_type,
         sub_channel_column,
-        sub_channel: sub_channel(options)?,
+        sub_channel: options.sub_channel.clone(),
         app_instance: home,
         legacy_api: options.legacy_api,
         filters: filters.collect::<Result<_, Problem>>()?,

@@ -8,7 +8,7 @@ use super::operation::Operation;
 use super::quotas::Quotas;
 use super::table::Slot;
 use super::world::{Address, World, begins_with_any, last_segment};
-use crate::model::{ChannelArn, quota};
+use crate::model::{ChannelArn, MemberArn, quota};
 
 /// The rates in force.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ impl World {
                 "the bearer is of another app instance than the channel",
             ));
         }
-        let admin = |admins: &Vec<String>| admins.iter().any(|admin| admin == bearer.as_str());
+        let admin = |admins: &Vec<MemberArn>| admins.contains(bearer);
         if !self.settings.admins.as_ref().is_none_or(admin) {
             return Err(Exception::forbidden(
                 "the bearer may not manage this channel's memberships",
