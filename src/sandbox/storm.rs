@@ -12,7 +12,7 @@ use super::fault::FaultError;
 use super::state::ServiceAnswer;
 use super::world::{Address, begins_with_any, last_segment};
 use crate::model::RefusalKind;
-use crate::model::codes::{self, CODES, Code, Follows, Level};
+use crate::model::codes::{self, CODES, Code, Effect, Level};
 
 /// A page that a proxy might answer.
 const PAGE: &str = "<!DOCTYPE html><html><body><h1>Sign in to this network</h1></body></html>";
@@ -93,7 +93,7 @@ fn can_answer(code: &Code) -> bool {
 /// The HTTP status that comes with an exception (service model; AWS, Common Error Types; of
 /// throttling under its other names 400).
 fn status(code: &Code) -> u16 {
-    let Follows::Call(kind) = code.follows else {
+    let Effect::Call(kind) = code.effect else {
         return 500;
     };
     match kind {
@@ -234,7 +234,7 @@ mod tests {
                 ServiceAnswer::Silence | ServiceAnswer::Cut => continue,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(Follows::Call(kind), code.code().follows, "{code:?}");
+            assert_eq!(Effect::Call(kind), code.code().effect, "{code:?}");
             let entry = codes::explain(&text).unwrap();
             let is_page = code.code().text == codes::OTHER_CHANNEL;
             assert!(entry == code.code() || is_page, "{code:?}: {text}");
