@@ -46,7 +46,7 @@ impl CallCode {
         }
         match text {
             codes::TIMEOUT => ServiceAnswer::Silence,
-            codes::CONNECTION_LOST => ServiceAnswer::Cut,
+            codes::CONNECTION_LOST => ServiceAnswer::Closed,
             codes::UNREADABLE_REPLY => ServiceAnswer::Page(200, PAGE.to_owned()),
             codes::HTML_PAGE => ServiceAnswer::Page(404, PAGE.to_owned()),
             codes::GATEWAY_ERROR => ServiceAnswer::Page(502, PAGE.to_owned()),
@@ -231,7 +231,7 @@ mod tests {
                 ServiceAnswer::Page(status, body) => {
                     codes::refused_call(status, "", body.starts_with('<'))
                 }
-                ServiceAnswer::Silence | ServiceAnswer::Cut => continue,
+                ServiceAnswer::Silence | ServiceAnswer::Closed => continue,
                 other => panic!("{other:?}"),
             };
             assert_eq!(Effect::Call(kind), code.code().effect, "{code:?}");

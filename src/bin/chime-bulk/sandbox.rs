@@ -58,7 +58,7 @@ pub(crate) struct SandboxShape {
     pub(crate) missing_channels: Vec<String>,
     /// Users whose id begins so are refused with this code.
     #[arg(long, value_name = "PREFIX=CODE")]
-    pub(crate) answer_member: Vec<sandbox::MemberAnswer>,
+    pub(crate) answer_member: Vec<sandbox::MemberRule>,
     /// The only bearer who may call [default: everybody may]. Can be repeated.
     #[arg(long, value_name = "ARN")]
     pub(crate) admin: Vec<String>,
@@ -150,7 +150,7 @@ pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> 
         access_key,
         secret_key,
         ..
-    } = service.settings();
+    } = service.config();
     output::line(format_args!(
         "listening on http://{address}; stop with Ctrl-C
 
