@@ -99,7 +99,7 @@ impl Stager {
         let number = self.row.number();
         self.page
             .push(if self.page.is_empty() { b'[' } else { b',' });
-        match self.row.verdict() {
+        match self.row.kind() {
             RowKind::LeftOut => {
                 self.page.extend_from_slice(b"null");
                 self.chunk.left_out += 1;

@@ -160,7 +160,7 @@ fn membership_fields<'a>(
         let kind = entry.membership_type().as_str();
         [entry.channel_arn(), entry.member_arn(), kind]
     } else {
-        let (channel, member) = layout.texts(row.record);
+        let (channel, member) = layout.channel_and_member(row.record);
         [channel, member, ""]
     }
 }

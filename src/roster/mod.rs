@@ -39,6 +39,7 @@
 //! `resume`, the same from its beginning.
 
 mod columns;
+mod compression;
 mod defect;
 mod detection;
 mod dialect;
@@ -58,7 +59,6 @@ mod row;
 mod settings;
 mod source;
 mod text;
-mod unpack;
 mod zstd;
 
 pub use defect::Defect;

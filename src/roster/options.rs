@@ -11,7 +11,7 @@ use crate::model::MembershipType;
 /// The longest record by default, in KiB. Rows of members take a few hundred bytes. A page of the
 /// ledger holds 64 rows, and a few pages are in memory: a list of rows as long as this takes up to
 /// 700 times this.
-const USUAL_RECORD_SIZE: u32 = 256;
+const DEFAULT_RECORD_SIZE: u32 = 256;
 
 /// The values that [`Options::max_record_size`] can have, in KiB.
 pub const RECORD_SIZES: RangeInclusive<u32> = 1..=8192;
@@ -71,7 +71,7 @@ impl Options {
     /// # Errors
     /// If it cannot be that.
     pub(super) fn record_size(&self) -> Result<u32, Problem> {
-        let kib = self.max_record_size.unwrap_or(USUAL_RECORD_SIZE);
+        let kib = self.max_record_size.unwrap_or(DEFAULT_RECORD_SIZE);
         if RECORD_SIZES.contains(&kib) {
             return Ok(kib);
         }

@@ -1,18 +1,20 @@
 //! What the user said for all rows, checked before the first of them.
 
-use super::entry::{agree, app_instance};
+use super::entry::{check_same_instance, parse_app_instance};
 use super::error::Problem;
-use super::layout::Home;
+use super::layout::RequiredInstance;
 use super::{Entry, Options};
 
 /// The app instance all rows must be of.
-pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
+pub(super) fn required_instance(options: &Options) -> Result<Option<RequiredInstance>, Problem> {
     let read = |text: &Option<String>, what: &'static str, whose: &str| {
         text.as_deref()
-            .map(|text| app_instance(text).map_err(|reason| Problem::Setting { what, reason }))
+            .map(|text| {
+                parse_app_instance(text).map_err(|reason| Problem::Setting { what, reason })
+            })
             .transpose()
             .map(|arn| {
-                arn.map(|arn| Home {
+                arn.map(|arn| RequiredInstance {
                     arn,
                     whose: whose.to_owned(),
                 })
@@ -29,9 +31,11 @@ pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
         "the bearer",
     )?;
     if let (Some(given), Some(bearer)) = (&given, &bearer) {
-        agree(&given.arn, &bearer.arn, &bearer.whose).map_err(|reason| Problem::Setting {
-            what: "--app-instance-arn",
-            reason,
+        check_same_instance(&given.arn, &bearer.arn, &bearer.whose).map_err(|reason| {
+            Problem::Setting {
+                what: "--app-instance-arn",
+                reason,
+            }
         })?;
     }
     Ok(bearer.or(given))
@@ -40,7 +44,7 @@ pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
 /// The one channel for all rows.
 pub(super) fn constant_channel(
     options: &Options,
-    home: Option<&Home>,
+    home: Option<&RequiredInstance>,
 ) -> Result<Option<String>, Problem> {
     let problem = |reason: String| Problem::Setting {
         what: "--channel-arn",
@@ -59,7 +63,7 @@ pub(super) fn constant_channel(
         .set_channel(text.trim(), home.map(|home| home.arn.as_str()))
         .and_then(|()| {
             home.map_or(Ok(()), |home| {
-                agree(entry.app_instance(), &home.arn, &home.whose)
+                check_same_instance(entry.app_instance(), &home.arn, &home.whose)
             })
         })
         .map_err(problem)?;

@@ -115,7 +115,7 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         let mut roster = Roster::open(&Source::File(list.clone()), &Options::default())?;
         let mut row = Row::new();
         while roster.read(&mut row)? {
-            if let RowKind::Take(entry) = row.verdict()
+            if let RowKind::Take(entry) = row.kind()
                 && let Ok(channel) = ChannelArn::parse(entry.channel_arn())
                 && let Ok(member) = MemberArn::parse(entry.member_arn())
             {
