@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use aws_types::SdkConfig;
 
-use super::configuration::configure;
 #[cfg(feature = "legacy-chime")]
 use super::legacy::Legacy;
 use super::messaging::Messaging;
-use super::secrets::{Discreet, Secrets};
+use super::sdk_config::configure;
+use super::secrets::{RedactingClient, Secrets};
 use super::{Api, Chime, ClientConfig};
 
 /// A client configuration that cannot work.
@@ -61,7 +61,10 @@ pub async fn connect(settings: ClientConfig) -> Result<Arc<dyn Chime>, ConnectEr
     if config.endpoint_url().is_none() && !api.regions().contains(&region.as_str()) {
         return Err(ConnectError::Region { api, region });
     }
-    Ok(Arc::new(Discreet::new(client(api, &config)?, secrets)))
+    Ok(Arc::new(RedactingClient::new(
+        client(api, &config)?,
+        secrets,
+    )))
 }
 
 /// The client of an API.

@@ -102,7 +102,7 @@ pub async fn run(
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
-    report::check_places(&dir)?;
+    report::check_destinations(&dir)?;
     directory::check_vacant(&dir)?;
     let ledger = begin(&dir, |path| {
         let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;

@@ -180,7 +180,7 @@ pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
         return Err(no_run(dir));
     }
     let lock = RunLock::take(dir)?;
-    crate::report::check_places(dir)?;
+    crate::report::check_destinations(dir)?;
     let ledger = Ledger::open(&path, crate::ledger::Durability::Full)?;
     Ok((lock, ledger))
 }

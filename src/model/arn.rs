@@ -26,10 +26,10 @@ pub enum ArnError {
     #[error("an ARN of the service `{0}`, not of chime")]
     OtherService(String),
     /// A Chime ARN, but of another kind of resource.
-    #[error("not the ARN of {wanted}")]
+    #[error("not the ARN of {expected}")]
     OtherResource {
         /// What was wanted, with its article.
-        wanted: &'static str,
+        expected: &'static str,
     },
     /// A user id the service does not take.
     #[error("{0}")]
@@ -216,7 +216,7 @@ arn!(
     |rest| if rest.is_empty() {
         Ok(())
     } else {
-        Err(ArnError::OtherResource { wanted: "an app instance" })
+        Err(ArnError::OtherResource { expected: "an app instance" })
     }
 );
 
@@ -225,7 +225,7 @@ arn!(
     ChannelArn,
     |rest| match rest.strip_prefix("channel/") {
         Some(id) if is_resource_id(id) => Ok(()),
-        _ => Err(ArnError::OtherResource { wanted: "a channel" }),
+        _ => Err(ArnError::OtherResource { expected: "a channel" }),
     }
 );
 
@@ -236,7 +236,7 @@ arn!(
     |rest| match (rest.strip_prefix("user/"), rest.strip_prefix("bot/")) {
         (Some(id), _) => check_user_id(id),
         (_, Some(id)) if is_resource_id(id) => Ok(()),
-        _ => Err(ArnError::OtherResource { wanted: "an app instance user or bot" }),
+        _ => Err(ArnError::OtherResource { expected: "an app instance user or bot" }),
     }
 );
 

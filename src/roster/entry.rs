@@ -6,7 +6,7 @@ use crate::model::{
 
 /// An ARN put together from valid parts is checked as a whole if it is longer, in bytes: only such
 /// a one can be beyond what the service takes.
-const LONG: usize = 1024;
+const MAX_UNCHECKED: usize = 1024;
 
 /// A member to add to a channel: full ARNs of one app instance, valid as the service wants them.
 ///
@@ -78,7 +78,7 @@ impl Entry {
                 // Of the app instance before, as a rule: then the rest is left to check.
                 let home = &self.channel_arn[..self.instance];
                 let is_of_home = !home.is_empty()
-                    && text.len() <= LONG
+                    && text.len() <= MAX_UNCHECKED
                     && text
                         .strip_prefix(home)
                         .and_then(|rest| rest.strip_prefix("/channel/"))
@@ -134,7 +134,7 @@ impl Entry {
                 check_user_id(id).map_err(|error| error.reason())?;
             } else {
                 let other = MemberArn::check(text).map_err(|error| error.reason())?;
-                agree(other, home, "the channel")?;
+                check_same_instance(other, home, "the channel")?;
             }
             self.member_arn.clear();
         } else {
@@ -144,7 +144,7 @@ impl Entry {
             self.member_arn.push_str("/user/");
         }
         self.member_arn.push_str(text);
-        if self.member_arn.len() > LONG {
+        if self.member_arn.len() > MAX_UNCHECKED {
             MemberArn::check(&self.member_arn).map_err(|error| error.reason())?;
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Entry {
 }
 
 /// Compares two app instances, and names the difference.
-pub(super) fn agree(found: &str, wanted: &str, whose: &str) -> Result<(), String> {
+pub(super) fn check_same_instance(found: &str, wanted: &str, whose: &str) -> Result<(), String> {
     if found == wanted {
         return Ok(());
     }

@@ -145,7 +145,7 @@ impl From<Problem> for io::Error {
 
 impl Problem {
     /// The same, of this row.
-    pub(super) fn of_row(self, row: u64) -> Self {
+    pub(super) fn with_row(self, row: u64) -> Self {
         match self {
             Self::TooLong { kib, .. } => Self::TooLong {
                 kib,

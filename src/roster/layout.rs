@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::agree;
+use super::entry::check_same_instance;
 use super::{Defect, Delimiter, Encoding, Entry, Filter, Record};
 use crate::model::{AppInstanceArn, ChannelArn, MembershipType, SubChannelId, escape_control};
 
@@ -28,7 +28,7 @@ pub struct Layout {
     /// Where the members are.
     pub(super) member: usize,
     /// Where the channels are.
-    pub(super) channel: Channel,
+    pub(super) channel: ChannelSource,
     /// Where the types are.
     pub(super) type_column: Option<usize>,
     /// The type where none is said.
@@ -38,7 +38,7 @@ pub struct Layout {
     /// The sub-channel where none is said.
     pub(super) sub_channel: Option<SubChannelId>,
     /// The app instance all rows must be of, if one is given.
-    pub(super) app_instance: Option<Home>,
+    pub(super) app_instance: Option<RequiredInstance>,
     /// Whether rows that the legacy API cannot add are defects.
     pub(super) legacy_api: bool,
     /// Which rows to take.
@@ -48,7 +48,7 @@ pub struct Layout {
 /// Where a row's channel comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Channel {
+pub(super) enum ChannelSource {
     /// This one, for all rows.
     All(ChannelArn),
     /// The field at this position, from 0.
@@ -57,7 +57,7 @@ pub(super) enum Channel {
 
 /// The app instance that all rows must be of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Home {
+pub(super) struct RequiredInstance {
     /// Its ARN.
     pub(super) arn: AppInstanceArn,
     /// Whose it is, for messages.
@@ -106,8 +106,8 @@ impl Layout {
     #[must_use]
     pub fn constant_channel(&self) -> Option<&ChannelArn> {
         match &self.channel {
-            Channel::All(arn) => Some(arn),
-            Channel::Column(_) => None,
+            ChannelSource::All(arn) => Some(arn),
+            ChannelSource::Column(_) => None,
         }
     }
 
@@ -124,22 +124,25 @@ impl Layout {
     /// Whether the filters take a record; one without the fields they ask for is taken, for
     /// [`Self::resolve`] to find fault with.
     #[must_use]
-    pub fn takes<R: Record + ?Sized>(&self, record: &R) -> bool {
+    pub fn matches<R: Record + ?Sized>(&self, record: &R) -> bool {
         self.filters.is_empty()
             || record.width() != self.width
             || self.filters.iter().all(|condition| {
                 record
                     .field(condition.column)
-                    .is_none_or(|field| condition.filter.takes(field))
+                    .is_none_or(|field| condition.filter.matches(field))
             })
     }
 
     /// A record's channel and member, unchecked: for reports of defective rows.
     #[must_use]
-    pub fn texts<'r, R: Record + ?Sized>(&'r self, record: &'r R) -> (&'r str, &'r str) {
+    pub fn channel_and_member<'r, R: Record + ?Sized>(
+        &'r self,
+        record: &'r R,
+    ) -> (&'r str, &'r str) {
         let channel = match &self.channel {
-            Channel::All(arn) => arn.as_str(),
-            Channel::Column(index) => record.field(*index).unwrap_or_default(),
+            ChannelSource::All(arn) => arn.as_str(),
+            ChannelSource::Column(index) => record.field(*index).unwrap_or_default(),
         };
         (channel, record.field(self.member).unwrap_or_default())
     }
@@ -158,14 +161,14 @@ impl Layout {
         }
         let home = self.app_instance.as_ref();
         let (channel, column) = match &self.channel {
-            Channel::All(arn) => (arn.as_str(), None),
-            Channel::Column(at) => (field(record, *at), Some(*at)),
+            ChannelSource::All(arn) => (arn.as_str(), None),
+            ChannelSource::Column(at) => (field(record, *at), Some(*at)),
         };
         entry
             .set_channel(channel, home.map(|home| home.arn.as_str()))
             .and_then(|()| {
                 home.map_or(Ok(()), |home| {
-                    agree(entry.app_instance(), home.arn.as_str(), &home.whose)
+                    check_same_instance(entry.app_instance(), home.arn.as_str(), &home.whose)
                 })
             })
             .map_err(|reason| self.defect(column, reason))?;
@@ -210,9 +213,9 @@ impl Layout {
     }
 
     /// A column as messages show it.
-    fn shown(&self, at: usize) -> String {
+    fn display_column(&self, at: usize) -> String {
         if self.has_header() {
-            format!("`{}`", self.named(at))
+            format!("`{}`", self.safe_name(at))
         } else {
             format!("column {}", at + 1)
         }
@@ -220,7 +223,7 @@ impl Layout {
 
     /// A column's name fit to be shown and stored: the list's own words may be of any length, and
     /// a terminal must not obey them.
-    fn named(&self, at: usize) -> String {
+    fn safe_name(&self, at: usize) -> String {
         escape_control(&self.column_name(at), MAX_NAME)
     }
 
@@ -238,7 +241,7 @@ impl Layout {
 
     fn defect(&self, column: Option<usize>, reason: String) -> Defect {
         Defect {
-            column: column.map(|at| self.named(at)).unwrap_or_default(),
+            column: column.map(|at| self.safe_name(at)).unwrap_or_default(),
             reason,
         }
     }
@@ -261,17 +264,17 @@ impl fmt::Display for Layout {
             f,
             "{}, {header}; members from {}",
             self.delimiter,
-            self.shown(self.member)
+            self.display_column(self.member)
         )?;
         match &self.channel {
-            Channel::All(_) => f.write_str(", one channel for all")?,
-            Channel::Column(at) => write!(f, ", channels from {}", self.shown(*at))?,
+            ChannelSource::All(_) => f.write_str(", one channel for all")?,
+            ChannelSource::Column(at) => write!(f, ", channels from {}", self.display_column(*at))?,
         }
         if let Some(at) = self.type_column {
-            write!(f, ", types from {}", self.shown(at))?;
+            write!(f, ", types from {}", self.display_column(at))?;
         }
         if let Some(at) = self.sub_channel_column {
-            write!(f, ", sub-channels from {}", self.shown(at))?;
+            write!(f, ", sub-channels from {}", self.display_column(at))?;
         }
         Ok(())
     }

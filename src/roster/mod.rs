@@ -40,6 +40,7 @@
 
 mod channel_name;
 mod columns;
+mod compression;
 mod defect;
 mod delimiter;
 mod detection;
@@ -61,7 +62,6 @@ mod row;
 mod settings;
 mod source;
 mod text;
-mod unpack;
 mod zstd;
 
 pub use channel_name::{ChannelName, ChannelNameError};

@@ -16,7 +16,7 @@ pub(crate) fn plan(arguments: PlanArguments) -> Exit {
             return Exit::from(&error);
         }
     };
-    let exit = if plan.is_sound() {
+    let exit = if plan.is_valid() {
         Exit::AllIn
     } else {
         Exit::SomeNotIn

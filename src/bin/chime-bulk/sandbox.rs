@@ -59,7 +59,7 @@ pub(crate) struct SandboxShape {
     pub(crate) missing_channels: Vec<String>,
     /// Users whose id begins so are refused with this code.
     #[arg(long, value_name = "PREFIX=CODE")]
-    pub(crate) answer_member: Vec<sandbox::MemberAnswer>,
+    pub(crate) answer_member: Vec<sandbox::MemberRule>,
     /// The only bearer who may call [default: everybody may]. Can be repeated.
     #[arg(long, value_name = "ARN", value_parser = value::admin)]
     pub(crate) admin: Vec<MemberArn>,
@@ -116,7 +116,7 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         let mut roster = Roster::open(&Source::File(list.clone()), &Options::default())?;
         let mut row = Row::new();
         while roster.read(&mut row)? {
-            if let RowKind::Take(entry) = row.verdict()
+            if let RowKind::Take(entry) = row.kind()
                 && let Ok(channel) = ChannelArn::parse(entry.channel_arn())
                 && let Ok(member) = MemberArn::parse(entry.member_arn())
             {
@@ -151,7 +151,7 @@ pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> 
         access_key,
         secret_key,
         ..
-    } = service.settings();
+    } = service.config();
     output::line(format_args!(
         "listening on http://{address}; stop with Ctrl-C
 

@@ -218,7 +218,7 @@ proptest! {
         for (id, note) in &rows {
             prop_assert!(roster.read(&mut row).unwrap());
             prop_assert_eq!(row.fields().collect::<Vec<_>>(), [id, note]);
-            let RowKind::Take(entry) = row.verdict() else { panic!("a good row") };
+            let RowKind::Take(entry) = row.kind() else { panic!("a good row") };
             prop_assert_eq!(entry.member_arn(), user(id));
         }
         prop_assert!(!roster.read(&mut row).unwrap());

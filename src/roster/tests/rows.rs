@@ -15,7 +15,7 @@ fn one(
     let mut roster = open(text, options).unwrap();
     let mut row = Row::new();
     assert!(roster.read(&mut row).unwrap());
-    match row.verdict() {
+    match row.kind() {
         RowKind::Take(entry) => Ok(entry.clone()),
         RowKind::Defect(defect) => Err(defect.to_string()),
         RowKind::LeftOut => panic!("no filter was given"),
@@ -254,7 +254,7 @@ fn a_stored_record_resolves_as_it_did_when_read() {
     while roster.read(&mut row).unwrap() {
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let again = layout.resolve(&fields, &mut entry);
-        match (row.verdict(), again) {
+        match (row.kind(), again) {
             (RowKind::Take(first), Ok(())) => assert_eq!(first, &entry),
             (RowKind::Defect(first), Err(again)) => assert_eq!(first, &again),
             (first, again) => panic!("{first:?}, then {again:?}"),

@@ -30,7 +30,7 @@ fn count(roster: &mut Roster) -> Counts {
     let (mut channels, mut members) = (HashSet::new(), HashSet::new());
     let mut row = Row::new();
     while roster.read(&mut row).unwrap() {
-        match row.verdict() {
+        match row.kind() {
             RowKind::Take(entry) => {
                 channels.insert(entry.channel_arn().to_owned());
                 let pair = (
@@ -163,7 +163,7 @@ fn each_dirty_row_is_what_its_last_field_says() {
     let mut members = HashSet::new();
     while roster.read(&mut row).unwrap() {
         let said = row.fields().last().unwrap();
-        match row.verdict() {
+        match row.kind() {
             RowKind::Take(entry) => {
                 let pair = (
                     entry.channel_arn().to_owned(),

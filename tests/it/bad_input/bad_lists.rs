@@ -27,7 +27,7 @@ fn read(list: impl Into<Vec<u8>>) -> Result<Vec<String>, RosterError> {
     let mut roster = Roster::open(&source, &options())?;
     let (mut row, mut rows) = (Row::new(), Vec::new());
     while roster.read(&mut row)? {
-        let said = match row.verdict() {
+        let said = match row.kind() {
             RowKind::Take(entry) => entry.member_arn().rsplit('/').next().unwrap().to_owned(),
             RowKind::Defect(defect) => defect.to_string(),
             RowKind::LeftOut => unreachable!("no filter"),
@@ -120,7 +120,7 @@ fn a_field_of_a_million_characters_is_one_defect_of_bounded_words() {
     let mut roster = Roster::open(&source, &named).unwrap();
     let mut row = Row::new();
     assert!(roster.read(&mut row).unwrap());
-    let RowKind::Defect(defect) = row.verdict() else {
+    let RowKind::Defect(defect) = row.kind() else {
         panic!("`|` is no member");
     };
     assert!(defect.column.starts_with("\\u{202e}xx") && defect.column.ends_with("x…"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::chime::{FixedCredentials, connect};
-use chime_bulk::model::codes::{self, CODES, Follows, Level};
+use chime_bulk::model::codes::{self, CODES, Effect, Level};
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
 use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, serve};
 use tokio::net::TcpListener;
@@ -161,7 +161,7 @@ async fn each_exception_has_its_kind_and_is_called_once(face: Backend) {
     let named = named.filter(|code| !code.text.starts_with("Http"));
     let mut before = 0;
     for code in named {
-        let Follows::Call(kind) = code.follows else {
+        let Effect::Call(kind) = code.effect else {
             panic!("{code:?}");
         };
         // With and without its ending, and whatever the status.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::engine::Ending;
-use chime_bulk::model::codes::{Code, Follows};
+use chime_bulk::model::codes::{Code, Effect};
 use chime_bulk::model::{CallAction, Outcome, RefusalKind};
 use chime_bulk::sandbox::{CallCode, SandboxConfig, Storm};
 use chime_bulk::schedule::Stop;
@@ -29,8 +29,8 @@ enum To {
 }
 
 fn kind(code: &Code) -> RefusalKind {
-    match code.follows {
-        Follows::Call(kind) => kind,
+    match code.effect {
+        Effect::Call(kind) => kind,
         other => panic!("{other:?}"),
     }
 }

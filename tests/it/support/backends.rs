@@ -104,7 +104,7 @@ impl Stand {
 
     /// Makes the call.
     pub(crate) async fn add(&self, ids: &[&str]) -> Result<Reply, Refusal> {
-        let timeout = self.service.settings().attempt_timeout;
+        let timeout = self.service.config().attempt_timeout;
         self.client.add_members(call(ids), timeout).await
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
         line = row.line();
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let resolved = layout.resolve(&fields, &mut again);
-        let verdict = match row.verdict() {
+        let verdict = match row.kind() {
             RowKind::Take(entry) => {
                 assert_eq!(resolved.as_ref().ok().map(|()| &again), Some(entry));
                 let home = entry.app_instance();
@@ -83,7 +83,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
                 format!("{defect:?}")
             }
             RowKind::LeftOut => {
-                assert!(!layout.takes(&fields));
+                assert!(!layout.matches(&fields));
                 String::from("-")
             }
         };

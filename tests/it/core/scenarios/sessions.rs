@@ -66,7 +66,7 @@ async fn a_process_that_dies_again_and_again_still_gets_everybody_in_once() {
     }
     let ended = run.run().await;
     assert!(ended.is_finished());
-    assert_eq!(ended.tally.is_in(), 8_400);
+    assert_eq!(ended.tally.in_channel(), 8_400);
     assert_eq!(run.service.stats().members_added, 8_400);
     assert!(ended.of(Outcome::AlreadyMember) > 0);
 }
@@ -123,7 +123,7 @@ async fn a_run_that_dies_in_the_middle_of_staging_reads_the_rest_later() {
         let ended = run.run().await;
         assert!(ended.is_finished());
         assert_eq!(ended.of(Outcome::Duplicate), 2_100);
-        assert_eq!(ended.tally.is_in(), 10_500);
+        assert_eq!(ended.tally.in_channel(), 10_500);
         assert_eq!(run.service.stats().members_added, 10_500);
     }
 }
@@ -163,7 +163,7 @@ async fn channels_that_a_dead_session_read_and_did_not_keep_are_read_anew() {
     run.list = with_tail(5);
     run.pace = Pace::Inline;
     let ended = run.run().await;
-    assert_eq!(ended.tally.is_in(), 9_144, "{:?}", ended.ending);
+    assert_eq!(ended.tally.in_channel(), 9_144, "{:?}", ended.ending);
     let stats = run.service.stats();
     assert_eq!(stats.members.get(channel(1).as_str()), None);
     assert_eq!(stats.members[channel(5).as_str()], 1_500);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::fault::{FaultShare, MemberAnswer};
+use super::fault::{FaultShare, MemberRule};
 use super::quotas::Quotas;
 use super::storm::{CodeShare, Storm};
 use crate::model::{MemberArn, quota};
@@ -59,7 +59,7 @@ pub struct SandboxConfig {
     /// Calls refused with a code for some time.
     pub storms: Vec<Storm>,
     /// Members answered by rule; the first that fits.
-    pub answers: Vec<MemberAnswer>,
+    pub answers: Vec<MemberRule>,
     /// From the request's departure to its answer's arrival, half each way.
     pub latency: Duration,
     /// Share of its half by which each way varies, by itself, up and down: 0 to 1.
