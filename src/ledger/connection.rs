@@ -1,15 +1,12 @@
 //! SQLite's file: how it is opened, and what its errors mean.
 
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, Incompatibility};
-use super::{LedgerError, checksum};
-use crate::private_file::{self, PrivateFileError};
+use super::{LedgerError, checksum, files};
 
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -25,45 +22,12 @@ pub enum Durability {
     None,
 }
 
-/// Whether a file is empty, or begins as SQLite's files do.
-pub(super) fn begins_as_sqlite(path: &Path) -> Result<bool, PrivateFileError> {
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    check_files(path)?;
-    let mut start = Vec::new();
-    let file = private_file::open(path, OpenOptions::new().read(true))?;
-    let read = file.take(16).read_to_end(&mut start);
-    read.map_err(|source| PrivateFileError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(start.is_empty() || start == MAGIC)
-}
-
-/// The files of a ledger: its own, and those that SQLite keeps beside it.
-pub(super) fn files(path: &Path) -> [PathBuf; 4] {
-    ["", "-wal", "-shm", "-journal"].map(|end| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        name.into()
-    })
-}
-
-/// Checks what SQLite is about to open: it would wait for a FIFO, and write to the target of a link.
-fn check_files(path: &Path) -> Result<(), PrivateFileError> {
-    if !is_temporary(path) {
-        for file in files(path) {
-            private_file::check(&file)?;
-        }
-    }
-    Ok(())
-}
-
 /// A connection to a file that is a ledger of this program's version.
 pub(super) fn connect_existing(
     path: &Path,
     connect: impl FnOnce(&Path) -> Result<Connection, LedgerError>,
 ) -> Result<Connection, LedgerError> {
-    check_files(path)?;
+    files::check(path)?;
     if !path.exists() {
         let source = std::io::ErrorKind::NotFound.into();
         return Err(LedgerError::Io {
@@ -84,15 +48,10 @@ pub(super) fn connect_existing(
     }
 }
 
-/// Whether this is the path of a ledger that has no file of its own.
-pub(super) fn is_temporary(path: &Path) -> bool {
-    path.as_os_str().is_empty()
-}
-
 /// A connection for reading. It is opened read-write so that SQLite can remove the files of the
 /// write-ahead log when it closes.
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
-    check_files(path)?;
+    files::check(path)?;
     let open = || {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -104,13 +63,17 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
 
 /// A connection for the owner of the file.
 pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
-    check_files(path)?;
+    files::check(path)?;
     let open = || {
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // Temporary data is small, except in a plan, which may sort whole lists.
-        let temporary = if is_temporary(path) { "FILE" } else { "MEMORY" };
+        let temporary = if files::is_temporary(path) {
+            "FILE"
+        } else {
+            "MEMORY"
+        };
         connection.pragma_update(None, "temp_store", temporary)?;
         let synchronous = if durability == Durability::Full {
             "FULL"

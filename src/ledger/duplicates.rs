@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 
+use rusqlite::Connection;
+
 use super::duplicate_filter::{Fingerprint, FingerprintHasher};
 use super::page;
 use super::schema::PAGE_ROWS;
 use super::stager::membership_fingerprint;
 use super::tables::DUPLICATE;
-use super::{Ledger, LedgerError, LedgerReader};
+use super::{LedgerError, LedgerReader};
 use crate::model::LaneId;
 use crate::roster::Entry;
 
@@ -29,41 +31,19 @@ pub(super) struct DuplicateScan {
     next_page: u64,
 }
 
-impl Ledger {
-    /// Records that the whole list is staged: the scan for duplicates can begin.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn end_list(&mut self) -> Result<(), LedgerError> {
-        self.staged_mut().list_ended = true;
-        self.write_staged()
-    }
+/// What a pass found out about its suspects.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Those that repeat no earlier row.
+    pub(super) unique: Vec<(LaneId, u64)>,
+    /// How many repeat one.
+    pub(super) duplicates: u64,
+}
 
-    /// Runs one step of the scan for duplicates. Returns true when no row is suspected any more: then
-    /// every row is queued or settled.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read or written.
-    pub fn scan_duplicates(&mut self) -> Result<bool, LedgerError> {
-        let Some(mut scan) = self
-            .scan
-            .take()
-            .map_or_else(|| self.begin_scan(), |s| Ok(Some(s)))?
-        else {
-            self.staged_mut().complete = true;
-            self.write_staged()?;
-            return Ok(true);
-        };
-        if self.scan_pages(&mut scan)? {
-            self.finish_scan(scan)?;
-        } else {
-            self.scan = Some(scan);
-        }
-        Ok(false)
-    }
-
-    fn begin_scan(&self) -> Result<Option<DuplicateScan>, LedgerError> {
-        let rows: Vec<(u64, u32)> = self.read(|connection| {
+impl DuplicateScan {
+    /// A pass over the first suspects, if there are any.
+    pub(super) fn begin(ledger: &LedgerReader) -> Result<Option<Self>, LedgerError> {
+        let rows: Vec<(u64, u32)> = ledger.read(|connection| {
             connection
                 .prepare_cached("SELECT row, lane FROM verified_suspect ORDER BY row LIMIT ?1")?
                 .query_map([WINDOW], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -72,19 +52,20 @@ impl Ledger {
         if rows.is_empty() {
             return Ok(None);
         }
-        let hasher = FingerprintHasher::new(self.key()?);
+        let hasher = FingerprintHasher::new(ledger.key()?);
         let mut entry = Entry::default();
         let mut suspects = Vec::with_capacity(rows.len());
         let mut first_rows = HashMap::with_capacity(rows.len());
         for in_page in rows.chunk_by(|a, b| (a.0 - 1) / PAGE_ROWS == (b.0 - 1) / PAGE_ROWS) {
             let id = (in_page[0].0 - 1) / PAGE_ROWS;
-            let text = self.page(id)?;
-            let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
+            let text = ledger.page(id)?;
+            let records =
+                page::records(&text).ok_or_else(|| ledger.damaged(format!("page {id}")))?;
             for (row, lane) in in_page {
                 let index = usize::try_from((row - 1) % PAGE_ROWS).unwrap_or_default();
                 let record = records.get(index).and_then(Option::as_ref);
-                let record = record.ok_or_else(|| self.damaged(format!("row {row}")))?;
-                if self.layout().resolve(record, &mut entry).is_ok() {
+                let record = record.ok_or_else(|| ledger.damaged(format!("row {row}")))?;
+                if ledger.layout().resolve(record, &mut entry).is_ok() {
                     let fingerprint = membership_fingerprint(&hasher, &entry);
                     first_rows.insert(fingerprint, *row);
                     suspects.push((*row, LaneId(*lane), fingerprint));
@@ -95,7 +76,7 @@ impl Ledger {
         for (row, _, fingerprint) in suspects.iter().rev() {
             first_rows.insert(*fingerprint, *row);
         }
-        Ok(Some(DuplicateScan {
+        Ok(Some(Self {
             hasher,
             suspects,
             first_rows,
@@ -103,68 +84,49 @@ impl Ledger {
         }))
     }
 
-    /// Looks for earlier rows of the suspected memberships; true when the scan is at its end.
-    fn scan_pages(&self, scan: &mut DuplicateScan) -> Result<bool, LedgerError> {
-        let Some((last_suspect, ..)) = scan.suspects.last() else {
+    /// Looks for earlier rows of the suspected memberships, in some pages; true at the end of the
+    /// pass.
+    pub(super) fn step(&mut self, ledger: &LedgerReader) -> Result<bool, LedgerError> {
+        let Some((last_suspect, ..)) = self.suspects.last() else {
             return Ok(true);
         };
         let last_page = (last_suspect - 1) / PAGE_ROWS;
-        let end = (scan.next_page + STEP_PAGES).min(last_page + 1);
+        let end = (self.next_page + STEP_PAGES).min(last_page + 1);
         let mut entry = Entry::default();
-        for id in scan.next_page..end {
-            let text = self.page(id)?;
-            let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
+        for id in self.next_page..end {
+            let text = ledger.page(id)?;
+            let records =
+                page::records(&text).ok_or_else(|| ledger.damaged(format!("page {id}")))?;
             for (index, record) in (0u64..).zip(records) {
                 let Some(record) = record else { continue };
-                if self.layout().resolve(&record, &mut entry).is_ok() {
+                if ledger.layout().resolve(&record, &mut entry).is_ok() {
                     let row = id * PAGE_ROWS + index + 1;
-                    let fingerprint = membership_fingerprint(&scan.hasher, &entry);
-                    scan.first_rows
+                    let fingerprint = membership_fingerprint(&self.hasher, &entry);
+                    self.first_rows
                         .entry(fingerprint)
                         .and_modify(|first| *first = row.min(*first));
                 }
             }
         }
-        scan.next_page = end;
+        self.next_page = end;
         Ok(end > last_page)
     }
 
-    fn finish_scan(&mut self, scan: DuplicateScan) -> Result<(), LedgerError> {
-        let DuplicateScan {
-            suspects,
-            first_rows,
-            ..
-        } = scan;
-        let mut unique = Vec::new();
-        let mut duplicates = 0;
-        self.write(|connection| {
-            let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
-            let mut duplicate = connection.prepare_cached(&DUPLICATE.insert())?;
-            for (row, lane, fingerprint) in &suspects {
-                settle.execute([row])?;
-                match first_rows.get(fingerprint) {
-                    Some(first) if first < row => {
-                        duplicate.execute((row, first))?;
-                        duplicates += 1;
-                    }
-                    _ => unique.push((*lane, *row)),
+    /// Writes which suspects are duplicates, and that none of them is suspected any more.
+    pub(super) fn settle(&self, connection: &Connection) -> rusqlite::Result<Found> {
+        let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
+        let mut duplicate = connection.prepare_cached(&DUPLICATE.insert())?;
+        let mut found = Found::default();
+        for (row, lane, fingerprint) in &self.suspects {
+            settle.execute([row])?;
+            match self.first_rows.get(fingerprint) {
+                Some(first) if first < row => {
+                    duplicate.execute((row, first))?;
+                    found.duplicates += 1;
                 }
+                _ => found.unique.push((*lane, *row)),
             }
-            Ok(())
-        })?;
-        self.staged_mut().duplicate += duplicates;
-        self.buffer(unique);
-        self.write_staged()
-    }
-}
-
-impl LedgerReader {
-    /// The records of a page of the list.
-    pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT records FROM verified_page WHERE id = ?1")?
-                .query_row([id], |row| row.get(0))
-        })
+        }
+        Ok(found)
     }
 }

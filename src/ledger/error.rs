@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::connection::is_temporary;
+use super::files::is_temporary;
 use super::schema::VERSION;
 use crate::private_file::PrivateFileError;
 

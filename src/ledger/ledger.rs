@@ -5,14 +5,15 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use serde::Serialize;
 
-use super::connection::{
-    self, Durability, begins_as_sqlite, connect, connect_existing, connect_to_read, sqlite,
-};
+use super::connection::{Durability, connect, connect_existing, connect_to_read, sqlite};
 use super::duplicates::DuplicateScan;
 use super::page_cache::PageCache;
-use super::queue::Queue;
-use super::{LedgerError, LedgerReader, Staged, checksum, fact, schema};
+use super::queue::{LaneQueue, Queue};
+use super::tables::FACT;
+use super::{Chunk, LedgerError, LedgerReader, Staged, checksum, fact, files, schema, staging};
+use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::private_file;
 use crate::roster::Layout;
 
@@ -22,9 +23,9 @@ use crate::roster::Layout;
 pub struct Ledger {
     reader: LedgerReader,
     in_transaction: bool,
-    pub(super) pages: PageCache,
-    pub(super) queue: Queue,
-    pub(super) scan: Option<DuplicateScan>,
+    pages: PageCache,
+    queue: Queue,
+    scan: Option<DuplicateScan>,
 }
 
 impl Deref for Ledger {
@@ -86,7 +87,7 @@ impl Ledger {
     /// The files of a ledger at this path: its own, and those that SQLite keeps beside it.
     #[must_use]
     pub fn files(path: &Path) -> [PathBuf; 4] {
-        connection::files(path)
+        files::all(path)
     }
 
     /// Whether there is no ledger yet: no file, or one that nothing was committed to.
@@ -95,7 +96,7 @@ impl Ledger {
     /// If it cannot be read.
     pub fn is_blank(path: &Path) -> Result<bool, LedgerError> {
         // To SQLite a file shorter than its header is empty.
-        match begins_as_sqlite(path) {
+        match files::begins_as_sqlite(path) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(error) if error.is_missing() => return Ok(true),
@@ -112,7 +113,7 @@ impl Ledger {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, |path| connect(path, durability))?;
         let mut ledger = Self::from_reader(LedgerReader::verified(path, connection)?);
-        ledger.restore_queue()?;
+        ledger.queue = Queue::restore(&ledger.reader)?;
         Ok(ledger)
     }
 
@@ -166,17 +167,148 @@ impl Ledger {
         &mut self,
         statement: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        let is_begun = std::mem::replace(&mut self.in_transaction, true);
-        self.read(|connection| {
-            if !is_begun {
-                connection.execute_batch("BEGIN IMMEDIATE")?;
-            }
-            statement(connection)
-        })
+        self.begin_transaction()?;
+        self.read(statement)
     }
 
-    /// The counts of staging, to change them; [`write_staged`](Self::write_staged) writes them.
-    pub(super) fn staged_mut(&mut self) -> &mut Staged {
-        self.reader.staged_mut()
+    fn begin_transaction(&mut self) -> Result<(), LedgerError> {
+        if std::mem::replace(&mut self.in_transaction, true) {
+            return Ok(());
+        }
+        self.read(|connection| connection.execute_batch("BEGIN IMMEDIATE"))
+    }
+
+    /// Writes a fact.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn set_fact(&mut self, name: &str, value: &impl Serialize) -> Result<(), LedgerError> {
+        let text = serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))?;
+        self.write(|connection| {
+            connection
+                .prepare_cached(&FACT.replace())?
+                .execute((name, text))
+        })?;
+        Ok(())
+    }
+
+    /// Writes a chunk of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged),
+    /// and count from then on: a list that was cut off before is read again from there.
+    ///
+    /// A list that is read again after an interruption repeats pages that are in the ledger: they
+    /// must be the same, and are skipped. Returns the first row that differs, if one does: then it is
+    /// another list.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn stage(&mut self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
+        if let Some((first, _)) = chunk.pages.first()
+            && *first < self.staged().queued_pages
+        {
+            let changed = staging::first_changed(&self.reader, chunk)?;
+            self.queue.skip(chunk);
+            return Ok(changed);
+        }
+        self.write(|connection| staging::insert(connection, chunk))?;
+        self.reader.staged_mut().add(chunk);
+        self.queue.add(chunk);
+        Ok(None)
+    }
+
+    /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.
+    #[must_use]
+    pub fn is_list_short(&self) -> bool {
+        self.queue.has_unseen()
+    }
+
+    /// Whether enough rows are buffered to put them in the queue.
+    #[must_use]
+    pub fn should_flush(&self) -> bool {
+        self.queue.should_flush()
+    }
+
+    /// Whether anything staged is not in the queue: rows, or pages of which none is to be sent.
+    #[must_use]
+    pub fn has_unflushed(&self) -> bool {
+        self.queue.has_buffered() || self.queue.staged_pages() > self.staged().queued_pages
+    }
+
+    /// Writes the buffered rows to the queue, so that they can be taken. Returns how many, by lane.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn flush_staged(&mut self) -> Result<Vec<(LaneId, u64)>, LedgerError> {
+        self.begin_transaction()?;
+        let counts = self
+            .reader
+            .read(|connection| self.queue.flush(connection))?;
+        self.reader.staged_mut().queued_pages = self.queue.staged_pages();
+        self.write_staged()?;
+        Ok(counts)
+    }
+
+    /// Records that the whole list is staged: the scan for duplicates can begin.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn end_list(&mut self) -> Result<(), LedgerError> {
+        self.reader.staged_mut().list_ended = true;
+        self.write_staged()
+    }
+
+    /// Runs one step of the scan for duplicates. Returns true when no row is suspected any more: then
+    /// every row is queued or settled.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read or written.
+    pub fn scan_duplicates(&mut self) -> Result<bool, LedgerError> {
+        let scan = match self.scan.take() {
+            None => DuplicateScan::begin(&self.reader)?,
+            some => some,
+        };
+        let Some(mut scan) = scan else {
+            self.reader.staged_mut().complete = true;
+            self.write_staged()?;
+            return Ok(true);
+        };
+        if scan.step(&self.reader)? {
+            let found = self.write(|connection| scan.settle(connection))?;
+            self.reader.staged_mut().duplicate += found.duplicates;
+            self.queue.buffer(found.unique);
+            self.write_staged()?;
+        } else {
+            self.scan = Some(scan);
+        }
+        Ok(false)
+    }
+
+    fn write_staged(&mut self) -> Result<(), LedgerError> {
+        let staged = *self.staged();
+        self.set_fact(fact::STAGED, &staged)
+    }
+
+    /// Takes the next rows of a lane, at most this many.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn take_rows(&mut self, lane: LaneId, max: usize) -> Result<Vec<u64>, LedgerError> {
+        self.queue.take(&self.reader, lane, max)
+    }
+
+    /// A lane's rows in the queue.
+    pub(super) fn lane_queue(&self, lane: LaneId) -> LaneQueue {
+        self.queue.lane(lane)
+    }
+
+    /// The members of these rows, all of this channel, resolved from their records.
+    ///
+    /// # Errors
+    /// If a row is not there or does not resolve as it did when it was staged.
+    pub fn members(
+        &mut self,
+        channel: &ChannelArn,
+        rows: &[u64],
+    ) -> Result<Vec<MemberArn>, LedgerError> {
+        self.pages.members(&self.reader, channel, rows)
     }
 }

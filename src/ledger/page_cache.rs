@@ -8,7 +8,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::page::Page;
+use super::schema::PAGE_ROWS;
 use super::{LedgerError, LedgerReader};
+use crate::model::{ChannelArn, MemberArn};
+use crate::roster::Entry;
 
 /// Bytes kept at most: the pages of some hundred thousand rows.
 const MAX_CACHED: usize = 8 << 20;
@@ -22,8 +25,28 @@ pub(super) struct PageCache {
 }
 
 impl PageCache {
+    /// The members of these rows, all of this channel, resolved from their records.
+    pub(super) fn members(
+        &mut self,
+        ledger: &LedgerReader,
+        channel: &ChannelArn,
+        rows: &[u64],
+    ) -> Result<Vec<MemberArn>, LedgerError> {
+        let mut members = Vec::with_capacity(rows.len());
+        let mut entry = Entry::default();
+        for row in rows {
+            let page = self.get(ledger, (row - 1) / PAGE_ROWS)?;
+            page.record((row - 1) % PAGE_ROWS)
+                .filter(|record| ledger.layout().resolve(record, &mut entry).is_ok())
+                .filter(|_| entry.channel_arn() == channel.as_str())
+                .ok_or_else(|| ledger.damaged(format!("row {row}")))?;
+            members.push(entry.member());
+        }
+        Ok(members)
+    }
+
     /// A page of the list, read if it is not open.
-    pub(super) fn get(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
+    fn get(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
         let damaged = || ledger.damaged(format!("page {id}"));
         if !self.pages.contains_key(&id) {
             let page = Page::new(ledger.page(id)?).ok_or_else(damaged)?;

@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection};
 use serde::de::DeserializeOwned;
 
 use super::connection::{connect_existing, connect_to_read, sqlite};
-use super::{LedgerError, Staged, checksum, fact, facts};
+use super::{LedgerError, Staged, checksum, fact};
 use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
 use crate::roster::Layout;
 
@@ -42,15 +42,15 @@ impl LedgerReader {
 
     /// A reader of an open file that contains a ledger.
     pub(super) fn verified(path: &Path, connection: Connection) -> Result<Self, LedgerError> {
-        let key = stored(path, facts::read_key(&connection), fact::KEY)?;
+        let key = stored(path, fact::read_key(&connection), fact::KEY)?;
         let ready = || {
             checksum::register_functions(&connection, key)?;
             checksum::create_views(&connection)?;
             checksum::verify(&connection)
         };
         ready().map_err(|source| sqlite(path, source))?;
-        let layout = stored(path, facts::read(&connection, fact::LAYOUT), fact::LAYOUT)?;
-        let staged = stored(path, facts::read(&connection, fact::STAGED), fact::STAGED)?;
+        let layout = stored(path, fact::read(&connection, fact::LAYOUT), fact::LAYOUT)?;
+        let staged = stored(path, fact::read(&connection, fact::STAGED), fact::STAGED)?;
         let reader = Self::new(path, connection, layout, staged);
         reader.check_numbers()?;
         Ok(reader)
@@ -103,6 +103,18 @@ impl LedgerReader {
             .ok_or_else(|| self.damaged("the fingerprint key is missing"))
     }
 
+    /// Reads a fact, if it was ever written.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not of the type wanted.
+    pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
+        let text = self.read(|connection| fact::read(connection, name))?;
+        text.map(|text| {
+            serde_json::from_str(&text).map_err(|error| self.damaged(format!("{name}: {error}")))
+        })
+        .transpose()
+    }
+
     /// How the list's records are read.
     #[must_use]
     pub fn layout(&self) -> &Layout {
@@ -151,6 +163,15 @@ impl LedgerReader {
                 .map_err(|_| damaged())?,
         };
         Ok((ChannelId(channel), membership))
+    }
+
+    /// The records of a page of the list.
+    pub(super) fn page(&self, id: u64) -> Result<String, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT records FROM verified_page WHERE id = ?1")?
+                .query_row([id], |row| row.get(0))
+        })
     }
 
     /// Runs a statement that reads.

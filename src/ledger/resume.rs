@@ -97,13 +97,14 @@ impl Ledger {
             if id != next {
                 return Err(self.damaged(format!("lane {} is missing", next.0)));
             }
-            let (queued, taken) = (self.queued(id), self.taken_before(id));
+            let queue = self.lane_queue(id);
+            let taken = queue.taken_before();
             each(LaneState {
                 channel,
-                fresh: queued.saturating_sub(taken),
+                fresh: queue.queued().saturating_sub(taken),
                 taken,
                 closed,
-                accepted: self.accepted_before(id),
+                accepted: queue.accepted_before(),
             });
             next.0 += 1;
         }

@@ -1,0 +1,50 @@
+//! Names of the facts about a run as a whole.
+
+use rusqlite::{Connection, OptionalExtension};
+
+/// The run's name, unique enough to tell runs apart.
+pub const RUN_ID: &str = "run_id";
+/// The run's state (`model::RunState`).
+pub const STATE: &str = "state";
+/// The job's settings.
+pub const SETTINGS: &str = "settings";
+/// How the list's records are read (`roster::Layout`).
+pub const LAYOUT: &str = "layout";
+/// The list's name, as given.
+pub const LIST: &str = "list";
+/// The list's size in bytes, if it was known.
+pub const LIST_SIZE: &str = "list_size";
+/// Key of the fingerprints, so that no list can be made to collide.
+pub const KEY: &str = "fingerprint_key";
+/// Counts kept while staging.
+pub const STAGED: &str = "staged";
+/// First start, UTC.
+pub const STARTED_AT: &str = "started_at";
+/// Last end, UTC.
+pub const FINISHED_AT: &str = "finished_at";
+/// Seconds of work, all sessions together.
+pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
+/// How many bearers share the work.
+pub const BEARERS: &str = "bearers";
+/// How many sessions changed the run, including this one.
+pub const GENERATION: &str = "generation";
+/// Which generation the reports are of, and whether all are in their places.
+pub const REPORTS: &str = "reports";
+
+/// A fact's text.
+pub(super) fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT value FROM verified_fact WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// The key's text. It is read before any checksum can be verified; if it is damaged, no checksum
+/// matches.
+pub(super) fn read_key(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row("SELECT value FROM fact WHERE name = ?1", [KEY], |row| {
+            row.get(0)
+        })
+        .optional()
+}
