@@ -6,8 +6,9 @@ use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
 use super::list_path::absolute;
+use super::open_run::open_run;
 use super::session::Started;
-use super::{JobError, Request, RunSettings, directory, report, resume, run, session};
+use super::{JobError, Request, RunSettings, directory, report, resume, run};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{LedgerError, LedgerReader, fact};
 use crate::model::{BearerPool, RunState};
@@ -49,7 +50,7 @@ pub async fn run_or_resume(
         IfExists::Resume => {}
     }
     let is_finished = {
-        let (_lock, ledger) = session::open(&dir)?;
+        let (_lock, ledger) = open_run(&dir)?;
         check_same(&ledger, &request, &dir)?;
         ledger.fact(fact::STATE)? == Some(RunState::Finished)
     };

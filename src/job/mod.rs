@@ -5,6 +5,7 @@
 
 mod bearers;
 mod builder;
+mod commands;
 mod conclusion;
 mod directory;
 mod error;
@@ -12,6 +13,7 @@ mod if_exists;
 mod list_path;
 mod lock;
 mod open_list;
+mod open_run;
 mod plan;
 mod report;
 mod resume;
@@ -22,6 +24,7 @@ mod session;
 mod settings;
 mod status;
 mod supported;
+mod target_aws;
 
 pub use builder::{PlanOf, Resume, Run};
 pub use conclusion::{Conclusion, RunVerdict};
@@ -33,7 +36,8 @@ pub use report::report;
 pub use resume::resume;
 pub use retry::retry;
 pub use run::{Request, run};
-pub use service::{AwsTarget, Target};
+pub use service::Target;
 pub use session::Started;
 pub use settings::{LimitOverrides, RunSettings};
 pub use status::{runs, status};
+pub use target_aws::AwsTarget;

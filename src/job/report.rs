@@ -4,7 +4,8 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use super::session::{self, is_halted};
+use super::commands::is_halted;
+use super::open_run::open_run;
 use super::{JobError, RunSettings};
 use crate::engine::Command;
 use crate::ledger::{Ledger, fact};
@@ -17,7 +18,7 @@ use crate::report::{self, Reports, ReportsState, Summary};
 /// If there is no run there, another process works on it, or a report cannot be written; then the
 /// earlier reports stay.
 pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summary, JobError> {
-    let (_lock, mut ledger) = session::open(dir)?;
+    let (_lock, mut ledger) = open_run(dir)?;
     rewrite(&mut ledger, dir, || !is_halted(commands))
 }
 

@@ -6,7 +6,8 @@ use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
 use super::open_list::OpenList;
-use super::session::{self, Session, Started};
+use super::open_run::open_run;
+use super::session::{Session, Started};
 use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
 use crate::engine::{Command, Feed, Observer, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
@@ -44,7 +45,7 @@ pub(super) async fn continue_run(
     observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
-    let (lock, mut ledger) = session::open(dir)?;
+    let (lock, mut ledger) = open_run(dir)?;
     report::complete(&mut ledger, dir, &mut commands)?;
     let mut settings = RunSettings::of(&ledger, dir)?;
     let mut target = target(&settings);

@@ -1,13 +1,14 @@
 //! One session of a run: from an open ledger to the reports. `run` has one, each `resume` another.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::commands::{forward, is_halted};
 use super::conclusion::{Conclusion, NAMED_CHANNELS};
-use super::lock::{RunLock, no_run};
+use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
@@ -110,7 +111,7 @@ impl Session {
             epoch_millis: jiff::Timestamp::now().as_millisecond(),
         };
         let (mut ledger, ending) =
-            forward_commands(Engine::new(setup, observer).run(), &mut commands, &tell).await?;
+            forward(Engine::new(setup, observer).run(), &mut commands, &tell).await?;
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
@@ -141,46 +142,9 @@ impl Session {
     }
 }
 
-/// Awaits something while commands are passed on to it.
-async fn forward_commands<T>(
-    running: impl Future<Output = T>,
-    commands: &mut mpsc::Receiver<Command>,
-    to: &mpsc::Sender<Command>,
-) -> T {
-    tokio::pin!(running);
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut running => return done,
-            Some(command) = commands.recv() => {
-                // There is room for each of the two commands there are.
-                let _ = to.try_send(command);
-            }
-        }
-    }
-}
-
-/// Whether `Halt` has arrived. `Drain` is ignored here: writing reports takes less time than
-/// stopping would save.
-pub(super) fn is_halted(commands: &mut mpsc::Receiver<Command>) -> bool {
-    std::iter::from_fn(|| commands.try_recv().ok()).any(|command| command == Command::Halt)
-}
-
 /// Now, in UTC, to the second.
 pub(super) fn now_text() -> String {
     jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%SZ")
         .to_string()
-}
-
-/// The lock and the ledger of a run that exists.
-pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
-    let path = dir.join(super::LEDGER);
-    if Ledger::is_blank(&path)? {
-        return Err(no_run(dir));
-    }
-    let lock = RunLock::take(dir)?;
-    crate::report::check_destinations(dir)?;
-    let ledger = Ledger::open(&path, crate::ledger::Durability::Full)?;
-    Ok((lock, ledger))
 }

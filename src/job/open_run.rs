@@ -1,0 +1,20 @@
+//! Opening a run that exists, as its owner.
+
+use std::path::Path;
+
+use super::lock::{RunLock, no_run};
+use super::{JobError, LEDGER};
+use crate::ledger::{Durability, Ledger};
+use crate::report;
+
+/// The lock and the ledger of a run that exists.
+pub(super) fn open_run(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
+    let path = dir.join(LEDGER);
+    if Ledger::is_blank(&path)? {
+        return Err(no_run(dir));
+    }
+    let lock = RunLock::take(dir)?;
+    report::check_destinations(dir)?;
+    let ledger = Ledger::open(&path, Durability::Full)?;
+    Ok((lock, ledger))
+}
