@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::Problem;
+use super::source::CHUNK;
 use super::zstd::Frames;
 
 /// How a list is packed, told by its first bytes.
@@ -63,9 +64,6 @@ pub(super) fn decompress(
     let inner = decompressed;
     Ok((Box::new(Decompressed { inner, compression }), compression))
 }
-
-/// How much is read at once, in bytes.
-pub(super) const CHUNK: usize = 64 * 1024;
 
 /// Reads the start of a stream, at most `limit` bytes, until `enough` of it is there or it ends.
 pub(super) fn peek(

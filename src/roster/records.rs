@@ -6,8 +6,8 @@ use csv::{ByteRecord, StringRecord};
 use encoding_rs::WINDOWS_1252;
 
 use super::Delimiter;
-use super::compression::CHUNK;
 use super::error::Problem;
+use super::source::CHUNK;
 use super::text::{END_MARK, Text};
 
 /// The most lines one record may cover: more is a quote never closed.

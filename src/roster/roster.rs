@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::StringRecord;
 
-use super::compression::{CHUNK, Compression, decompress, peek};
+use super::compression::{Compression, decompress, peek};
 use super::detection::detect_layout;
 use super::dialect;
 use super::error::Problem;
 use super::format::detect_other_format;
 use super::names::{is_known, usual_channel};
 use super::records::Records;
+use super::source::CHUNK;
 use super::text::Text;
 use super::{Encoding, Layout, Options, RosterError, Row, Source};
 

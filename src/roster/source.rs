@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use super::error::Problem;
 
+/// How much of a list is read at once, in bytes.
+pub(super) const CHUNK: usize = 64 * 1024;
+
 /// A list's origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::compression::CHUNK;
+use super::source::CHUNK;
 
 /// The largest window accepted, in bytes: as much as `zstd -d` accepts without `--long=31` or
 /// `--memory`, and what `zstd --ultra -22` uses.
