@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod explain;
 mod limits;
+mod line;
 mod log;
 mod output;
 mod plan;

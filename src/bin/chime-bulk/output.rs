@@ -11,7 +11,7 @@ use console::Term;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::progress::Line;
+use crate::line::Line;
 use crate::value::ValueError;
 
 /// What is drawn at the foot of the terminal: other lines go above it.

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::line::Line;
 use crate::output;
-use crate::progress::Line;
 
 /// An output that has a schema.
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -8,8 +8,6 @@ pub(crate) mod counts;
 mod json;
 mod text;
 
-pub(crate) use json::Line;
-
 use std::io::IsTerminal;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,0 +1,164 @@
+//! The lines of standard error when it holds JSON.
+
+use chime_bulk::engine::OpenChannel;
+use chime_bulk::model::escape_control;
+use chime_bulk::schedule::Binding;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// An event: one line of `--progress json`. If the run can be resumed, the last line is the command
+/// that does so; it is not JSON. Later versions may add events and fields; none is renamed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Line {
+    /// A session begins.
+    Begun {
+        /// The run's name.
+        run_id: String,
+        /// The run directory.
+        dir: String,
+        /// How the list is read: format, encoding and columns.
+        list: String,
+        /// The service called: a region, an address or the sandbox.
+        service: String,
+        /// Bearers that share the calls.
+        bearers: usize,
+        /// Rows read from the list by earlier sessions.
+        rows_read: u64,
+        /// Rows that were sent and have a verdict from earlier sessions.
+        settled_before: u64,
+    },
+    /// More of the list is read.
+    Staged {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// Rows read from the list so far.
+        rows_read: u64,
+        /// Bytes read from the list so far, before decompression.
+        bytes_read: u64,
+        /// Defective rows so far.
+        invalid: u64,
+    },
+    /// The list is read to its end and every duplicate is found.
+    ListComplete {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// Rows read from the list.
+        rows_read: u64,
+        /// Defective rows.
+        invalid: u64,
+        /// Rows with the channel and member of an earlier row.
+        duplicate: u64,
+    },
+    /// The least that the list takes, including what earlier sessions did.
+    Bound {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// The fewest calls.
+        calls: u64,
+        /// The least time at these limits, in seconds.
+        least_seconds: f64,
+        /// The limit that sets the least time; null if none does: one call waits for nothing.
+        binding: Option<Binding>,
+    },
+    /// A call is sent.
+    CallSent {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// The call's number in the ledger.
+        call: i64,
+        /// Members in the call.
+        members: usize,
+        /// Calls in flight, this one included.
+        in_flight: u32,
+    },
+    /// A call is answered or lost, and its result is in the ledger.
+    CallSettled {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// The call's number in the ledger.
+        call: i64,
+        /// The error code if the call was refused as a whole or lost; otherwise null.
+        refusal: Option<String>,
+        /// Rows that are now `added`.
+        added: u64,
+        /// Rows that are now `already_member`.
+        already_member: u64,
+        /// Rows that are now `failed`.
+        failed: u64,
+        /// Rows that are now `unconfirmed`.
+        unconfirmed: u64,
+        /// The rows of `failed` and `unconfirmed`, by error code.
+        failed_by_code: std::collections::BTreeMap<String, u64>,
+        /// Rows that will be retried.
+        again: usize,
+        /// All rows that wait for a retry.
+        waiting: usize,
+        /// Time from sending the call to its answer, in seconds.
+        round_trip_seconds: f64,
+        /// Calls still in flight.
+        in_flight: u32,
+        /// Whether the service counts as down.
+        outage: bool,
+    },
+    /// The channels with calls left; at most once a second.
+    Standing {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// Channels with calls left.
+        open_channels: usize,
+        /// Channels with calls left that wait because they were throttled.
+        cooling_channels: usize,
+        /// Calls left on all channels, for the rows read so far.
+        calls_left: u64,
+        /// The channels with the most calls left, most first; at most five.
+        largest_channels: Vec<Channel>,
+    },
+    /// A bearer is denied calls that other bearers may make; its calls go to the others.
+    BearerSetAside {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// The bearer's ARN.
+        bearer: String,
+    },
+    /// The run is stopping: no more calls are begun.
+    Draining {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// Calls in flight.
+        in_flight: u32,
+    },
+    /// A message for people.
+    Note {
+        /// The message.
+        text: String,
+    },
+    /// An error.
+    Error {
+        /// What went wrong.
+        text: String,
+        /// How to fix it; null if there is no hint.
+        hint: Option<String>,
+    },
+}
+
+/// A channel with calls left.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Channel {
+    /// The channel's id, as in its ARN.
+    id: String,
+    /// Rows to send to it.
+    members_left: u64,
+    /// The calls that they take.
+    calls_left: u64,
+}
+
+impl From<&OpenChannel> for Channel {
+    fn from(channel: &OpenChannel) -> Self {
+        Self {
+            id: escape_control(&channel.id, usize::MAX),
+            members_left: channel.members_left,
+            calls_left: channel.calls_left,
+        }
+    }
+}
