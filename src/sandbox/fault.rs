@@ -9,8 +9,6 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::storm::CodeShare;
-
 /// A kind of fault that happens to a share of the calls (or members).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -105,31 +103,6 @@ impl FromStr for FaultShare {
     }
 }
 
-/// A fault or a code, and its share of the calls: `NAME=SHARE`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum AnyFault {
-    /// A fault.
-    Fault(FaultShare),
-    /// Calls refused with a code.
-    Refusal(CodeShare),
-}
-
-impl FromStr for AnyFault {
-    type Err = FaultError;
-    fn from_str(text: &str) -> Result<Self, FaultError> {
-        let unknown = match text.parse() {
-            Ok(fault) => return Ok(Self::Fault(fault)),
-            Err(FaultError::Unknown(unknown)) => unknown,
-            Err(error) => return Err(error),
-        };
-        let (_, share) = split_sides(text, "NAME=SHARE")?;
-        Ok(Self::Refusal(CodeShare {
-            code: unknown.parse()?,
-            share: parse_share(share)?,
-        }))
-    }
-}
-
 /// A fixed answer for members whose id begins with a prefix: `PREFIX=CODE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRule {
@@ -150,13 +123,17 @@ impl FromStr for MemberRule {
     }
 }
 
-fn parse_share(text: &str) -> Result<f64, FaultError> {
+/// Reads a share, 0 to 1.
+pub(super) fn parse_share(text: &str) -> Result<f64, FaultError> {
     let share = text.parse().ok().filter(|n| (0.0..=1.0).contains(n));
     share.ok_or_else(|| FaultError::Share(text.to_owned()))
 }
 
 /// Splits at the last `=`, neither side empty.
-fn split_sides<'a>(text: &'a str, form: &'static str) -> Result<(&'a str, &'a str), FaultError> {
+pub(super) fn split_sides<'a>(
+    text: &'a str,
+    form: &'static str,
+) -> Result<(&'a str, &'a str), FaultError> {
     text.rsplit_once('=')
         .filter(|(left, right)| !left.is_empty() && !right.is_empty())
         .ok_or_else(|| FaultError::Form(text.to_owned(), form))

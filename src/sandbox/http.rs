@@ -23,14 +23,14 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::address::Address;
 use super::exception::Exception;
 use super::operation::Operation;
 use super::request::{Action, Request};
 use super::service::{Service, delay};
+use super::service_answer::ServiceAnswer;
 use super::sigv4::Verifier;
-use super::state::ServiceAnswer;
 use super::wire;
-use super::world::Address;
 use crate::chime::{BodyError, read_body};
 
 /// Longest body taken, in bytes: a hundred ARNs of the greatest length are a sixth of it.

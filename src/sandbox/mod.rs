@@ -58,19 +58,21 @@
 //! The sandbox answers `Conflict` to the first, and fills a full channel to its last place; see
 //! [`ReAdd`] and [`OverCapacity`].
 
-mod admission;
+mod address;
+mod any_fault;
 mod channel;
 mod config;
 mod exception;
 mod fault;
 mod http;
 mod member_result;
-mod memberships;
 mod operation;
 mod quotas;
+mod rates;
 mod request;
 mod script;
 mod service;
+mod service_answer;
 mod sigv4;
 mod simulated;
 mod slot_map;
@@ -82,8 +84,9 @@ mod window;
 mod wire;
 mod world;
 
+pub use any_fault::AnyFault;
 pub use config::{OverCapacity, ReAdd, SandboxConfig};
-pub use fault::{AnyFault, Fault, FaultError, FaultShare, MemberRule};
+pub use fault::{Fault, FaultError, FaultShare, MemberRule};
 pub use http::serve;
 pub use quotas::{Lowered, Quotas};
 pub use script::Scripted;

@@ -10,9 +10,9 @@ use hyper::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 use super::exception::Exception;
-use super::memberships::ListFilter;
 use super::operation::Operation;
 use super::wire::{BatchCreateIn, CreateIn};
+use super::world::ListFilter;
 use crate::model::{ChannelArn, MemberArn, Membership, MembershipType};
 
 /// Most members that one page lists (service model, `MaxResults`), and how many it does if not

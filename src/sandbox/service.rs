@@ -1,20 +1,20 @@
 //! The service behind both of its faces: state, faults and script, on tokio's clock.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
+use super::address::Address;
 use super::config::SandboxConfig;
 use super::exception::Exception;
-use super::fault::{Fault, FaultRng};
 use super::member_result::MemberResult;
 use super::operation::Operation;
 use super::script::Scripted;
-use super::state::{ServiceAnswer, State, configured_result, scripted_result};
-use super::stats::{CallTally, Stats};
-use super::world::{Address, World};
+use super::service_answer::ServiceAnswer;
+use super::state::{RoundTrip, State};
+use super::stats::Stats;
+use super::world::World;
 use crate::model::{ChannelArn, MemberArn, Membership};
 
 /// A simulated Amazon Chime SDK messaging. Shared by its faces: [`super::Simulated`] and
@@ -25,15 +25,6 @@ pub struct Service {
     /// The wall clock at the start, for timestamps on the wire.
     started_at: SystemTime,
     state: Mutex<State>,
-}
-
-/// How long a call is on its way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RoundTrip {
-    /// To the service.
-    pub(super) out: Duration,
-    /// Back from it.
-    pub(super) back: Duration,
 }
 
 /// Lets a part of the way pass. None takes none: even an empty sleep waits for the next
@@ -52,12 +43,7 @@ impl Service {
         Self {
             started: Instant::now(),
             started_at: SystemTime::now(),
-            state: Mutex::new(State {
-                world: World::new(Arc::clone(&config)),
-                rng: FaultRng::new(config.seed, &config.faults),
-                script: VecDeque::new(),
-                tally: CallTally::new(),
-            }),
+            state: Mutex::new(State::new(&config)),
             config,
         }
     }
@@ -71,7 +57,7 @@ impl Service {
     /// Tells what the next batch calls shall meet: each takes the front entry, whatever becomes of
     /// it; an empty one leaves its call alone.
     pub fn script(&self, calls: impl IntoIterator<Item = Vec<Scripted>>) {
-        self.state().script.extend(calls);
+        self.state().script(calls);
     }
 
     /// Makes somebody a member (by its own doing), beside all quotas and rules.
@@ -82,43 +68,31 @@ impl Service {
             channel,
             bearer: member,
         };
-        state.world.put(at, member.as_str(), now);
+        state.world_mut().put(at, member.as_str(), now);
     }
 
     /// Bans somebody from a channel; a member leaves it by that.
     pub fn ban(&self, channel: &ChannelArn, member: &MemberArn) {
-        self.state().world.ban(channel, member);
+        self.state().world_mut().ban(channel, member);
     }
 
     /// Whether somebody is a member, of whichever type.
     #[must_use]
     pub fn is_member(&self, channel: &ChannelArn, member: &MemberArn) -> bool {
-        let found = self.state().world.membership(channel, member.as_str());
+        let found = self.state().world().membership(channel, member.as_str());
         found.is_some()
     }
 
     /// The ARNs of a channel's members of either type, sorted.
     #[must_use]
     pub fn members(&self, channel: &ChannelArn) -> Vec<String> {
-        let state = self.state();
-        let arn = |name| state.world.arn(channel, name);
-        let found = state.world.channels.get(channel.as_str());
-        let mut members: Vec<String> = found
-            .into_iter()
-            .flat_map(|channel| channel.members.keys().copied())
-            .map(arn)
-            .collect();
-        members.sort_unstable();
-        members
+        self.state().world().members(channel)
     }
 
     /// What the service has seen so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let state = self.state();
-        let members = state.world.channels.iter();
-        let members = members.map(|(arn, channel)| (arn.to_owned(), channel.members.len() as u64));
-        state.tally.stats(members.collect())
+        self.state().stats()
     }
 
     /// Time since the start.
@@ -133,20 +107,7 @@ impl Service {
 
     /// How long the next call travels.
     pub(super) fn round_trip(&self) -> RoundTrip {
-        let config = &self.config;
-        let rng = &mut self.state().rng;
-        let half = config.latency / 2;
-        let out = rng.jitter(half, config.jitter);
-        let back = rng.jitter(half, config.jitter);
-        let slow = if rng.happens(Fault::Slow) {
-            config.slow_by
-        } else {
-            Duration::ZERO
-        };
-        RoundTrip {
-            out,
-            back: back + slow,
-        }
+        self.state().round_trip()
     }
 
     /// Adds members; a verdict for each in their order.
@@ -158,14 +119,7 @@ impl Service {
     ) -> ServiceAnswer<Vec<MemberResult>> {
         let mut state = self.state();
         let now = self.now();
-        let script = state.script.pop_front().unwrap_or_default();
-        let act = |world: &mut World, rng: &mut FaultRng, script: &[Scripted]| {
-            let overrule = |arn: &str, id: &str| {
-                scripted_result(script, arn).or_else(|| configured_result(&self.config, rng, id))
-            };
-            world.batch_create(at, membership, members, overrule, now)
-        };
-        state.call(Operation::BatchCreate, at, now, script, act)
+        state.batch_create(at, membership, members, now)
     }
 
     /// Performs any other operation on the state.
@@ -177,9 +131,7 @@ impl Service {
     ) -> ServiceAnswer<T> {
         let mut state = self.state();
         let now = self.now();
-        state.call(operation, at, now, Vec::new(), |world, _, _| {
-            act(world, now)
-        })
+        state.perform(operation, at, now, act)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

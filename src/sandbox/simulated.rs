@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::address::Address;
 use super::member_result::MemberResult;
 use super::service::{Service, delay};
-use super::state::ServiceAnswer;
+use super::service_answer::ServiceAnswer;
 use super::wire;
-use super::world::Address;
 use crate::chime::{Chime, Pending};
 use crate::model::{AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply, codes};
 

@@ -5,57 +5,118 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::address::Address;
 use super::config::SandboxConfig;
 use super::exception::Exception;
 use super::fault::{Fault, FaultRng};
 use super::member_result::MemberResult;
 use super::operation::Operation;
 use super::script::Scripted;
-use super::stats::{CallEnding, CallTally};
-use super::world::{Address, World};
+use super::service_answer::ServiceAnswer;
+use super::stats::{CallEnding, CallTally, Stats};
+use super::world::World;
+use crate::model::Membership;
 
 /// What one call after another works on.
 pub(super) struct State {
-    pub(super) world: World,
-    pub(super) rng: FaultRng,
-    pub(super) script: VecDeque<Vec<Scripted>>,
-    pub(super) tally: CallTally,
+    config: Arc<SandboxConfig>,
+    world: World,
+    rng: FaultRng,
+    script: VecDeque<Vec<Scripted>>,
+    tally: CallTally,
 }
 
-/// What comes of a call.
-#[derive(Debug)]
-pub(super) enum ServiceAnswer<T> {
-    /// A success.
-    Success(T),
-    /// An error.
-    Refused(Exception),
-    /// An answer with this status and body, regardless of the service's.
-    Page(u16, String),
-    /// The connection is closed, applied or not.
-    Closed,
-    /// Applied; the answer is lost on its way.
-    Lost,
-    /// Applied; nothing comes, and the connection stays open.
-    Silence,
-}
-
-impl<T> ServiceAnswer<T> {
-    /// The same answer, with a success converted.
-    pub(super) fn map<U>(self, form: impl FnOnce(T) -> U) -> ServiceAnswer<U> {
-        match self {
-            Self::Success(value) => ServiceAnswer::Success(form(value)),
-            Self::Refused(exception) => ServiceAnswer::Refused(exception),
-            Self::Page(status, body) => ServiceAnswer::Page(status, body),
-            Self::Closed => ServiceAnswer::Closed,
-            Self::Lost => ServiceAnswer::Lost,
-            Self::Silence => ServiceAnswer::Silence,
-        }
-    }
+/// How long a call is on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoundTrip {
+    /// To the service.
+    pub(super) out: Duration,
+    /// Back from it.
+    pub(super) back: Duration,
 }
 
 impl State {
+    /// The state at the service's start.
+    pub(super) fn new(config: &Arc<SandboxConfig>) -> Self {
+        Self {
+            config: Arc::clone(config),
+            world: World::new(Arc::clone(config)),
+            rng: FaultRng::new(config.seed, &config.faults),
+            script: VecDeque::new(),
+            tally: CallTally::new(),
+        }
+    }
+
+    /// The channels and their members.
+    pub(super) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The channels and their members, to change beside all calls.
+    pub(super) fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// What it has seen so far.
+    pub(super) fn stats(&self) -> Stats {
+        self.tally.stats(self.world.populations())
+    }
+
+    /// Adds entries to the script.
+    pub(super) fn script(&mut self, calls: impl IntoIterator<Item = Vec<Scripted>>) {
+        self.script.extend(calls);
+    }
+
+    /// How long the next call travels.
+    pub(super) fn round_trip(&mut self) -> RoundTrip {
+        let half = self.config.latency / 2;
+        let out = self.rng.jitter(half, self.config.jitter);
+        let back = self.rng.jitter(half, self.config.jitter);
+        let slow = if self.rng.happens(Fault::Slow) {
+            self.config.slow_by
+        } else {
+            Duration::ZERO
+        };
+        RoundTrip {
+            out,
+            back: back + slow,
+        }
+    }
+
+    /// Adds members; a verdict for each in their order.
+    pub(super) fn batch_create(
+        &mut self,
+        at: Address<'_>,
+        membership: &Membership,
+        members: &[&str],
+        now: Duration,
+    ) -> ServiceAnswer<Vec<MemberResult>> {
+        let script = self.script.pop_front().unwrap_or_default();
+        let config = Arc::clone(&self.config);
+        let act = |world: &mut World, rng: &mut FaultRng, script: &[Scripted]| {
+            let overrule = |arn: &str, id: &str| {
+                scripted_result(script, arn).or_else(|| configured_result(&config, rng, id))
+            };
+            world.batch_create(at, membership, members, overrule, now)
+        };
+        self.call(Operation::BatchCreate, at, now, script, act)
+    }
+
+    /// Performs any other operation.
+    pub(super) fn perform<T>(
+        &mut self,
+        operation: Operation,
+        at: Address<'_>,
+        now: Duration,
+        act: impl FnOnce(&mut World, Duration) -> Result<T, Exception>,
+    ) -> ServiceAnswer<T> {
+        self.call(operation, at, now, Vec::new(), |world, _, _| {
+            act(world, now)
+        })
+    }
+
     /// Lets a call meet its script and the faults, and counts it.
-    pub(super) fn call<T>(
+    fn call<T>(
         &mut self,
         operation: Operation,
         at: Address<'_>,
@@ -109,7 +170,7 @@ impl State {
                 return Some(ServiceAnswer::Page(*status, body.clone()));
             }
         }
-        let config = Arc::clone(&self.world.config);
+        let config = &self.config;
         let storm = config.storms.iter().find(|storm| storm.covers(at, now));
         if let Some(storm) = storm {
             return Some(storm.code.answer());
@@ -118,7 +179,7 @@ impl State {
         if let Some(refusal) = shares.find(|refusal| self.rng.hits(refusal.share)) {
             return Some(refusal.code.answer());
         }
-        let outage = self.world.config.outage.as_ref();
+        let outage = config.outage.as_ref();
         if outage.is_some_and(|outage| outage.contains(&now)) {
             Some(ServiceAnswer::Refused(Exception::unavailable("outage")))
         } else if self.rng.happens(Fault::Reset) {
@@ -154,7 +215,7 @@ impl State {
 }
 
 /// The scripted result of a member.
-pub(super) fn scripted_result(script: &[Scripted], arn: &str) -> Option<MemberResult> {
+fn scripted_result(script: &[Scripted], arn: &str) -> Option<MemberResult> {
     script.iter().find_map(|one| match one {
         Scripted::MemberError { member, code } if member == arn => Some(MemberResult::Refused {
             code: Cow::Owned(code.clone()),
@@ -166,11 +227,7 @@ pub(super) fn scripted_result(script: &[Scripted], arn: &str) -> Option<MemberRe
 }
 
 /// The result of a member by rule or by chance.
-pub(super) fn configured_result(
-    config: &SandboxConfig,
-    rng: &mut FaultRng,
-    id: &str,
-) -> Option<MemberResult> {
+fn configured_result(config: &SandboxConfig, rng: &mut FaultRng, id: &str) -> Option<MemberResult> {
     let fits = |id: &str, prefix: &str| id.starts_with(prefix);
     let rule = config.answers.iter().find(|rule| fits(id, &rule.prefix));
     if let Some(rule) = rule {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::address::Address;
 use super::operation::Operation;
 use super::slot_map::SlotMap;
 use super::window::RateWindow;
-use super::world::Address;
 
 /// What the service has seen: the body of `GET /_sandbox/stats`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

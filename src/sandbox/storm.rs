@@ -7,10 +7,10 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::address::{Address, begins_with_any, last_segment};
 use super::exception::Exception;
 use super::fault::FaultError;
-use super::state::ServiceAnswer;
-use super::world::{Address, begins_with_any, last_segment};
+use super::service_answer::ServiceAnswer;
 use crate::model::RefusalKind;
 use crate::model::codes::{self, CODES, Code, Effect, Level};
 

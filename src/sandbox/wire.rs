@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exception::Exception;
 use super::member_result::MemberResult;
-use super::memberships::{ListPage, MembershipDetails};
+use super::world::{ListPage, MembershipDetails};
 use crate::model::{
     ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId, codes,
 };

@@ -3,39 +3,36 @@
 //! Promises: a call that is refused as a whole changes nothing but, where it was within the
 //! quotas, what is left of them. Must not: decide faults; the caller does.
 
-use std::collections::HashSet;
+mod admission;
+mod memberships;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use string_interner::StringInterner;
 use string_interner::backend::StringBackend;
 
-use super::admission::Rates;
+use super::address::{Address, begins_with_any, last_segment};
 use super::channel::{Channel, Member, Name};
 use super::config::{OverCapacity, ReAdd, SandboxConfig};
 use super::exception::Exception;
 use super::member_result::{MemberResult, RefusalReason};
 use super::operation::Operation;
+use super::rates::Rates;
 use super::slot_map::{Slot, SlotMap};
 use super::token_bucket::TokenBucket;
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
-/// The channel and the bearer of a call.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Address<'a> {
-    /// The channel.
-    pub(super) channel: &'a ChannelArn,
-    /// The bearer.
-    pub(super) bearer: &'a MemberArn,
-}
+pub(super) use memberships::{ListFilter, ListPage, MembershipDetails};
 
 /// All channels and what may be done with them.
 pub(super) struct World {
-    pub(super) config: Arc<SandboxConfig>,
-    pub(super) rates: Rates,
-    pub(super) names: StringInterner<StringBackend>,
-    pub(super) channels: SlotMap<Channel>,
-    pub(super) bearers: SlotMap<TokenBucket>,
+    config: Arc<SandboxConfig>,
+    rates: Rates,
+    names: StringInterner<StringBackend>,
+    channels: SlotMap<Channel>,
+    bearers: SlotMap<TokenBucket>,
 }
 
 impl World {
@@ -171,6 +168,23 @@ impl World {
         channel.map_or(0, |channel| channel.members.len() as u64)
     }
 
+    /// The ARNs of a channel's members, sorted.
+    pub(super) fn members(&self, channel: &ChannelArn) -> Vec<String> {
+        let found = self.channels.get(channel.as_str());
+        let names = found.into_iter().flat_map(|found| found.members.keys());
+        let mut members: Vec<String> = names.map(|name| self.arn(channel, *name)).collect();
+        members.sort_unstable();
+        members
+    }
+
+    /// Members of every channel.
+    pub(super) fn populations(&self) -> BTreeMap<String, u64> {
+        let channels = self.channels.iter();
+        channels
+            .map(|(arn, channel)| (arn.to_owned(), channel.members.len() as u64))
+            .collect()
+    }
+
     /// The ARN of a name in a channel.
     pub(super) fn arn(&self, channel: &ChannelArn, name: Name) -> String {
         format!("{}/{}", channel.app_instance(), self.text(name))
@@ -211,14 +225,6 @@ pub(super) fn check_members(channel: &ChannelArn, members: &[&str]) -> Result<()
 /// The part of an ARN after its app instance and a slash.
 fn within<'a>(instance: &str, arn: &'a str) -> &'a str {
     arn.get(instance.len() + 1..).unwrap_or(arn)
-}
-
-pub(super) fn last_segment(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
-}
-
-pub(super) fn begins_with_any(id: &str, prefixes: &[String]) -> bool {
-    prefixes.iter().any(|prefix| id.starts_with(&**prefix))
 }
 
 #[cfg(test)]

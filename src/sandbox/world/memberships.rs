@@ -5,51 +5,52 @@ use std::time::Duration;
 
 use string_interner::Symbol;
 
-use super::channel::Name;
-use super::exception::Exception;
-use super::member_result::RefusalReason;
-use super::operation::Operation;
-use super::world::{Address, World, check_members};
+use super::{World, check_members};
 use crate::model::{Membership, MembershipType};
+use crate::sandbox::address::Address;
+use crate::sandbox::channel::Name;
+use crate::sandbox::exception::Exception;
+use crate::sandbox::member_result::RefusalReason;
+use crate::sandbox::operation::Operation;
 
 /// A membership as it is described.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MembershipDetails {
+pub(in crate::sandbox) struct MembershipDetails {
     /// ARN of the bearer who added it.
-    pub(super) invited_by: String,
+    pub(in crate::sandbox) invited_by: String,
     /// Listed or not.
-    pub(super) membership_type: MembershipType,
+    pub(in crate::sandbox) membership_type: MembershipType,
     /// The sub-channel it was added to.
-    pub(super) sub_channel: Option<String>,
+    pub(in crate::sandbox) sub_channel: Option<String>,
     /// When, since the service's start, in whole seconds.
-    pub(super) created: Duration,
+    pub(in crate::sandbox) created: Duration,
 }
 
 /// Which members to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListFilter {
+pub(in crate::sandbox) struct ListFilter {
     /// Of this type only: a listing never mixes them.
-    pub(super) membership_type: MembershipType,
+    pub(in crate::sandbox) membership_type: MembershipType,
     /// Of this sub-channel only.
-    pub(super) sub_channel: Option<String>,
+    pub(in crate::sandbox) sub_channel: Option<String>,
     /// The page size, 1 to 50.
-    pub(super) max_results: usize,
+    pub(in crate::sandbox) max_results: usize,
     /// Where the page before ended.
-    pub(super) next_token: Option<String>,
+    pub(in crate::sandbox) next_token: Option<String>,
 }
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListPage {
+pub(in crate::sandbox) struct ListPage {
     /// ARNs.
-    pub(super) members: Vec<String>,
+    pub(in crate::sandbox) members: Vec<String>,
     /// Where the next page begins; `None` on the last.
-    pub(super) next_token: Option<String>,
+    pub(in crate::sandbox) next_token: Option<String>,
 }
 
 impl World {
     /// `CreateChannelMembership`: adds one member.
-    pub(super) fn create(
+    pub(in crate::sandbox) fn create(
         &mut self,
         at: Address<'_>,
         membership: &Membership,
@@ -64,7 +65,7 @@ impl World {
 
     /// `DeleteChannelMembership`: removes one member. Deleting a non-member succeeds:
     /// undocumented, but the operation models no `NotFoundException`.
-    pub(super) fn delete(
+    pub(in crate::sandbox) fn delete(
         &mut self,
         at: Address<'_>,
         member: &str,
@@ -80,7 +81,7 @@ impl World {
     }
 
     /// `DescribeChannelMembership`.
-    pub(super) fn describe(
+    pub(in crate::sandbox) fn describe(
         &mut self,
         at: Address<'_>,
         member: &str,
@@ -101,7 +102,7 @@ impl World {
     }
 
     /// `ListChannelMemberships`: one page.
-    pub(super) fn list(
+    pub(in crate::sandbox) fn list(
         &mut self,
         at: Address<'_>,
         filter: &ListFilter,
@@ -132,7 +133,7 @@ impl World {
     }
 
     /// `DescribeChannel`: nothing is known of a channel but that it is there.
-    pub(super) fn describe_channel(
+    pub(in crate::sandbox) fn describe_channel(
         &mut self,
         at: Address<'_>,
         now: Duration,

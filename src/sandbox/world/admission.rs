@@ -2,42 +2,12 @@
 
 use std::time::Duration;
 
-use super::exception::Exception;
-use super::operation::Operation;
-use super::quotas::Quotas;
-use super::slot_map::Slot;
-use super::token_bucket::Rate;
-use super::world::{Address, World, begins_with_any, last_segment};
-use crate::model::{ChannelArn, MemberArn, quota};
-
-/// The rates in force.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rates {
-    batch: Rate,
-    single: Rate,
-    list: Rate,
-    describe: Rate,
-    bearer: Rate,
-    bearer_eu: Rate,
-}
-
-impl Rates {
-    /// These quotas, and the others as documented: see [`quota`].
-    pub(super) fn new(quotas: &Quotas) -> Self {
-        let bearer = |documented| {
-            let rate = quotas.bearer_rate.unwrap_or(documented);
-            Rate::new(rate, quotas.bearer_burst)
-        };
-        Self {
-            batch: Rate::new(quotas.channel_rate, Some(quotas.channel_burst)),
-            single: Rate::per_second(quota::SINGLE_RATE),
-            list: Rate::per_second(quota::LIST_RATE),
-            describe: Rate::per_second(quota::DESCRIBE_RATE),
-            bearer: bearer(quota::BEARER_RATE),
-            bearer_eu: bearer(quota::BEARER_RATE_EU),
-        }
-    }
-}
+use super::World;
+use crate::model::{ChannelArn, MemberArn};
+use crate::sandbox::address::{Address, begins_with_any, last_segment};
+use crate::sandbox::exception::Exception;
+use crate::sandbox::operation::Operation;
+use crate::sandbox::slot_map::Slot;
 
 impl World {
     /// Charges a call to its quotas, or refuses it; returns its channel.
@@ -88,13 +58,9 @@ impl World {
         exists: bool,
         now: Duration,
     ) -> Result<(), Exception> {
-        let rates = &self.rates;
+        let rate = self.rates.of_channel(operation);
+        let bearer_rate = self.rates.of_bearer(at.bearer.region());
         let scaled = self.config.quotas.scaled(now);
-        let bearer_rate = if at.bearer.region() == "eu-central-1" {
-            rates.bearer_eu
-        } else {
-            rates.bearer
-        };
         let bearer = self.bearers.get_or_insert(at.bearer.as_str());
         if !self.bearers[bearer].has_room(bearer_rate, scaled) {
             return Err(Exception::throttled("the bearer's rate is exceeded"));
@@ -102,13 +68,11 @@ impl World {
         if exists {
             let channel = self.channels.get_or_insert(at.channel.as_str());
             let channel = &mut self.channels[channel];
-            let (bucket, rate, now) = match operation {
-                Operation::BatchCreate => (&mut channel.batch, rates.batch, scaled),
-                Operation::Create | Operation::Delete => (&mut channel.single, rates.single, now),
-                Operation::List => (&mut channel.list, rates.list, now),
-                Operation::Describe | Operation::DescribeChannel => {
-                    (&mut channel.describe, rates.describe, now)
-                }
+            let (bucket, now) = match operation {
+                Operation::BatchCreate => (&mut channel.batch, scaled),
+                Operation::Create | Operation::Delete => (&mut channel.single, now),
+                Operation::List => (&mut channel.list, now),
+                Operation::Describe | Operation::DescribeChannel => (&mut channel.describe, now),
             };
             if !bucket.has_room(rate, now) {
                 return Err(Exception::throttled("the channel's rate is exceeded"));
