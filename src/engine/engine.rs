@@ -1,5 +1,7 @@
 //! The loop: gather what happened, decide, write, commit, act, wait.
 
+mod calls;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Poll;
@@ -52,13 +54,13 @@ pub struct Setup {
 
 /// A run in progress.
 pub struct Engine<'w> {
-    pub(super) setup: Setup,
+    setup: Setup,
     observer: &'w mut dyn Observer,
-    pub(super) start: Instant,
-    pub(super) calls: JoinSet<CompletedCall>,
-    pub(super) flights: HashMap<i64, InFlightCall>,
+    start: Instant,
+    calls: JoinSet<CompletedCall>,
+    flights: HashMap<i64, InFlightCall>,
     /// To be told once it is committed.
-    pub(super) events: Vec<Event>,
+    events: Vec<Event>,
     list_fault: Option<ListFault>,
     /// When the list, if it stays silent, counts as slow; none if it does already.
     slow_at: Option<Duration>,
@@ -147,11 +149,11 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    pub(super) fn now(&self) -> Duration {
+    fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    pub(super) fn millis(&self) -> i64 {
+    fn millis(&self) -> i64 {
         let since = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         self.setup.epoch_millis.saturating_add(since)
     }
@@ -276,7 +278,7 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    pub(super) fn queue(&mut self) -> Result<(), EngineError> {
+    fn queue(&mut self) -> Result<(), EngineError> {
         for (lane, rows) in self.setup.ledger.flush_staged()? {
             self.setup.scheduler.stage(lane, rows);
         }

@@ -4,7 +4,6 @@
 //! sees it; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
 //! anything but the ledger.
 
-mod calls;
 mod ending;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod engine;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::ending::EngineError;
-use super::engine::{Engine, Setup};
-use super::event::Event;
-use super::input::{CompletedCall, PreparedCall};
-use super::reconcile::reconcile;
-use super::redact::without_members;
-use super::standing;
+use super::{Engine, Setup};
+use crate::engine::ending::EngineError;
+use crate::engine::event::Event;
+use crate::engine::input::{CompletedCall, PreparedCall};
+use crate::engine::reconcile::reconcile;
+use crate::engine::redact::without_members;
+use crate::engine::standing;
 use crate::ledger::NewCall;
 use crate::model::{
     AddMembers, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally,
