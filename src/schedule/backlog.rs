@@ -49,12 +49,12 @@ impl Backlog {
     }
 
     pub(super) fn is_closed(&self, lane: LaneId) -> bool {
-        self.lane(lane).closed
+        self.lane(lane).is_closed()
     }
 
     /// More fresh rows of a lane.
     pub(super) fn stage(&mut self, lane: LaneId, rows: u64) {
-        self.lanes[lane.index()].fresh += rows;
+        self.lanes[lane.index()].add_fresh(rows);
         self.holds_partial_batches = self.is_staging;
     }
 
@@ -128,13 +128,13 @@ impl Backlog {
 
     /// Fresh rows that were taken are not sent after all.
     pub(super) fn put_back(&mut self, lane: LaneId, fresh: usize) {
-        self.lanes[lane.index()].fresh += fresh as u64;
+        self.lanes[lane.index()].add_fresh(fresh as u64);
     }
 
     /// Closes a lane: returns its fresh rows, and those that waited.
     pub(super) fn close(&mut self, lane: LaneId, by: Option<&Refusal>) -> (u64, Vec<PendingRow>) {
         let state = &mut self.lanes[lane.index()];
-        let fresh = state.fresh;
+        let fresh = state.fresh();
         let rest = state.close(by);
         self.waiting -= rest.len();
         (fresh, rest)

@@ -45,11 +45,11 @@ impl Load {
 /// millions.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) channel: ChannelId,
+    channel: ChannelId,
     /// No more calls: the channel cannot be had.
-    pub(super) closed: bool,
+    closed: bool,
     /// Rows staged and not drawn yet.
-    pub(super) fresh: u64,
+    fresh: u64,
     /// What was tried before, and what closed it, if there is any of it.
     tried: Option<Box<Tried>>,
 }
@@ -73,6 +73,26 @@ impl Lane {
             fresh: 0,
             tried: None,
         }
+    }
+
+    /// Its channel.
+    pub(super) fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// Whether it takes no more calls.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Rows that were never sent.
+    pub(super) fn fresh(&self) -> u64 {
+        self.fresh
+    }
+
+    /// Adds rows that were never sent.
+    pub(super) fn add_fresh(&mut self, rows: u64) {
+        self.fresh += rows;
     }
 
     fn tried(&mut self) -> &mut Tried {

@@ -374,7 +374,7 @@ impl Scheduler {
                 .lanes
                 .iter()
                 .map(|lane| self.backlog.lane(*lane))
-                .filter(|lane| !lane.closed)
+                .filter(|lane| !lane.is_closed())
         };
         let full = self.settings.limits.members_per_call;
         let fewest = self.backlog.min_fresh(full);

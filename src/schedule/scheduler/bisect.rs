@@ -19,7 +19,7 @@ impl Scheduler {
         settlement: &mut Settlement,
     ) {
         let state = self.backlog.lane(lane);
-        if state.closed {
+        if state.is_closed() {
             let ended = |pending| Ruling::ended(pending, state.closed_by());
             settlement.others.extend(other_half.into_iter().map(ended));
         } else if !other_half.is_empty() {

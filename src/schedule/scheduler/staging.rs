@@ -41,7 +41,7 @@ impl Scheduler {
             return rows;
         }
         self.backlog.stage(lane, rows);
-        let channel = self.backlog.lane(lane).channel;
+        let channel = self.backlog.lane(lane).channel();
         self.update_ready(channel);
         0
     }
@@ -53,7 +53,7 @@ impl Scheduler {
             return;
         }
         self.backlog.wait(lane, Duration::ZERO, pending);
-        self.update_ready(self.backlog.lane(lane).channel);
+        self.update_ready(self.backlog.lane(lane).channel());
     }
 
     /// An earlier session of this run had calls accepted on this channel: a control call can be
