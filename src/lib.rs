@@ -6,12 +6,13 @@
 //! # Data flow
 //!
 //! A member list ([`roster`]) is staged into a ledger ([`ledger`]). The engine ([`engine`]) asks a
-//! pure scheduler ([`schedule`]) what to call next, checks the rate limits ([`limits`]), makes the
+//! pure scheduler ([`schedule`]) what to call next, checks the rate limits (`limits`), makes the
 //! call ([`chime`]) and stores its outcome in the ledger, from which the reports ([`report`]) are
 //! written. [`job`] combines these into use cases; [`sandbox`] is a simulated service to rehearse
-//! against, and [`private_file`] opens the files of a run. A module uses only those named before it
+//! against, and `private_file` opens the files of a run. A module uses only those named before it
 //! here: `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`, `private_file`, `ledger`,
-//! `report`, `engine`, `job`.
+//! `report`, `engine`, `job`. What only the crate's own parts and its tests use is not on these
+//! pages.
 //!
 //! # Settings
 //!
@@ -136,8 +137,10 @@ pub mod chime;
 pub mod engine;
 pub mod job;
 pub mod ledger;
+#[doc(hidden)]
 pub mod limits;
 pub mod model;
+#[doc(hidden)]
 pub mod private_file;
 pub mod report;
 pub mod roster;

@@ -29,8 +29,11 @@ pub use api::{Api, Unsupported};
 pub(crate) use body::{BodyError, read_body};
 #[doc(hidden)]
 pub use canned::{CannedAnswer, canned};
+#[doc(hidden)]
 pub use config::{ClientConfig, FixedCredentials};
-pub use connect::{ConnectError, connect};
+pub use connect::ConnectError;
+#[doc(hidden)]
+pub use connect::connect;
 pub(crate) use credentials::signing_identity;
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};

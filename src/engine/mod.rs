@@ -17,9 +17,13 @@ mod restore;
 mod standing;
 
 pub use ending::{Ending, EngineError, ListFault};
+#[doc(hidden)]
 pub use engine::{Engine, Setup};
 pub use event::{Event, Observer, OpenChannel, Standing};
-pub use feed::{Command, Feed, ReadAhead};
+pub use feed::Command;
+#[doc(hidden)]
+pub use feed::{Feed, ReadAhead};
 #[doc(hidden)]
 pub use reconcile::reconcile;
+#[doc(hidden)]
 pub use restore::restore;

@@ -60,18 +60,24 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
 pub use calls::NewCall;
+#[doc(hidden)]
 pub use chunk::{Chunk, NewLane};
+#[doc(hidden)]
 pub use connection::Durability;
 pub use counts::CallCounts;
 pub use error::LedgerError;
 pub use generation::ReportRecord;
 pub use history::{CallRecord, CallResult};
+#[doc(hidden)]
 pub use ledger::Ledger;
 pub use plan_queries::{ChannelLoad, DefectKind, Repeat};
 pub use progress::RunProgress;
 pub use projection::{ResultRow, Totals};
 pub use reader::LedgerReader;
+#[doc(hidden)]
 pub use resume::{LaneState, UnsettledRow};
 pub use staged::Staged;
+#[doc(hidden)]
 pub use stager::Stager;

@@ -18,12 +18,17 @@ mod status;
 mod summary;
 
 pub use explain::Explanation;
+#[doc(hidden)]
 pub use files::check_destinations;
 pub use format::lower_bound_text;
 pub use listing::{Listed, Listing, RunDirectory};
 pub use path::{shell_value, shell_word};
-pub use plan::{OverCapacityChannel, Plan, PlanInput, PlannedChannel, Undo};
+#[doc(hidden)]
+pub use plan::PlanInput;
+pub use plan::{OverCapacityChannel, Plan, PlannedChannel, Undo};
+#[doc(hidden)]
 pub use results::{Reports, prepare, write};
+#[doc(hidden)]
 pub use set::{ReportSet, ReportsState};
 pub use status::{Status, status};
 pub use summary::{ReportError, Summary};

@@ -30,10 +30,13 @@ mod threshold;
 mod timeout;
 
 pub use bound::{Binding, LowerBound};
+#[doc(hidden)]
 pub use call::{
     Answer, CallPlan, InFlightCall, MemberAnswer, PartRefusal, PendingRow, Ruling, Settlement,
 };
+#[doc(hidden)]
 pub use delay::RetryDelays;
+#[doc(hidden)]
 pub use scheduler::{ChannelLeft, Overview, Scheduler, SchedulerConfig, Step};
 pub use stop::Stop;
 pub use threshold::{FailureThreshold, ThresholdError};
