@@ -10,7 +10,7 @@ use super::engine::{Engine, Setup};
 use super::event::Event;
 use super::input::{CompletedCall, PreparedCall};
 use super::reconcile::reconcile;
-use super::redact::without_members;
+use super::redact::redact_members;
 use super::standing;
 use crate::ledger::NewCall;
 use crate::model::{
@@ -20,37 +20,37 @@ use crate::model::{
 use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
 
 /// Calls ordered in one turn: bounds what one commit holds.
-const ORDERS_PER_TURN: usize = 64;
+const CALLS_PER_TURN: usize = 64;
 
 impl Engine<'_> {
     /// Asks for orders until there is nothing to do now; writes them to the ledger.
-    pub(super) fn order(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
-        let mut ready = Vec::new();
+    pub(super) fn plan_calls(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
+        let mut prepared = Vec::new();
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
                 // What was read counts, also if it is not sent now.
                 Step::Done if self.setup.ledger.has_unflushed() => {
-                    self.queue()?;
+                    self.flush_staged()?;
                 }
-                Step::Call(order) => match self
+                Step::Call(plan) => match self
                     .setup
                     .call_limits
-                    .try_acquire(order.channel, order.bearer)
+                    .try_acquire(plan.channel, plan.bearer)
                 {
-                    Ok(()) if order.is_control() => {
-                        ready.extend(self.prepare_control_call(order, now)?);
+                    Ok(()) if plan.is_control() => {
+                        prepared.extend(self.prepare_control_call(plan, now)?);
                     }
-                    Ok(()) => ready.push(self.prepare_call(&order, now)?),
+                    Ok(()) => prepared.push(self.prepare_call(&plan, now)?),
                     Err(until) => self
                         .setup
                         .scheduler
-                        .postpone(order, until.duration_since(self.start)),
+                        .postpone(plan, until.duration_since(self.start)),
                 },
-                step => return Ok((ready, step)),
+                step => return Ok((prepared, step)),
             }
-            if ready.len() == ORDERS_PER_TURN {
-                return Ok((ready, Step::Wait(Some(now))));
+            if prepared.len() == CALLS_PER_TURN {
+                return Ok((prepared, Step::Wait(Some(now))));
             }
         }
     }
@@ -58,43 +58,43 @@ impl Engine<'_> {
     /// Draws an order's rows and notes in the ledger that the call is about to leave.
     fn prepare_call(
         &mut self,
-        order: &CallPlan,
+        plan: &CallPlan,
         now: Duration,
     ) -> Result<PreparedCall, EngineError> {
         let at = self.millis();
         let ledger = &mut self.setup.ledger;
-        let drawn = ledger.take_rows(order.lane, order.fresh)?;
-        if drawn.len() != order.fresh {
+        let fresh = ledger.take_rows(plan.lane, plan.fresh)?;
+        if fresh.len() != plan.fresh {
             return Err(ledger
-                .damaged(format!("lane {} has too few rows", order.lane.0))
+                .damaged(format!("lane {} has too few rows", plan.lane.0))
                 .into());
         }
-        let mut rows = order.retries.clone();
-        rows.extend(drawn.into_iter().map(PendingRow::fresh));
+        let mut rows = plan.retries.clone();
+        rows.extend(fresh.into_iter().map(PendingRow::fresh));
         rows.sort_unstable_by_key(|pending| pending.row);
         let numbers: Vec<u64> = rows.iter().map(|pending| pending.row).collect();
-        let members = self.members(order.lane, &numbers)?;
-        let flight = flight(order, now, rows);
-        self.note(flight, &numbers, order.fresh, order.timeout, members, at)
+        let members = self.members(plan.lane, &numbers)?;
+        let call = in_flight_call(plan, now, rows);
+        self.record(call, &numbers, plan.fresh, plan.timeout, members, at)
     }
 
     /// A control call: adds somebody who is in the channel already. None if nobody is known to be.
     fn prepare_control_call(
         &mut self,
-        order: CallPlan,
+        plan: CallPlan,
         now: Duration,
     ) -> Result<Option<PreparedCall>, EngineError> {
         let at = self.millis();
-        let Some((lane, row)) = self.setup.ledger.known_member(order.channel)? else {
-            self.setup.scheduler.no_control(order);
+        let Some((lane, row)) = self.setup.ledger.known_member(plan.channel)? else {
+            self.setup.scheduler.no_control(plan);
             return Ok(None);
         };
         let members = self.members(lane, &[row])?;
-        let flight = InFlightCall {
+        let call = InFlightCall {
             lane,
-            ..flight(&order, now, Vec::new())
+            ..in_flight_call(&plan, now, Vec::new())
         };
-        self.note(flight, &[], 0, order.timeout, members, at)
+        self.record(call, &[], 0, plan.timeout, members, at)
             .map(Some)
     }
 
@@ -108,7 +108,7 @@ impl Engine<'_> {
     }
 
     /// Notes a call in the ledger: it may leave once that is committed.
-    fn note(
+    fn record(
         &mut self,
         flight: InFlightCall,
         rows: &[u64],
@@ -130,7 +130,7 @@ impl Engine<'_> {
             fresh,
             at,
         })?;
-        self.flights.insert(call, flight);
+        self.in_flight.insert(call, flight);
         Ok(PreparedCall {
             call,
             timeout,
@@ -144,8 +144,8 @@ impl Engine<'_> {
     }
 
     /// A call leaves later than it was paid for.
-    pub(super) fn leaves_late(&mut self, ready: &PreparedCall, by: Duration) {
-        if let Some(flight) = self.flights.get_mut(&ready.call) {
+    pub(super) fn delay_call(&mut self, prepared: &PreparedCall, by: Duration) {
+        if let Some(flight) = self.in_flight.get_mut(&prepared.call) {
             self.setup.scheduler.leaves_late(flight, by);
             self.setup
                 .call_limits
@@ -153,12 +153,12 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn send(&mut self, ready: PreparedCall) {
+    pub(super) fn send(&mut self, prepared: PreparedCall) {
         let PreparedCall {
             call,
             timeout,
             request,
-        } = ready;
+        } = prepared;
         let members = request.members.clone();
         self.events.push(Event::CallSent {
             call,
@@ -178,7 +178,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_completed(&mut self, completed: CompletedCall) -> Result<(), EngineError> {
-        let Some(flight) = self.flights.remove(&completed.call) else {
+        let Some(flight) = self.in_flight.remove(&completed.call) else {
             return Ok(());
         };
         let answer = completed
@@ -196,7 +196,7 @@ impl Engine<'_> {
             }
             Err(refusal) => {
                 let refusal = Refusal {
-                    message: without_members(&refusal.message, completed.members.members()),
+                    message: redact_members(&refusal.message, completed.members.members()),
                     ..refusal
                 };
                 let answer = Answer::Refused(refusal.clone());
@@ -227,11 +227,11 @@ impl Engine<'_> {
             self.setup.ledger.close_lane(*lane, refusal)?;
         }
         let mut settled = Tally::default();
-        let mut again = 0;
+        let mut to_retry = 0;
         for ruling in settlement.rulings.iter().chain(&settlement.others) {
             match ruling.outcome {
                 Some(outcome) => settled.add(outcome, 1),
-                None => again += 1,
+                None => to_retry += 1,
             }
         }
         settled.add(Outcome::Failed, settlement.unsent);
@@ -241,7 +241,7 @@ impl Engine<'_> {
             code: refusal.map(|refusal| refusal.code.clone()),
             settled,
             failed: standing::failed(&settlement),
-            again,
+            again: to_retry,
             waiting: self.setup.scheduler.waiting(),
             round_trip,
             in_flight: self.setup.scheduler.in_flight(),
@@ -255,22 +255,22 @@ impl Engine<'_> {
     pub(super) fn give_up_calls(&mut self) {
         self.calls.abort_all();
         self.calls = JoinSet::new();
-        self.flights.clear();
+        self.in_flight.clear();
         self.setup.scheduler.give_up_calls();
     }
 }
 
 /// The call of an order.
-fn flight(order: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCall {
+fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCall {
     InFlightCall {
-        lane: order.lane,
-        channel: order.channel,
-        bearer: order.bearer,
+        lane: plan.lane,
+        channel: plan.channel,
+        bearer: plan.bearer,
         sent_at: now,
         rows,
-        other_half: order.other_half.clone(),
-        refusals: order.refusals.clone(),
-        retry_rows: order.retry_rows,
+        other_half: plan.other_half.clone(),
+        refusals: plan.refusals.clone(),
+        retry_rows: plan.retry_rows,
     }
 }
 

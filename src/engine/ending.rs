@@ -14,12 +14,12 @@ pub enum Ending {
     /// Stopped for a reason of the service's.
     Stopped(Stop),
     /// The list could not be read to its end.
-    ListFault(ListFault),
+    ListError(ListError),
 }
 
 /// What kept the list from being read to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum ListFault {
+pub enum ListError {
     /// It cannot be read on.
     #[error(transparent)]
     Unreadable(RosterError),
@@ -39,5 +39,5 @@ pub enum EngineError {
     Ledger(#[from] LedgerError),
     /// A call's work panicked.
     #[error("a call broke off: {0}")]
-    Broken(String),
+    TaskPanicked(String),
 }

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::ending::{Ending, EngineError, ListFault};
+use super::commit_delay::CommitDelay;
+use super::ending::{Ending, EngineError, ListError};
 use super::event::{Event, Observer};
 use super::feed::{Command, Feed};
 use super::input::{CompletedCall, Input};
-use super::lateness::Lateness;
-use super::standing::{self, Pulse};
+use super::standing::{self, StandingTimer};
 use crate::chime::Chime;
 use crate::ledger::{Chunk, Ledger};
 use crate::limits::CallLimits;
@@ -28,7 +28,7 @@ const BYTES_PER_TURN: usize = 8 * 1024 * 1024;
 
 /// Silence of the list after which it counts as slow: rows wait no longer for others to share
 /// their call with.
-const SILENCE: Duration = Duration::from_secs(1);
+const SLOW_AFTER: Duration = Duration::from_secs(1);
 
 /// What a run needs.
 pub struct Setup {
@@ -56,15 +56,15 @@ pub struct Engine<'w> {
     observer: &'w mut dyn Observer,
     pub(super) start: Instant,
     pub(super) calls: JoinSet<CompletedCall>,
-    pub(super) flights: HashMap<i64, InFlightCall>,
+    pub(super) in_flight: HashMap<i64, InFlightCall>,
     /// To be told once it is committed.
     pub(super) events: Vec<Event>,
-    list_fault: Option<ListFault>,
+    list_error: Option<ListError>,
     /// When the list, if it stays silent, counts as slow; none if it does already.
     slow_at: Option<Duration>,
     interrupted: bool,
-    pulse: Pulse,
-    lateness: Lateness,
+    standing_timer: StandingTimer,
+    commit_delay: CommitDelay,
 }
 
 impl<'w> Engine<'w> {
@@ -75,13 +75,13 @@ impl<'w> Engine<'w> {
             observer,
             start: Instant::now(),
             calls: JoinSet::new(),
-            flights: HashMap::new(),
+            in_flight: HashMap::new(),
             events: Vec::new(),
-            list_fault: None,
-            slow_at: Some(SILENCE),
+            list_error: None,
+            slow_at: Some(SLOW_AFTER),
             interrupted: false,
-            pulse: Pulse::default(),
-            lateness: Lateness::default(),
+            standing_timer: StandingTimer::default(),
+            commit_delay: CommitDelay::default(),
         }
     }
 
@@ -92,7 +92,7 @@ impl<'w> Engine<'w> {
     pub async fn run(mut self) -> Result<(Ledger, Ending), EngineError> {
         let mut inputs = Vec::new();
         if self.setup.ledger.staged().complete {
-            self.tell_bound()?;
+            self.send_bound()?;
         }
         loop {
             self.ready_inputs(&mut inputs)?;
@@ -104,19 +104,19 @@ impl<'w> Engine<'w> {
                 self.give_up_calls();
             }
             self.flush_partial_batches()?;
-            let searching = self.search_duplicates()?;
-            let (ready, step) = self.order()?;
-            let ordered = self.now();
+            let scanning = self.scan_duplicates_step()?;
+            let (prepared, step) = self.plan_calls()?;
+            let planned = self.now();
             self.setup.ledger.commit()?;
-            let late = self.lateness.of(self.now().saturating_sub(ordered));
-            for call in ready {
-                self.leaves_late(&call, late);
+            let late = self.commit_delay.record(self.now().saturating_sub(planned));
+            for call in prepared {
+                self.delay_call(&call, late);
                 self.send(call);
             }
-            self.tell()?;
+            self.notify_observer()?;
             match step {
                 Step::Done => break,
-                Step::Wait(_) if !searching => {}
+                Step::Wait(_) if !scanning => {}
                 _ => {
                     tokio::task::yield_now().await;
                     continue;
@@ -125,9 +125,9 @@ impl<'w> Engine<'w> {
             let Step::Wait(until) = step else { continue };
             inputs.push(self.wait(until).await?);
         }
-        let ending = match (self.list_fault, self.setup.scheduler.stopped()) {
+        let ending = match (self.list_error, self.setup.scheduler.stopped()) {
             (_, Some(stop)) => Ending::Stopped(stop.clone()),
-            (Some(fault), _) => Ending::ListFault(fault),
+            (Some(error), _) => Ending::ListError(error),
             _ if self.interrupted => Ending::Interrupted,
             _ => Ending::Finished,
         };
@@ -135,9 +135,9 @@ impl<'w> Engine<'w> {
     }
 
     /// Sends observers what happened and, from time to time, the state of the channels.
-    fn tell(&mut self) -> Result<(), EngineError> {
+    fn notify_observer(&mut self) -> Result<(), EngineError> {
         let now = self.now();
-        if !self.events.is_empty() && self.pulse.is_due(now) {
+        if !self.events.is_empty() && self.standing_timer.is_due(now) {
             let standing = standing::standing(&self.setup.scheduler, &self.setup.ledger, now)?;
             self.events.push(Event::Standing(standing));
         }
@@ -159,7 +159,7 @@ impl<'w> Engine<'w> {
     /// Everything that has happened by now, without waiting.
     fn ready_inputs(&mut self, inputs: &mut Vec<Input>) -> Result<(), EngineError> {
         while let Some(completed) = self.calls.try_join_next() {
-            inputs.push(Input::CompletedCall(completed.map_err(broken)?));
+            inputs.push(Input::CompletedCall(completed.map_err(task_panicked)?));
         }
         while let Ok(command) = self.setup.commands.try_recv() {
             inputs.push(Input::Command(command));
@@ -192,7 +192,7 @@ impl<'w> Engine<'w> {
         let due = self.start + until.unwrap_or(Duration::ZERO);
         tokio::select! {
             biased;
-            Some(completed) = self.calls.join_next() => Ok(Input::CompletedCall(completed.map_err(broken)?)),
+            Some(completed) = self.calls.join_next() => Ok(Input::CompletedCall(completed.map_err(task_panicked)?)),
             Some(command) = self.setup.commands.recv() => Ok(Input::Command(command)),
             chunk = self.setup.feed.next(), if list_open => {
                 Ok(chunk.map_or(Input::ListEnd, Input::Chunk))
@@ -203,24 +203,24 @@ impl<'w> Engine<'w> {
     }
 
     /// Takes in a piece of inputs. True: stop now.
-    fn handle(&mut self, inputs: Input) -> Result<bool, EngineError> {
-        match inputs {
+    fn handle(&mut self, input: Input) -> Result<bool, EngineError> {
+        match input {
             Input::CompletedCall(completed) => self.on_completed(completed)?,
             // After a list error, discard chunks that are already buffered.
-            Input::Chunk(_) if self.list_fault.is_some() => {}
+            Input::Chunk(_) if self.list_error.is_some() => {}
             Input::Chunk(Ok(chunk)) => self.stage(&chunk)?,
             Input::Chunk(Err(error)) => {
-                self.stop_reading(ListFault::Unreadable(error));
+                self.stop_reading(ListError::Unreadable(error));
             }
             // Reading was given up before: its end means nothing.
             Input::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
             Input::ListEnd if self.setup.ledger.is_list_short() => {
                 let what = "it ends before rows that were read before".to_owned();
-                self.stop_reading(ListFault::Changed { what });
+                self.stop_reading(ListError::Changed { what });
             }
             Input::ListEnd => {
                 self.setup.feed = Feed::Ended;
-                self.queue()?;
+                self.flush_staged()?;
                 self.setup.ledger.end_list()?;
             }
             Input::Command(command) => {
@@ -237,8 +237,8 @@ impl<'w> Engine<'w> {
         Ok(false)
     }
 
-    fn stop_reading(&mut self, fault: ListFault) {
-        self.list_fault = Some(fault);
+    fn stop_reading(&mut self, error: ListError) {
+        self.list_error = Some(error);
         self.setup.feed = Feed::Ended;
         self.setup.scheduler.drain();
     }
@@ -250,12 +250,12 @@ impl<'w> Engine<'w> {
         }
         if let Some(row) = self.setup.ledger.stage(chunk)? {
             let what = format!("row {row} is another than was read before");
-            self.stop_reading(ListFault::Changed { what });
+            self.stop_reading(ListError::Changed { what });
             return Ok(());
         }
-        self.slow_at = Some(self.now() + SILENCE);
+        self.slow_at = Some(self.now() + SLOW_AFTER);
         if self.setup.ledger.should_flush() {
-            self.queue()?;
+            self.flush_staged()?;
         }
         let staged = self.setup.ledger.staged();
         self.events.push(Event::Staged {
@@ -270,13 +270,13 @@ impl<'w> Engine<'w> {
     fn flush_partial_batches(&mut self) -> Result<(), EngineError> {
         if self.slow_at.is_some_and(|at| at <= self.now()) {
             self.slow_at = None;
-            self.queue()?;
+            self.flush_staged()?;
             self.setup.scheduler.flush_partial_batches();
         }
         Ok(())
     }
 
-    pub(super) fn queue(&mut self) -> Result<(), EngineError> {
+    pub(super) fn flush_staged(&mut self) -> Result<(), EngineError> {
         for (lane, rows) in self.setup.ledger.flush_staged()? {
             self.setup.scheduler.stage(lane, rows);
         }
@@ -284,7 +284,7 @@ impl<'w> Engine<'w> {
     }
 
     /// Once the list is read: a step of the search for duplicates. True until it is done.
-    fn search_duplicates(&mut self) -> Result<bool, EngineError> {
+    fn scan_duplicates_step(&mut self) -> Result<bool, EngineError> {
         let staged = self.setup.ledger.staged();
         if staged.complete || !staged.list_ended || self.interrupted {
             return Ok(false);
@@ -297,15 +297,15 @@ impl<'w> Engine<'w> {
                 invalid: staged.invalid,
                 duplicate: staged.duplicate,
             });
-            self.tell_bound()?;
+            self.send_bound()?;
             return Ok(false);
         }
-        self.queue()?;
+        self.flush_staged()?;
         Ok(true)
     }
 
     /// Tells the least that the list takes; it must be complete.
-    fn tell_bound(&mut self) -> Result<(), EngineError> {
+    fn send_bound(&mut self) -> Result<(), EngineError> {
         let limits = self.setup.scheduler.limits();
         let bound = self.setup.ledger.lower_bound(limits.members_per_call)?;
         let (time, binding) = bound.time(limits, self.setup.bearers.len());
@@ -319,6 +319,6 @@ impl<'w> Engine<'w> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
-fn broken(error: tokio::task::JoinError) -> EngineError {
-    EngineError::Broken(error.to_string())
+fn task_panicked(error: tokio::task::JoinError) -> EngineError {
+    EngineError::TaskPanicked(error.to_string())
 }

@@ -5,19 +5,19 @@
 //! anything but the ledger.
 
 mod calls;
+mod commit_delay;
 mod ending;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod engine;
 mod event;
 mod feed;
 mod input;
-mod lateness;
 mod reconcile;
 mod redact;
 mod restore;
 mod standing;
 
-pub use ending::{Ending, EngineError, ListFault};
+pub use ending::{Ending, EngineError, ListError};
 pub use engine::{Engine, Setup};
 pub use event::{Event, Observer, OpenChannel, Standing};
 pub use feed::{Command, Feed, ReadAhead};

@@ -8,39 +8,43 @@ use crate::schedule::MemberAnswer;
 /// For each requested member, in order, its answer. Members never asked for are
 /// passed over; one in neither list, or in both, is unclear.
 #[must_use]
-pub fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
+pub fn reconcile(requested: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
     // As a rule all are added, and listed as they were asked for.
-    let is_plain = reply.errors.is_empty()
-        && asked
+    let all_added = reply.errors.is_empty()
+        && requested
             .iter()
             .map(MemberArn::as_str)
             .eq(reply.added.iter().map(String::as_str));
-    if is_plain {
-        return vec![MemberAnswer::Added; asked.len()];
+    if all_added {
+        return vec![MemberAnswer::Added; requested.len()];
     }
-    let mut answers: Vec<Option<MemberAnswer>> = vec![None; asked.len()];
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(asked.len());
-    places.extend(
-        asked
+    let mut answers: Vec<Option<MemberAnswer>> = vec![None; requested.len()];
+    let mut positions: HashMap<&str, usize> = HashMap::with_capacity(requested.len());
+    positions.extend(
+        requested
             .iter()
             .enumerate()
-            .map(|(place, member)| (member.as_str(), place)),
+            .map(|(position, member)| (member.as_str(), position)),
     );
     for member in &reply.added {
-        if let Some(place) = places.get(member.as_str()) {
-            answers[*place] = Some(MemberAnswer::Added);
+        if let Some(position) = positions.get(member.as_str()) {
+            answers[*position] = Some(MemberAnswer::Added);
         }
     }
     for error in reply.errors {
-        if let Some(place) = places.get(error.member.as_str()) {
-            let said = MemberAnswer::Error {
+        if let Some(position) = positions.get(error.member.as_str()) {
+            let answer = MemberAnswer::Error {
                 code: error.code,
                 message: error.message,
             };
-            let agrees = answers[*place]
+            let agrees = answers[*position]
                 .as_ref()
-                .is_none_or(|earlier| *earlier == said);
-            answers[*place] = Some(if agrees { said } else { MemberAnswer::Unclear });
+                .is_none_or(|earlier| *earlier == answer);
+            answers[*position] = Some(if agrees {
+                answer
+            } else {
+                MemberAnswer::Unclear
+            });
         }
     }
     answers
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_held_against_what_was_asked() {
-        let asked = [
+        let requested = [
             arn("added"),
             arn("refused"),
             arn("both"),
@@ -93,7 +97,7 @@ mod tests {
                 error("twice", "Throttled"),
             ],
         };
-        let answers = reconcile(&asked, reply);
+        let answers = reconcile(&requested, reply);
         assert_eq!(answers[0], MemberAnswer::Added);
         assert!(matches!(&answers[1], MemberAnswer::Error { code, .. } if code == "NotFound"));
         assert_eq!(

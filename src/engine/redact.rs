@@ -8,42 +8,42 @@ use std::collections::HashSet;
 use crate::model::MemberArn;
 
 /// Replaces a member's name.
-const MEMBER: &str = "(a member)";
+const REPLACEMENT: &str = "(a member)";
 
 /// Ids this long are replaced anywhere in the text, shorter ones only as words.
-const LONG: usize = 4;
+const MIN_SUBSTRING: usize = 4;
 
 /// The message with the ids and ARNs of these members replaced, and whatever else it names as a user
 /// or bot of an app instance.
-pub(super) fn without_members(message: &str, members: &[MemberArn]) -> String {
+pub(super) fn redact_members(message: &str, members: &[MemberArn]) -> String {
     let ids: HashSet<&str> = members.iter().map(MemberArn::id).collect();
     let mut text = message.to_owned();
-    for id in ids.iter().filter(|id| id.len() >= LONG) {
+    for id in ids.iter().filter(|id| id.len() >= MIN_SUBSTRING) {
         if text.contains(id) {
-            text = text.replace(id, MEMBER);
+            text = text.replace(id, REPLACEMENT);
         }
     }
     let is_break = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
-    let mut kept = String::with_capacity(text.len());
+    let mut redacted = String::with_capacity(text.len());
     let mut rest = text.as_str();
     let mut is_identity = false;
     while !rest.is_empty() {
         let end = rest.find(is_break).unwrap_or(rest.len());
         let (word, tail) = rest.split_at(end);
         let is_named = is_identity && !word.is_empty();
-        kept.push_str(if is_named || ids.contains(word) {
-            MEMBER
+        redacted.push_str(if is_named || ids.contains(word) {
+            REPLACEMENT
         } else {
             word
         });
         let mut tail = tail.chars();
         let separator = tail.next();
-        kept.extend(separator);
+        redacted.extend(separator);
         rest = tail.as_str();
         is_identity =
-            separator == Some('/') && (kept.ends_with("/user/") || kept.ends_with("/bot/"));
+            separator == Some('/') && (redacted.ends_with("/user/") || redacted.ends_with("/bot/"));
     }
-    kept
+    redacted
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
             MemberArn::parse(&text).unwrap()
         };
         let members = [arn("ann@example.com"), arn("b-2")];
-        let said = |text: &str| without_members(text, &members);
+        let said = |text: &str| redact_members(text, &members);
         assert_eq!(
             said("ann@example.com, \"b-2\" and b-23 are unknown."),
             "(a member), \"(a member)\" and b-23 are unknown."

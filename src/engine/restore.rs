@@ -13,20 +13,20 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
     let mut settled = 0;
     let mut unsent_failures = 0;
     let mut next = 0;
-    ledger.for_each_lane(|left| {
-        let lane = LaneId(next);
+    ledger.for_each_lane(|lane| {
+        let id = LaneId(next);
         next += 1;
-        scheduler.open_lane(left.channel);
-        if left.accepted {
-            scheduler.was_accepted_before(left.channel);
+        scheduler.open_lane(lane.channel);
+        if lane.accepted {
+            scheduler.was_accepted_before(lane.channel);
         }
-        settled += left.taken;
-        if left.closed {
-            scheduler.close_lane(lane);
-            settled += left.fresh;
-            unsent_failures += left.fresh;
+        settled += lane.taken;
+        if lane.closed {
+            scheduler.close_lane(id);
+            settled += lane.fresh;
+            unsent_failures += lane.fresh;
         } else {
-            scheduler.stage(lane, left.fresh);
+            scheduler.stage(id, lane.fresh);
         }
     })?;
     ledger.for_each_unsettled(|row| {

@@ -9,18 +9,20 @@ use crate::model::{Outcome, Refusal};
 use crate::schedule::{Scheduler, Settlement};
 
 /// Between two times: looking at every channel is not for every turn of the loop.
-const EVERY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Channels named.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// When it was told last.
 #[derive(Debug, Default)]
-pub(super) struct Pulse(Option<Duration>);
+pub(super) struct StandingTimer(Option<Duration>);
 
-impl Pulse {
+impl StandingTimer {
     /// Whether it is to be told now; then not again for a while.
     pub(super) fn is_due(&mut self, now: Duration) -> bool {
-        let is_due = self.0.is_none_or(|last| now.saturating_sub(last) >= EVERY);
+        let is_due = self
+            .0
+            .is_none_or(|last| now.saturating_sub(last) >= INTERVAL);
         if is_due {
             self.0 = Some(now);
         }
@@ -34,7 +36,7 @@ pub(super) fn standing(
     ledger: &LedgerReader,
     now: Duration,
 ) -> Result<Standing, LedgerError> {
-    let overview = scheduler.overview(now, NAMED);
+    let overview = scheduler.overview(now, MAX_NAMED);
     let named = |left: &crate::schedule::ChannelLeft| {
         let arn = ledger.channel_arn(left.channel)?;
         let id = arn.as_str().rsplit('/').next().unwrap_or_default();
@@ -82,9 +84,12 @@ mod tests {
 
     #[test]
     fn it_is_due_at_once_and_then_once_a_second() {
-        let mut pulse = Pulse::default();
+        let mut timer = StandingTimer::default();
         let due = [0, 1, 999, 1_000, 1_001, 1_999, 2_500, 3_499].map(Duration::from_millis);
-        let told = due.map(|now| pulse.is_due(now));
-        assert_eq!(told, [true, false, false, true, false, false, true, false]);
+        let results = due.map(|now| timer.is_due(now));
+        assert_eq!(
+            results,
+            [true, false, false, true, false, false, true, false]
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::engine::{Ending, ListFault};
+use crate::engine::{Ending, ListError};
 use crate::model::codes::{self, Scope};
 use crate::model::{ChannelArn, MemberArn, RefusalKind};
 use crate::report::Summary;
@@ -56,7 +56,7 @@ impl Conclusion {
             Ending::Finished => RunVerdict::SomeNotIn,
             Ending::Interrupted => RunVerdict::Interrupted,
             Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
-            Ending::Stopped(_) | Ending::ListFault(_) => RunVerdict::Fatal,
+            Ending::Stopped(_) | Ending::ListError(_) => RunVerdict::Fatal,
         }
     }
 
@@ -80,7 +80,7 @@ impl Conclusion {
             Ending::Stopped(Stop::TooManyFailures { failures, settled }) => Some(format!(
                 "{failures} of {settled} rows failed: more than --max-failures allows"
             )),
-            Ending::ListFault(fault) => Some(fault.to_string()),
+            Ending::ListError(fault) => Some(fault.to_string()),
         }
     }
 
@@ -125,8 +125,8 @@ impl Conclusion {
                         .to_owned(),
                 )
             }
-            Ending::ListFault(ListFault::Unreadable(error)) => error.hint(),
-            Ending::ListFault(ListFault::Changed { .. }) => Some(
+            Ending::ListError(ListError::Unreadable(error)) => error.hint(),
+            Ending::ListError(ListError::Changed { .. }) => Some(
                 "restore the list as it was, or start a new run with the new list".to_owned(),
             ),
         }

@@ -166,7 +166,7 @@ impl JobError {
             Self::Limits(_)
             | Self::Interrupted
             | Self::ReaderBroke
-            | Self::Engine(EngineError::Broken(_)) => {
+            | Self::Engine(EngineError::TaskPanicked(_)) => {
                 return None;
             }
         };

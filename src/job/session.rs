@@ -116,7 +116,7 @@ impl Session {
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
-            Ending::Stopped(_) | Ending::ListFault(_) => RunState::Aborted,
+            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
         };
         let before: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
         ledger.set_fact(

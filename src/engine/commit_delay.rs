@@ -8,22 +8,22 @@ use std::time::Duration;
 
 /// A commit that is slower than usual moves the usual by this share of the difference: a disk that
 /// is always slow is no reason to wait longer.
-const SHARE: u32 = 16;
+const SMOOTHING: u32 = 16;
 
 /// How long commits usually take.
 #[derive(Debug, Default)]
-pub(super) struct Lateness {
-    usual: Duration,
+pub(super) struct CommitDelay {
+    typical: Duration,
 }
 
-impl Lateness {
+impl CommitDelay {
     /// How much later than usual the calls of a commit leave that took this long.
-    pub(super) fn of(&mut self, took: Duration) -> Duration {
-        let late = took.saturating_sub(self.usual);
-        self.usual = if late.is_zero() {
+    pub(super) fn record(&mut self, took: Duration) -> Duration {
+        let late = took.saturating_sub(self.typical);
+        self.typical = if late.is_zero() {
             took
         } else {
-            self.usual + late / SHARE
+            self.typical + late / SMOOTHING
         };
         late
     }
@@ -36,13 +36,13 @@ mod tests {
     #[test]
     fn what_is_beyond_the_usual_is_late_and_a_disk_that_is_always_slow_is_usual() {
         let ms = Duration::from_millis;
-        let mut lateness = Lateness::default();
-        assert_eq!(lateness.of(ms(300)), ms(300));
+        let mut commit_delay = CommitDelay::default();
+        assert_eq!(commit_delay.record(ms(300)), ms(300));
         for _ in 0..200 {
-            lateness.of(ms(300));
+            commit_delay.record(ms(300));
         }
-        assert!(lateness.of(ms(300)) < ms(1));
-        assert_eq!(lateness.of(ms(2)), Duration::ZERO);
-        assert_eq!(lateness.of(ms(302)), ms(300));
+        assert!(commit_delay.record(ms(300)) < ms(1));
+        assert_eq!(commit_delay.record(ms(2)), Duration::ZERO);
+        assert_eq!(commit_delay.record(ms(302)), ms(300));
     }
 }
