@@ -15,6 +15,7 @@ mod config;
 mod connect;
 mod credential_process;
 mod credentials;
+mod endpoint;
 #[cfg(feature = "legacy-chime")]
 mod legacy;
 mod messaging;
@@ -31,4 +32,5 @@ pub use canned::{CannedAnswer, canned};
 pub use config::{ClientConfig, FixedCredentials};
 pub use connect::{ConnectError, connect};
 pub(crate) use credentials::signing_identity;
+pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};

@@ -54,7 +54,7 @@ pub(super) async fn configure_with(
         loader = loader.profile_name(profile);
     }
     if let Some(url) = settings.endpoint_url {
-        loader = loader.endpoint_url(url);
+        loader = loader.endpoint_url(url.as_str());
     }
     let provider = match settings.credentials {
         Some(credentials) => Some(fixed(credentials)),
@@ -127,7 +127,7 @@ mod tests {
 
     fn settings(url: &str) -> ClientConfig {
         ClientConfig {
-            endpoint_url: Some(url.to_owned()),
+            endpoint_url: Some(url.parse().unwrap()),
             credentials: Some(FixedCredentials {
                 access_key_id: "AKIDEXAMPLE".to_owned(),
                 secret_access_key: "wJalrXUtnFEMI".to_owned(),
@@ -214,7 +214,7 @@ mod tests {
                 api,
                 region: region.to_owned(),
                 endpoint_url: None,
-                ..settings("")
+                ..settings("http://127.0.0.1:1")
             };
             let addressed = addressed.clone();
             async move {

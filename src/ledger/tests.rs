@@ -20,7 +20,7 @@ fn roster(ids: impl IntoIterator<Item = String>) -> Roster {
         text.push('\n');
     }
     let options = Options {
-        channel_arn: Some(format!("{INSTANCE}/channel/c")),
+        channel_arn: Some(format!("{INSTANCE}/channel/c").parse().unwrap()),
         ..Options::default()
     };
     let source = Source::Bytes {

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Longest ARN the service takes, in characters (service model, `ChimeArn`).
 const MAX_ARN: usize = 1600;
 /// Longest `AppInstanceUserId`, in characters (service model, `UserId`).
@@ -31,6 +34,17 @@ pub enum ArnError {
     /// A user id the service does not take.
     #[error("{0}")]
     UserId(String),
+}
+
+impl ArnError {
+    /// The error without any part of the text, so that it may be printed and logged.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::OtherService(_) => "an ARN of another AWS service, not of chime".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Checks an `AppInstanceUserId`: 1 to 64 characters of `[A-Za-z0-9:\-_.@]`, a letter or digit at
@@ -180,6 +194,19 @@ macro_rules! arn {
                 Self::parse(text)
             }
         }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(D::Error::custom)
+            }
+        }
     };
 }
 
@@ -214,6 +241,12 @@ arn!(
 );
 
 impl MemberArn {
+    /// The app instance it belongs to.
+    #[must_use]
+    pub fn instance(&self) -> AppInstanceArn {
+        AppInstanceArn(self.app_instance().into())
+    }
+
     /// Keeps a text that was checked before, part by part.
     pub(crate) fn checked(text: &str) -> Self {
         debug_assert_eq!(Self::check(text).err(), None);
@@ -237,10 +270,9 @@ impl AppInstanceArn {
     /// The ARN of the user with this id.
     ///
     /// # Errors
-    /// If the id is not one the service takes.
+    /// If the id is not one the service takes, or the ARN is too long.
     pub fn user(&self, id: &str) -> Result<MemberArn, ArnError> {
-        check_user_id(id)?;
-        Ok(MemberArn(format!("{}/user/{id}", self.0).into()))
+        MemberArn::parse(&format!("{}/user/{id}", self.0))
     }
 
     /// The ARN of the channel with this id.
@@ -312,5 +344,8 @@ mod tests {
         );
         assert!(instance.channel("a/b").is_err());
         assert!(instance.user("a+b@example.com").is_err());
+        let long = AppInstanceArn::parse(&format!("{INSTANCE}{}", "x".repeat(1530))).unwrap();
+        assert!(long.user("u").is_ok());
+        assert_eq!(long.user("sandbox-admin"), Err(ArnError::TooLong));
     }
 }

@@ -70,7 +70,12 @@ pub fn prepare(
     } else {
         "\u{feff}"
     };
-    let mut failed = CsvReport::create(reports.dir, FAILED, layout.delimiter(), mark.as_bytes())?;
+    let mut failed = CsvReport::create(
+        reports.dir,
+        FAILED,
+        layout.delimiter().byte(),
+        mark.as_bytes(),
+    )?;
     if layout.has_header() {
         failed.record(layout.header())?;
     }

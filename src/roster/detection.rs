@@ -6,8 +6,8 @@ use super::columns::Columns;
 use super::error::Problem;
 use super::layout::{ChannelSource, Condition};
 use super::names::{CHANNELS, MEMBERS, SUB_CHANNELS, TYPES};
-use super::settings::{constant_channel, required_instance, sub_channel};
-use super::{Encoding, Layout, Options};
+use super::settings::{constant_channel, required_instance};
+use super::{Delimiter, Encoding, Layout, Options};
 use crate::model::{ChannelArn, MemberArn};
 
 /// Works out the layout from the first record and what the user said.
@@ -17,7 +17,7 @@ use crate::model::{ChannelArn, MemberArn};
 pub(super) fn detect_layout(
     first: &StringRecord,
     options: &Options,
-    delimiter: u8,
+    delimiter: Delimiter,
     encoding: Encoding,
 ) -> Result<Layout, Problem> {
     let columns = Columns::detect(first, options);
@@ -82,7 +82,7 @@ pub(super) fn detect_layout(
         type_column,
         membership_type: options.membership_type,
         sub_channel_column,
-        sub_channel: sub_channel(options)?,
+        sub_channel: options.sub_channel.clone(),
         app_instance: home,
         legacy_api: options.legacy_api,
         filters: filters.collect::<Result<_, Problem>>()?,

@@ -1,9 +1,7 @@
 //! One member to add, checked.
 
-use super::defect::reason_of;
 use crate::model::{
-    AppInstanceArn, ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id,
-    is_resource_id,
+    ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id, is_resource_id,
 };
 
 /// An ARN put together from valid parts is checked as a whole if it is longer, in bytes: only such
@@ -86,7 +84,7 @@ impl Entry {
                         .and_then(|rest| rest.strip_prefix("/channel/"))
                         .is_some_and(is_resource_id);
                 if !is_of_home {
-                    let instance = ChannelArn::check(text).map_err(|error| reason_of(&error))?;
+                    let instance = ChannelArn::check(text).map_err(|error| error.reason())?;
                     self.instance = instance.len();
                 }
                 self.channel_arn.clear();
@@ -116,7 +114,7 @@ impl Entry {
             if let Err(error) = ChannelArn::check(&self.channel_arn) {
                 self.channel_arn.clear();
                 self.instance = 0;
-                return Err(reason_of(&error));
+                return Err(error.reason());
             }
         }
         Ok(())
@@ -133,21 +131,21 @@ impl Entry {
                 .strip_prefix(home)
                 .and_then(|rest| rest.strip_prefix("/user/"));
             if let Some(id) = own_user {
-                check_user_id(id).map_err(|error| reason_of(&error))?;
+                check_user_id(id).map_err(|error| error.reason())?;
             } else {
-                let other = MemberArn::check(text).map_err(|error| reason_of(&error))?;
+                let other = MemberArn::check(text).map_err(|error| error.reason())?;
                 check_same_instance(other, home, "the channel")?;
             }
             self.member_arn.clear();
         } else {
-            check_user_id(text).map_err(|error| reason_of(&error))?;
+            check_user_id(text).map_err(|error| error.reason())?;
             self.member_arn.clear();
             self.member_arn.push_str(home);
             self.member_arn.push_str("/user/");
         }
         self.member_arn.push_str(text);
         if self.member_arn.len() > MAX_UNCHECKED {
-            MemberArn::check(&self.member_arn).map_err(|error| reason_of(&error))?;
+            MemberArn::check(&self.member_arn).map_err(|error| error.reason())?;
         }
         Ok(())
     }
@@ -184,11 +182,4 @@ pub(super) fn check_same_instance(found: &str, wanted: &str, whose: &str) -> Res
         () => "app instance",
     };
     Err(format!("of another {what} than {whose}"))
-}
-
-/// Reads an app instance's ARN given as an option.
-pub(super) fn parse_app_instance(text: &str) -> Result<String, String> {
-    AppInstanceArn::check(text)
-        .map(str::to_owned)
-        .map_err(|error| reason_of(&error))
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::entry::check_same_instance;
-use super::{Defect, Encoding, Entry, Filter, Record};
-use crate::model::{MembershipType, escape_control};
+use super::{Defect, Delimiter, Encoding, Entry, Filter, Record};
+use crate::model::{AppInstanceArn, ChannelArn, MembershipType, SubChannelId, escape_control};
 
 /// Characters of a column's name that are shown.
 pub(super) const MAX_NAME: usize = 40;
@@ -20,7 +20,7 @@ pub struct Layout {
     /// The encoding the list was read in.
     pub(super) encoding: Encoding,
     /// The byte between fields.
-    pub(super) delimiter: u8,
+    pub(super) delimiter: Delimiter,
     /// The column names; empty without a header.
     pub(super) header: Vec<String>,
     /// How many fields a record has.
@@ -35,8 +35,8 @@ pub struct Layout {
     pub(super) membership_type: MembershipType,
     /// Where the sub-channels are.
     pub(super) sub_channel_column: Option<usize>,
-    /// The sub-channel where none is said; empty for none.
-    pub(super) sub_channel: String,
+    /// The sub-channel where none is said.
+    pub(super) sub_channel: Option<SubChannelId>,
     /// The app instance all rows must be of, if one is given.
     pub(super) app_instance: Option<RequiredInstance>,
     /// Whether rows that the legacy API cannot add are defects.
@@ -49,8 +49,8 @@ pub struct Layout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ChannelSource {
-    /// This one, an ARN, for all rows.
-    All(String),
+    /// This one, for all rows.
+    All(ChannelArn),
     /// The field at this position, from 0.
     Column(usize),
 }
@@ -59,7 +59,7 @@ pub(super) enum ChannelSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RequiredInstance {
     /// Its ARN.
-    pub(super) arn: String,
+    pub(super) arn: AppInstanceArn,
     /// Whose it is, for messages.
     pub(super) whose: String,
 }
@@ -86,7 +86,7 @@ impl Layout {
 
     /// The byte between fields.
     #[must_use]
-    pub fn delimiter(&self) -> u8 {
+    pub fn delimiter(&self) -> Delimiter {
         self.delimiter
     }
 
@@ -104,7 +104,7 @@ impl Layout {
 
     /// The channel all rows go to, if it is one.
     #[must_use]
-    pub fn constant_channel(&self) -> Option<&str> {
+    pub fn constant_channel(&self) -> Option<&ChannelArn> {
         match &self.channel {
             ChannelSource::All(arn) => Some(arn),
             ChannelSource::Column(_) => None,
@@ -141,7 +141,7 @@ impl Layout {
         record: &'r R,
     ) -> (&'r str, &'r str) {
         let channel = match &self.channel {
-            ChannelSource::All(arn) => arn,
+            ChannelSource::All(arn) => arn.as_str(),
             ChannelSource::Column(index) => record.field(*index).unwrap_or_default(),
         };
         (channel, record.field(self.member).unwrap_or_default())
@@ -168,7 +168,7 @@ impl Layout {
             .set_channel(channel, home.map(|home| home.arn.as_str()))
             .and_then(|()| {
                 home.map_or(Ok(()), |home| {
-                    check_same_instance(entry.app_instance(), &home.arn, &home.whose)
+                    check_same_instance(entry.app_instance(), home.arn.as_str(), &home.whose)
                 })
             })
             .map_err(|reason| self.defect(column, reason))?;
@@ -185,7 +185,8 @@ impl Layout {
         let sub_channel = column
             .map(|at| field(record, at))
             .filter(|text| !text.is_empty())
-            .unwrap_or(&self.sub_channel);
+            .or(self.sub_channel.as_ref().map(SubChannelId::as_str))
+            .unwrap_or_default();
         entry
             .set_sub_channel(sub_channel)
             .map_err(|reason| self.defect(column, reason))?;
@@ -254,12 +255,6 @@ fn field<R: Record + ?Sized>(record: &R, at: usize) -> &str {
 impl fmt::Display for Layout {
     /// How the list is encoded and which columns it has, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.delimiter {
-            b',' => f.write_str("comma")?,
-            b';' => f.write_str("semicolon")?,
-            b'\t' => f.write_str("tab")?,
-            other => write!(f, "`{}`", other.escape_ascii())?,
-        }
         let header = if self.has_header() {
             "header"
         } else {
@@ -267,7 +262,8 @@ impl fmt::Display for Layout {
         };
         write!(
             f,
-            ", {header}; members from {}",
+            "{}, {header}; members from {}",
+            self.delimiter,
             self.display_column(self.member)
         )?;
         match &self.channel {

@@ -5,6 +5,7 @@ use std::mem;
 use csv::{ByteRecord, StringRecord};
 use encoding_rs::WINDOWS_1252;
 
+use super::Delimiter;
 use super::compression::CHUNK;
 use super::error::Problem;
 use super::text::{END_MARK, Text};
@@ -24,9 +25,9 @@ pub(super) struct Records {
 
 impl Records {
     /// Parses a text whose first bytes were seen to have this delimiter and line end.
-    pub(super) fn new(text: Text, delimiter: u8, crlf: bool, fall_back: bool) -> Self {
+    pub(super) fn new(text: Text, delimiter: Delimiter, crlf: bool, fall_back: bool) -> Self {
         let reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
+            .delimiter(delimiter.byte())
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(CHUNK)

@@ -90,20 +90,13 @@ impl Roster {
         if let Some((what, hint)) = detect_other_format(record) {
             return Err(nowhere(Problem::OtherFormat { what, hint }));
         }
-        let delimiter = match options.delimiter {
-            Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
-                return Err(nowhere(Problem::Setting {
-                    what: "--delimiter",
-                    reason: format!("`{}` cannot be one", delimiter.escape_ascii()),
-                }));
-            }
-            Some(delimiter) => delimiter,
-            None => dialect::delimiter(record, |cell| is_known(cell, options)),
-        };
+        let delimiter = options
+            .delimiter
+            .unwrap_or_else(|| dialect::delimiter(record, |cell| is_known(cell, options)));
         let crlf = line_end == b"\r\n";
-        let max_record = options.record_size().map_err(nowhere)?;
+        let max_record = options.max_record_size.unwrap_or_default();
         let text = Box::new(Cursor::new(start).chain(text));
-        let text = Text::new(text, max_record, crlf);
+        let text = Text::new(text, max_record.kib(), crlf);
         let mut records = Records::new(text, delimiter, crlf, options.encoding.is_none());
         let mut first = StringRecord::new();
         let mut next = || {

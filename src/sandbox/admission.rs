@@ -8,7 +8,7 @@ use super::quotas::Quotas;
 use super::slot_map::Slot;
 use super::token_bucket::Rate;
 use super::world::{Address, World, begins_with_any, last_segment};
-use crate::model::{ChannelArn, quota};
+use crate::model::{ChannelArn, MemberArn, quota};
 
 /// The rates in force.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ impl World {
                 "the bearer is of another app instance than the channel",
             ));
         }
-        let admin = |admins: &Vec<String>| admins.iter().any(|admin| admin == bearer.as_str());
+        let admin = |admins: &Vec<MemberArn>| admins.contains(bearer);
         if !self.config.admins.as_ref().is_none_or(admin) {
             return Err(Exception::forbidden(
                 "the bearer may not manage this channel's memberships",

@@ -121,7 +121,7 @@ async fn face(
     tokio::spawn(serve(listener, Arc::clone(service), pending()));
     let own = service.config();
     let client = chime::connect(chime::ClientConfig {
-        endpoint_url: Some(url),
+        endpoint_url: Some(url.parse()?),
         credentials: Some(FixedCredentials {
             access_key_id: own.access_key.clone(),
             secret_access_key: own.secret_key.clone(),

@@ -14,6 +14,7 @@ use clap::Args;
 use crate::exit::Exit;
 use crate::output;
 use crate::signals::Signals;
+use crate::value;
 
 /// Arguments of `sandbox`.
 #[derive(Debug, Args)]
@@ -60,8 +61,8 @@ pub(crate) struct SandboxShape {
     #[arg(long, value_name = "PREFIX=CODE")]
     pub(crate) answer_member: Vec<sandbox::MemberRule>,
     /// The only bearer who may call [default: everybody may]. Can be repeated.
-    #[arg(long, value_name = "ARN")]
-    pub(crate) admin: Vec<String>,
+    #[arg(long, value_name = "ARN", value_parser = value::admin)]
+    pub(crate) admin: Vec<MemberArn>,
     /// Memberships that one channel holds [default: 10000].
     #[arg(long, value_name = "N")]
     pub(crate) capacity: Option<u64>,

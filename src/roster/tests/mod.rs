@@ -23,7 +23,7 @@ fn channel(id: &str) -> String {
 /// All rows into one channel.
 fn one_channel() -> Options {
     Options {
-        channel_arn: Some(channel("c")),
+        channel_arn: Some(channel("c").parse().unwrap()),
         ..Options::default()
     }
 }

@@ -209,7 +209,7 @@ fn settings_decide_who_exists_and_who_may() {
         missing_users: vec!["u1".into()],
         missing_channels: vec!["gone".into()],
         re_add: ReAdd::Silent,
-        admins: Some(vec![format!("{INSTANCE}/user/admin")]),
+        admins: Some(vec![format!("{INSTANCE}/user/admin").parse().unwrap()]),
         ..SandboxConfig::default()
     };
     let mut scene = Scene::new(config);

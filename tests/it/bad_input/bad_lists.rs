@@ -12,8 +12,8 @@ use crate::support::program::{APP, Ended, FAST, WorkDir, ids, tally};
 
 fn options() -> Options {
     Options {
-        channel_arn: Some(format!("{APP}/channel/c")),
-        max_record_size: Some(1_024),
+        channel_arn: Some(format!("{APP}/channel/c").parse().unwrap()),
+        max_record_size: Some(1_024.try_into().unwrap()),
         ..Options::default()
     }
 }

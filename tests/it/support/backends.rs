@@ -87,7 +87,7 @@ impl Backend {
 pub(crate) fn settings(api: Api, url: &str) -> chime::ClientConfig {
     let sandbox = SandboxConfig::default();
     chime::ClientConfig {
-        endpoint_url: Some(url.to_owned()),
+        endpoint_url: Some(url.parse().unwrap()),
         credentials: Some(FixedCredentials {
             access_key_id: sandbox.access_key,
             secret_access_key: sandbox.secret_key,

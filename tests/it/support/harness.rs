@@ -133,7 +133,7 @@ impl Harness {
             dir: tempfile::tempdir().unwrap(),
             list,
             options: Options {
-                app_instance: Some(INSTANCE.to_owned()),
+                app_instance: Some(INSTANCE.parse().unwrap()),
                 ..Options::default()
             },
             scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
