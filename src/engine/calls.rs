@@ -1,5 +1,5 @@
-//! Calls: ordered, sent, completed and settled. A call is in the ledger before it leaves, and its
-//! outcome before any observer.
+//! Calls: planned, sent, completed and settled. A call is in the ledger before it is sent, and its
+//! outcome is in the ledger before any observer receives it.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ use crate::model::{
 };
 use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
 
-/// Calls ordered in one turn: bounds what one commit holds.
+/// Calls planned in one turn of the loop: bounds the size of one commit.
 const CALLS_PER_TURN: usize = 64;
 
 impl Engine<'_> {
-    /// Asks for orders until there is nothing to do now; writes them to the ledger.
+    /// Plans calls until none is possible now, and records them in the ledger.
     pub(super) fn plan_calls(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
         let mut prepared = Vec::new();
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
-                // What was read counts, also if it is not sent now.
+                // Rows that were read must be in the ledger before the run ends, sent or not.
                 Step::Done if self.setup.ledger.has_unflushed() => {
                     self.flush_staged()?;
                 }
@@ -55,7 +55,7 @@ impl Engine<'_> {
         }
     }
 
-    /// Draws an order's rows and notes in the ledger that the call is about to leave.
+    /// Takes the rows of a planned call from the queue and records the call in the ledger.
     fn prepare_call(
         &mut self,
         plan: &CallPlan,
@@ -78,7 +78,8 @@ impl Engine<'_> {
         self.record(call, &numbers, plan.fresh, plan.timeout, members, at)
     }
 
-    /// A control call: adds somebody who is in the channel already. None if nobody is known to be.
+    /// A control call: adds a member again who is in the channel already. `None` if no member is
+    /// known to be in it.
     fn prepare_control_call(
         &mut self,
         plan: CallPlan,
@@ -107,10 +108,10 @@ impl Engine<'_> {
         Batch::new(members).map_err(|error| ledger.damaged(error.to_string()).into())
     }
 
-    /// Notes a call in the ledger: it may leave once that is committed.
+    /// Records a call in the ledger. It may be sent once that is committed.
     fn record(
         &mut self,
-        flight: InFlightCall,
+        call: InFlightCall,
         rows: &[u64],
         fresh: usize,
         timeout: Duration,
@@ -120,19 +121,19 @@ impl Engine<'_> {
         let Setup {
             ledger, bearers, ..
         } = &mut self.setup;
-        let (channel, membership) = ledger.lane(flight.lane)?;
+        let (channel, membership) = ledger.lane(call.lane)?;
         let channel = ledger.channel_arn(channel)?;
-        let bearer = bearers[flight.bearer].clone();
-        let call = ledger.record_call(NewCall {
-            lane: flight.lane,
+        let bearer = bearers[call.bearer].clone();
+        let number = ledger.record_call(NewCall {
+            lane: call.lane,
             bearer: bearer.as_str(),
             rows,
             fresh,
             at,
         })?;
-        self.in_flight.insert(call, flight);
+        self.in_flight.insert(number, call);
         Ok(PreparedCall {
-            call,
+            call: number,
             timeout,
             request: AddMembers {
                 channel,
@@ -143,13 +144,11 @@ impl Engine<'_> {
         })
     }
 
-    /// A call leaves later than it was paid for.
+    /// Moves a call's time in the rate limits by the delay of its commit.
     pub(super) fn delay_call(&mut self, prepared: &PreparedCall, by: Duration) {
-        if let Some(flight) = self.in_flight.get_mut(&prepared.call) {
-            self.setup.scheduler.leaves_late(flight, by);
-            self.setup
-                .call_limits
-                .delay(flight.channel, flight.bearer, by);
+        if let Some(call) = self.in_flight.get_mut(&prepared.call) {
+            self.setup.scheduler.leaves_late(call, by);
+            self.setup.call_limits.delay(call.channel, call.bearer, by);
         }
     }
 
@@ -178,21 +177,21 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_completed(&mut self, completed: CompletedCall) -> Result<(), EngineError> {
-        let Some(flight) = self.in_flight.remove(&completed.call) else {
+        let Some(call) = self.in_flight.remove(&completed.call) else {
             return Ok(());
         };
         let answer = completed
             .answer
             .and_then(|reply| of_channel(&completed.channel, reply));
         match answer {
-            Ok(reply) if flight.rows.is_empty() => {
-                // What a control call shows is that it was accepted.
+            Ok(reply) if call.rows.is_empty() => {
+                // A control call has no rows: all that matters is that it was accepted.
                 drop(reply);
-                self.settle(completed.call, flight, Answer::Members(Vec::new()), None)
+                self.settle(completed.call, call, Answer::Members(Vec::new()), None)
             }
             Ok(reply) => {
                 let answers = reconcile(completed.members.members(), reply);
-                self.settle(completed.call, flight, Answer::Members(answers), None)
+                self.settle(completed.call, call, Answer::Members(answers), None)
             }
             Err(refusal) => {
                 let refusal = Refusal {
@@ -200,24 +199,24 @@ impl Engine<'_> {
                     ..refusal
                 };
                 let answer = Answer::Refused(refusal.clone());
-                self.settle(completed.call, flight, answer, Some(&refusal))
+                self.settle(completed.call, call, answer, Some(&refusal))
             }
         }
     }
 
     fn settle(
         &mut self,
-        call: i64,
-        flight: InFlightCall,
+        number: i64,
+        call: InFlightCall,
         answer: Answer,
         refusal: Option<&Refusal>,
     ) -> Result<(), EngineError> {
         let (now, at) = (self.now(), self.millis());
-        let round_trip = now.saturating_sub(flight.sent_at);
-        let settlement = self.setup.scheduler.settle(now, flight, answer);
+        let round_trip = now.saturating_sub(call.sent_at);
+        let settlement = self.setup.scheduler.settle(now, call, answer);
         self.setup
             .ledger
-            .settle(call, at, refusal, &settlement.rulings, &settlement.others)?;
+            .settle(number, at, refusal, &settlement.rulings, &settlement.others)?;
         for bearer in &settlement.set_aside {
             self.events.push(Event::BearerSetAside {
                 bearer: self.setup.bearers[*bearer].clone(),
@@ -236,7 +235,7 @@ impl Engine<'_> {
         }
         settled.add(Outcome::Failed, settlement.unsent);
         self.events.push(Event::CallSettled {
-            call,
+            call: number,
             refusal: refusal.map(|refusal| refusal.kind),
             code: refusal.map(|refusal| refusal.code.clone()),
             settled,
@@ -250,8 +249,8 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Stops now: calls in flight are given up. They stay in the ledger as they are, in flight,
-    /// for a later session to ask again: nobody's verdict depends on when the run was stopped.
+    /// Gives up the calls in flight. The ledger keeps them as sent, and a later session sends their
+    /// rows again: no outcome depends on when the run was stopped.
     pub(super) fn give_up_calls(&mut self) {
         self.calls.abort_all();
         self.calls = JoinSet::new();
@@ -260,7 +259,7 @@ impl Engine<'_> {
     }
 }
 
-/// The call of an order.
+/// The call of a plan, with its rows.
 fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCall {
     InFlightCall {
         lane: plan.lane,
@@ -274,13 +273,13 @@ fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFl
     }
 }
 
-/// A reply, if it is about this channel: another's confirms nobody.
+/// The reply, if it is about this channel. One about another channel confirms no member.
 fn of_channel(channel: &ChannelArn, reply: Reply) -> Result<Reply, Refusal> {
     match &reply.channel {
         None if reply.added.is_empty() && reply.errors.is_empty() => Err(Refusal {
             kind: RefusalKind::Lost,
             code: codes::UNREADABLE_REPLY.to_owned(),
-            message: "the answer names neither the channel nor anybody".to_owned(),
+            message: "the answer names neither the channel nor a member".to_owned(),
         }),
         Some(named) if named != channel.as_str() => Err(Refusal {
             kind: RefusalKind::Lost,

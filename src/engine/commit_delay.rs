@@ -1,23 +1,23 @@
-//! How late calls leave, because the disk was slow.
+//! How much later calls are sent than planned, because a commit was slow.
 //!
-//! A call is paid for when it is ordered, and leaves when the ledger is committed. Where commits take
-//! longer now and then, calls ordered apart leave close together. What a commit took beyond the usual
-//! is therefore added to what its calls have paid.
+//! The rate limits count a call when it is planned, but it is sent only after the ledger's commit.
+//! When one commit takes longer than the others, calls that were planned apart are sent close
+//! together. The excess over the usual commit time is therefore added to their times in the limits.
 
 use std::time::Duration;
 
-/// A commit that is slower than usual moves the usual by this share of the difference: a disk that
-/// is always slow is no reason to wait longer.
+/// A slower commit raises the typical time by one part in this many of the difference: a disk that
+/// is always slow causes no delay.
 const SMOOTHING: u32 = 16;
 
-/// How long commits usually take.
+/// The typical time of a commit.
 #[derive(Debug, Default)]
 pub(super) struct CommitDelay {
     typical: Duration,
 }
 
 impl CommitDelay {
-    /// How much later than usual the calls of a commit leave that took this long.
+    /// Records a commit that took this long. Returns how much longer than usual that is.
     pub(super) fn record(&mut self, took: Duration) -> Duration {
         let late = took.saturating_sub(self.typical);
         self.typical = if late.is_zero() {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_beyond_the_usual_is_late_and_a_disk_that_is_always_slow_is_usual() {
+    fn only_the_excess_over_the_usual_time_is_a_delay_and_a_disk_that_is_always_slow_has_none() {
         let ms = Duration::from_millis;
         let mut commit_delay = CommitDelay::default();
         assert_eq!(commit_delay.record(ms(300)), ms(300));

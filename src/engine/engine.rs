@@ -1,4 +1,4 @@
-//! The loop: gather what happened, decide, write, commit, act, wait.
+//! The loop: collect inputs, decide, record in the ledger, commit, send calls, wait.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,22 +21,21 @@ use crate::limits::CallLimits;
 use crate::model::MemberArn;
 use crate::schedule::{InFlightCall, Scheduler, Step};
 
-/// Chunks taken in one turn: bounds what one commit holds, and they are held in memory.
+/// Chunks taken in one turn: bounds the size of one commit, and memory.
 const CHUNKS_PER_TURN: usize = 8;
 /// Bytes of chunks after which no more are taken in one turn.
 const BYTES_PER_TURN: usize = 8 * 1024 * 1024;
 
-/// Silence of the list after which it counts as slow: rows wait no longer for others to share
-/// their call with.
+/// The list counts as slow after this long without a chunk: partial batches are then sent.
 const SLOW_AFTER: Duration = Duration::from_secs(1);
 
-/// What a run needs.
+/// The parts that a run needs.
 pub struct Setup {
-    /// Where everything is written.
+    /// The run's ledger.
     pub ledger: Ledger,
-    /// Decides.
+    /// Decides which call comes next.
     pub scheduler: Scheduler,
-    /// Keeps the limits.
+    /// The rate limits.
     pub call_limits: CallLimits,
     /// The service.
     pub service: Arc<dyn Chime>,
@@ -57,10 +56,10 @@ pub struct Engine<'w> {
     pub(super) start: Instant,
     pub(super) calls: JoinSet<CompletedCall>,
     pub(super) in_flight: HashMap<i64, InFlightCall>,
-    /// To be told once it is committed.
+    /// Sent to the observer after the commit.
     pub(super) events: Vec<Event>,
     list_error: Option<ListError>,
-    /// When the list, if it stays silent, counts as slow; none if it does already.
+    /// When the list counts as slow if no chunk comes; `None` if it already does.
     slow_at: Option<Duration>,
     interrupted: bool,
     standing_timer: StandingTimer,
@@ -85,7 +84,7 @@ impl<'w> Engine<'w> {
         }
     }
 
-    /// Runs to the end. Gives the ledger back for the reports.
+    /// Runs to the end. Returns the ledger for the reports.
     ///
     /// # Errors
     /// If the ledger fails. Calls in flight are then given up; the ledger contains them as sent.
@@ -109,10 +108,12 @@ impl<'w> Engine<'w> {
             let planned = self.now();
             self.setup.ledger.commit()?;
             let late = self.commit_delay.record(self.now().saturating_sub(planned));
+            // Only after the commit: a kill between the two must not lose a sent call.
             for call in prepared {
                 self.delay_call(&call, late);
                 self.send(call);
             }
+            // Only after the commit: an observer never receives what a kill could undo.
             self.notify_observer()?;
             match step {
                 Step::Done => break,
@@ -156,7 +157,7 @@ impl<'w> Engine<'w> {
         self.setup.epoch_millis.saturating_add(since)
     }
 
-    /// Everything that has happened by now, without waiting.
+    /// Collects the inputs that are available now, without waiting.
     fn ready_inputs(&mut self, inputs: &mut Vec<Input>) -> Result<(), EngineError> {
         while let Some(completed) = self.calls.try_join_next() {
             inputs.push(Input::CompletedCall(completed.map_err(task_panicked)?));
@@ -175,7 +176,7 @@ impl<'w> Engine<'w> {
                     inputs.push(Input::Chunk(chunk));
                 }
                 Poll::Ready(None) => {
-                    // Not left to the waiting: while answers keep coming, nobody waits for the list.
+                    // Not left to `wait`: it takes answers first, so the end could come late.
                     inputs.push(Input::ListEnd);
                     break;
                 }
@@ -185,6 +186,7 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
+    /// Waits for the next input, or until a time.
     async fn wait(&mut self, until: Option<Duration>) -> Result<Input, EngineError> {
         let list_open = !matches!(self.setup.feed, Feed::Ended);
         let slow_at = self.slow_at.filter(|_| list_open);
@@ -202,7 +204,7 @@ impl<'w> Engine<'w> {
         }
     }
 
-    /// Takes in a piece of inputs. True: stop now.
+    /// Handles one input. Returns true if the run must stop now.
     fn handle(&mut self, input: Input) -> Result<bool, EngineError> {
         match input {
             Input::CompletedCall(completed) => self.on_completed(completed)?,
@@ -212,10 +214,10 @@ impl<'w> Engine<'w> {
             Input::Chunk(Err(error)) => {
                 self.stop_reading(ListError::Unreadable(error));
             }
-            // Reading was given up before: its end means nothing.
+            // Reading was stopped before its end, so this is not the end of the list.
             Input::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
             Input::ListEnd if self.setup.ledger.is_list_short() => {
-                let what = "it ends before rows that were read before".to_owned();
+                let what = "it ends before the last row that an earlier session read".to_owned();
                 self.stop_reading(ListError::Changed { what });
             }
             Input::ListEnd => {
@@ -237,19 +239,21 @@ impl<'w> Engine<'w> {
         Ok(false)
     }
 
+    /// Reads no more of the list, and ends the run after the calls in flight.
     fn stop_reading(&mut self, error: ListError) {
         self.list_error = Some(error);
         self.setup.feed = Feed::Ended;
         self.setup.scheduler.drain();
     }
 
+    /// Writes a chunk into the ledger, after its new lanes are known to the scheduler.
     fn stage(&mut self, chunk: &Chunk) -> Result<(), EngineError> {
         let known = self.setup.scheduler.lanes();
         for (_, lane) in chunk.lanes.iter().filter(|(id, _)| id.index() >= known) {
             self.setup.scheduler.open_lane(lane.channel);
         }
         if let Some(row) = self.setup.ledger.stage(chunk)? {
-            let what = format!("row {row} is another than was read before");
+            let what = format!("row {row} differs from what an earlier session read");
             self.stop_reading(ListError::Changed { what });
             return Ok(());
         }
@@ -266,7 +270,7 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// If the list is slow, what is there of it goes out.
+    /// If the list is slow, lets the scheduler send partial batches.
     fn flush_partial_batches(&mut self) -> Result<(), EngineError> {
         if self.slow_at.is_some_and(|at| at <= self.now()) {
             self.slow_at = None;
@@ -276,6 +280,7 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
+    /// Queues the staged rows, in the ledger and in the scheduler.
     pub(super) fn flush_staged(&mut self) -> Result<(), EngineError> {
         for (lane, rows) in self.setup.ledger.flush_staged()? {
             self.setup.scheduler.stage(lane, rows);
@@ -283,7 +288,8 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// Once the list is read: a step of the search for duplicates. True until it is done.
+    /// Once the list is read, runs a step of the scan for duplicates. Returns true while steps are
+    /// left.
     fn scan_duplicates_step(&mut self) -> Result<bool, EngineError> {
         let staged = self.setup.ledger.staged();
         if staged.complete || !staged.list_ended || self.interrupted {
@@ -304,7 +310,7 @@ impl<'w> Engine<'w> {
         Ok(true)
     }
 
-    /// Tells the least that the list takes; it must be complete.
+    /// Sends the lower bound to the observer. The list must be complete.
     fn send_bound(&mut self) -> Result<(), EngineError> {
         let limits = self.setup.scheduler.limits();
         let bound = self.setup.ledger.lower_bound(limits.members_per_call)?;
@@ -318,7 +324,7 @@ impl<'w> Engine<'w> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+#[expect(clippy::needless_pass_by_value, reason = "map_err's signature")]
 fn task_panicked(error: tokio::task::JoinError) -> EngineError {
     EngineError::TaskPanicked(error.to_string())
 }

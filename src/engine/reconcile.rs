@@ -1,15 +1,15 @@
-//! Holds an answer against what was asked. Nothing in an answer is trusted.
+//! Compares an answer with the members that were requested. Nothing in an answer is trusted.
 
 use std::collections::HashMap;
 
 use crate::model::{MemberArn, Reply};
 use crate::schedule::MemberAnswer;
 
-/// For each requested member, in order, its answer. Members never asked for are
-/// passed over; one in neither list, or in both, is unclear.
+/// Returns the answer for each requested member, in order. Members that were not requested are
+/// ignored; a requested member in neither list, or in both, is unclear.
 #[must_use]
 pub fn reconcile(requested: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
-    // As a rule all are added, and listed as they were asked for.
+    // The usual case, without a map: all are added, in the order of the request.
     let all_added = reply.errors.is_empty()
         && requested
             .iter()
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_held_against_what_was_asked() {
+    fn only_requested_members_count_and_contradictions_are_unclear() {
         let requested = [
             arn("added"),
             arn("refused"),

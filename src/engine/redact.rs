@@ -1,7 +1,7 @@
 //! Removes members' names from the service's messages about a call as a whole.
 //!
-//! A refusal's message goes where names must not be: the closing line, events, logs. Each row of the
-//! reports has its member beside the message, so nothing is lost there.
+//! A refusal's message appears where names must not: in the closing line, events and logs. In the
+//! reports each row has its member beside the message, so no information is lost.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ const REPLACEMENT: &str = "(a member)";
 /// Ids this long are replaced anywhere in the text, shorter ones only as words.
 const MIN_SUBSTRING: usize = 4;
 
-/// The message with the ids and ARNs of these members replaced, and whatever else it names as a user
-/// or bot of an app instance.
+/// The message with the ids and ARNs of these members replaced, and those of any other user or bot
+/// of an app instance.
 pub(super) fn redact_members(message: &str, members: &[MemberArn]) -> String {
     let ids: HashSet<&str> = members.iter().map(MemberArn::id).collect();
     let mut text = message.to_owned();
@@ -57,13 +57,13 @@ mod tests {
             MemberArn::parse(&text).unwrap()
         };
         let members = [arn("ann@example.com"), arn("b-2")];
-        let said = |text: &str| redact_members(text, &members);
+        let redacted = |text: &str| redact_members(text, &members);
         assert_eq!(
-            said("ann@example.com, \"b-2\" and b-23 are unknown."),
+            redacted("ann@example.com, \"b-2\" and b-23 are unknown."),
             "(a member), \"(a member)\" and b-23 are unknown."
         );
         assert_eq!(
-            said("invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/b-2."),
+            redacted("invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/b-2."),
             "invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/(a member)."
         );
         for around in [
@@ -75,14 +75,14 @@ mod tests {
             "{}+{}",
         ] {
             let text = around.replace("{}", "ann@example.com");
-            assert!(!said(&text).contains("ann@"), "{text}");
+            assert!(!redacted(&text).contains("ann@"), "{text}");
         }
         assert_eq!(
-            said("app-instance/i/user/somebody-else"),
+            redacted("app-instance/i/user/somebody-else"),
             "app-instance/i/user/(a member)"
         );
-        assert_eq!(said("arn:aws:iam::1:user/me"), "arn:aws:iam::1:user/me");
-        assert_eq!(said("no such thing: ünicode"), "no such thing: ünicode");
-        assert_eq!(said(""), "");
+        assert_eq!(redacted("arn:aws:iam::1:user/me"), "arn:aws:iam::1:user/me");
+        assert_eq!(redacted("no such thing: ünicode"), "no such thing: ünicode");
+        assert_eq!(redacted(""), "");
     }
 }

@@ -1,11 +1,11 @@
-//! What a session takes over from earlier ones.
+//! Restores the scheduler's state from the ledger of earlier sessions.
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{LaneId, Outcome};
 use crate::schedule::Scheduler;
 
-/// Gives a new scheduler the state of an earlier one, from a recovered ledger. Returns how many rows
-/// are sent and settled.
+/// Restores the state of an earlier scheduler in a new one, from a recovered ledger. Returns how many
+/// rows were sent and settled.
 ///
 /// # Errors
 /// If the ledger cannot be read.
@@ -34,7 +34,7 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
         scheduler.recover(row.lane, row.pending);
     })?;
     let tally = ledger.pass_tally()?;
-    // Channels that an earlier pass ended are not this one's doing.
+    // Rows of a channel that an earlier pass closed are no failures of this pass.
     let unsent = if ledger.passes()? == 1 {
         unsent_failures
     } else {

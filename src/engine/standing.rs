@@ -8,17 +8,17 @@ use crate::ledger::{LedgerError, LedgerReader};
 use crate::model::{Outcome, Refusal};
 use crate::schedule::{Scheduler, Settlement};
 
-/// Between two times: looking at every channel is not for every turn of the loop.
+/// Time between two `Standing` events. Each looks at every channel, too slow for each turn.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Channels named.
+/// At most this many channels are listed one by one.
 const MAX_NAMED: usize = 5;
 
-/// When it was told last.
+/// When the last `Standing` event was sent.
 #[derive(Debug, Default)]
 pub(super) struct StandingTimer(Option<Duration>);
 
 impl StandingTimer {
-    /// Whether it is to be told now; then not again for a while.
+    /// Whether the next one is due now. If so, restarts the interval.
     pub(super) fn is_due(&mut self, now: Duration) -> bool {
         let is_due = self
             .0
@@ -58,7 +58,7 @@ pub(super) fn standing(
     })
 }
 
-/// The rows that did not get in by a settlement, by the service's word for it.
+/// The rows that failed in a settlement, by error code.
 pub(super) fn failed(settlement: &Settlement) -> Vec<(String, u64)> {
     let mut failed = BTreeMap::<&str, u64>::new();
     for ruling in settlement.rulings.iter().chain(&settlement.others) {

@@ -1,4 +1,4 @@
-//! Which service a job calls.
+//! The service that a job calls: AWS or a sandbox.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::model::BearerPool;
 use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
 
-/// Where and with what the AWS service is called. What is not set has its default.
+/// The AWS service to call. Values that are not set have their default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AwsTarget {
-    /// Which API [default: messaging].
+    /// The API [default: messaging].
     pub api: Option<Api>,
     /// The region [default: that of the ARNs].
     pub region: Option<String>,
     /// A profile of the AWS configuration.
     pub profile: Option<String>,
-    /// The service's address, instead of Amazon's.
+    /// The service's address, instead of that of AWS.
     pub endpoint_url: Option<EndpointUrl>,
 }
 
@@ -28,13 +28,13 @@ impl AwsTarget {
         self.api.unwrap_or(Api::Messaging)
     }
 
-    /// This target; `those` where a value is not set.
-    pub(super) fn or_else(self, those: Self) -> Self {
+    /// This target, with the values of `defaults` where it has none.
+    pub(super) fn or_else(self, defaults: Self) -> Self {
         Self {
-            api: self.api.or(those.api),
-            region: self.region.or(those.region),
-            profile: self.profile.or(those.profile),
-            endpoint_url: self.endpoint_url.or(those.endpoint_url),
+            api: self.api.or(defaults.api),
+            region: self.region.or(defaults.region),
+            profile: self.profile.or(defaults.profile),
+            endpoint_url: self.endpoint_url.or(defaults.endpoint_url),
         }
     }
 }
@@ -42,7 +42,7 @@ impl AwsTarget {
 /// The service, real or simulated.
 #[derive(Clone)]
 pub enum Target {
-    /// Amazon, or a server in its place.
+    /// AWS, or a server in its place.
     Aws(AwsTarget),
     /// A simulated service in this process.
     Sandbox(Arc<Service>),
@@ -66,8 +66,8 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
-    /// Settings that name this service and who calls it, and nothing else. The region is the
-    /// bearers' where none is set.
+    /// Run settings with only this service and these bearers set. The region defaults to that of the
+    /// bearers.
     pub(super) fn settings(&self, bearers: BearerPool) -> RunSettings {
         let aws = match self {
             Self::Aws(aws) => aws.clone(),
@@ -87,15 +87,15 @@ impl Target {
         }
     }
 
-    /// The service for a run with these settings.
+    /// Connects to the service for a run with these settings.
     pub(super) async fn connect(&self, settings: &RunSettings) -> Result<Arc<dyn Chime>, JobError> {
         match self {
             Self::Sandbox(service) => Ok(Arc::new(Simulated::new(Arc::clone(service)))),
             Self::Aws(aws) => {
-                let mut to = chime::ClientConfig::new(aws.api(), settings.region.clone());
-                to.profile.clone_from(&aws.profile);
-                to.endpoint_url.clone_from(&aws.endpoint_url);
-                Ok(chime::connect(to).await?)
+                let mut config = chime::ClientConfig::new(aws.api(), settings.region.clone());
+                config.profile.clone_from(&aws.profile);
+                config.endpoint_url.clone_from(&aws.endpoint_url);
+                Ok(chime::connect(config).await?)
             }
         }
     }

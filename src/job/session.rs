@@ -22,17 +22,17 @@ use crate::schedule::{Scheduler, SchedulerConfig};
 pub struct Started {
     /// The run's name.
     pub run_id: String,
-    /// Where it is kept.
+    /// The run directory.
     pub dir: PathBuf,
-    /// How the list is read, in a line.
+    /// The detected format of the list, in one line.
     pub detected: String,
     /// The limits in force.
     pub limits: Limits,
-    /// How many bearers share the work.
+    /// How many bearers there are.
     pub bearers: usize,
-    /// The region or address called, or the sandbox.
+    /// The service: region, address, or the sandbox.
     pub service: String,
-    /// What earlier sessions staged.
+    /// The rows that earlier sessions staged.
     pub staged: Staged,
     /// Rows sent and settled by earlier sessions.
     pub settled_before: u64,
@@ -98,7 +98,7 @@ impl Session {
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         ledger.commit()?;
-        let (tell, heard) = mpsc::channel(2);
+        let (sender, receiver) = mpsc::channel(2);
         let setup = Setup {
             ledger,
             scheduler,
@@ -106,11 +106,11 @@ impl Session {
             service,
             bearers: settings.bearers.as_slice().to_vec(),
             feed,
-            commands: heard,
+            commands: receiver,
             epoch_millis: jiff::Timestamp::now().as_millisecond(),
         };
         let (mut ledger, ending) =
-            forward_commands(Engine::new(setup, observer).run(), &mut commands, &tell).await?;
+            forward_commands(Engine::new(setup, observer).run(), &mut commands, &sender).await?;
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
@@ -141,7 +141,7 @@ impl Session {
     }
 }
 
-/// Awaits something while commands are passed on to it.
+/// Awaits a future and forwards commands to it meanwhile.
 async fn forward_commands<T>(
     running: impl Future<Output = T>,
     commands: &mut mpsc::Receiver<Command>,
@@ -153,7 +153,7 @@ async fn forward_commands<T>(
             biased;
             done = &mut running => return done,
             Some(command) = commands.recv() => {
-                // There is room for each of the two commands there are.
+                // Never full as far as it matters: the channel has room for `Drain` and `Halt`.
                 let _ = to.try_send(command);
             }
         }
@@ -173,7 +173,7 @@ pub(super) fn now_text() -> String {
         .to_string()
 }
 
-/// The lock and the ledger of a run that exists.
+/// Locks an existing run and opens its ledger.
 pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(super::LEDGER);
     if Ledger::is_blank(&path)? {

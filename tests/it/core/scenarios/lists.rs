@@ -24,7 +24,7 @@ async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
             .run_until(Duration::from_secs(1), Cut::Command(Command::Drain))
             .await;
         if let Some(Ending::ListError(fault)) = &ended.ending {
-            assert!(fault.to_string().contains("row 101 is another"), "{fault}");
+            assert!(fault.to_string().contains("row 101 differs"), "{fault}");
             assert!(matches!(fault, ListError::Changed { .. }));
         } else {
             assert!(matches!(pace, Pace::Slow(_)), "{:?}", ended.ending);
