@@ -1,4 +1,4 @@
-//! A call to the service, and what comes back.
+//! A call to the service, and its answer.
 
 use super::codes::{self, Scope};
 use super::{Batch, ChannelArn, MemberArn, Membership};
@@ -8,23 +8,23 @@ use super::{Batch, ChannelArn, MemberArn, Membership};
 pub struct AddMembers {
     /// The channel.
     pub channel: ChannelArn,
-    /// In whose name the call is made (`x-amz-chime-bearer`).
+    /// The bearer to call as (`x-amz-chime-bearer`).
     pub bearer: MemberArn,
-    /// How the members are added.
+    /// The type of the memberships, and their sub-channel.
     pub membership: Membership,
-    /// Who is added.
+    /// The members to add.
     pub members: Batch,
 }
 
-/// An answer with HTTP 200. Nothing in it is trusted: it may name members never asked for, name
-/// one twice or in both lists, or leave some out.
+/// An answer with HTTP 200. Nothing in it is trusted: it may contain members that were not requested,
+/// contain one twice or in both lists, or omit some.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// The channel that the answer names, if it names one.
+    /// The channel's ARN, if the answer contains it.
     pub channel: Option<String>,
-    /// ARNs listed as members now.
+    /// The ARNs of the added members.
     pub added: Vec<String>,
-    /// Members refused one by one.
+    /// The members that were refused.
     pub errors: Vec<MemberError>,
 }
 
@@ -33,30 +33,30 @@ pub struct Reply {
 pub struct MemberError {
     /// The member's ARN.
     pub member: String,
-    /// The code, verbatim: known or not.
+    /// The error code as sent, known or not.
     pub code: String,
-    /// The service's words; may hold personal data.
+    /// The service's message; may contain personal data.
     pub message: String,
 }
 
-/// A call refused or lost as a whole.
+/// A call that was refused or lost as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Refusal {
-    /// What follows from it.
+    /// The kind, which decides what follows.
     pub kind: RefusalKind,
-    /// The service's exception name, or our own word where no answer came.
+    /// The name of the service's exception, or a code of this program if no answer came.
     pub code: String,
-    /// The service's words, or the cause.
+    /// The service's message, or the cause.
     pub message: String,
 }
 
-/// Kinds of whole-call failure, by what follows from them: see [`codes`](super::codes).
+/// Why a whole call failed, by what follows from it: see [`codes`](super::codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
-    /// The request, or something in it, is not accepted.
+    /// The service does not accept the request, or something in it.
     BadRequest,
-    /// A channel, or a member, has as many memberships as it may.
+    /// A channel, or a member, has reached its quota of memberships.
     LimitExceeded,
     /// The bearer, or the signing identity, may not do this.
     Denied,
@@ -66,11 +66,11 @@ pub enum RefusalKind {
     Throttled,
     /// The service failed: the call may have been applied.
     ServiceFailure,
-    /// The service refused the call for the time being: not applied.
+    /// The service refused the call temporarily. It was not applied.
     ServiceUnavailable,
-    /// Sent, but no readable answer: timeout, reset, garbage. It may have been applied.
+    /// Sent, but without a readable answer: timeout, reset, garbage. It may have been applied.
     Lost,
-    /// No connection was made: certainly not applied.
+    /// No connection was made. It was not applied.
     Unreachable,
     /// The credentials are wrong or expired.
     Credentials,
@@ -83,20 +83,20 @@ pub enum RefusalKind {
 /// What follows from a call that was refused as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallAction {
-    /// Over a limit: the same members again after a cool-down, at no cost to them.
+    /// Over a rate limit: send the same members again after a cool-down. Charges no attempt.
     SlowDown,
-    /// The service or the way to it is in trouble: the same members again later.
+    /// The service or the network fails: send the same members again later.
     Retry,
-    /// The refusal concerns a member, the channel, the bearer or all: find out which.
+    /// A member, the channel, the bearer or every call causes the refusal: examine which.
     Examine,
     /// The channel does not exist.
     EndChannel,
-    /// Nothing works with these credentials: the run waits for others, or stops.
+    /// No call works with these credentials: the run waits for others, or stops.
     StopRun,
 }
 
 impl RefusalKind {
-    /// What follows.
+    /// What follows from it.
     #[must_use]
     pub fn action(self) -> CallAction {
         match self {
@@ -112,13 +112,13 @@ impl RefusalKind {
         }
     }
 
-    /// Whether the call may have been applied all the same.
+    /// Whether the call may have been applied nevertheless.
     #[must_use]
     pub fn leaves_doubt(self) -> bool {
         matches!(self, Self::Lost | Self::ServiceFailure)
     }
 
-    /// The word used in the ledger.
+    /// Its text in the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -139,7 +139,7 @@ impl RefusalKind {
 }
 
 impl Refusal {
-    /// Whether it may concern this.
+    /// Whether the code may concern this scope.
     #[must_use]
     pub fn may_concern(&self, scope: Scope) -> bool {
         codes::scope(&self.code).contains(&scope)

@@ -64,8 +64,8 @@ pub fn prepare(
     let mut results = CsvReport::create(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
-    // A list in another encoding gets a BOM: `failed.csv` is UTF-8, and the flag of the list would
-    // otherwise apply when it is read.
+    // `failed.csv` is UTF-8. If the list is not, a BOM overrides its encoding flag when `failed.csv`
+    // is read with the same flags.
     let mark = if layout.encoding() == Encoding::Utf8 {
         ""
     } else {
