@@ -1,4 +1,4 @@
-//! Stages rows, and takes them again lane by lane.
+//! The queue: stages rows, and takes them lane by lane for calls.
 
 use rusqlite::OptionalExtension;
 use rusqlite::types::Null;
@@ -17,7 +17,7 @@ const MAX_BUFFERED: usize = 1 << 20;
 /// The first rows are written at once, so that calls go out from the start.
 const MIN_BUFFERED: usize = 1_024;
 
-/// The way from staged to taken.
+/// The state between staging a row and taking it.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Staged rows that are not in the queue table yet.
@@ -27,7 +27,7 @@ pub(super) struct Queue {
     next_seq: i64,
     /// Pages staged so far.
     staged_pages: u64,
-    /// Pages of an earlier session that the list, read again, has not come to yet.
+    /// Pages of an earlier session that are not compared yet with the list, which is read again.
     unseen_pages: u64,
     /// By lane.
     lanes: Vec<LaneQueue>,
@@ -52,12 +52,11 @@ struct Cursor {
 }
 
 impl Ledger {
-    /// Writes a chunk of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged),
-    /// and count from then on: a list that was cut off before is read again from there.
+    /// Writes a chunk of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged);
+    /// after a kill, rows that were not flushed are staged again.
     ///
-    /// A list that is read again after an interruption repeats pages that are in the ledger: they
-    /// must be the same, and are skipped. Returns the first row that differs, if one does: then it is
-    /// another list.
+    /// A list that is read again repeats pages that are in the ledger. They must be the same, and are
+    /// skipped. Returns the first row that differs, if one does: the list has changed.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -129,7 +128,7 @@ impl Ledger {
         Ok(None)
     }
 
-    /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.
+    /// Whether the list, if it ends here, lacks rows that an earlier session read: it has changed.
     #[must_use]
     pub fn is_list_short(&self) -> bool {
         self.queue.unseen_pages > 0
@@ -253,8 +252,8 @@ impl Ledger {
         Ok(members)
     }
 
-    /// Continues where an earlier session ended: discards what it staged and did not queue, and finds
-    /// the cursors from what was taken.
+    /// Continues where an earlier session ended: discards rows that it staged but did not queue, and
+    /// computes the cursors from the rows that it took.
     pub(super) fn restore_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged().queued_pages;
         self.queue.unseen_pages = self.staged().queued_pages;

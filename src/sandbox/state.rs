@@ -1,4 +1,5 @@
-//! What one call after another works on, and what each of them meets on its way there and back.
+//! The state of the simulated service, and the steps of a call: script, faults, quotas, members,
+//! answer.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -14,7 +15,7 @@ use super::script::Scripted;
 use super::stats::{CallEnding, CallTally};
 use super::world::{Address, World};
 
-/// What one call after another works on.
+/// The state of the simulated service, shared by all calls.
 pub(super) struct State {
     pub(super) world: World,
     pub(super) rng: FaultRng,
@@ -22,14 +23,14 @@ pub(super) struct State {
     pub(super) tally: CallTally,
 }
 
-/// What comes of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub(super) enum ServiceAnswer<T> {
     /// A success.
     Success(T),
     /// An error.
     Refused(Exception),
-    /// An answer with this status and body, regardless of the service's.
+    /// An answer with this status and body instead of the service's.
     Page(u16, String),
     /// The connection is closed, applied or not.
     Closed,
@@ -54,7 +55,7 @@ impl<T> ServiceAnswer<T> {
 }
 
 impl State {
-    /// Lets a call meet its script and the faults, and counts it.
+    /// Applies the script and the faults to a call, and counts it.
     pub(super) fn call<T>(
         &mut self,
         operation: Operation,
@@ -85,7 +86,7 @@ impl State {
         answer
     }
 
-    /// What keeps a call from being applied.
+    /// The error that prevents a call from being applied.
     fn injected_failure<T>(
         &mut self,
         at: Address<'_>,
@@ -132,7 +133,7 @@ impl State {
         }
     }
 
-    /// What arrives of an answer.
+    /// The answer as it arrives at the client.
     fn deliver<T>(&mut self, value: T, script: Vec<Scripted>) -> ServiceAnswer<T> {
         for one in script {
             match one {
