@@ -31,11 +31,11 @@ pub mod fact {
     pub const FINISHED_AT: &str = "finished_at";
     /// Seconds of work, all sessions together.
     pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
-    /// How many bearers share the work.
+    /// How many bearers there are.
     pub const BEARERS: &str = "bearers";
     /// How many sessions changed the run, including this one.
     pub const GENERATION: &str = "generation";
-    /// Which generation the reports are of, and whether all are in their places.
+    /// The generation of the reports, and whether all four are in place.
     pub const REPORTS: &str = "reports";
 }
 
@@ -80,7 +80,7 @@ impl LedgerReader {
     /// Reads a fact, if it was ever written.
     ///
     /// # Errors
-    /// If it cannot be read or is not of the type wanted.
+    /// If it cannot be read or has another type.
     pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
         let text = self.read(|connection| read(connection, name))?;
         text.map(|text| {

@@ -1,4 +1,4 @@
-//! From a list's raw bytes to unpacked ones: counting, gzip and zstd.
+//! Decompresses a list (gzip, zstd) and counts its raw bytes.
 
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
@@ -10,10 +10,10 @@ use flate2::bufread::MultiGzDecoder;
 use super::error::Problem;
 use super::zstd::Frames;
 
-/// How a list is packed, told by its first bytes.
+/// The compression of a list, detected from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
-    /// Not at all.
+    /// Not compressed.
     Plain,
     /// One or many gzip members (RFC 1952).
     Gzip,
@@ -46,7 +46,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// Unpacks a stream, counting the raw bytes taken from it.
+/// Decompresses a stream, and counts the raw bytes read from it.
 pub(super) fn decompress(
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
@@ -88,7 +88,7 @@ pub(super) fn peek(
     Ok(start)
 }
 
-/// Counts what is read, and marks the source's errors as its own, not the unpacker's.
+/// Counts the bytes read, and marks errors of the source, to distinguish them from the decoder's.
 struct CountingReader {
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
@@ -107,7 +107,7 @@ impl Read for CountingReader {
     }
 }
 
-/// Tells truncated from damaged data.
+/// Distinguishes truncated from damaged data.
 struct Decompressed {
     inner: Box<dyn Read + Send>,
     compression: Compression,
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use crate::roster::zstd::tests::compress;
 
-    /// Gives its bytes, then fails.
+    /// Returns its bytes, then fails.
     struct Failing(Cursor<Vec<u8>>);
 
     impl Read for Failing {
