@@ -1,4 +1,4 @@
-//! Working out the layout of a list.
+//! Detects the layout of a list.
 
 use csv::StringRecord;
 
