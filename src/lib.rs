@@ -8,46 +8,46 @@
 //! A member list ([`roster`]) is staged into a ledger ([`ledger`]). The engine ([`engine`]) asks a
 //! pure scheduler ([`schedule`]) what to call next, checks the rate limits (`limits`), makes the
 //! call ([`chime`]) and stores its outcome in the ledger, from which the reports ([`report`]) are
-//! written. [`job`] combines these into use cases; [`sandbox`] is a simulated service to rehearse
-//! against, and `private_file` opens the files of a run. A module uses only those named before it
-//! here: `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`, `private_file`, `ledger`,
-//! `report`, `engine`, `job`. What only the crate's own parts and its tests use is not on these
-//! pages.
+//! written. [`job`] combines these into use cases; [`sandbox`] is a simulated service, and
+//! `private_file` opens the files of a run. A module uses only those before it in this order:
+//! `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`, `private_file`, `ledger`, `report`,
+//! `engine`, `job`. What only the crate's own parts and its tests use is not on these pages.
 //!
 //! # Settings
 //!
-//! A flag wins over its environment variable, and that over the TOML file of `--config`. The
+//! A flag overrides its environment variable, which overrides the TOML file of `--config`. The
 //! variable of `--max-rate` is `CHIME_BULK_MAX_RATE`; in the file it is `max-rate = 5`. The file
 //! may have flags of other commands. A name that is not a flag, or a value that the flag does not
-//! accept, is an error with its line. A flag on the command line disables what it excludes in the
-//! file: `--sandbox` rehearses a job whose file has a `profile`. `--print-config` prints all values
-//! with their origin, in the form of such a file.
+//! accept, is an error with its line. A flag on the command line disables the flags that it excludes
+//! in the file: `--sandbox` also works with a file that has a `profile`. `--print-config` prints all
+//! values with their origin, in the form of such a file.
 //!
 //! `resume` and `retry` take the run's settings from its ledger. Flags override them, for limits,
-//! AWS, the sandbox and output. `retry` takes all rows that failed, stayed unconfirmed or were not
-//! attempted; `--codes` narrows them to some error codes. It calls channels again that had ended.
-//! The attempts before it stay in the ledger: see its table `pass`.
+//! AWS, the sandbox and output. `retry` takes all rows that are `failed`, `unconfirmed` or
+//! `not_attempted`; `--codes` narrows them to some error codes. It also calls channels that an
+//! earlier pass closed. Earlier attempts stay in the ledger: see its table `pass`.
 //!
-//! With `--if-exists resume`, a command can be started again at any time. An interrupted run is
-//! resumed. If another process has the run, the command ends with code 3. If the run is finished,
-//! nothing is done, and the exit code is that of the run. A directory with a run of another list
-//! (by path or size), of other bearers, with another way to read the list, or a rehearsal, is
-//! refused with code 2. `--if-exists new` begins another run beside it, in `DIR-2` and so on.
+//! With `--if-exists resume`, a command can be repeated at any time. An interrupted run is resumed.
+//! If another process works on the run, the command ends with code 3. If the run is finished,
+//! nothing is done, and the exit code is that of the run. If the run has another list (by path or
+//! size), other bearers or other options for reading the list, or only one of the two uses the
+//! sandbox, the command ends with code 2. `--if-exists new` starts another run beside it, in `DIR-2`
+//! and so on.
 //!
 //! # Limits
 //!
-//! The defaults are AWS's documented quotas; see [`model::quota`]. The one per channel cannot be
-//! raised by AWS, the one per bearer can. If the service accepts less than configured, because
-//! others use the same channel or bearer, the rate falls to what it accepts, and rises again later;
-//! each channel and each bearer by itself.
+//! The defaults are AWS's documented quotas; see [`model::quota`]. AWS can raise the quota per
+//! bearer, but not the one per channel. If the service accepts fewer calls than configured, because
+//! another program uses the same channel or bearer, the rate falls to what it accepts and rises again
+//! later, separately for each channel and bearer.
 //!
-//! `--max-in-flight` is by default as many calls as the rates allow in 15 s, from 64 to 2048.
-//! `--max-failures` counts failed rows, not defects and duplicates; a share counts from the
-//! hundredth row on. `--max-record-size` bounds memory: a list whose rows all have that size takes
+//! The default of `--max-in-flight` is the number of calls that the rates allow in 15 s, from 64 to
+//! 2048. `--max-failures` counts failed rows, not defects and duplicates; a percentage applies from
+//! the hundredth row on. `--max-record-size` bounds memory: a list whose rows all have that size takes
 //! up to 700 times as much, 180 MB by default.
 //!
-//! A command needs 32 open files beside its standard streams, and 6 threads. Where the system
-//! allows less, it ends with code 3 before it begins, and names the limit to raise.
+//! A command needs 32 open files beside its standard streams, and 6 threads. If the system allows
+//! fewer, it ends with code 3 before it starts, and names the limit to raise.
 //!
 //! # Plans
 //!
@@ -58,10 +58,10 @@
 //!
 //! # Credentials
 //!
-//! Credentials are renewed where their source renews them. If they expire, the run asks every 15 s
-//! whether they are accepted again, and stops after five minutes. A profile's `credential_process`
+//! Credentials are renewed if their source renews them. If they expire, the run tries them again
+//! every 15 s and stops after five minutes. A profile's `credential_process`
 //! has 10 s to answer. It runs in the background without standard input, so it cannot prompt at the
-//! terminal. If it is late, or the run ends first, it is killed with the processes it started.
+//! terminal. If it takes longer, or the run ends first, it is killed with the processes it started.
 //!
 //! # Reports
 //!
@@ -78,19 +78,19 @@
 //! `report.html` needs no network and no script. Each chart has its figures in a table. It names
 //! members: share it only with people who may see the list.
 //!
-//! If something else than a regular file (a link, a FIFO, a socket, a device, a directory) has the
+//! If something other than a regular file (a link, a FIFO, a socket, a device, a directory) has the
 //! name of a file of the run directory, or `ledger.db` or `owner.lock` has a hard link, the command
-//! stops with code 3 before it begins, and leaves it alone.
+//! ends with code 3 before it starts, and changes nothing.
 //!
 //! # Status
 //!
-//! `status` reads the ledger and does not disturb a run that is working; `runs` lists the runs in
+//! `status` reads the ledger and does not disturb a run in progress; `runs` lists the runs in
 //! `runs/`, or in the directory it is given, the latest first. In the array of `runs --json`, a run
 //! that cannot be read has only `dir` and `error`. A directory whose process has just started has
 //! only `dir`, `state` (`starting`) and `owner`; `status` of it ends with code 3.
 //!
 //! The command in the last line of a run, and the one in `next`, can be pasted into bash, ksh or
-//! zsh, whatever the directory is called.
+//! zsh, whatever the directory's name is.
 //!
 //! # Progress and logs
 //!
@@ -107,7 +107,7 @@
 //! ```
 //!
 //! The second number of the rate is the limit in force. The time left is the least that the
-//! remaining calls can take, or more if the pace so far is slower. Below 60 columns the bars show
+//! remaining calls can take, or longer if the pace so far is slower. Below 60 columns the bars show
 //! less.
 //!
 //! `plain` prints a line every five seconds, `json` an event per line, `none` only notes and
@@ -124,14 +124,14 @@
 //! | what happens | what the run does | after |
 //! |---|---|---|
 //! | the service answers no call | one probe every few seconds; no attempts are charged | 5 minutes: stop, code 3 |
-//! | credentials are not accepted any more | ask every 15 s | 5 minutes: stop, code 3 |
-//! | a proxy or a wrong address answers | ask again | 30 seconds: stop, code 3 |
+//! | credentials are no longer accepted | try again every 15 s | 5 minutes: stop, code 3 |
+//! | a proxy or a wrong address answers | try again | 30 seconds: stop, code 3 |
 //! | every bearer is denied | a few more calls | stop, code 3 |
 //! | SIGINT or SIGTERM | wait for calls in flight, 15 s at most; write the reports | stop, code 130 |
 //! | a second signal | stop at once, also while reports are written | code 130 |
 //!
-//! A channel that is full is filled to its last place. The rest of its rows fails without a call,
-//! even where a member was in the channel before.
+//! When a channel is full, its other rows fail without a call, even if a member was in the channel
+//! before.
 
 pub mod chime;
 pub mod engine;

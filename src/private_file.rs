@@ -1,28 +1,28 @@
-//! Files that their owner alone may read: the lock, the ledger, reports, logs.
+//! Files that only their owner may read: the lock, the ledger, reports, logs.
 //!
-//! Promises: a file that is opened here is a regular file; opening never waits, whatever has the
-//! file's name (a FIFO, say); a new file is readable by its owner alone. Must not: remove or change
-//! what has the name and is not such a file.
+//! Promises: a file opened here is a regular file; opening never blocks, whatever has the name (a
+//! FIFO, for example); a new file is readable by its owner only. Must not: remove or change anything
+//! that is not such a file.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A name that holds something else than a private file, or a file that cannot be opened.
+/// The path is not that of a private file, or the file cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateFileError {
-    /// A FIFO, a directory, a link or the like has the name.
+    /// The path is that of a FIFO, a directory, a link or the like.
     #[error("{} is {kind}, not a regular file", path.display())]
     NotRegular {
-        /// The name.
+        /// The path.
         path: PathBuf,
-        /// What has it.
+        /// The kind of file, with its article.
         kind: &'static str,
     },
-    /// The file has other names, too.
+    /// The file has other names, too (hard links).
     #[error("{} is a file with {links} names (hard links)", path.display())]
     Linked {
-        /// The name.
+        /// The path.
         path: PathBuf,
         /// How many names the file has.
         links: u64,
@@ -30,7 +30,7 @@ pub enum PrivateFileError {
     /// The file cannot be opened.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The name.
+        /// The path.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
@@ -42,15 +42,15 @@ impl PrivateFileError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotRegular { .. } => "remove or rename it, then try again: it was left as it is",
+            Self::NotRegular { .. } => "remove or rename it, then try again; it was not changed",
             Self::Linked { .. } => {
-                "put a copy of the file in its place, so that nothing else changes with it"
+                "replace it with a copy of itself, so that no other file changes with it"
             }
             Self::Io { .. } => "choose a directory you may write to with --run-dir",
         }
     }
 
-    /// Whether there is nothing of this name.
+    /// Whether the path does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         let Self::Io { source, .. } = self else {
@@ -63,13 +63,14 @@ impl PrivateFileError {
     }
 }
 
-/// Opens a file of this name alone: no link is followed, and the file must have one name. What
-/// is written here is written to no other file.
+/// Opens a private file. Follows no link, and refuses a file with several names, so that writing
+/// changes no other file.
 ///
 /// # Errors
-/// If it cannot be opened, or something else than such a file has the name.
+/// If it cannot be opened, or the path is not that of such a file.
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<File, PrivateFileError> {
-    // A device may react to being opened. What takes the file's place after this is found below.
+    // Before opening, because a device may react to that. A file that is replaced after this check is
+    // found by the checks below.
     check(path)?;
     let file = open_nonblocking(path, options, true)?;
     let metadata = file.metadata().map_err(|source| io_error(path, source))?;
@@ -78,11 +79,11 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<File, PrivateFileE
     Ok(file)
 }
 
-/// Opens a file that the user named, to write at its end. Its links are followed, and it may be a
-/// character device, such as `/dev/null`.
+/// Opens a file that the user named, to append to it. Follows links, and accepts a character device
+/// such as `/dev/null`.
 ///
 /// # Errors
-/// If it cannot be opened, or is neither.
+/// If it cannot be opened, or is neither a regular file nor a character device.
 pub fn append(path: &Path) -> Result<File, PrivateFileError> {
     let check = |metadata: &Metadata| match kind(metadata) {
         Some(CHARACTER_DEVICE) => Ok(()),
@@ -98,11 +99,11 @@ pub fn append(path: &Path) -> Result<File, PrivateFileError> {
     Ok(file)
 }
 
-/// Checks that [`open`] would find a file of this name alone, or nothing: for files that another
+/// Checks that [`open`] would accept this path, or that nothing has it. For files that another
 /// library opens.
 ///
 /// # Errors
-/// If something else has the name.
+/// If it would not.
 pub fn check(path: &Path) -> Result<(), PrivateFileError> {
     match regular_file(path)? {
         Some(metadata) => check_single_link(path, &metadata),
@@ -110,16 +111,16 @@ pub fn check(path: &Path) -> Result<(), PrivateFileError> {
     }
 }
 
-/// Checks that a regular file has this name, or nothing: for files that are replaced, not written
-/// to. Their other names keep what they have.
+/// Checks that a regular file has this path, or nothing. For files that are replaced by a rename: a
+/// hard link to the old file then keeps its content.
 ///
 /// # Errors
-/// If something else has the name.
+/// If something else has the path.
 pub fn check_replaceable(path: &Path) -> Result<(), PrivateFileError> {
     regular_file(path).map(|_| ())
 }
 
-/// The regular file of this name, if there is one.
+/// The metadata of the regular file with this path, if it exists.
 fn regular_file(path: &Path) -> Result<Option<Metadata>, PrivateFileError> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) => check_regular(path, &metadata).map(|()| Some(metadata)),
@@ -159,12 +160,12 @@ fn check_regular(path: &Path, metadata: &Metadata) -> Result<(), PrivateFileErro
 
 #[cfg_attr(
     not(unix),
-    expect(unused_variables, reason = "links are counted on Unix alone")
+    expect(unused_variables, reason = "links are counted on Unix only")
 )]
 fn check_single_link(path: &Path, metadata: &Metadata) -> Result<(), PrivateFileError> {
     #[cfg(unix)]
     {
-        // 0: removed since it was opened.
+        // 0 if the file was removed since it was opened: that harms no other file.
         let links = std::os::unix::fs::MetadataExt::nlink(metadata);
         if links > 1 {
             return Err(PrivateFileError::Linked {
@@ -178,7 +179,7 @@ fn check_single_link(path: &Path, metadata: &Metadata) -> Result<(), PrivateFile
 
 const CHARACTER_DEVICE: &str = "a character device";
 
-/// What this is, if it is not a regular file.
+/// The kind of a file, with its article; `None` for a regular file.
 fn kind(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     if kind.is_file() {
@@ -237,34 +238,34 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_not_followed_but_to_append_to_what_the_user_named() {
+    fn a_link_is_followed_only_to_append_to_a_file_that_the_user_named() {
         let dir = tempfile::tempdir().unwrap();
         let [target, link, name] = ["target", "link", "name"].map(|name| dir.path().join(name));
         symlink(&target, &link).unwrap();
-        let said = created(&link).unwrap_err().to_string();
-        assert!(said.ends_with("link is a symbolic link, not a regular file"));
+        let error = created(&link).unwrap_err().to_string();
+        assert!(error.ends_with("link is a symbolic link, not a regular file"));
         assert!(!target.exists());
         append(&link).unwrap().write_all(b"text").unwrap();
         std::fs::hard_link(&target, &name).unwrap();
-        let said = created(&name).unwrap_err().to_string();
-        assert!(said.ends_with("name is a file with 2 names (hard links)"));
+        let error = created(&name).unwrap_err().to_string();
+        assert!(error.ends_with("name is a file with 2 names (hard links)"));
         check_replaceable(&name).unwrap();
-        // Where a link takes the place of a file after it was looked at.
+        // A link that replaces the file after the first check.
         let mut options = OpenOptions::new();
         open_nonblocking(&link, options.write(true), true).unwrap_err();
         assert_eq!(std::fs::read(&target).unwrap(), b"text");
     }
 
     #[test]
-    fn what_is_no_file_is_refused_at_once() {
+    fn anything_but_a_regular_file_is_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let [directory, socket] = ["directory", "socket"].map(|name| dir.path().join(name));
         std::fs::create_dir(&directory).unwrap();
         let _socket = UnixListener::bind(&socket).unwrap();
         for (path, kind) in [(&directory, "a directory"), (&socket, "a socket")] {
             for refused in [created(path).map(|_| ()), check_replaceable(path)] {
-                let said = refused.unwrap_err().to_string();
-                assert!(said.contains(kind), "{said}");
+                let error = refused.unwrap_err().to_string();
+                assert!(error.contains(kind), "{error}");
             }
             assert!(append(path).unwrap_err().to_string().contains(kind));
         }

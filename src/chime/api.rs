@@ -19,12 +19,12 @@ pub enum Api {
     /// `ChimeSDKMessaging`, 2021-05-15.
     #[default]
     Messaging,
-    /// `Chime`, 2018-05-01: the operation under its first namespace. Knows neither sub-channels nor
-    /// bots.
+    /// `Chime`, 2018-05-01: the operation under its first namespace. Supports neither sub-channels
+    /// nor bots.
     Legacy,
 }
 
-/// What is asked for and the legacy API does not have.
+/// A request that the legacy API does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// A sub-channel id: the legacy request has no field for it.

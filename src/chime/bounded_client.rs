@@ -1,9 +1,9 @@
-//! Bounds on the size and time of answers, from whatever server.
+//! Limits the size and the time of answers, from any server.
 //!
-//! Promises: no answer takes more than a fixed memory, more time than its call has, or more of the
-//! stack than the decoders have. An answer beyond that is one whose body breaks off: a status that
-//! refuses the call still counts. The time of a call begins when its request is handed to the
-//! network, so that waiting for credentials uses up none of it. Must not: depend on the operation.
+//! Promises: no answer takes more memory than a fixed limit, more time than the timeout of its call,
+//! or nests deeper than the decoders allow. A larger answer is handled as a body that ends early: a
+//! status that refuses the call still counts. The timeout starts when the request is passed to the
+//! network, so waiting for credentials does not use it up. Must not: depend on the operation.
 
 use std::fmt;
 use std::pin::Pin;

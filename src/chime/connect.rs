@@ -1,7 +1,7 @@
-//! Makes a client from settings.
+//! Creates a client from its configuration.
 //!
-//! Promises: settings that cannot work are refused before any request, with a hint. Must not: ask
-//! for credentials: the first call does.
+//! Promises: a configuration that cannot work is refused before any request, with a hint. Must not:
+//! load credentials: the first call does.
 
 use std::sync::Arc;
 
@@ -45,11 +45,11 @@ impl ConnectError {
     }
 }
 
-/// Makes the client that the settings describe.
+/// Creates the client of a configuration.
 ///
 /// # Errors
-/// If the settings cannot work. Credentials are not among them: where none can be had, the first
-/// call is refused.
+/// If the configuration cannot work. Missing credentials are not an error here: the first call is
+/// then refused.
 pub async fn connect(settings: ClientConfig) -> Result<Arc<dyn Chime>, ConnectError> {
     if settings.api == Api::Legacy && !cfg!(feature = "legacy-chime") {
         return Err(ConnectError::NoLegacyApi);

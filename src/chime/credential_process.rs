@@ -1,8 +1,7 @@
 //! Credentials from a program that a profile names: `credential_process`.
 //!
-//! Promises: no process is left when nobody waits for its answer any more, in time or not; what it
-//! prints is read within bounds, and its standard output is never repeated. Must not: decide how
-//! long to wait.
+//! Promises: when its caller stops waiting, the process is killed; its output is read up to a limit;
+//! its standard output appears in no message. Must not: decide how long to wait.
 //!
 //! The SDK has such a provider. It does not end the process when it stops waiting, keeps all that
 //! is printed, and lets the process read our standard input, which can be the list.
@@ -132,10 +131,10 @@ fn shell(command: &str) -> Command {
 async fn read_start(stream: Option<impl AsyncRead + Unpin>, limit: usize) -> Vec<u8> {
     let mut start = Vec::new();
     if let Some(stream) = stream {
-        // What cannot be read is not there.
+        // An error is ignored: what was read before it is used.
         let mut kept = stream.take(limit as u64);
         let _ = kept.read_to_end(&mut start).await;
-        // Or else the process would wait for somebody to read it.
+        // Read the rest, too, or the process would block on a full pipe.
         let _ = tokio::io::copy(&mut kept.into_inner(), &mut tokio::io::sink()).await;
     }
     start

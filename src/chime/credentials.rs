@@ -1,6 +1,6 @@
 //! Where a client's credentials come from, and how long it waits for them.
 //!
-//! Promises: credentials that do not come are told apart from a service that does not answer.
+//! Promises: missing credentials are distinguished from a service that does not answer.
 //! Must not: keep, log or show a credential.
 
 use std::time::{Duration, SystemTime};

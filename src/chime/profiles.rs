@@ -40,7 +40,8 @@ impl Profiles {
     }
 }
 
-/// The settings that hand the processes to us, and the processes.
+/// Profile settings in which a named source replaces each `credential_process`, and the processes by
+/// the names of these sources.
 fn processes(set: &ProfileSet) -> (String, Vec<(String, CredentialProcess)>) {
     let (mut settings, mut processes) = (String::new(), Vec::new());
     let profiles = set.profiles().filter_map(|name| set.get_profile(name));

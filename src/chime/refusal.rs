@@ -1,7 +1,8 @@
-//! What the service refuses, a call or a member of it: the SDK's errors into the domain's.
+//! Converts the SDK's errors and the answer's member errors into refusals.
 //!
-//! Promises: separates what was surely not sent from what may have been applied; in doubt the
-//! latter is said; the service's own words are kept, within bounds. Must not: name an operation.
+//! Promises: separates calls that were certainly not sent from those that may have been applied; when
+//! in doubt, a call counts as applied. Keeps the service's messages, up to a limit. Must not: depend
+//! on the operation.
 
 use std::error::Error;
 
@@ -19,7 +20,7 @@ const MAX_MESSAGE: usize = 20_000;
 /// Longest exception name that is read, in characters.
 const MAX_CODE: usize = 2_000;
 
-/// Why the call brought no reply.
+/// Why a call has no reply.
 pub(super) fn refusal<E>(error: &SdkError<E, HttpResponse>) -> Refusal
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -144,7 +145,7 @@ fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// At most `limit` characters on one line: what a stranger sent must not steer a terminal.
+/// At most `limit` characters on one line, escaped: text from outside must not control a terminal.
 pub(super) fn sanitize(text: &str, limit: usize) -> String {
     let printable = |c: char| if is_unprintable(c) { ' ' } else { c };
     let mut line: String = text.chars().take(limit).map(printable).collect();

@@ -21,8 +21,8 @@ use super::bounded_client::BoundedClient;
 use super::credentials::{CREDENTIALS_TIMEOUT, ProviderWithTimeout, chain, fixed};
 use super::secrets::Secrets;
 
-/// How long an unused connection is kept. Load balancers close theirs after 60 s unless told
-/// otherwise (AWS, "Application Load Balancers"); a request sent into a closing one is lost.
+/// How long an idle connection is kept. Load balancers close theirs after 60 s by default (AWS,
+/// "Application Load Balancers"); a request on a connection that is being closed is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One configuration, one HTTP client and one pool of connections for whichever API.

@@ -1,8 +1,7 @@
-//! The caller's own credentials, kept out of what is kept.
+//! Removes the credentials in use from the service's messages.
 //!
-//! A service that refuses a signature repeats the request that was signed, and with it the access
-//! key's id and the session token. Its messages go into the ledger, the reports and the terminal:
-//! the credentials in use are taken out of it before.
+//! A service that refuses a signature repeats the signed request in its message, with the access key
+//! id and the session token. Messages go into the ledger, the reports and the terminal.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! How a run ends.
+//! How a run ends: the ending, and the errors that cause one.
 
 use crate::ledger::LedgerError;
 use crate::roster::RosterError;
@@ -7,37 +7,37 @@ use crate::schedule::Stop;
 /// How a run ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// Nothing is left to do.
+    /// Every row has an outcome.
     Finished,
-    /// Told to stop from outside.
+    /// Stopped by a command.
     Interrupted,
-    /// Stopped for a reason of the service's.
+    /// Stopped because of the service's answers.
     Stopped(Stop),
     /// The list could not be read to its end.
-    ListFault(ListFault),
+    ListError(ListError),
 }
 
-/// What kept the list from being read to its end.
+/// Why the list could not be read to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum ListFault {
-    /// It cannot be read on.
+pub enum ListError {
+    /// Reading it failed.
     #[error(transparent)]
     Unreadable(RosterError),
     /// It is not the list that an earlier session began to read.
-    #[error("the list is not the one that this run began with: {what}")]
+    #[error("the list has changed since this run began: {what}")]
     Changed {
         /// What is different.
         what: String,
     },
 }
 
-/// What ends a run at once: without its ledger it must not continue.
+/// An error that ends a run at once. Without its ledger a run must not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// A call's work panicked.
-    #[error("a call broke off: {0}")]
-    Broken(String),
+    /// The task of a call panicked.
+    #[error("the task of a call failed: {0}")]
+    TaskPanicked(String),
 }

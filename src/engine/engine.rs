@@ -1,4 +1,4 @@
-//! The loop: gather what happened, decide, write, commit, act, wait.
+//! The loop: collect inputs, decide, record in the ledger, commit, send calls, wait.
 
 mod calls;
 
@@ -11,34 +11,33 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::ending::{Ending, EngineError, ListFault};
+use super::commit_delay::CommitDelay;
+use super::ending::{Ending, EngineError, ListError};
 use super::event::{Event, Observer};
 use super::feed::{Command, Feed};
 use super::input::{CompletedCall, Input};
-use super::lateness::Lateness;
-use super::standing::{self, Pulse};
+use super::standing::{self, StandingTimer};
 use crate::chime::Chime;
 use crate::ledger::{Chunk, Ledger};
 use crate::limits::CallLimits;
 use crate::model::MemberArn;
 use crate::schedule::{InFlightCall, Scheduler, Step};
 
-/// Chunks taken in one turn: bounds what one commit holds, and they are held in memory.
+/// Chunks taken in one turn: bounds the size of one commit, and memory.
 const CHUNKS_PER_TURN: usize = 8;
 /// Bytes of chunks after which no more are taken in one turn.
 const BYTES_PER_TURN: usize = 8 * 1024 * 1024;
 
-/// Silence of the list after which it counts as slow: rows wait no longer for others to share
-/// their call with.
-const SILENCE: Duration = Duration::from_secs(1);
+/// The list counts as slow after this long without a chunk: partial batches are then sent.
+const SLOW_AFTER: Duration = Duration::from_secs(1);
 
-/// What a run needs.
+/// The parts that a run needs.
 pub struct Setup {
-    /// Where everything is written.
+    /// The run's ledger.
     pub ledger: Ledger,
-    /// Decides.
+    /// Decides which call comes next.
     pub scheduler: Scheduler,
-    /// Keeps the limits.
+    /// The rate limits.
     pub call_limits: CallLimits,
     /// The service.
     pub service: Arc<dyn Chime>,
@@ -58,15 +57,15 @@ pub struct Engine<'w> {
     observer: &'w mut dyn Observer,
     start: Instant,
     calls: JoinSet<CompletedCall>,
-    flights: HashMap<i64, InFlightCall>,
-    /// To be told once it is committed.
+    in_flight: HashMap<i64, InFlightCall>,
+    /// Sent to the observer after the commit.
     events: Vec<Event>,
-    list_fault: Option<ListFault>,
-    /// When the list, if it stays silent, counts as slow; none if it does already.
+    list_error: Option<ListError>,
+    /// When the list counts as slow if no chunk comes; `None` if it already does.
     slow_at: Option<Duration>,
     interrupted: bool,
-    pulse: Pulse,
-    lateness: Lateness,
+    standing_timer: StandingTimer,
+    commit_delay: CommitDelay,
 }
 
 impl<'w> Engine<'w> {
@@ -77,24 +76,24 @@ impl<'w> Engine<'w> {
             observer,
             start: Instant::now(),
             calls: JoinSet::new(),
-            flights: HashMap::new(),
+            in_flight: HashMap::new(),
             events: Vec::new(),
-            list_fault: None,
-            slow_at: Some(SILENCE),
+            list_error: None,
+            slow_at: Some(SLOW_AFTER),
             interrupted: false,
-            pulse: Pulse::default(),
-            lateness: Lateness::default(),
+            standing_timer: StandingTimer::default(),
+            commit_delay: CommitDelay::default(),
         }
     }
 
-    /// Runs to the end. Gives the ledger back for the reports.
+    /// Runs to the end. Returns the ledger for the reports.
     ///
     /// # Errors
     /// If the ledger fails. Calls in flight are then given up; the ledger contains them as sent.
     pub async fn run(mut self) -> Result<(Ledger, Ending), EngineError> {
         let mut inputs = Vec::new();
         if self.setup.ledger.staged().complete {
-            self.tell_bound()?;
+            self.send_bound()?;
         }
         loop {
             self.ready_inputs(&mut inputs)?;
@@ -106,19 +105,21 @@ impl<'w> Engine<'w> {
                 self.give_up_calls();
             }
             self.flush_partial_batches()?;
-            let searching = self.search_duplicates()?;
-            let (ready, step) = self.order()?;
-            let ordered = self.now();
+            let scanning = self.scan_duplicates_step()?;
+            let (prepared, step) = self.plan_calls()?;
+            let planned = self.now();
             self.setup.ledger.commit()?;
-            let late = self.lateness.of(self.now().saturating_sub(ordered));
-            for call in ready {
-                self.leaves_late(&call, late);
+            let late = self.commit_delay.record(self.now().saturating_sub(planned));
+            // Only after the commit: a kill between the two must not lose a sent call.
+            for call in prepared {
+                self.delay_call(&call, late);
                 self.send(call);
             }
-            self.tell()?;
+            // Only after the commit: an observer never receives what a kill could undo.
+            self.notify_observer()?;
             match step {
                 Step::Done => break,
-                Step::Wait(_) if !searching => {}
+                Step::Wait(_) if !scanning => {}
                 _ => {
                     tokio::task::yield_now().await;
                     continue;
@@ -127,9 +128,9 @@ impl<'w> Engine<'w> {
             let Step::Wait(until) = step else { continue };
             inputs.push(self.wait(until).await?);
         }
-        let ending = match (self.list_fault, self.setup.scheduler.stopped()) {
+        let ending = match (self.list_error, self.setup.scheduler.stopped()) {
             (_, Some(stop)) => Ending::Stopped(stop.clone()),
-            (Some(fault), _) => Ending::ListFault(fault),
+            (Some(error), _) => Ending::ListError(error),
             _ if self.interrupted => Ending::Interrupted,
             _ => Ending::Finished,
         };
@@ -137,9 +138,9 @@ impl<'w> Engine<'w> {
     }
 
     /// Sends observers what happened and, from time to time, the state of the channels.
-    fn tell(&mut self) -> Result<(), EngineError> {
+    fn notify_observer(&mut self) -> Result<(), EngineError> {
         let now = self.now();
-        if !self.events.is_empty() && self.pulse.is_due(now) {
+        if !self.events.is_empty() && self.standing_timer.is_due(now) {
             let standing = standing::standing(&self.setup.scheduler, &self.setup.ledger, now)?;
             self.events.push(Event::Standing(standing));
         }
@@ -158,10 +159,10 @@ impl<'w> Engine<'w> {
         self.setup.epoch_millis.saturating_add(since)
     }
 
-    /// Everything that has happened by now, without waiting.
+    /// Collects the inputs that are available now, without waiting.
     fn ready_inputs(&mut self, inputs: &mut Vec<Input>) -> Result<(), EngineError> {
         while let Some(completed) = self.calls.try_join_next() {
-            inputs.push(Input::CompletedCall(completed.map_err(broken)?));
+            inputs.push(Input::CompletedCall(completed.map_err(task_panicked)?));
         }
         while let Ok(command) = self.setup.commands.try_recv() {
             inputs.push(Input::Command(command));
@@ -177,7 +178,7 @@ impl<'w> Engine<'w> {
                     inputs.push(Input::Chunk(chunk));
                 }
                 Poll::Ready(None) => {
-                    // Not left to the waiting: while answers keep coming, nobody waits for the list.
+                    // Not left to `wait`: it takes answers first, so the end could come late.
                     inputs.push(Input::ListEnd);
                     break;
                 }
@@ -187,6 +188,7 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
+    /// Waits for the next input, or until a time.
     async fn wait(&mut self, until: Option<Duration>) -> Result<Input, EngineError> {
         let list_open = !matches!(self.setup.feed, Feed::Ended);
         let slow_at = self.slow_at.filter(|_| list_open);
@@ -194,7 +196,7 @@ impl<'w> Engine<'w> {
         let due = self.start + until.unwrap_or(Duration::ZERO);
         tokio::select! {
             biased;
-            Some(completed) = self.calls.join_next() => Ok(Input::CompletedCall(completed.map_err(broken)?)),
+            Some(completed) = self.calls.join_next() => Ok(Input::CompletedCall(completed.map_err(task_panicked)?)),
             Some(command) = self.setup.commands.recv() => Ok(Input::Command(command)),
             chunk = self.setup.feed.next(), if list_open => {
                 Ok(chunk.map_or(Input::ListEnd, Input::Chunk))
@@ -204,25 +206,25 @@ impl<'w> Engine<'w> {
         }
     }
 
-    /// Takes in a piece of inputs. True: stop now.
-    fn handle(&mut self, inputs: Input) -> Result<bool, EngineError> {
-        match inputs {
+    /// Handles one input. Returns true if the run must stop now.
+    fn handle(&mut self, input: Input) -> Result<bool, EngineError> {
+        match input {
             Input::CompletedCall(completed) => self.on_completed(completed)?,
             // After a list error, discard chunks that are already buffered.
-            Input::Chunk(_) if self.list_fault.is_some() => {}
+            Input::Chunk(_) if self.list_error.is_some() => {}
             Input::Chunk(Ok(chunk)) => self.stage(&chunk)?,
             Input::Chunk(Err(error)) => {
-                self.stop_reading(ListFault::Unreadable(error));
+                self.stop_reading(ListError::Unreadable(error));
             }
-            // Reading was given up before: its end means nothing.
+            // Reading was stopped before its end, so this is not the end of the list.
             Input::ListEnd if matches!(self.setup.feed, Feed::Ended) => {}
             Input::ListEnd if self.setup.ledger.is_list_short() => {
-                let what = "it ends before rows that were read before".to_owned();
-                self.stop_reading(ListFault::Changed { what });
+                let what = "it ends before the last row that an earlier session read".to_owned();
+                self.stop_reading(ListError::Changed { what });
             }
             Input::ListEnd => {
                 self.setup.feed = Feed::Ended;
-                self.queue()?;
+                self.flush_staged()?;
                 self.setup.ledger.end_list()?;
             }
             Input::Command(command) => {
@@ -239,25 +241,27 @@ impl<'w> Engine<'w> {
         Ok(false)
     }
 
-    fn stop_reading(&mut self, fault: ListFault) {
-        self.list_fault = Some(fault);
+    /// Reads no more of the list, and ends the run after the calls in flight.
+    fn stop_reading(&mut self, error: ListError) {
+        self.list_error = Some(error);
         self.setup.feed = Feed::Ended;
         self.setup.scheduler.drain();
     }
 
+    /// Writes a chunk into the ledger, after its new lanes are known to the scheduler.
     fn stage(&mut self, chunk: &Chunk) -> Result<(), EngineError> {
         let known = self.setup.scheduler.lanes();
         for (_, lane) in chunk.lanes.iter().filter(|(id, _)| id.index() >= known) {
             self.setup.scheduler.open_lane(lane.channel);
         }
         if let Some(row) = self.setup.ledger.stage(chunk)? {
-            let what = format!("row {row} is another than was read before");
-            self.stop_reading(ListFault::Changed { what });
+            let what = format!("row {row} differs from what an earlier session read");
+            self.stop_reading(ListError::Changed { what });
             return Ok(());
         }
-        self.slow_at = Some(self.now() + SILENCE);
+        self.slow_at = Some(self.now() + SLOW_AFTER);
         if self.setup.ledger.should_flush() {
-            self.queue()?;
+            self.flush_staged()?;
         }
         let staged = self.setup.ledger.staged();
         self.events.push(Event::Staged {
@@ -268,25 +272,27 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// If the list is slow, what is there of it goes out.
+    /// If the list is slow, lets the scheduler send partial batches.
     fn flush_partial_batches(&mut self) -> Result<(), EngineError> {
         if self.slow_at.is_some_and(|at| at <= self.now()) {
             self.slow_at = None;
-            self.queue()?;
+            self.flush_staged()?;
             self.setup.scheduler.flush_partial_batches();
         }
         Ok(())
     }
 
-    fn queue(&mut self) -> Result<(), EngineError> {
+    /// Queues the staged rows, in the ledger and in the scheduler.
+    fn flush_staged(&mut self) -> Result<(), EngineError> {
         for (lane, rows) in self.setup.ledger.flush_staged()? {
             self.setup.scheduler.stage(lane, rows);
         }
         Ok(())
     }
 
-    /// Once the list is read: a step of the search for duplicates. True until it is done.
-    fn search_duplicates(&mut self) -> Result<bool, EngineError> {
+    /// Once the list is read, runs a step of the scan for duplicates. Returns true while steps are
+    /// left.
+    fn scan_duplicates_step(&mut self) -> Result<bool, EngineError> {
         let staged = self.setup.ledger.staged();
         if staged.complete || !staged.list_ended || self.interrupted {
             return Ok(false);
@@ -299,15 +305,15 @@ impl<'w> Engine<'w> {
                 invalid: staged.invalid,
                 duplicate: staged.duplicate,
             });
-            self.tell_bound()?;
+            self.send_bound()?;
             return Ok(false);
         }
-        self.queue()?;
+        self.flush_staged()?;
         Ok(true)
     }
 
-    /// Tells the least that the list takes; it must be complete.
-    fn tell_bound(&mut self) -> Result<(), EngineError> {
+    /// Sends the lower bound to the observer. The list must be complete.
+    fn send_bound(&mut self) -> Result<(), EngineError> {
         let limits = self.setup.scheduler.limits();
         let bound = self.setup.ledger.lower_bound(limits.members_per_call)?;
         let (time, binding) = bound.time(limits, self.setup.bearers.len());
@@ -320,7 +326,7 @@ impl<'w> Engine<'w> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
-fn broken(error: tokio::task::JoinError) -> EngineError {
-    EngineError::Broken(error.to_string())
+#[expect(clippy::needless_pass_by_value, reason = "map_err's signature")]
+fn task_panicked(error: tokio::task::JoinError) -> EngineError {
+    EngineError::TaskPanicked(error.to_string())
 }

@@ -1,17 +1,17 @@
-//! What happens in a run, for observers.
+//! The events of a run, for observers.
 
 use std::time::Duration;
 
 use crate::model::{MemberArn, RefusalKind, Tally};
 use crate::schedule::Binding;
 
-/// Something that happened. Holds no personal data.
+/// An event of a run. Contains no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// More of the list is staged.
     Staged {
-        /// Rows taken so far.
+        /// Rows read so far.
         rows_read: u64,
         /// Raw bytes of the list read so far.
         bytes_read: u64,
@@ -20,46 +20,46 @@ pub enum Event {
     },
     /// The whole list is read and every duplicate found.
     ListComplete {
-        /// Rows taken.
+        /// Rows read.
         rows_read: u64,
         /// Rows found defective.
         invalid: u64,
         /// Rows found to repeat an earlier one.
         duplicate: u64,
     },
-    /// The whole list is known, and with it the least it takes, what earlier sessions did included.
+    /// The lower bound of the whole list, the work of earlier sessions included.
     Bound {
         /// The fewest calls.
         calls: u64,
         /// The least time.
         time: Duration,
-        /// What sets that time, if anything does.
+        /// The limit that sets that time, if one does.
         binding: Option<Binding>,
     },
-    /// A call left.
+    /// A call was sent.
     CallSent {
         /// The call's number in the ledger.
         call: i64,
-        /// Members it carries.
+        /// Its members.
         members: usize,
         /// Calls in flight now.
         in_flight: u32,
     },
-    /// A call came back and is settled in the ledger.
+    /// A call was answered, and is settled in the ledger.
     CallSettled {
         /// The call's number in the ledger.
         call: i64,
-        /// How it was refused or lost, if it was.
+        /// The kind of refusal, if it was refused or lost.
         refusal: Option<RefusalKind>,
-        /// The service's word for that.
+        /// The service's error code for that.
         code: Option<String>,
-        /// Rows that got their final verdict by it.
+        /// Rows that this call settled, by outcome.
         settled: Tally,
-        /// Those of them that are not in, by the service's word for it.
+        /// Those of them that failed, by error code.
         failed: Vec<(String, u64)>,
-        /// Rows that will be tried again.
+        /// Rows that will be sent again.
         again: usize,
-        /// Rows that wait for another try now.
+        /// Rows that wait to be sent again now.
         waiting: usize,
         /// Time from sending to answer.
         round_trip: Duration,
@@ -68,17 +68,17 @@ pub enum Event {
         /// Whether the service counts as down.
         outage: bool,
     },
-    /// Calls denied to this bearer were accepted from another: it is called with only where all
+    /// Calls denied to this bearer were accepted from another. It is used again only where all
     /// others were refused.
     BearerSetAside {
-        /// The bearer: an app instance user or bot of the operator's, not of the list.
+        /// The bearer: an app instance user or bot of the operator, not a member of the list.
         bearer: MemberArn,
     },
     /// The state of the channels: sent at most once a second, and only when something happens.
     Standing(Standing),
-    /// No more work is taken; calls in flight are awaited.
+    /// No more calls are planned; the run waits for those in flight.
     Draining {
-        /// How many.
+        /// Calls in flight.
         in_flight: u32,
     },
 }
@@ -107,9 +107,9 @@ pub struct OpenChannel {
     pub calls_left: u64,
 }
 
-/// Whoever watches a run.
+/// Receives the events of a run.
 pub trait Observer: Send {
-    /// Is told of an event. Called from the engine's loop: be quick.
+    /// Receives an event. Called from the engine's loop: it must be quick.
     fn event(&mut self, event: &Event);
 }
 

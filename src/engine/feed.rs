@@ -14,13 +14,13 @@ use crate::roster::RosterError;
 
 /// Chunks read ahead of the ledger.
 const AHEAD: usize = 8;
-/// KiB of chunks read ahead of the ledger; one that is larger by itself is read all the same.
+/// KiB of chunks read ahead of the ledger. A single larger chunk is read nevertheless.
 const AHEAD_KIB: u32 = 8 * 1024;
 
 /// A command to the run from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Take no more work, wait for calls in flight.
+    /// Plan no more calls, wait for those in flight.
     Drain,
     /// Stop now.
     Halt,
@@ -36,7 +36,7 @@ pub enum Feed {
     Ended,
 }
 
-/// A chunk that was read ahead, or the error; it holds its share of `AHEAD_KIB`.
+/// A chunk that was read ahead, or the error. It holds permits for its part of `AHEAD_KIB`.
 pub struct ReadAhead {
     chunk: Result<Chunk, RosterError>,
     #[expect(dead_code, reason = "held for as long as this lives")]
@@ -51,11 +51,11 @@ impl From<Result<Chunk, RosterError>> for ReadAhead {
 }
 
 impl Feed {
-    /// Reads the list on a thread of its own, a few chunks ahead; `first` was read already. To be
-    /// called on a runtime.
+    /// Reads the list on its own thread, a few chunks ahead; `first` was read already. Must be called
+    /// on a tokio runtime.
     ///
     /// # Errors
-    /// If the system has no thread.
+    /// If the thread cannot be started.
     pub fn spawn(first: Option<Chunk>, mut stager: Stager) -> io::Result<Self> {
         let (send, receive) = mpsc::channel(AHEAD);
         let room = Arc::new(Semaphore::new(AHEAD_KIB as usize));
@@ -79,8 +79,8 @@ impl Feed {
         Ok(Self::Thread(receive))
     }
 
-    /// The next chunk, or the end of the list, if it is available now. A list read inline is
-    /// only read by waiting for it.
+    /// The next chunk, or the end of the list, if it is available now. An inline list has none: it is
+    /// read in `next` only.
     pub(super) fn ready_chunk(&mut self) -> Poll<Option<Result<Chunk, RosterError>>> {
         match self {
             Self::Thread(chunks) => match chunks.try_recv() {
@@ -92,7 +92,7 @@ impl Feed {
         }
     }
 
-    /// The next chunk; none at the end of the list. Safe to drop while waiting.
+    /// The next chunk; `None` at the end of the list. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Result<Chunk, RosterError>> {
         match self {
             Self::Inline(stager) => stager.next_chunk().transpose(),
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// The bound holds at every moment, so whenever the test looks.
+    /// The bound holds at every moment, so it does not matter when the test checks it.
     #[tokio::test]
     async fn rows_of_any_length_are_read_ahead_within_a_bound() {
         let taken = Arc::new(AtomicU64::new(0));
@@ -145,14 +145,14 @@ mod tests {
         let name = "list".to_owned();
         let roster = Roster::open_stream(name, Box::new(list), None, &options).unwrap();
         let mut feed = Feed::spawn(None, Stager::new(roster, [7; 16])).unwrap();
-        // 64 rows are a page, and a page more than fills a chunk.
+        // 64 rows make a page, and one such page is larger than a chunk has to be.
         let chunk = 64 * 200 * 1024;
         let mut received = 0;
         for _ in 0..12 {
             let next = feed.next().await.unwrap().unwrap();
             assert_eq!((next.size() as u64) >> 20, chunk >> 20);
             received += chunk;
-            // One waits in the channel, one waits for room, and one was received this very moment.
+            // One is in the channel, one waits for permits, and one was received just now.
             let ahead = taken.load(Ordering::SeqCst) - received;
             assert!(ahead <= 3 * chunk + (1 << 20), "{ahead}");
         }

@@ -1,4 +1,4 @@
-//! What passes through the loop: calls on their way out, and inputs on its way in.
+//! What passes through the loop: inputs that come in, and calls that go out.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::ledger::Chunk;
 use crate::model::{AddMembers, Batch, ChannelArn, Refusal, Reply};
 use crate::roster::RosterError;
 
-/// A call's answer, when it is back.
+/// A call that was answered or lost.
 pub(super) struct CompletedCall {
     pub(super) call: i64,
     pub(super) channel: ChannelArn,
@@ -18,16 +18,17 @@ pub(super) struct CompletedCall {
 /// A call written to the ledger and not sent yet.
 pub(super) struct PreparedCall {
     pub(super) call: i64,
-    /// How long its answer is waited for.
+    /// How long to wait for its answer.
     pub(super) timeout: Duration,
     pub(super) request: AddMembers,
 }
 
-/// What the loop waits for.
+/// An input of the loop.
 pub(super) enum Input {
     CompletedCall(CompletedCall),
     Chunk(Result<Chunk, RosterError>),
     ListEnd,
     Command(Command),
+    /// A time for which the loop waited.
     Due,
 }

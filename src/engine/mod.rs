@@ -4,19 +4,19 @@
 //! sees it; all time is tokio's. Must not: decide (that is `schedule`), print, or block on
 //! anything but the ledger.
 
+mod commit_delay;
 mod ending;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod engine;
 mod event;
 mod feed;
 mod input;
-mod lateness;
 mod reconcile;
 mod redact;
 mod restore;
 mod standing;
 
-pub use ending::{Ending, EngineError, ListFault};
+pub use ending::{Ending, EngineError, ListError};
 #[doc(hidden)]
 pub use engine::{Engine, Setup};
 pub use event::{Event, Observer, OpenChannel, Standing};

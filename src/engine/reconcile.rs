@@ -1,46 +1,50 @@
-//! Holds an answer against what was asked. Nothing in an answer is trusted.
+//! Compares an answer with the members that were requested. Nothing in an answer is trusted.
 
 use std::collections::HashMap;
 
 use crate::model::{MemberArn, Reply};
 use crate::schedule::MemberAnswer;
 
-/// For each requested member, in order, its answer. Members never asked for are
-/// passed over; one in neither list, or in both, is unclear.
+/// Returns the answer for each requested member, in order. Members that were not requested are
+/// ignored; a requested member in neither list, or in both, is unclear.
 #[must_use]
-pub fn reconcile(asked: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
-    // As a rule all are added, and listed as they were asked for.
-    let is_plain = reply.errors.is_empty()
-        && asked
+pub fn reconcile(requested: &[MemberArn], reply: Reply) -> Vec<MemberAnswer> {
+    // The usual case, without a map: all are added, in the order of the request.
+    let all_added = reply.errors.is_empty()
+        && requested
             .iter()
             .map(MemberArn::as_str)
             .eq(reply.added.iter().map(String::as_str));
-    if is_plain {
-        return vec![MemberAnswer::Added; asked.len()];
+    if all_added {
+        return vec![MemberAnswer::Added; requested.len()];
     }
-    let mut answers: Vec<Option<MemberAnswer>> = vec![None; asked.len()];
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(asked.len());
-    places.extend(
-        asked
+    let mut answers: Vec<Option<MemberAnswer>> = vec![None; requested.len()];
+    let mut positions: HashMap<&str, usize> = HashMap::with_capacity(requested.len());
+    positions.extend(
+        requested
             .iter()
             .enumerate()
-            .map(|(place, member)| (member.as_str(), place)),
+            .map(|(position, member)| (member.as_str(), position)),
     );
     for member in &reply.added {
-        if let Some(place) = places.get(member.as_str()) {
-            answers[*place] = Some(MemberAnswer::Added);
+        if let Some(position) = positions.get(member.as_str()) {
+            answers[*position] = Some(MemberAnswer::Added);
         }
     }
     for error in reply.errors {
-        if let Some(place) = places.get(error.member.as_str()) {
-            let said = MemberAnswer::Error {
+        if let Some(position) = positions.get(error.member.as_str()) {
+            let answer = MemberAnswer::Error {
                 code: error.code,
                 message: error.message,
             };
-            let agrees = answers[*place]
+            let agrees = answers[*position]
                 .as_ref()
-                .is_none_or(|earlier| *earlier == said);
-            answers[*place] = Some(if agrees { said } else { MemberAnswer::Unclear });
+                .is_none_or(|earlier| *earlier == answer);
+            answers[*position] = Some(if agrees {
+                answer
+            } else {
+                MemberAnswer::Unclear
+            });
         }
     }
     answers
@@ -62,8 +66,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_held_against_what_was_asked() {
-        let asked = [
+    fn only_requested_members_count_and_contradictions_are_unclear() {
+        let requested = [
             arn("added"),
             arn("refused"),
             arn("both"),
@@ -93,7 +97,7 @@ mod tests {
                 error("twice", "Throttled"),
             ],
         };
-        let answers = reconcile(&asked, reply);
+        let answers = reconcile(&requested, reply);
         assert_eq!(answers[0], MemberAnswer::Added);
         assert!(matches!(&answers[1], MemberAnswer::Error { code, .. } if code == "NotFound"));
         assert_eq!(

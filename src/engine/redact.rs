@@ -1,49 +1,49 @@
 //! Removes members' names from the service's messages about a call as a whole.
 //!
-//! A refusal's message goes where names must not be: the closing line, events, logs. Each row of the
-//! reports has its member beside the message, so nothing is lost there.
+//! A refusal's message appears where names must not: in the closing line, events and logs. In the
+//! reports each row has its member beside the message, so no information is lost.
 
 use std::collections::HashSet;
 
 use crate::model::MemberArn;
 
 /// Replaces a member's name.
-const MEMBER: &str = "(a member)";
+const REPLACEMENT: &str = "(a member)";
 
 /// Ids this long are replaced anywhere in the text, shorter ones only as words.
-const LONG: usize = 4;
+const MIN_SUBSTRING: usize = 4;
 
-/// The message with the ids and ARNs of these members replaced, and whatever else it names as a user
-/// or bot of an app instance.
-pub(super) fn without_members(message: &str, members: &[MemberArn]) -> String {
+/// The message with the ids and ARNs of these members replaced, and those of any other user or bot
+/// of an app instance.
+pub(super) fn redact_members(message: &str, members: &[MemberArn]) -> String {
     let ids: HashSet<&str> = members.iter().map(MemberArn::id).collect();
     let mut text = message.to_owned();
-    for id in ids.iter().filter(|id| id.len() >= LONG) {
+    for id in ids.iter().filter(|id| id.len() >= MIN_SUBSTRING) {
         if text.contains(id) {
-            text = text.replace(id, MEMBER);
+            text = text.replace(id, REPLACEMENT);
         }
     }
     let is_break = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
-    let mut kept = String::with_capacity(text.len());
+    let mut redacted = String::with_capacity(text.len());
     let mut rest = text.as_str();
     let mut is_identity = false;
     while !rest.is_empty() {
         let end = rest.find(is_break).unwrap_or(rest.len());
         let (word, tail) = rest.split_at(end);
         let is_named = is_identity && !word.is_empty();
-        kept.push_str(if is_named || ids.contains(word) {
-            MEMBER
+        redacted.push_str(if is_named || ids.contains(word) {
+            REPLACEMENT
         } else {
             word
         });
         let mut tail = tail.chars();
         let separator = tail.next();
-        kept.extend(separator);
+        redacted.extend(separator);
         rest = tail.as_str();
         is_identity =
-            separator == Some('/') && (kept.ends_with("/user/") || kept.ends_with("/bot/"));
+            separator == Some('/') && (redacted.ends_with("/user/") || redacted.ends_with("/bot/"));
     }
-    kept
+    redacted
 }
 
 #[cfg(test)]
@@ -57,13 +57,13 @@ mod tests {
             MemberArn::parse(&text).unwrap()
         };
         let members = [arn("ann@example.com"), arn("b-2")];
-        let said = |text: &str| without_members(text, &members);
+        let redacted = |text: &str| redact_members(text, &members);
         assert_eq!(
-            said("ann@example.com, \"b-2\" and b-23 are unknown."),
+            redacted("ann@example.com, \"b-2\" and b-23 are unknown."),
             "(a member), \"(a member)\" and b-23 are unknown."
         );
         assert_eq!(
-            said("invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/b-2."),
+            redacted("invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/b-2."),
             "invalid: arn:aws:chime:us-east-1:1:app-instance/i/user/(a member)."
         );
         for around in [
@@ -75,14 +75,14 @@ mod tests {
             "{}+{}",
         ] {
             let text = around.replace("{}", "ann@example.com");
-            assert!(!said(&text).contains("ann@"), "{text}");
+            assert!(!redacted(&text).contains("ann@"), "{text}");
         }
         assert_eq!(
-            said("app-instance/i/user/somebody-else"),
+            redacted("app-instance/i/user/somebody-else"),
             "app-instance/i/user/(a member)"
         );
-        assert_eq!(said("arn:aws:iam::1:user/me"), "arn:aws:iam::1:user/me");
-        assert_eq!(said("no such thing: ünicode"), "no such thing: ünicode");
-        assert_eq!(said(""), "");
+        assert_eq!(redacted("arn:aws:iam::1:user/me"), "arn:aws:iam::1:user/me");
+        assert_eq!(redacted("no such thing: ünicode"), "no such thing: ünicode");
+        assert_eq!(redacted(""), "");
     }
 }

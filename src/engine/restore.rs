@@ -1,11 +1,11 @@
-//! What a session takes over from earlier ones.
+//! Restores the scheduler's state from the ledger of earlier sessions.
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{LaneId, Outcome};
 use crate::schedule::Scheduler;
 
-/// Gives a new scheduler the state of an earlier one, from a recovered ledger. Returns how many rows
-/// are sent and settled.
+/// Restores the state of an earlier scheduler in a new one, from a recovered ledger. Returns how many
+/// rows were sent and settled.
 ///
 /// # Errors
 /// If the ledger cannot be read.
@@ -13,20 +13,20 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
     let mut settled = 0;
     let mut unsent_failures = 0;
     let mut next = 0;
-    ledger.for_each_lane(|left| {
-        let lane = LaneId(next);
+    ledger.for_each_lane(|lane| {
+        let id = LaneId(next);
         next += 1;
-        scheduler.open_lane(left.channel);
-        if left.accepted {
-            scheduler.was_accepted_before(left.channel);
+        scheduler.open_lane(lane.channel);
+        if lane.accepted {
+            scheduler.was_accepted_before(lane.channel);
         }
-        settled += left.taken;
-        if left.closed {
-            scheduler.close_lane(lane);
-            settled += left.fresh;
-            unsent_failures += left.fresh;
+        settled += lane.taken;
+        if lane.closed {
+            scheduler.close_lane(id);
+            settled += lane.fresh;
+            unsent_failures += lane.fresh;
         } else {
-            scheduler.stage(lane, left.fresh);
+            scheduler.stage(id, lane.fresh);
         }
     })?;
     ledger.for_each_unsettled(|row| {
@@ -34,7 +34,7 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
         scheduler.recover(row.lane, row.pending);
     })?;
     let tally = ledger.pass_tally()?;
-    // Channels that an earlier pass ended are not this one's doing.
+    // Rows of a channel that an earlier pass closed are no failures of this pass.
     let unsent = if ledger.passes()? == 1 {
         unsent_failures
     } else {

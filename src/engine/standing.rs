@@ -8,19 +8,21 @@ use crate::ledger::{LedgerError, LedgerReader};
 use crate::model::{Outcome, Refusal};
 use crate::schedule::{Scheduler, Settlement};
 
-/// Between two times: looking at every channel is not for every turn of the loop.
-const EVERY: Duration = Duration::from_secs(1);
-/// Channels named.
-const NAMED: usize = 5;
+/// Time between two `Standing` events. Each looks at every channel, too slow for each turn.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// At most this many channels are listed one by one.
+const MAX_NAMED: usize = 5;
 
-/// When it was told last.
+/// When the last `Standing` event was sent.
 #[derive(Debug, Default)]
-pub(super) struct Pulse(Option<Duration>);
+pub(super) struct StandingTimer(Option<Duration>);
 
-impl Pulse {
-    /// Whether it is to be told now; then not again for a while.
+impl StandingTimer {
+    /// Whether the next one is due now. If so, restarts the interval.
     pub(super) fn is_due(&mut self, now: Duration) -> bool {
-        let is_due = self.0.is_none_or(|last| now.saturating_sub(last) >= EVERY);
+        let is_due = self
+            .0
+            .is_none_or(|last| now.saturating_sub(last) >= INTERVAL);
         if is_due {
             self.0 = Some(now);
         }
@@ -34,7 +36,7 @@ pub(super) fn standing(
     ledger: &LedgerReader,
     now: Duration,
 ) -> Result<Standing, LedgerError> {
-    let overview = scheduler.overview(now, NAMED);
+    let overview = scheduler.overview(now, MAX_NAMED);
     let named = |left: &crate::schedule::ChannelLeft| {
         let arn = ledger.channel_arn(left.channel)?;
         let id = arn.as_str().rsplit('/').next().unwrap_or_default();
@@ -56,7 +58,7 @@ pub(super) fn standing(
     })
 }
 
-/// The rows that did not get in by a settlement, by the service's word for it.
+/// The rows that failed in a settlement, by error code.
 pub(super) fn failed(settlement: &Settlement) -> Vec<(String, u64)> {
     let mut failed = BTreeMap::<&str, u64>::new();
     for ruling in settlement.rulings.iter().chain(&settlement.others) {
@@ -82,9 +84,12 @@ mod tests {
 
     #[test]
     fn it_is_due_at_once_and_then_once_a_second() {
-        let mut pulse = Pulse::default();
+        let mut timer = StandingTimer::default();
         let due = [0, 1, 999, 1_000, 1_001, 1_999, 2_500, 3_499].map(Duration::from_millis);
-        let told = due.map(|now| pulse.is_due(now));
-        assert_eq!(told, [true, false, false, true, false, false, true, false]);
+        let results = due.map(|now| timer.is_due(now));
+        assert_eq!(
+            results,
+            [true, false, false, true, false, false, true, false]
+        );
     }
 }

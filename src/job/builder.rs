@@ -1,4 +1,4 @@
-//! The library's entry points: a run, its resumption and its retry, and a plan, as builders.
+//! The library's entry points, as builders: run, resume, retry and plan.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::model::{BearerPool, ChannelArn, MemberArn};
 use crate::report;
 use crate::roster::{Options, Source};
 
-/// What a session needs beside its list: all of it is optional.
+/// What a session needs beside its list. All of it is optional.
 #[derive(Default)]
 struct Session {
     limits: LimitOverrides,
@@ -23,7 +23,7 @@ struct Session {
 }
 
 impl Session {
-    /// Receives commands; without a sender none ever comes.
+    /// The commands' receiver. Without one, a channel on which no command ever arrives.
     fn commands(&mut self) -> mpsc::Receiver<Command> {
         self.commands.take().unwrap_or_else(|| mpsc::channel(1).1)
     }
@@ -44,7 +44,7 @@ macro_rules! session {
                 self
             }
 
-            /// The service to call [default: Amazon, for a resumption that of the run].
+            /// The service to call [default: AWS; with `Resume`, the service of the run].
             pub fn target(mut self, target: Target) -> Self {
                 self.session.target = Some(target);
                 self
@@ -124,7 +124,7 @@ impl Run {
         }
     }
 
-    /// The channel of all rows. For a list without a column of channels.
+    /// The channel of all rows, for a list without a channel column.
     pub fn channel(mut self, arn: ChannelArn) -> Self {
         self.options.channel_arn = Some(arn.into());
         self
@@ -136,7 +136,7 @@ impl Run {
         self
     }
 
-    /// A bearer to call as. Repeat it to spread the load.
+    /// A bearer to call as. Call this again to add more and spread the load.
     pub fn bearer(mut self, arn: MemberArn) -> Self {
         self.bearers.push(arn);
         self
@@ -154,11 +154,11 @@ impl Run {
         self
     }
 
-    /// Runs it to its end, and writes the reports. To be called on a tokio runtime.
+    /// Runs it to its end, and writes the reports. Must be called on a tokio runtime.
     ///
     /// # Errors
-    /// As [`job::run`](super::run()). A run that is stopped by the service's answers is no error: see
-    /// [`Conclusion::verdict`].
+    /// As [`job::run`](super::run()). A run that stops because of the service's answers is not an
+    /// error: see [`Conclusion::verdict`].
     pub async fn run(mut self) -> Result<Conclusion, JobError> {
         let (observer, commands) = (self.session.observer(), self.session.commands());
         let target = self.session.target;
@@ -174,7 +174,7 @@ impl Run {
     }
 }
 
-/// The resumption of an interrupted run, or the retry of a finished one.
+/// Resumes an interrupted run, or retries the failed rows of a finished one.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), chime_bulk::JobError> {
@@ -206,7 +206,7 @@ impl Resume {
         |_| target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default()))
     }
 
-    /// Resumes the run. To be called on a tokio runtime.
+    /// Resumes the run. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// As [`job::resume`](super::resume()).
@@ -223,8 +223,8 @@ impl Resume {
         .await
     }
 
-    /// Retries the rows of the finished run that failed with one of these error codes, or all that
-    /// failed if there is none. To be called on a tokio runtime.
+    /// Retries the rows of the finished run that failed with one of these error codes, or all failed
+    /// rows if no code is given. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// As [`job::retry`](super::retry()).
@@ -240,7 +240,7 @@ impl Resume {
     }
 }
 
-/// The plan of a run: what its list takes. Makes no call.
+/// The plan of a run: its calls and its time. Makes no call.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -299,7 +299,7 @@ impl PlanOf {
         self
     }
 
-    /// A bearer to call as. Repeat it for a pool; without one, one is assumed.
+    /// A bearer to call as. Call this again to add more; without any, one is assumed.
     pub fn bearer(mut self, arn: MemberArn) -> Self {
         self.bearers.push(arn);
         self
@@ -311,7 +311,7 @@ impl PlanOf {
         self
     }
 
-    /// Reads the list and computes what it takes.
+    /// Reads the list and computes its calls and its time.
     ///
     /// # Errors
     /// As [`job::plan`](super::plan()).

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Command;
 
-/// Awaits something while commands are passed on to it.
+/// Awaits a future and forwards commands to it meanwhile.
 pub(super) async fn forward<T>(
     running: impl Future<Output = T>,
     commands: &mut mpsc::Receiver<Command>,
@@ -16,7 +16,7 @@ pub(super) async fn forward<T>(
             biased;
             done = &mut running => return done,
             Some(command) = commands.recv() => {
-                // There is room for each of the two commands there are.
+                // Never full as far as it matters: the channel has room for `Drain` and `Halt`.
                 let _ = to.try_send(command);
             }
         }

@@ -1,15 +1,15 @@
-//! How a job ended, and what follows.
+//! How a session ended: the verdict, the reason and the hint.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::engine::{Ending, ListFault};
+use crate::engine::{Ending, ListError};
 use crate::model::codes::{self, Scope};
 use crate::model::{BearerPool, ChannelArn, MemberArn, RefusalKind};
 use crate::report::Summary;
 use crate::schedule::Stop;
 
-/// A session's end.
+/// The end of a session.
 #[derive(Debug)]
 pub struct Conclusion {
     /// The counts.
@@ -20,32 +20,32 @@ pub struct Conclusion {
     pub dir: PathBuf,
     /// The bearers it called as.
     pub bearers: BearerPool,
-    /// The first channels of its list, one more than are named one by one.
+    /// The first channels of its list, at most one more than a policy lists one by one.
     pub channels: Vec<ChannelArn>,
 }
 
-/// Channels that a policy names one by one.
+/// At most this many channels are listed one by one in a policy.
 pub(super) const NAMED_CHANNELS: usize = 10;
 
-/// What a job's end means to its caller.
+/// The result of a session; the exit code follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunVerdict {
-    /// All rows' members are in.
+    /// The members of all rows are in their channels.
     AllIn,
-    /// Finished, some rows' members are not.
+    /// Finished, but some members are not in their channels.
     SomeNotIn,
-    /// Stopped: credentials, denial, outage, list.
+    /// Stopped because of credentials, permissions, an outage or the list.
     Fatal,
-    /// Stopped: too many failures.
+    /// Stopped because too many rows failed.
     TooManyFailures,
-    /// Interrupted.
+    /// Stopped by a command.
     Interrupted,
-    /// The outcomes do not add up to the rows read: a fault of this program.
+    /// The outcomes do not add up to the rows read: a bug in this program.
     Miscounted,
 }
 
 impl Conclusion {
-    /// What it means.
+    /// The result.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
         if !self.summary.accounts {
@@ -56,7 +56,7 @@ impl Conclusion {
             Ending::Finished => RunVerdict::SomeNotIn,
             Ending::Interrupted => RunVerdict::Interrupted,
             Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
-            Ending::Stopped(_) | Ending::ListFault(_) => RunVerdict::Fatal,
+            Ending::Stopped(_) | Ending::ListError(_) => RunVerdict::Fatal,
         }
     }
 
@@ -72,19 +72,19 @@ impl Conclusion {
                 Some(format!("the service refuses every call: {refusal}"))
             }
             Ending::Stopped(Stop::WrongAddress(refusal)) => Some(format!(
-                "the answers are not the service's: a wrong address, or a proxy: {refusal}"
+                "the answers do not come from the service (wrong address, or a proxy): {refusal}"
             )),
             Ending::Stopped(Stop::Outage(refusal)) => Some(format!(
-                "nothing was accepted for too long; the last answer: {refusal}"
+                "the service accepted no call for too long; the last answer: {refusal}"
             )),
             Ending::Stopped(Stop::TooManyFailures { failures, settled }) => Some(format!(
                 "{failures} of {settled} rows failed: more than --max-failures allows"
             )),
-            Ending::ListFault(fault) => Some(fault.to_string()),
+            Ending::ListError(error) => Some(error.to_string()),
         }
     }
 
-    /// The IAM policy that the run needs, if it was stopped for want of one.
+    /// The IAM policy that the run needs, if it stopped because it was denied.
     #[must_use]
     pub fn policy(&self) -> Option<String> {
         match &self.ending {
@@ -108,14 +108,14 @@ impl Conclusion {
             Ending::Stopped(
                 Stop::Credentials(refusal) | Stop::Denied(refusal) | Stop::WrongAddress(refusal),
             ) => Some(codes::explain(&refusal.code).map_or_else(
-                || "see the message, fix its cause, then resume".to_owned(),
+                || "fix the cause in the message, then resume".to_owned(),
                 |code| code.fix.to_owned(),
             )),
             Ending::Stopped(Stop::Outage(refusal)) => {
                 let code = codes::explain(&refusal.code);
                 let fix = code.filter(|code| code.scope.contains(&Scope::Path));
                 Some(fix.map_or_else(
-                    || "see whether the service or the network is down, then resume".to_owned(),
+                    || "check the service and the network, then resume".to_owned(),
                     |code| code.fix.to_owned(),
                 ))
             }
@@ -125,16 +125,16 @@ impl Conclusion {
                         .to_owned(),
                 )
             }
-            Ending::ListFault(ListFault::Unreadable(error)) => error.hint(),
-            Ending::ListFault(ListFault::Changed { .. }) => Some(
+            Ending::ListError(ListError::Unreadable(error)) => error.hint(),
+            Ending::ListError(ListError::Changed { .. }) => Some(
                 "restore the list as it was, or start a new run with the new list".to_owned(),
             ),
         }
     }
 }
 
-/// The IAM policy statement that lets these bearers add members to these channels: to each of
-/// them, or to all of their app instance. ARNs hold no character that JSON writes otherwise.
+/// The IAM policy statement that allows these bearers to add members to these channels, or to all
+/// channels of their app instances if there are many. ARNs contain no character that JSON escapes.
 fn statement(bearers: &[MemberArn], channels: &[ChannelArn]) -> String {
     let channels: Vec<String> = if channels.len() > NAMED_CHANNELS {
         let instances: BTreeSet<&str> = channels.iter().map(ChannelArn::app_instance).collect();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_names_every_bearer_and_each_channel_unless_they_are_many() {
+    fn the_policy_lists_every_bearer_and_each_channel_unless_they_are_many() {
         let resources = |names: &[&str]| -> Vec<String> {
             names.iter().map(|name| format!("{APP}/{name}")).collect()
         };

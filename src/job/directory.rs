@@ -1,4 +1,4 @@
-//! The run directory: its name, and who may read it.
+//! The run directory: its name, its creation, and whether it contains a run.
 
 use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use crate::ledger::Ledger;
 
 /// The ledger's file in the run directory.
 pub const LEDGER: &str = "ledger.db";
-/// Longest part of a list's name that is taken into a directory's.
-const LONGEST_NAME: usize = 40;
+/// At most this many characters of the list's name go into the directory's name.
+const MAX_NAME_CHARS: usize = 40;
 
-/// A run's name: the UTC time and the list's name, reduced to what is safe in a path.
+/// A run's name: the UTC time and the list's name, with only characters that are safe in a path.
 pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
     let stem = Path::new(list)
         .file_name()
@@ -25,41 +25,41 @@ pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
             '-'
         }
     };
-    let name: String = stem.chars().take(LONGEST_NAME).map(safe).collect();
+    let name: String = stem.chars().take(MAX_NAME_CHARS).map(safe).collect();
     let name = name.trim_matches('-');
     let name = if name.is_empty() { "stdin" } else { name };
     format!("{}-{name}", now.strftime("%Y%m%dT%H%M%SZ"))
 }
 
-/// Makes the directory, for its owner alone, if it is not there.
-pub(super) fn make(dir: &Path) -> Result<(), JobError> {
+/// Creates the directory with access for its owner only, unless it exists.
+pub(super) fn create(dir: &Path) -> Result<(), JobError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let make = || {
+    let create = || {
         let dir = std::path::absolute(dir)?;
-        let above = dir.ancestors().skip(1).find(|above| above.exists());
+        let existing = dir.ancestors().skip(1).find(|dir| dir.exists());
         builder.create(&dir)?;
-        // A name is on the disk with the directory that holds it: each that was made, and the one
-        // above.
+        // A new directory survives a power failure only once its parent is synced: sync the parent
+        // of each that was created.
         #[cfg(unix)]
         for dir in dir.ancestors().skip(1) {
             std::fs::File::open(dir)?.sync_all()?;
-            if Some(dir) == above {
+            if Some(dir) == existing {
                 break;
             }
         }
         Ok(())
     };
-    make().map_err(|source| JobError::Directory {
+    create().map_err(|source| JobError::Directory {
         dir: dir.to_owned(),
         source,
     })
 }
 
-/// Whether the directory holds a run to go on with, as far as can be told: a ledger that cannot be
-/// read now may be one.
+/// Whether the directory contains a run that can be resumed. True if its ledger cannot be read now:
+/// it may be one.
 #[must_use]
 pub fn holds_run(dir: &Path) -> bool {
     let path = dir.join(LEDGER);
@@ -83,7 +83,7 @@ pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     }
 }
 
-/// This directory, or if it is there already, one beside it that is not: numbered.
+/// This directory, or the first numbered one beside it that does not exist.
 pub(super) fn unused(first: PathBuf) -> PathBuf {
     if !first.exists() {
         return first;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_from_outside_never_becomes_a_path() {
+    fn the_name_of_a_list_never_becomes_a_path() {
         let now = "2024-05-06T07:08:09Z".parse().unwrap();
         let id = |list| run_id(list, now);
         assert_eq!(id("lists/May members.csv"), "20240506T070809Z-May-members");

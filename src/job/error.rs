@@ -1,4 +1,4 @@
-//! Why a job fails, and how to fix it.
+//! The errors of jobs, and how to fix them.
 
 use std::path::PathBuf;
 
@@ -16,19 +16,19 @@ pub enum JobError {
     /// The list cannot be read.
     #[error(transparent)]
     Roster(#[from] RosterError),
-    /// A limit cannot be kept.
+    /// A limit is out of range.
     #[error("--{0}")]
     Limits(#[from] LimitsError),
-    /// Nobody to call as.
+    /// No bearer is given, and the service is not a sandbox.
     #[error("no bearer given")]
     NoBearer,
-    /// The list's app instance leaves no room for a bearer's name.
+    /// No bearer can be named in the list's app instance: its ARN would be too long.
     #[error("no bearer for the sandbox: {0}")]
     SandboxBearer(#[from] ArnError),
     /// The bearers are of different app instances.
     #[error(transparent)]
     BearersDisagree(#[from] BearersDisagree),
-    /// The API cannot do what is asked.
+    /// The API does not support the request.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
     /// The service cannot be called.
@@ -37,7 +37,7 @@ pub enum JobError {
     /// The run directory cannot be created.
     #[error("the run directory {}: {source}", dir.display())]
     Directory {
-        /// Which.
+        /// The run directory.
         dir: PathBuf,
         /// The system's error.
         source: std::io::Error,
@@ -45,10 +45,10 @@ pub enum JobError {
     /// Something other than a regular file has the name of a file of the run.
     #[error(transparent)]
     File(#[from] PrivateFileError),
-    /// The run directory holds a run.
+    /// The run directory contains a run.
     #[error("{} already contains a run", .0.display())]
     RunExists(PathBuf),
-    /// The run directory holds a run that is not the one asked for.
+    /// The run directory contains a run with another list or other options.
     #[error("{} contains another run: {what}", dir.display())]
     AnotherRun {
         /// The run directory.
@@ -56,15 +56,15 @@ pub enum JobError {
         /// What is different.
         what: String,
     },
-    /// There is no run there.
+    /// The directory contains no run.
     #[error("no run found in {}", .0.display())]
     NoRun(PathBuf),
-    /// There is no run there yet.
+    /// The directory contains no run yet.
     #[error("{} has no run yet: {owner} is starting one", dir.display())]
     Starting {
         /// The run directory.
         dir: PathBuf,
-        /// Which process.
+        /// The process that starts it.
         owner: String,
     },
     /// The run is not finished.
@@ -73,11 +73,11 @@ pub enum JobError {
     /// There is no row to retry.
     #[error("no row to retry{}{codes}", if codes.is_empty() { "" } else { " with one of these codes: " })]
     NothingToRetry {
-        /// Those asked for.
+        /// The codes that were given.
         codes: String,
     },
-    /// The list is another than when the run began.
-    #[error("the list is not the one that this run started with: {what}")]
+    /// The list has changed since the run began.
+    #[error("the list has changed since this run began: {what}")]
     ListChanged {
         /// What is different.
         what: String,
@@ -88,7 +88,7 @@ pub enum JobError {
     /// The thread that reads the list panicked.
     #[error("reading the list failed unexpectedly")]
     ReaderBroke,
-    /// The system has no thread for the list.
+    /// The thread that reads the list cannot be started.
     #[error("cannot start a thread to read the list: {0}")]
     NoThread(std::io::Error),
     /// Another process works on the run.
@@ -96,7 +96,7 @@ pub enum JobError {
     Owned {
         /// The run directory.
         dir: PathBuf,
-        /// Who has it.
+        /// The process that holds its lock.
         owner: String,
     },
     /// The run failed.
@@ -121,7 +121,7 @@ impl JobError {
             Self::Connect(error) => error.hint(),
             Self::Unsupported(error) => error.hint(),
             Self::NoBearer => {
-                "pass --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
+                "pass --bearer with the ARN of an AppInstanceAdmin, or --sandbox to simulate AWS"
             }
             Self::SandboxBearer(_) => "pass --bearer with the ARN of a user of that app instance",
             Self::BearersDisagree(_) => "a run is for one app instance: start one run for each",
@@ -159,7 +159,7 @@ impl JobError {
             Self::Limits(_)
             | Self::Interrupted
             | Self::ReaderBroke
-            | Self::Engine(EngineError::Broken(_)) => {
+            | Self::Engine(EngineError::TaskPanicked(_)) => {
                 return None;
             }
         };
@@ -184,7 +184,7 @@ impl JobError {
         )
     }
 
-    /// Whether the request itself is wrong: nothing was started.
+    /// Whether the request itself is wrong, so that nothing was started.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         !matches!(

@@ -1,4 +1,4 @@
-//! A run whose directory may hold one already: so a scheduled job can be started again.
+//! `run` with a directory that may already contain a run, so that a scheduled job can be repeated.
 
 use std::path::Path;
 
@@ -14,23 +14,23 @@ use crate::ledger::{LedgerError, LedgerReader, fact};
 use crate::model::{BearerPool, RunState};
 use crate::roster::Source;
 
-/// What to do where the run directory holds a run.
+/// What to do if the run directory contains a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
-    /// Refuse.
+    /// Fail.
     Fail,
-    /// Go on with it if it is not finished; if it is, do nothing.
+    /// Resume it if it is not finished; if it is, do nothing.
     Resume,
-    /// Begin a new one in a directory beside it, numbered.
+    /// Start a new run in a numbered directory beside it.
     New,
 }
 
-/// As [`run`](super::run()), but `if_exists` decides where the run directory contains a run. The
-/// observer is created only if there is something to do.
+/// As [`run`](super::run()), but `if_exists` decides what to do if the run directory contains a run.
+/// The observer is created only if there is something to do.
 ///
 /// # Errors
-/// As `run`, or `resume`; and if the run that is there was asked for another list, in another way
-/// or in another's name.
+/// As `run`, or `resume`; and if the run that is there has another list, other options or other
+/// bearers.
 pub async fn run_or_resume(
     mut request: Request,
     if_exists: IfExists,
@@ -67,7 +67,7 @@ pub async fn run_or_resume(
     Box::pin(resume(&dir, |_| target, limits, observer, commands)).await
 }
 
-/// Sees that the run in a directory is the one that is asked for, but for limits.
+/// Checks that the run in a directory is the requested one. Limits may differ.
 fn check_same(ledger: &LedgerReader, request: &Request, dir: &Path) -> Result<(), JobError> {
     let settings = RunSettings::of(ledger, dir)?;
     difference(ledger, &settings, request)?.map_or(Ok(()), |what| {
@@ -78,6 +78,7 @@ fn check_same(ledger: &LedgerReader, request: &Request, dir: &Path) -> Result<()
     })
 }
 
+/// The first difference between a run's settings and a request, if there is one.
 fn difference(
     ledger: &LedgerReader,
     settings: &RunSettings,
@@ -88,8 +89,8 @@ fn difference(
         Source::File(path) => Some(absolute(path)),
         _ => None,
     };
-    // Where nobody is named, a sandbox makes somebody up.
-    let names_bearers = !(is_sandbox && request.bearers.is_empty());
+    // Without --bearer a sandbox chooses one, so there is nothing to compare.
+    let has_bearers = !(is_sandbox && request.bearers.is_empty());
     let mut options = request.options.clone();
     options
         .bearer_app_instance
@@ -98,18 +99,18 @@ fn difference(
     let size_now = list
         .as_deref()
         .and_then(|path| std::fs::metadata(path).ok());
-    let is_of_size = match (size, size_now) {
+    let is_same_size = match (size, size_now) {
         (Some(before), Some(now)) => before == now.len(),
-        // A list that was read to its end may be put away.
+        // After a list is read to its end, its file may be moved or deleted.
         _ => true,
     };
     Ok(match () {
-        () if settings.sandbox && !is_sandbox => Some("it is a rehearsal with --sandbox"),
-        () if !settings.sandbox && is_sandbox => Some("it is not a rehearsal with --sandbox"),
-        () if settings.list != list => Some("it is of another list"),
-        () if !is_of_size => Some("its list had another size"),
-        () if settings.options != options => Some("its list was to be read in another way"),
-        () if names_bearers && settings.bearers != request.bearers => Some("it has another bearer"),
+        () if settings.sandbox && !is_sandbox => Some("it was started with --sandbox"),
+        () if !settings.sandbox && is_sandbox => Some("it was started without --sandbox"),
+        () if settings.list != list => Some("it has another list"),
+        () if !is_same_size => Some("its list had another size"),
+        () if settings.options != options => Some("it has other options for reading the list"),
+        () if has_bearers && settings.bearers != request.bearers => Some("it has another bearer"),
         () => None,
     })
 }

@@ -1,4 +1,4 @@
-//! The path of a list as a ledger has it: text, or the bytes in hexadecimal if they are no text.
+//! The path of a list in the ledger's JSON: text, or hexadecimal bytes if it is not UTF-8.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(super) fn serialize<S: Serializer>(
     path.as_deref().map(stored).serialize(serializer)
 }
 
-/// Where paths are not bytes, one that is no text fails to be written.
+/// Outside Unix a path that is not Unicode cannot be serialized.
 fn stored(path: &Path) -> Stored {
     #[cfg(unix)]
     if path.to_str().is_none() {
@@ -50,10 +50,10 @@ fn from_hex(text: &str) -> Result<PathBuf, String> {
 
 #[cfg(not(unix))]
 fn from_hex(_: &str) -> Result<PathBuf, String> {
-    Err("the list's path is that of another system".to_owned())
+    Err("the list's path comes from another operating system".to_owned())
 }
 
-/// The path of a list, as a run's settings keep it.
+/// The absolute path of a list, for a run's settings.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -66,20 +66,20 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Kept(#[serde(with = "super")] Option<PathBuf>);
+    struct Wrapper(#[serde(with = "super")] Option<PathBuf>);
 
     #[test]
-    fn a_path_comes_back_as_it_was() {
+    fn a_path_is_the_same_after_a_round_trip() {
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
         for (list, text) in [
             (None, "null"),
             (Some(path(b"/a b")), r#""/a b""#),
             (Some(path(b"/\xff")), r#"{"hex":"2fff"}"#),
         ] {
-            let kept = Kept(list);
-            assert_eq!(serde_json::to_string(&kept).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Kept>(text).unwrap(), kept);
+            let path = Wrapper(list);
+            assert_eq!(serde_json::to_string(&path).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Wrapper>(text).unwrap(), path);
         }
-        assert!(serde_json::from_str::<Kept>(r#"{"hex":"2"}"#).is_err());
+        assert!(serde_json::from_str::<Wrapper>(r#"{"hex":"2"}"#).is_err());
     }
 }

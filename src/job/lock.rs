@@ -1,4 +1,4 @@
-//! One owner per run: a lock that dies with its process.
+//! The lock on a run directory: one process per run. The system releases it when the process ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -8,22 +8,25 @@ use std::time::Duration;
 use super::JobError;
 use crate::private_file;
 
-/// The lock's file in the run directory. It stays when the lock is gone.
+/// The lock file in the run directory. The file stays when the lock is released.
 pub(super) const OWNER: &str = "owner.lock";
-/// Bytes that are read of it.
-const LONGEST_OWNER: u64 = 200;
+/// At most this many bytes of it are read.
+const MAX_OWNER_BYTES: u64 = 200;
 
-/// A look at the lock takes less time than this,
-const GLANCE: Duration = Duration::from_millis(10);
-/// and this many do not follow one another.
-const GLANCES: u32 = 5;
+/// `status` holds the lock for a moment. Before the lock counts as taken, it is tried this often,
+const TRIES: u32 = 5;
+/// this far apart.
+const TRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Held while a run is in progress.
 #[derive(Debug)]
 pub(super) struct RunLock(#[expect(dead_code, reason = "held for as long as this lives")] File);
 
 impl RunLock {
-    /// Takes the lock, or returns who holds it.
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// [`JobError::Owned`] if another process holds it.
     pub(super) fn take(dir: &Path) -> Result<Self, JobError> {
         let io = |source| JobError::Directory {
             dir: dir.to_owned(),
@@ -32,7 +35,7 @@ impl RunLock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = private_file::open(&dir.join(OWNER), &mut options)?;
-        if !is_held(&file).map_err(io)? {
+        if !try_lock(&file).map_err(io)? {
             return Err(JobError::Owned {
                 dir: dir.to_owned(),
                 owner: read_owner(&mut file).map_err(io)?,
@@ -50,7 +53,7 @@ impl RunLock {
     }
 }
 
-/// Who has the lock, if anybody has it.
+/// The process that holds the lock, if one does.
 pub(super) fn owner(dir: &Path) -> Result<Option<String>, JobError> {
     let mut file = match private_file::open(&dir.join(OWNER), OpenOptions::new().read(true)) {
         Ok(file) => file,
@@ -68,7 +71,7 @@ pub(super) fn owner(dir: &Path) -> Result<Option<String>, JobError> {
     })
 }
 
-/// Why this directory has no run.
+/// The error for a directory without a run: none, or one that another process is starting.
 pub(super) fn no_run(dir: &Path) -> JobError {
     match owner(dir) {
         Ok(Some(owner)) => JobError::Starting {
@@ -80,22 +83,22 @@ pub(super) fn no_run(dir: &Path) -> JobError {
     }
 }
 
-/// Takes the lock if it is free. Whoever asks for the owner has it for a moment: that is waited for.
-fn is_held(file: &File) -> std::io::Result<bool> {
-    for _ in 0..GLANCES {
+/// Takes the lock if it is free. Returns whether it was.
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    for _ in 0..TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(GLANCE),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TRY_INTERVAL),
             Err(TryLockError::Error(source)) => return Err(source),
         }
     }
     Ok(false)
 }
 
-/// Who has the lock, as it wrote there; it may not have done so yet.
+/// Reads what the lock's owner wrote into the file. The owner may not have written yet.
 fn read_owner(file: &mut File) -> std::io::Result<String> {
     let mut owner = Vec::new();
-    file.take(LONGEST_OWNER).read_to_end(&mut owner)?;
+    file.take(MAX_OWNER_BYTES).read_to_end(&mut owner)?;
     let owner = String::from_utf8_lossy(&owner);
     Ok(match owner.trim() {
         "" => "another process".to_owned(),
@@ -108,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_process_learns_who_holds_the_lock() {
+    fn the_error_of_a_taken_lock_names_its_owner() {
         let dir = tempfile::tempdir().unwrap();
         let lock = RunLock::take(dir.path()).unwrap();
         let error = RunLock::take(dir.path()).unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()), "{error}");
-        let said = owner(dir.path()).unwrap().unwrap();
-        assert!(error.ends_with(&said), "{error}, {said}");
+        let owner_text = owner(dir.path()).unwrap().unwrap();
+        assert!(error.ends_with(&owner_text), "{error}, {owner_text}");
         drop(lock);
         assert_eq!(owner(dir.path()).unwrap(), None);
         RunLock::take(dir.path()).unwrap();

@@ -1,4 +1,4 @@
-//! The use cases: what a user asks for, from the list to the reports.
+//! The use cases: run, resume, retry, plan, report and status, from the list to the reports.
 //!
 //! Promises: everything a run needs to be resumed is in its directory, except credentials; a run
 //! that ends early names the command that resumes it. Must not: print, exit, or name a terminal.

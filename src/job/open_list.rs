@@ -1,4 +1,4 @@
-//! Opens the list. Standard input may be silent for long: meanwhile a signal is heard.
+//! Opens the list. Standard input may block for long, so commands are handled meanwhile.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -7,23 +7,23 @@ use crate::engine::Command;
 use crate::ledger::{Chunk, Stager};
 use crate::roster::{Layout, Options, Roster, RosterError, Source};
 
-/// A list that is open.
+/// An open list.
 pub(super) struct OpenList {
     pub(super) layout: Layout,
-    /// How it is read, in a line.
+    /// The detected format, in one line.
     pub(super) detected: String,
     /// Its raw size in bytes, if known.
     pub(super) size: Option<u64>,
     pub(super) stager: Stager,
-    /// The first stretch of it, if that was asked for and there is one.
+    /// The first chunk, if it was requested and the list has rows.
     pub(super) first: Option<Chunk>,
 }
 
 impl OpenList {
-    /// Opens a list, and reads its first stretch if `with_first`.
+    /// Opens a list, and reads its first chunk if `with_first`.
     ///
     /// # Errors
-    /// If it cannot be read, or a command comes first.
+    /// If it cannot be read, or a command arrives first.
     pub(super) async fn begin(
         source: Source,
         options: Options,
@@ -32,7 +32,7 @@ impl OpenList {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Self, JobError> {
         let (send, opened) = oneshot::channel();
-        // A thread of its own, not one of the runtime's: nobody waits for it when the run is over.
+        // Not a blocking task: the runtime would wait for it at the end, and so for standard input.
         std::thread::Builder::new()
             .spawn(move || {
                 let _ = send.send(open(&source, &options, key, with_first));

@@ -7,7 +7,7 @@ use super::{JobError, LEDGER};
 use crate::ledger::{Durability, Ledger};
 use crate::report;
 
-/// The lock and the ledger of a run that exists.
+/// Locks an existing run and opens its ledger.
 pub(super) fn open_run(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(LEDGER);
     if Ledger::is_blank(&path)? {

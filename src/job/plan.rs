@@ -1,7 +1,7 @@
-//! `plan`: reads and checks a list, and computes what it takes. Makes no call, keeps nothing.
+//! `plan`: reads and checks a list, and computes its calls and its time. Makes no call.
 //!
-//! Promises: the list goes the way it goes in a run, through the same stager, into a ledger that
-//! is gone with the process: so a plan and a run cannot disagree. Must not: make a run directory.
+//! Promises: the list goes through the same stager as in a run, into a temporary ledger, so a plan
+//! and a run cannot disagree. Must not: create a run directory or leave a file.
 
 use super::{JobError, LimitOverrides};
 use crate::chime::{Api, ConnectError};
@@ -10,26 +10,25 @@ use crate::model::{BearerPool, ChannelArn, ChannelId};
 use crate::report::{Plan, PlanInput};
 use crate::roster::{Options, Roster, Source};
 
-/// A plan that is asked for.
+/// The request for a plan.
 pub struct PlanRequest {
     /// The list.
     pub source: Source,
-    /// How it is to be read.
+    /// How to read it.
     pub options: Options,
     /// The bearers; with none, one is assumed.
     pub bearers: BearerPool,
     /// Limits.
     pub limits: LimitOverrides,
-    /// Instead of the one in the ARNs.
+    /// The region, instead of that in the ARNs.
     pub region: Option<String>,
 }
 
-/// Reads the list to its end and returns what it takes. `opened` receives how the list is read, in a
-/// line, before that.
+/// Reads the list to its end and returns the plan. `opened` receives the detected format, in one
+/// line, before the rows are read.
 ///
 /// # Errors
-/// If the list cannot be read, a run of it would be refused, or there is no room for temporary
-/// files.
+/// If the list cannot be read, a run of it would be refused, or a temporary file cannot be written.
 pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, JobError> {
     let PlanRequest {
         source,
@@ -40,21 +39,21 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
     } = request;
     options.bearer_app_instance = bearers.instance();
     let region = region.or_else(|| bearers.region().map(str::to_owned));
-    // What is wrong with the request is said before a long list is read.
+    // Report an invalid request before reading a long list.
     let region = region.map(checked).transpose()?;
     limits.resolve(region.as_deref().unwrap_or_default())?;
 
     let roster = Roster::open(&source, &limits.options(&options))?;
     opened(&roster.detected());
     let ledger = stage(roster)?;
-    let region = region.map_or_else(|| checked(of_list(&ledger)?), Ok)?;
-    let basis = PlanInput {
+    let region = region.map_or_else(|| checked(list_region(&ledger)?), Ok)?;
+    let input = PlanInput {
         list: source.name(),
         limits: limits.resolve(&region)?,
         bearers: bearers.len(),
         region,
     };
-    Ok(Plan::of(&ledger, basis)?)
+    Ok(Plan::of(&ledger, input)?)
 }
 
 /// Stages the whole list and finds its duplicates.
@@ -78,20 +77,20 @@ fn stage(roster: Roster) -> Result<Ledger, JobError> {
 }
 
 /// The region of the first channel, or of the one for all rows.
-fn of_list(ledger: &LedgerReader) -> Result<String, JobError> {
+fn list_region(ledger: &LedgerReader) -> Result<String, JobError> {
     let channel = if ledger.channels()? > 0 {
         Some(ledger.channel_arn(ChannelId(0))?)
     } else {
         ledger.layout().constant_channel().cloned()
     };
     let region = channel.as_ref().map(ChannelArn::region);
-    Ok(region.unwrap_or(USUAL_REGION).to_owned())
+    Ok(region.unwrap_or(DEFAULT_REGION).to_owned())
 }
 
-/// The region of a list that names none: no row of it is good.
-const USUAL_REGION: &str = "us-east-1";
+/// The region of a list without a valid row.
+const DEFAULT_REGION: &str = "us-east-1";
 
-/// A region where AWS runs the API: a run elsewhere would be refused.
+/// Checks that the API exists in a region. A run elsewhere would be refused.
 fn checked(region: String) -> Result<String, JobError> {
     let api = Api::Messaging;
     if api.regions().contains(&region.as_str()) {

@@ -1,4 +1,4 @@
-//! `report`: writes the reports of a run again, from its ledger. No call is made.
+//! `report`: writes the reports of a run again, from its ledger. Makes no call.
 
 use std::path::Path;
 
@@ -15,19 +15,19 @@ use crate::report::{self, Reports, ReportsState, Summary};
 /// Writes the reports of the run in this directory from its ledger.
 ///
 /// # Errors
-/// If there is no run there, another process works on it, or a report cannot be written; then the
-/// earlier reports stay.
+/// If the directory contains no run, another process works on it, or a report cannot be written. The
+/// earlier reports then stay.
 pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summary, JobError> {
     let (_lock, mut ledger) = open_run(dir)?;
     rewrite(&mut ledger, dir, || !is_halted(commands))
 }
 
-/// Writes the reports again if they are of different states of the run, as a kill between their
-/// renames leaves them, or if the run is finished and they are not those of its end.
+/// Completes the set of reports. Writes them again if they belong to different states of the run (a
+/// kill between two renames leaves them so), or if the run is finished and they are older.
 ///
-/// A session that fails early, or finds nothing to do, then leaves a complete set, too. Outdated
-/// reports of a run that is not finished stay until the session ends: they are of one state, and a
-/// long list takes its time.
+/// A session that fails early, or finds nothing to do, therefore leaves a complete set, too. Outdated
+/// reports of an unfinished run stay until the session ends: they belong together, and writing those
+/// of a long list takes time.
 ///
 /// # Errors
 /// As [`report`].
@@ -40,7 +40,7 @@ pub(super) fn complete(
     let is_incomplete = record.is_some_and(|record| !record.is_complete());
     let is_finished = ledger.fact(fact::STATE)? == Some(RunState::Finished);
     if is_incomplete || (is_finished && ReportsState::of(ledger, dir)? != ReportsState::Complete) {
-        // Nothing is in flight yet: any command stops it.
+        // No call is in flight yet, so `Drain` stops it as `Halt` does.
         rewrite(ledger, dir, || commands.try_recv().is_err())?;
     }
     Ok(())
@@ -56,7 +56,7 @@ fn rewrite(
         .fact(fact::STATE)?
         .ok_or_else(|| JobError::NoRun(dir.to_owned()))?
     {
-        // Nobody is at work on it, so it was killed.
+        // The lock was free, so the process that ran it was killed.
         RunState::Running => RunState::Interrupted,
         state => state,
     };
@@ -69,8 +69,8 @@ fn rewrite(
     write(ledger, reports, should_continue)
 }
 
-/// Writes the reports and records in the ledger when the first is about to be placed and when all
-/// are: between the two they may be of different states, and a kill leaves them so.
+/// Writes the reports. Records in the ledger when the first is about to be replaced and when all
+/// are: a kill between the two leaves reports of different states.
 pub(super) fn write(
     ledger: &mut Ledger,
     reports: Reports<'_>,

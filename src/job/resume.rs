@@ -13,11 +13,11 @@ use crate::engine::{Command, Feed, Observer, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::roster::Source;
 
-/// Continues the run in this directory. `target` is the service, if that has changed; limits given
-/// override those of the run.
+/// Continues the run in this directory. `target` returns the service to call, from the run's
+/// settings; limits that are set override those of the run.
 ///
 /// # Errors
-/// As [`run`](super::run()); and if there is no run there, or another process works on it.
+/// As [`run`](super::run()); and if the directory contains no run, or another process works on it.
 pub async fn resume(
     dir: &Path,
     target: impl FnOnce(&RunSettings) -> Target,
@@ -36,7 +36,7 @@ pub async fn resume(
     .await
 }
 
-/// Continues a run. `first` changes its ledger once everything else is ready.
+/// Continues a run. `first` changes its ledger once everything else has succeeded.
 pub(super) async fn continue_run(
     dir: &Path,
     first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
@@ -80,8 +80,8 @@ pub(super) async fn continue_run(
         .await
 }
 
-/// The rest of the list, if it was not read to its end: it is read again from its beginning, and
-/// what is staged already is recognised and passed over.
+/// The rest of the list, if it was not read to its end. The list is read again from its beginning;
+/// rows that are already staged are compared and skipped.
 async fn feed(
     ledger: &LedgerReader,
     settings: &RunSettings,
@@ -92,16 +92,16 @@ async fn feed(
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
     let options = settings.limits.options(&settings.options);
-    let reading = OpenList::begin(source, options, ledger.key()?, false, commands).await?;
+    let list = OpenList::begin(source, options, ledger.key()?, false, commands).await?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
-    let what = match (size, reading.size) {
+    let what = match (size, list.size) {
         (Some(before), Some(now)) if before != now => {
             format!("it had {before} bytes, and has {now}")
         }
-        _ if reading.layout != *ledger.layout() => "its columns differ".to_owned(),
+        _ if list.layout != *ledger.layout() => "its columns differ".to_owned(),
         _ => {
-            let feed = Feed::spawn(None, reading.stager).map_err(JobError::NoThread)?;
-            return Ok((feed, reading.detected));
+            let feed = Feed::spawn(None, list.stager).map_err(JobError::NoThread)?;
+            return Ok((feed, list.detected));
         }
     };
     Err(JobError::ListChanged { what })

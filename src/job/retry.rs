@@ -1,4 +1,4 @@
-//! `retry`: a finished run tries again what failed, in a new pass.
+//! `retry`: sends the failed rows of a finished run again, in a new pass.
 
 use std::path::Path;
 
@@ -12,9 +12,8 @@ use crate::engine::{Command, Observer};
 use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
 
-/// Tries again the rows of a finished run that failed, stayed unconfirmed or were not attempted:
-/// all of them, or those with one of these error codes. Otherwise as
-/// [`resume`](super::resume()).
+/// Retries the rows of a finished run that are `failed`, `unconfirmed` or `not_attempted`: all of
+/// them, or those with one of these error codes. Otherwise as [`resume`](super::resume()).
 ///
 /// # Errors
 /// As `resume`; and if the run is not finished, or has no such row.
@@ -34,7 +33,7 @@ pub async fn retry(
             let codes = codes.join(", ");
             return Err(JobError::NothingToRetry { codes });
         }
-        // Cut off from here on, it is resumed like any other.
+        // In the same commit as the new pass: if killed after it, `resume` continues the pass.
         ledger.set_fact(fact::STATE, &RunState::Interrupted)?;
         Ok(ledger.commit()?)
     };

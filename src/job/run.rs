@@ -19,32 +19,32 @@ use crate::private_file;
 use crate::report;
 use crate::roster::{Options, Source};
 
-/// Where runs are kept that were given no place.
+/// The directory of runs without `--run-dir`.
 const RUNS: &str = "runs";
 
-/// A run that is asked for.
+/// The request for a new run.
 pub struct Request {
     /// The list.
     pub source: Source,
-    /// How it is to be read.
+    /// How to read it.
     pub options: Options,
-    /// Where the run is kept; by default below `runs/`.
+    /// The run directory; by default a new one below `runs/`.
     pub run_dir: Option<PathBuf>,
     /// The service.
     pub target: Target,
-    /// The bearers; a sandbox does without.
+    /// The bearers; with a sandbox there may be none.
     pub bearers: BearerPool,
     /// Limits.
     pub limits: LimitOverrides,
 }
 
-/// Makes a new run and runs it to its end.
+/// Creates a run and runs it to its end.
 ///
 /// `observer` is called when the run starts; the observer it returns receives all later events.
 ///
 /// # Errors
-/// If it cannot be begun, or its ledger or reports fail. A run that is stopped by what it meets is
-/// no error: see [`Conclusion::verdict`].
+/// If it cannot start, or its ledger or reports fail. A run that stops because of the service's
+/// answers or the list is not an error: see [`Conclusion::verdict`].
 pub async fn run(
     request: Request,
     observer: impl FnOnce(&Started) -> Box<dyn Observer>,
@@ -95,12 +95,12 @@ pub async fn run(
     };
     let limits = overrides.resolve(&settings.region)?;
     let service = target.connect(&settings).await?;
-    // Before anything is made: without a thread for the list there is no run.
+    // Before the directory is created: if no thread can start, nothing is left behind.
     let feed = Feed::spawn(first, stager).map_err(JobError::NoThread)?;
 
     let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
-    directory::make(&dir)?;
+    directory::create(&dir)?;
     let lock = RunLock::take(&dir)?;
     report::check_destinations(&dir)?;
     directory::check_vacant(&dir)?;
@@ -112,7 +112,7 @@ pub async fn run(
         ledger.set_fact(fact::STARTED_AT, &now_text())?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
-        // From the first commit on: killed right after it, it is a run like any other.
+        // In the first commit: a run killed right after it can be resumed.
         ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.commit()?;
         ledger.checkpoint()?;
@@ -138,11 +138,11 @@ pub async fn run(
 /// looks resumable.
 fn begin(
     dir: &Path,
-    make: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
+    create: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
 ) -> Result<Ledger, LedgerError> {
-    make(&dir.join(LEDGER)).inspect_err(|_| {
+    create(&dir.join(LEDGER)).inspect_err(|_| {
         for file in Ledger::files(&dir.join(LEDGER)) {
-            // If it stays, it is seen to be blank.
+            // An error is ignored: a ledger that stays is blank, and does not count as a run.
             let _ = private_file::check(&file).is_ok_and(|()| std::fs::remove_file(file).is_ok());
         }
     })

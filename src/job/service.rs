@@ -1,4 +1,4 @@
-//! Which service a job calls.
+//! The service that a job calls: AWS or a sandbox.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::sandbox::{self, Service, Simulated};
 /// The service, real or simulated.
 #[derive(Clone)]
 pub enum Target {
-    /// Amazon, or a server in its place.
+    /// AWS, or a server in its place.
     Aws(AwsTarget),
     /// A simulated service in this process.
     Sandbox(Arc<Service>),
@@ -35,8 +35,8 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
-    /// Settings that name this service and who calls it, and nothing else. The region is the
-    /// bearers' where none is set.
+    /// Run settings with only this service and these bearers set. The region defaults to that of the
+    /// bearers.
     pub(super) fn settings(&self, bearers: BearerPool) -> RunSettings {
         let aws = match self {
             Self::Aws(aws) => aws.clone(),
@@ -56,15 +56,15 @@ impl Target {
         }
     }
 
-    /// The service for a run with these settings.
+    /// Connects to the service for a run with these settings.
     pub(super) async fn connect(&self, settings: &RunSettings) -> Result<Arc<dyn Chime>, JobError> {
         match self {
             Self::Sandbox(service) => Ok(Arc::new(Simulated::new(Arc::clone(service)))),
             Self::Aws(aws) => {
-                let mut to = chime::ClientConfig::new(aws.api(), settings.region.clone());
-                to.profile.clone_from(&aws.profile);
-                to.endpoint_url.clone_from(&aws.endpoint_url);
-                Ok(chime::connect(to).await?)
+                let mut config = chime::ClientConfig::new(aws.api(), settings.region.clone());
+                config.profile.clone_from(&aws.profile);
+                config.endpoint_url.clone_from(&aws.endpoint_url);
+                Ok(chime::connect(config).await?)
             }
         }
     }

@@ -23,17 +23,17 @@ use crate::schedule::{Scheduler, SchedulerConfig};
 pub struct Started {
     /// The run's name.
     pub run_id: String,
-    /// Where it is kept.
+    /// The run directory.
     pub dir: PathBuf,
-    /// How the list is read, in a line.
+    /// The detected format of the list, in one line.
     pub detected: String,
     /// The limits in force.
     pub limits: Limits,
-    /// How many bearers share the work.
+    /// How many bearers there are.
     pub bearers: usize,
-    /// The region or address called, or the sandbox.
+    /// The service: region, address, or the sandbox.
     pub service: String,
-    /// What earlier sessions staged.
+    /// The rows that earlier sessions staged.
     pub staged: Staged,
     /// Rows sent and settled by earlier sessions.
     pub settled_before: u64,
@@ -99,7 +99,7 @@ impl Session {
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         ledger.commit()?;
-        let (tell, heard) = mpsc::channel(2);
+        let (sender, receiver) = mpsc::channel(2);
         let setup = Setup {
             ledger,
             scheduler,
@@ -107,15 +107,15 @@ impl Session {
             service,
             bearers: settings.bearers.as_slice().to_vec(),
             feed,
-            commands: heard,
+            commands: receiver,
             epoch_millis: jiff::Timestamp::now().as_millisecond(),
         };
         let (mut ledger, ending) =
-            forward(Engine::new(setup, observer).run(), &mut commands, &tell).await?;
+            forward(Engine::new(setup, observer).run(), &mut commands, &sender).await?;
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
-            Ending::Stopped(_) | Ending::ListFault(_) => RunState::Aborted,
+            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
         };
         let before: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
         ledger.set_fact(

@@ -1,4 +1,4 @@
-//! The settings of a run, as its ledger contains them.
+//! The settings of a run, stored in its ledger.
 
 use std::path::Path;
 
@@ -10,62 +10,62 @@ use crate::model::{BearerPool, Limits, LimitsError};
 use crate::roster::{Options, RecordSize};
 use crate::schedule::FailureThreshold;
 
-/// Limits given by the user; those not given are the region's documented ones.
+/// Limits set by the user. The others are the region's documented quotas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitOverrides {
     /// Calls per second on one channel.
     pub channel_rate: Option<f64>,
     /// Calls per second by one bearer.
     pub bearer_rate: Option<f64>,
-    /// Calls per second, all together.
+    /// Calls per second in total.
     pub max_rate: Option<f64>,
     /// Calls in flight at once.
     pub max_in_flight: Option<u32>,
-    /// Times one member is tried.
+    /// Attempts per member.
     pub max_attempts: Option<u32>,
     /// Members in one call at most.
     pub members_per_call: Option<u32>,
     /// The longest record of the list.
     pub max_record_size: Option<RecordSize>,
-    /// When failures are too many: over all sessions of a pass.
+    /// The failures after which the run stops, over all sessions of a pass.
     pub max_failures: Option<FailureThreshold>,
 }
 
 impl LimitOverrides {
-    /// The limits to keep in a region.
+    /// The limits in force in a region.
     ///
     /// # Errors
-    /// If one of them cannot be kept.
+    /// If one of them is out of range.
     pub fn resolve(&self, region: &str) -> Result<Limits, LimitsError> {
-        let usual = Limits::of_region(region);
+        let quotas = Limits::of_region(region);
         let limits = Limits {
-            channel_rate: self.channel_rate.unwrap_or(usual.channel_rate),
-            bearer_rate: self.bearer_rate.unwrap_or(usual.bearer_rate),
-            max_rate: self.max_rate.or(usual.max_rate),
-            max_in_flight: self.max_in_flight.or(usual.max_in_flight),
-            max_attempts: self.max_attempts.unwrap_or(usual.max_attempts),
-            members_per_call: self.members_per_call.unwrap_or(usual.members_per_call),
+            channel_rate: self.channel_rate.unwrap_or(quotas.channel_rate),
+            bearer_rate: self.bearer_rate.unwrap_or(quotas.bearer_rate),
+            max_rate: self.max_rate.or(quotas.max_rate),
+            max_in_flight: self.max_in_flight.or(quotas.max_in_flight),
+            max_attempts: self.max_attempts.unwrap_or(quotas.max_attempts),
+            members_per_call: self.members_per_call.unwrap_or(quotas.members_per_call),
         };
         limits.check()?;
         Ok(limits)
     }
 
-    /// These limits; `those` where one is not set.
+    /// These limits, with those of `defaults` where one is not set.
     #[must_use]
-    pub fn or_else(self, those: Self) -> Self {
+    pub fn or_else(self, defaults: Self) -> Self {
         Self {
-            channel_rate: self.channel_rate.or(those.channel_rate),
-            bearer_rate: self.bearer_rate.or(those.bearer_rate),
-            max_rate: self.max_rate.or(those.max_rate),
-            max_in_flight: self.max_in_flight.or(those.max_in_flight),
-            max_attempts: self.max_attempts.or(those.max_attempts),
-            members_per_call: self.members_per_call.or(those.members_per_call),
-            max_record_size: self.max_record_size.or(those.max_record_size),
-            max_failures: self.max_failures.or(those.max_failures),
+            channel_rate: self.channel_rate.or(defaults.channel_rate),
+            bearer_rate: self.bearer_rate.or(defaults.bearer_rate),
+            max_rate: self.max_rate.or(defaults.max_rate),
+            max_in_flight: self.max_in_flight.or(defaults.max_in_flight),
+            max_attempts: self.max_attempts.or(defaults.max_attempts),
+            members_per_call: self.members_per_call.or(defaults.members_per_call),
+            max_record_size: self.max_record_size.or(defaults.max_record_size),
+            max_failures: self.max_failures.or(defaults.max_failures),
         }
     }
 
-    /// These options, with the longest record among these limits.
+    /// These options, with `max_record_size` of these limits if it is set.
     #[must_use]
     pub(super) fn options(&self, options: &Options) -> Options {
         Options {
@@ -75,23 +75,23 @@ impl LimitOverrides {
     }
 }
 
-/// Everything that `resume` needs and a ledger may contain: no credentials.
+/// The settings that `resume` needs. Never contains credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSettings {
-    /// The list's path, or none: it came from standard input.
+    /// The list's path; `None` if it came from standard input.
     #[serde(with = "list_path")]
     pub list: Option<std::path::PathBuf>,
     /// How the list is read.
     pub options: Options,
     /// The bearers.
     pub bearers: BearerPool,
-    /// Limits given.
+    /// The limits that the user set.
     pub limits: LimitOverrides,
     /// The region.
     pub region: String,
-    /// The AWS service, as given.
+    /// The AWS service, as the user set it.
     pub aws: AwsTarget,
-    /// Against the in-process sandbox.
+    /// Whether the service is a sandbox in the process.
     pub sandbox: bool,
 }
 
@@ -103,7 +103,7 @@ impl RunSettings {
             .ok_or_else(|| JobError::NoRun(dir.to_owned()))
     }
 
-    /// Which service that is, for people.
+    /// The service in words.
     pub(super) fn service(&self) -> String {
         if self.sandbox {
             return "the sandbox".to_owned();
@@ -120,18 +120,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_given_again_override_and_those_kept_before_a_limit_was_known_are_read() {
-        let kept: LimitOverrides = serde_json::from_str(r#"{"max_attempts":3}"#).unwrap();
+    fn new_limits_override_stored_ones_and_settings_of_older_versions_are_read() {
+        let stored: LimitOverrides = serde_json::from_str(r#"{"max_attempts":3}"#).unwrap();
         let given = LimitOverrides {
             members_per_call: Some(50),
             ..LimitOverrides::default()
         };
-        let limits = given.or_else(kept).resolve("us-east-1").unwrap();
+        let limits = given.or_else(stored).resolve("us-east-1").unwrap();
         assert_eq!((limits.max_attempts, limits.members_per_call), (3, 50));
-        assert_eq!(kept.resolve("us-east-1").unwrap().members_per_call, 100);
+        assert_eq!(stored.resolve("us-east-1").unwrap().members_per_call, 100);
         let beyond = LimitOverrides {
             members_per_call: Some(101),
-            ..kept
+            ..stored
         };
         assert!(beyond.resolve("us-east-1").is_err());
     }

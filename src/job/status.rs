@@ -1,4 +1,4 @@
-//! `status` and `runs`: the state of runs. Changes nothing, and does not disturb a running process.
+//! `status` and `runs`: the state of runs. Changes nothing, and does not disturb a run in progress.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::report::{self, Listed, Status};
 /// The state of the run in this directory.
 ///
 /// # Errors
-/// If there is no run there, or its ledger cannot be read.
+/// If the directory contains no run, or its ledger cannot be read.
 pub fn status(dir: &Path) -> Result<Status, JobError> {
     let path = dir.join(LEDGER);
     let owner = lock::owner(dir)?;
@@ -21,10 +21,10 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     let ledger = LedgerReader::open(&path)?;
     let no_run = || JobError::NoRun(dir.to_owned());
     let state = ledger.fact(fact::STATE)?.ok_or_else(no_run)?;
-    // A process may have begun since.
+    // Ask again: a process may have taken the lock since, and the state read is then older.
     let owner = owner.map_or_else(|| lock::owner(dir), |owner| Ok(Some(owner)))?;
     let state = match state {
-        // Nobody is at work on it, so it was killed.
+        // The lock is free, so the process that ran it was killed.
         RunState::Running if owner.is_none() => RunState::Interrupted,
         _ if owner.is_some() => RunState::Running,
         state => state,
@@ -33,7 +33,7 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     Ok(report::status(&ledger, dir, state, owner, now)?)
 }
 
-/// Every run in a directory of this directory, or in itself, the one that was begun last first.
+/// Every run in this directory and in its subdirectories, the latest first.
 ///
 /// # Errors
 /// If the directory cannot be read.
@@ -65,13 +65,14 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
     Ok(runs)
 }
 
-/// Whether there is a run, or something in its place, or a process that is starting one.
+/// Whether the directory has a ledger, or a process is starting a run there.
 fn is_run_directory(dir: &Path) -> bool {
     let has = |name| dir.join(name).symlink_metadata().is_ok();
     has(LEDGER) || has(OWNER) && !matches!(lock::owner(dir), Ok(None))
 }
 
-/// When a run was begun: the last of all, if it is just starting; not known, if it cannot be read.
+/// The sort key: when a run began. A starting run sorts as the latest, an unreadable one as the
+/// oldest.
 fn started(listed: &Listed) -> (bool, &str) {
     match listed {
         Listed::Run(status) => (false, &status.started_at),

@@ -1,4 +1,4 @@
-//! What the chosen API cannot do is refused before anything is begun.
+//! Refuses what the chosen API does not support, before a run starts.
 
 use super::{JobError, Target};
 use crate::chime::{Api, Unsupported};
@@ -6,8 +6,8 @@ use crate::ledger::LedgerReader;
 use crate::model::BearerPool;
 use crate::roster::Options;
 
-/// Whether the API can do what a list is asked to be read as, by these bearers. Rows that it cannot
-/// add are defects of the list: see [`Options::legacy_api`].
+/// Checks that the API supports the options of a list and the bearers. Rows that it does not support
+/// are defects of the list: see [`Options::legacy_api`].
 pub(super) fn check_request(
     target: &Target,
     options: &Options,
@@ -23,7 +23,7 @@ pub(super) fn check_request(
     Ok(())
 }
 
-/// Whether the API can add the rows of a run that was begun with another.
+/// Checks that the API can add the rows of a run that was started with another API.
 pub(super) fn check_run(
     target: &Target,
     options: &Options,

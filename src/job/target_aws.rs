@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::chime::{Api, EndpointUrl};
 
-/// Where and with what the AWS service is called. What is not set has its default.
+/// The AWS service to call. Values that are not set have their default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AwsTarget {
-    /// Which API [default: messaging].
+    /// The API [default: messaging].
     pub api: Option<Api>,
     /// The region [default: that of the ARNs].
     pub region: Option<String>,
     /// A profile of the AWS configuration.
     pub profile: Option<String>,
-    /// The service's address, instead of Amazon's.
+    /// The service's address, instead of that of AWS.
     pub endpoint_url: Option<EndpointUrl>,
 }
 
@@ -22,13 +22,13 @@ impl AwsTarget {
         self.api.unwrap_or(Api::Messaging)
     }
 
-    /// This target; `those` where a value is not set.
-    pub(super) fn or_else(self, those: Self) -> Self {
+    /// This target, with the values of `defaults` where it has none.
+    pub(super) fn or_else(self, defaults: Self) -> Self {
         Self {
-            api: self.api.or(those.api),
-            region: self.region.or(those.region),
-            profile: self.profile.or(those.profile),
-            endpoint_url: self.endpoint_url.or(those.endpoint_url),
+            api: self.api.or(defaults.api),
+            region: self.region.or(defaults.region),
+            profile: self.profile.or(defaults.profile),
+            endpoint_url: self.endpoint_url.or(defaults.endpoint_url),
         }
     }
 }

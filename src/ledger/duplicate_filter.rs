@@ -1,21 +1,21 @@
-//! A Bloom filter that finds rows seen before in little memory. A row that it calls new is new; one
-//! that it calls seen may be new.
+//! A Bloom filter that finds repeated rows in little memory. It never misses a repeated row, but a
+//! few new rows look repeated.
 
 use std::hash::Hasher;
 
 use fastbloom::BloomFilter;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// Share of new rows that are wrongly suspected, per layer. Each costs one look-up when the list
-/// is read to its end.
+/// The false positive rate of a layer. Each false positive costs one look-up at the end of the list.
 const FALSE_POSITIVES: f64 = 0.002;
-/// Rows the first layer holds when the list's length is not known.
+/// The capacity of the first layer, in rows, if the list's length is unknown.
 const FIRST_LAYER: u64 = 1 << 16;
-/// Rows one layer holds at most (about 60 MB); beyond, more rows are suspected, none overlooked.
+/// The largest capacity of a layer, in rows (about 60 MB). Beyond it there are more false positives,
+/// but no repeated row is missed.
 const LARGEST_LAYER: u64 = 1 << 25;
 
-/// A membership's identity: equal for equal memberships, different for different ones but for a
-/// chance of 2^-128. Keyed, so that no list can be made to collide.
+/// A 128-bit hash of a membership. Two memberships collide with a probability of 2^-128. Keyed, so
+/// that nobody can make a list whose rows collide.
 pub(super) type Fingerprint = u128;
 
 /// Makes fingerprints under a secret key.
@@ -32,7 +32,7 @@ impl FingerprintHasher {
         let mut state = self.0;
         for part in parts {
             state.write(part.as_bytes());
-            // No ARN or id holds this byte.
+            // No ARN or id contains this byte, so it separates the parts.
             state.write_u8(0xFF);
         }
         state.finish128().as_u128()

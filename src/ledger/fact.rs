@@ -24,11 +24,11 @@ pub const STARTED_AT: &str = "started_at";
 pub const FINISHED_AT: &str = "finished_at";
 /// Seconds of work, all sessions together.
 pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
-/// How many bearers share the work.
+/// How many bearers there are.
 pub const BEARERS: &str = "bearers";
 /// How many sessions changed the run, including this one.
 pub const GENERATION: &str = "generation";
-/// Which generation the reports are of, and whether all are in their places.
+/// The generation of the reports, and whether all four are in place.
 pub const REPORTS: &str = "reports";
 
 /// A fact's text.

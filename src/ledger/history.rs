@@ -1,7 +1,7 @@
-//! The calls of a run, one after the other, as they were sent.
+//! The calls of a run, in the order in which they were sent.
 //!
-//! Promises: memory does not grow with the calls. The times are those of a clock that may be set:
-//! code that reads them must accept any number.
+//! Promises: memory does not grow with the calls. The times are wall clock times, and the clock may
+//! have been set: code that reads them must accept any number.
 
 use super::{LedgerError, LedgerReader};
 use crate::model::{ChannelId, RefusalKind};
@@ -9,13 +9,13 @@ use crate::model::{ChannelId, RefusalKind};
 /// A call that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallRecord {
-    /// The channel it was for.
+    /// Its channel.
     pub channel: ChannelId,
     /// How many members it had.
     pub members: u64,
     /// When it was sent, in milliseconds since 1970.
     pub sent_at: i64,
-    /// When its result was known, if it was.
+    /// When its result was recorded, if it was.
     pub settled_at: Option<i64>,
     /// Its result.
     pub result: CallResult,
@@ -30,7 +30,7 @@ pub enum CallResult {
     Throttled,
     /// Refused for another reason.
     Refused,
-    /// No answer came, or none is known.
+    /// No answer came, or none is recorded.
     Unanswered,
 }
 

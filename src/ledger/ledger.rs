@@ -192,12 +192,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes a chunk of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged),
-    /// and count from then on: a list that was cut off before is read again from there.
+    /// Writes a chunk of the list. Its rows can be taken after [`flush_staged`](Self::flush_staged);
+    /// after a kill, rows that were not flushed are staged again.
     ///
-    /// A list that is read again after an interruption repeats pages that are in the ledger: they
-    /// must be the same, and are skipped. Returns the first row that differs, if one does: then it is
-    /// another list.
+    /// A list that is read again repeats pages that are in the ledger. They must be the same, and are
+    /// skipped. Returns the first row that differs, if one does: the list has changed.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -215,7 +214,7 @@ impl Ledger {
         Ok(None)
     }
 
-    /// Whether the list, if it ends here, lacks rows that an earlier session read: it is another.
+    /// Whether the list, if it ends here, lacks rows that an earlier session read: it has changed.
     #[must_use]
     pub fn is_list_short(&self) -> bool {
         self.queue.has_unseen()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-/// A record: its fields, borrowed from the page where they hold no escape.
+/// A record: its fields, borrowed from the page unless they contain an escape.
 pub(super) type Fields<'a> = Vec<Cow<'a, str>>;
 
 /// A field that borrows where it can; serde deserializes a plain `Cow` as owned.
@@ -28,7 +28,7 @@ pub(super) fn records(page: &str) -> Option<Vec<Option<Fields<'_>>>> {
     )
 }
 
-/// A page whose records are found already: they can be read one by one.
+/// A page with the positions of its records, so that they can be read one by one.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,

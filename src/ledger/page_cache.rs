@@ -1,7 +1,7 @@
 //! A cache of the pages read last.
 //!
-//! In a list whose channels alternate the rows of one call are in a hundred pages, and those of the
-//! next calls in the same ones: each would be read and parsed a hundred times.
+//! If the channels of a list alternate, the rows of one call are in a hundred pages, and those of the
+//! next calls in the same pages. Without a cache each page would be read and parsed a hundred times.
 //!
 //! Promises: memory is bounded. Relies on pages never being changed once they are written.
 
@@ -13,7 +13,7 @@ use super::{LedgerError, LedgerReader};
 use crate::model::{ChannelArn, MemberArn};
 use crate::roster::Entry;
 
-/// Bytes kept at most: the pages of some hundred thousand rows.
+/// At most this many bytes are kept: the pages of some hundred thousand rows.
 const MAX_CACHED: usize = 8 << 20;
 
 /// Open pages, the one opened first at the front.
@@ -45,7 +45,7 @@ impl PageCache {
         Ok(members)
     }
 
-    /// A page of the list, read if it is not open.
+    /// A page of the list, from the cache or the ledger.
     fn get(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
         let damaged = || ledger.damaged(format!("page {id}"));
         if !self.pages.contains_key(&id) {
@@ -55,7 +55,7 @@ impl PageCache {
         self.pages.get(&id).ok_or_else(damaged)
     }
 
-    /// Keeps one page more, and closes the oldest beyond what may be kept.
+    /// Adds a page, and removes the oldest above the limit.
     fn insert(&mut self, id: u64, page: Page) {
         self.size += page.size();
         self.order.push_back(id);

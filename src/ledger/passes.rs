@@ -1,4 +1,4 @@
-//! Passes: the failed rows of a finished run are retried.
+//! Passes: each one retries failed rows of a finished run.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -49,9 +49,9 @@ impl LedgerReader {
 impl Ledger {
     /// Begins a new pass, at this time in milliseconds since 1970. Rows that failed, stayed
     /// unconfirmed or were not attempted are retried: all of them, or those with one of these error
-    /// codes. Channels that had ended are open again; for a row of such a channel the code is the one
-    /// that the channel ended with. Earlier verdicts stay readable. Returns how many rows are retried;
-    /// if that is 0, nothing is changed.
+    /// codes. Closed channels are opened again; the code of their unsent rows is the one with which
+    /// the channel was closed. Earlier verdicts stay readable. Returns how many rows are retried; if
+    /// that is 0, nothing is changed.
     ///
     /// # Errors
     /// If the ledger cannot be read or written. It counts once it is [committed](Self::commit).

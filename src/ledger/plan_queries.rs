@@ -1,7 +1,7 @@
 //! Queries about the list as it is staged, for a plan.
 //!
-//! Each is one pass, in memory that does not grow with the list: the caller bounds what is returned,
-//! and SQLite sorts, on the disk if need be.
+//! Each is one pass, in memory that does not grow with the list: the caller limits the number of
+//! results, and SQLite sorts, on the disk if necessary.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{LedgerError, LedgerReader};
 use crate::model::ChannelId;
 
-/// What the list holds for one channel.
+/// The members and calls of one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelLoad {
     /// The channel.
@@ -25,7 +25,7 @@ pub struct ChannelLoad {
 pub struct DefectKind {
     /// The name of the defective column; empty if the row as a whole is defective.
     pub column: String,
-    /// What is wrong.
+    /// The defect.
     pub reason: String,
     /// How many rows.
     pub rows: u64,

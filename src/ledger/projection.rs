@@ -1,7 +1,7 @@
 //! The verdict of every row, in the order of the list.
 //!
-//! Verdicts are stored per call. To unfold them without holding the list, rows are taken in
-//! windows; for each window the verdicts that touch it are applied in order, so that the last holds.
+//! Verdicts are stored per call. To expand them without holding the whole list, rows are processed in
+//! windows. For each window its verdicts are applied in order, so that the last one counts.
 
 use super::calls::AGAIN;
 use super::page::{self, Fields};

@@ -14,7 +14,7 @@ const MAX_BUFFERED: usize = 1 << 20;
 /// The first rows are written at once, so that calls go out from the start.
 const MIN_BUFFERED: usize = 1_024;
 
-/// The way from staged to taken.
+/// The state between staging a row and taking it.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Staged rows that are not in the queue table yet.
@@ -24,7 +24,7 @@ pub(super) struct Queue {
     next_seq: i64,
     /// Pages staged so far.
     staged_pages: u64,
-    /// Pages of an earlier session that the list, read again, has not come to yet.
+    /// Pages of an earlier session that are not compared yet with the list, which is read again.
     unseen_pages: u64,
     /// By lane.
     lanes: Vec<LaneQueue>,
@@ -167,8 +167,8 @@ impl Queue {
         Ok(taken)
     }
 
-    /// The queue as an earlier session left it: without what it staged and did not queue, and with
-    /// the cursors behind what it took.
+    /// The queue as an earlier session left it: without the rows that it staged but did not queue, and
+    /// with the cursors behind the rows that it took.
     pub(super) fn restore(ledger: &LedgerReader) -> Result<Self, LedgerError> {
         let mut lanes = rows_taken(ledger)?;
         let (mut next_seq, mut queued) = (0, 0);

@@ -106,7 +106,7 @@ impl LedgerReader {
     /// Reads a fact, if it was ever written.
     ///
     /// # Errors
-    /// If it cannot be read or is not of the type wanted.
+    /// If it cannot be read or has another type.
     pub fn fact<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
         let text = self.read(|connection| fact::read(connection, name))?;
         text.map(|text| {

@@ -1,4 +1,4 @@
-//! What an earlier session left behind.
+//! Recovers the ledger of an earlier session.
 
 use std::collections::BTreeMap;
 
@@ -34,9 +34,8 @@ pub struct LaneState {
 }
 
 impl Ledger {
-    /// Recovers an earlier session's ledger: what it staged and did not queue is deleted, to be read
-    /// again, and its calls that were cut off in flight are recorded as lost, at this time in
-    /// milliseconds since 1970.
+    /// Recovers the ledger of an earlier session. Deletes rows that it staged but did not queue: they
+    /// are read again. Records its calls in flight as lost, at this time in milliseconds since 1970.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -152,8 +151,8 @@ impl LedgerReader {
                 let unsettled = unsettled_rows
                     .entry(row)
                     .or_insert(UnsettledRow { lane, pending });
-                // Its attempts begin anew: the ledger does not distinguish what an outage or an
-                // interruption cost.
+                // Its charged attempts restart at 0: the ledger does not record how many of them an
+                // outage or an interruption caused.
                 unsettled.pending.attempts += charged;
                 unsettled.pending.in_doubt = in_doubt;
             }

@@ -84,8 +84,8 @@ impl Stager {
         Ok(Some(std::mem::take(&mut self.chunk)))
     }
 
-    /// Estimates the list's length from its size after the first chunk. What is in the filter stays
-    /// in it.
+    /// Estimates the list's length from its size after the first chunk, and sizes the filter for it.
+    /// The filter keeps its entries.
     fn size_filter(&mut self) {
         let read = self.roster.bytes_read().max(1);
         if let Some(size) = self.roster.size() {

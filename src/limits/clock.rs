@@ -1,4 +1,4 @@
-//! governor's clock on tokio's time, so that a paused clock rules the limits too.
+//! A clock for governor on tokio's time, so that the limits follow a paused clock in tests.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl TokioClock {
         }
     }
 
-    /// The tokio instant for one of this clock.
+    /// Converts an instant of this clock to tokio's.
     pub(super) fn instant(&self, instant: TokioInstant) -> Instant {
         self.start + Duration::from_nanos(instant.0)
     }

@@ -1,10 +1,10 @@
-//! Checks a call against its limits: its channel's, its bearer's, and the total.
+//! Rate limits: checks each call against those of its channel, its bearer and the total.
 //!
 //! The scheduler plans calls within the limits; governor is an independent check of each call.
 //!
-//! Promises: a call passes only if all three have room; what one limit granted is refunded if
-//! another refuses, so nothing is charged for a call that is not made. Time is tokio's. Must not:
-//! wait, or choose what to call.
+//! Promises: a call passes only if all three limits allow it. If one refuses, the charges of the
+//! others are refunded, so a call that is not made costs nothing. Time is tokio's. Must not: wait, or
+//! choose the call.
 
 mod clock;
 mod refundable_store;
@@ -21,7 +21,7 @@ use crate::model::{ChannelId, Limits};
 use clock::{TokioClock, TokioInstant};
 use refundable_store::RefundableStore;
 
-/// One limit, and what was charged for it.
+/// One limit, with its state.
 #[derive(Debug)]
 struct Limit {
     limiter: RateLimiter<u32, RefundableStore, TokioClock, NoOpMiddleware<TokioInstant>>,
@@ -42,10 +42,10 @@ impl Limit {
     }
 }
 
-/// Channels remembered before those at rest are forgotten.
+/// More channels than this are pruned: those without a recent call need no state.
 const PRUNE_ABOVE: usize = 10_000;
 
-/// Keeps the limits of one run. The only user of `governor`.
+/// The rate limits of one run. The only user of `governor`.
 #[derive(Debug)]
 pub struct CallLimits {
     channel: Limit,
@@ -59,8 +59,8 @@ impl CallLimits {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let clock = TokioClock::start();
-        // Bursts are undocumented. On a channel: none. Elsewhere 2, as the scheduler makes up
-        // for one late call.
+        // The service's bursts are undocumented. None on a channel. 2 elsewhere, because the scheduler
+        // catches up by one call after a late one.
         Self {
             channel: Limit::new(limits.channel_rate, 1, &clock),
             bearer: Limit::new(limits.bearer_rate, 2, &clock),
@@ -72,7 +72,7 @@ impl CallLimits {
     /// Charges one call now.
     ///
     /// # Errors
-    /// When it would be over a limit: the time from which it would not. Nothing is charged.
+    /// If a limit refuses it: the earliest time at which the limit allows it. Nothing is charged.
     pub fn try_acquire(&self, channel: ChannelId, bearer: usize) -> Result<(), Instant> {
         if self.channel.store.len() > PRUNE_ABOVE {
             self.channel
@@ -99,7 +99,7 @@ impl CallLimits {
         Ok(())
     }
 
-    /// A call that was charged for leaves this much later.
+    /// Moves the charge of a call to a later time, because it is sent that much later.
     pub fn delay(&self, channel: ChannelId, bearer: usize, by: Duration) {
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
         self.channel.store.delay(channel.0, by);
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_refused_by_one_limit_costs_the_others_nothing() {
+    async fn a_call_refused_by_one_limit_is_refunded_by_the_others() {
         let call_limits = CallLimits::new(&limits(1.0, 1.0, None));
         assert_eq!(call_limits.try_acquire(ChannelId(0), 0), Ok(()));
         assert_eq!(
             call_limits.try_acquire(ChannelId(1), 0),
             Ok(()),
-            "a bearer may make up for one call"
+            "a bearer may catch up by one call"
         );
         assert!(call_limits.try_acquire(ChannelId(2), 0).is_err());
         assert_eq!(
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn channels_at_rest_are_forgotten_and_others_are_not() {
+    async fn only_channels_without_a_recent_call_are_pruned() {
         let call_limits = CallLimits::new(&limits(1.0, 1e6, None));
         let many = u32::try_from(PRUNE_ABOVE).unwrap() + 2;
         for channel in 0..many {

@@ -1,4 +1,4 @@
-//! governor's state, with the last charge kept so that it can be refunded.
+//! A state store for governor that can undo the last charge.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 
-/// The state of each key (a channel's or bearer's number). Clones share it: governor
-/// keeps one, `CallLimits` the other.
+/// governor's state per key (the number of a channel or bearer). Clones share it: governor holds
+/// one, and `CallLimits` the other to undo the last charge.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RefundableStore(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// governor's reading per key: when its next payment would be due at an even pace.
+    /// The theoretical arrival time of each key's next call, as GCRA defines it.
     next_due: HashMap<u32, Nanos>,
     last: Option<(u32, Option<Nanos>)>,
 }
@@ -24,7 +24,7 @@ impl RefundableStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Undoes the last payment.
+    /// Undoes the last charge.
     pub(super) fn refund(&self) {
         let mut inner = self.inner();
         match inner.last.take() {
@@ -38,19 +38,19 @@ impl RefundableStore {
         }
     }
 
-    /// Moves what a key has paid to a later time.
+    /// Moves the charges of a key to a later time.
     pub(super) fn delay(&self, key: u32, by: Duration) {
         if let Some(due) = self.inner().next_due.get_mut(&key) {
             *due = *due + Nanos::from(by);
         }
     }
 
-    /// Forgets keys whose payments are all due by now: they are as good as new.
+    /// Removes keys whose time is past: they behave as new ones.
     pub(super) fn prune(&self, now: Nanos) {
         self.inner().next_due.retain(|_, due| *due > now);
     }
 
-    /// Keys kept.
+    /// The number of keys.
     pub(super) fn len(&self) -> usize {
         self.inner().next_due.len()
     }

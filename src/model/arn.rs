@@ -8,18 +8,18 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longest ARN the service takes, in characters (service model, `ChimeArn`).
+/// The longest ARN that the service accepts, in characters (service model, `ChimeArn`).
 const MAX_ARN: usize = 1600;
-/// Longest `AppInstanceUserId`, in characters (service model, `UserId`).
+/// The longest `AppInstanceUserId`, in characters (service model, `UserId`).
 const MAX_USER_ID: usize = 64;
 
-/// Why a text is not the ARN that was wanted.
+/// Why a text is not the expected ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// Not of the form `arn:partition:chime:region:account:resource`.
-    #[error("not an ARN (wanted arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)")]
+    #[error("not an ARN (expected arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)")]
     Malformed,
-    /// Longer than the service takes.
+    /// Longer than the service accepts.
     #[error("longer than {MAX_ARN} characters")]
     TooLong,
     /// An ARN of another AWS service.
@@ -28,16 +28,16 @@ pub enum ArnError {
     /// A Chime ARN, but of another kind of resource.
     #[error("not the ARN of {expected}")]
     OtherResource {
-        /// What was wanted, with its article.
+        /// The expected kind, with its article.
         expected: &'static str,
     },
-    /// A user id the service does not take.
+    /// A user id that the service does not accept.
     #[error("{0}")]
     UserId(String),
 }
 
 impl ArnError {
-    /// The error without any part of the text, so that it may be printed and logged.
+    /// The error without any part of the text, so that it can be printed and logged.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
@@ -51,7 +51,7 @@ impl ArnError {
 /// both ends (service model, `UserId`).
 ///
 /// # Errors
-/// Says which rule is broken.
+/// Names the rule that is broken.
 pub fn check_user_id(id: &str) -> Result<(), ArnError> {
     let reason = |text: String| Err(ArnError::UserId(text));
     let bytes = id.as_bytes();
@@ -60,7 +60,7 @@ pub fn check_user_id(id: &str) -> Result<(), ArnError> {
     }
     let allowed =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'.' | b'@');
-    // Without a branch per byte: this is done several times for every row of the list.
+    // Without a branch per byte: this runs several times for every row of the list.
     let is_plain = bytes.iter().fold(true, |plain, b| plain & allowed(*b));
     if !is_plain && let Some(bad) = id.chars().find(|c| !u8::try_from(*c).is_ok_and(allowed)) {
         let shown: String = bad.escape_debug().collect();
@@ -140,13 +140,13 @@ macro_rules! arn {
             /// Reads the ARN.
             ///
             /// # Errors
-            /// Says how the text differs from what was wanted.
+            /// If the text is not such an ARN.
             pub fn parse(text: &str) -> Result<Self, ArnError> {
                 Self::check(text)?;
                 Ok(Self(text.into()))
             }
 
-            /// Checks the text without keeping it; returns the ARN of its app instance.
+            /// Checks the text without a copy. Returns the ARN of its app instance.
             ///
             /// # Errors
             /// As [`Self::parse`].
@@ -230,8 +230,7 @@ arn!(
 );
 
 arn!(
-    /// The ARN of somebody who can be a member or bearer: an app instance user (`…/user/ID`) or
-    /// bot (`…/bot/ID`).
+    /// The ARN of a member or bearer: an app instance user (`…/user/ID`) or bot (`…/bot/ID`).
     MemberArn,
     |rest| match (rest.strip_prefix("user/"), rest.strip_prefix("bot/")) {
         (Some(id), _) => check_user_id(id),
@@ -247,7 +246,7 @@ impl MemberArn {
         AppInstanceArn(self.app_instance().into())
     }
 
-    /// Keeps a text that was checked before, part by part.
+    /// Wraps a text whose parts were checked before.
     pub(crate) fn checked(text: &str) -> Self {
         debug_assert_eq!(Self::check(text).err(), None);
         Self(text.into())
@@ -270,7 +269,7 @@ impl AppInstanceArn {
     /// The ARN of the user with this id.
     ///
     /// # Errors
-    /// If the id is not one the service takes, or the ARN is too long.
+    /// If the service does not accept the id, or the ARN is too long.
     pub fn user(&self, id: &str) -> Result<MemberArn, ArnError> {
         MemberArn::parse(&format!("{}/user/{id}", self.0))
     }
@@ -278,7 +277,7 @@ impl AppInstanceArn {
     /// The ARN of the channel with this id.
     ///
     /// # Errors
-    /// If the id is empty or holds a slash, a space or a control character.
+    /// If the id is empty or contains a slash, a space or a control character.
     pub fn channel(&self, id: &str) -> Result<ChannelArn, ArnError> {
         ChannelArn::parse(&format!("{}/channel/{id}", self.0))
     }

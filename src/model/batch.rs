@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::{MemberArn, quota};
 
-/// 1 to 100 distinct members: what one `BatchCreateChannelMembership` call may carry.
+/// The members of one `BatchCreateChannelMembership` call: 1 to 100, all different.
 ///
-/// The SDK sends empty and oversized lists without complaint, and what the service makes of the
-/// same member twice is undocumented; so neither can be built. Clones share the members.
+/// The SDK does not check the list's length, and the effect of a repeated member is undocumented, so
+/// such a batch cannot be built. Clones share the members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch(Arc<[MemberArn]>);
 
@@ -19,7 +19,7 @@ pub enum BatchError {
     #[error("a call needs at least one member")]
     Empty,
     /// More than 100 members.
-    #[error("a call takes at most {} members, not {found}", quota::MEMBERS_PER_CALL, found = .0)]
+    #[error("a call has at most {} members, not {found}", quota::MEMBERS_PER_CALL, found = .0)]
     TooMany(usize),
     /// The same member twice.
     #[error("the same member twice in one call")]
@@ -30,7 +30,7 @@ impl Batch {
     /// Makes a batch.
     ///
     /// # Errors
-    /// If there are none, more than 100, or the same one twice.
+    /// If there is no member, more than 100, or the same member twice.
     pub fn new(members: Vec<MemberArn>) -> Result<Self, BatchError> {
         if members.is_empty() {
             return Err(BatchError::Empty);

@@ -1,10 +1,10 @@
-//! Who calls the service.
+//! The bearers of a run.
 
 use serde::{Deserialize, Serialize};
 
 use super::{AppInstanceArn, MemberArn};
 
-/// The bearers of a run: of one app instance, each of them once. Empty where none is given.
+/// The bearers of a run: all of one app instance, each once. Empty if none is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<MemberArn>")]
 pub struct BearerPool(Vec<MemberArn>);
@@ -15,7 +15,8 @@ pub struct BearerPool(Vec<MemberArn>);
 pub struct BearersDisagree;
 
 impl BearerPool {
-    /// A pool of these. One that is given again is left out: the service counts its calls by name.
+    /// A pool of these bearers. Repeated ones are dropped: the service counts calls per bearer, so a
+    /// repeated one adds no quota.
     ///
     /// # Errors
     /// If they are of different app instances.
@@ -33,7 +34,7 @@ impl BearerPool {
         Ok(Self(bearers))
     }
 
-    /// The bearers, in the order given.
+    /// The bearers, in the order in which they were given.
     #[must_use]
     pub fn as_slice(&self) -> &[MemberArn] {
         &self.0
@@ -45,19 +46,19 @@ impl BearerPool {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether the pool is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The app instance of them all.
+    /// The app instance of all bearers.
     #[must_use]
     pub fn instance(&self) -> Option<AppInstanceArn> {
         self.0.first().map(MemberArn::instance)
     }
 
-    /// The region of them all.
+    /// The region of all bearers.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.0.first().map(MemberArn::region)

@@ -1,4 +1,4 @@
-//! A call to the service, and what comes back.
+//! A call to the service, and its answer.
 
 use super::codes::{self, Scope};
 use super::{Batch, ChannelArn, MemberArn, Membership, RefusalKind};
@@ -8,23 +8,23 @@ use super::{Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 pub struct AddMembers {
     /// The channel.
     pub channel: ChannelArn,
-    /// In whose name the call is made (`x-amz-chime-bearer`).
+    /// The bearer to call as (`x-amz-chime-bearer`).
     pub bearer: MemberArn,
-    /// How the members are added.
+    /// The type of the memberships, and their sub-channel.
     pub membership: Membership,
-    /// Who is added.
+    /// The members to add.
     pub members: Batch,
 }
 
-/// An answer with HTTP 200. Nothing in it is trusted: it may name members never asked for, name
-/// one twice or in both lists, or leave some out.
+/// An answer with HTTP 200. Nothing in it is trusted: it may contain members that were not requested,
+/// contain one twice or in both lists, or omit some.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// The channel that the answer names, if it names one.
+    /// The channel's ARN, if the answer contains it.
     pub channel: Option<String>,
-    /// ARNs listed as members now.
+    /// The ARNs of the added members.
     pub added: Vec<String>,
-    /// Members refused one by one.
+    /// The members that were refused.
     pub errors: Vec<MemberError>,
 }
 
@@ -33,26 +33,26 @@ pub struct Reply {
 pub struct MemberError {
     /// The member's ARN.
     pub member: String,
-    /// The code, verbatim: known or not.
+    /// The error code as sent, known or not.
     pub code: String,
-    /// The service's words; may hold personal data.
+    /// The service's message; may contain personal data.
     pub message: String,
 }
 
-/// A call refused or lost as a whole.
+/// A call that was refused or lost as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Refusal {
-    /// What follows from it.
+    /// The kind, which decides what follows.
     pub kind: RefusalKind,
-    /// The service's exception name, or our own word where no answer came.
+    /// The name of the service's exception, or a code of this program if no answer came.
     pub code: String,
-    /// The service's words, or the cause.
+    /// The service's message, or the cause.
     pub message: String,
 }
 
 impl Refusal {
-    /// Whether it may concern this.
+    /// Whether the code may concern this scope.
     #[must_use]
     pub fn may_concern(&self, scope: Scope) -> bool {
         codes::scope(&self.code).contains(&scope)

@@ -1,11 +1,11 @@
 //! The catalogue of error codes: where each comes from, what it may concern, what follows from it,
-//! and how to fix it. The scheduler, the clients, the reports, `explain` and the sandbox read it
-//! here; no other place lists codes.
+//! and how to fix it. The scheduler, the clients, the reports, `explain` and the sandbox use it; no
+//! other file lists codes.
 //!
 //! Sources: the service model (Amazon Chime SDK messaging API reference, "Errors" of
 //! `BatchCreateChannelMembership` and the `ErrorCode` type), AWS's "Common Error Types" of the same
-//! reference, and the names that AWS's SDKs count as throttling. Which scope an error of the
-//! service has is undocumented: the scopes here are those that cannot be ruled out.
+//! reference, and the names that AWS's SDKs count as throttling. The scope of the service's errors is
+//! undocumented: the scopes here are those that cannot be ruled out.
 
 mod table;
 
@@ -18,13 +18,13 @@ pub use table::CODES;
 pub enum Level {
     /// One entry of the answer's `Errors`.
     Member,
-    /// The exception, or HTTP status, with which a call is refused as a whole.
+    /// The exception or HTTP status of a call that is refused as a whole.
     Call,
-    /// This program's own code where the service's answer contains none.
+    /// A code of this program, for calls whose answer contains none.
     Program,
 }
 
-/// What an error may concern.
+/// The scope of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// One member.
@@ -33,11 +33,11 @@ pub enum Scope {
     Channel,
     /// One bearer, on one channel or on all.
     Bearer,
-    /// This one call: the next may pass.
+    /// This one call: the next may be accepted.
     Call,
     /// Every call of the run: credentials, permissions, an outage.
     Run,
-    /// The way to the service: a wrong address, a proxy, the network.
+    /// The path to the service: a wrong address, a proxy, the network.
     Path,
 }
 
@@ -70,13 +70,13 @@ pub struct Code {
     pub text: &'static str,
     /// Where it comes from.
     pub level: Level,
-    /// What it may concern; of several the scheduler finds out which.
+    /// The scopes that it may have. If there are several, the scheduler examines which it is.
     pub scope: &'static [Scope],
     /// What follows from it.
     pub effect: Effect,
-    /// What it comes from, in words.
+    /// The cause, in words.
     pub cause: &'static str,
-    /// What to do about it, in words.
+    /// The fix, in words.
     pub fix: &'static str,
 }
 
@@ -84,32 +84,32 @@ pub struct Code {
 pub const TIMEOUT: &str = "Timeout";
 /// The connection was closed or broke before the answer was complete.
 pub const CONNECTION_LOST: &str = "ConnectionLost";
-/// An answer of success that is not the service's JSON.
+/// A successful answer whose body is not the service's JSON.
 pub const UNREADABLE_REPLY: &str = "UnreadableReply";
-/// An HTML page in place of an answer, with a status that means the call was refused.
+/// An HTML page instead of an answer, with a status that means the call was refused.
 pub const HTML_PAGE: &str = "HtmlPage";
 /// An HTML page with a status of 500 or above.
 pub const GATEWAY_ERROR: &str = "GatewayError";
 /// No connection could be made.
 pub const UNREACHABLE: &str = "Unreachable";
-/// The credential chain returned none.
+/// The credential chain returned no credentials.
 pub const NO_CREDENTIALS: &str = "NoCredentials";
 /// A member was refused without a code.
 pub const NO_CODE: &str = "NoCode";
-/// The answer does not name the member, or contradicts itself about it.
+/// The answer does not contain the member, or contradicts itself about it.
 pub const NO_VERDICT: &str = "NoVerdict";
 /// The answer is about another channel than the call.
 pub const OTHER_CHANNEL: &str = "OtherChannel";
-/// The run was cut off while the call was in flight.
+/// The run was killed while the call was in flight.
 pub const INTERRUPTED: &str = "Interrupted";
-/// The API does not have what the call asks for.
+/// The API does not support the request.
 pub const UNSUPPORTED: &str = "Unsupported";
 
-/// What a code outside the catalogue may concern.
+/// The scopes of a code outside the catalogue.
 const ANY: &[Scope] = &[Scope::Member, Scope::Channel, Scope::Bearer, Scope::Run];
 
-/// What follows from an entry of `Errors[].ErrorCode`. Unknown codes are final: a code that is not
-/// understood is reported, never guessed at.
+/// What follows from an entry of `Errors[].ErrorCode`. Unknown codes are final: they are reported,
+/// never interpreted.
 #[must_use]
 pub fn member_action(code: &str) -> MemberAction {
     let retries = |kind: RefusalKind| {
@@ -121,7 +121,7 @@ pub fn member_action(code: &str) -> MemberAction {
     match find(code).map(|entry| (entry.text, entry.effect)) {
         Some((text, Effect::Member(action))) if text == code => action,
         Some((_, Effect::Member(MemberAction::Retry))) => MemberAction::Retry,
-        // Not documented for a member: throttling and failures by the names that calls have for them.
+        // Throttling and failures under the names of whole calls, undocumented for a member.
         _ => match exception_named(code).map(|entry| entry.effect) {
             Some(Effect::Call(kind)) if retries(kind) => MemberAction::Retry,
             _ => MemberAction::Fail,
@@ -129,12 +129,12 @@ pub fn member_action(code: &str) -> MemberAction {
     }
 }
 
-/// What an HTTP answer that is not a success means: its kind, and the code to report.
+/// The kind of an HTTP answer that is not a success, and the code to report.
 ///
 /// `exception` is the name in `x-amzn-errortype` or in the body, without namespace and URL; empty
-/// if there is none. A known name decides regardless of the status; otherwise the decision is left
-/// to the status. Only an exception of the service's own can end a channel or fail a member: an
-/// answer without a name is a proxy's, or comes from a wrong address.
+/// if there is none. A known name decides whatever the status is; otherwise the status decides. Only
+/// a named exception can close a channel or fail a member: an answer without a name comes from a
+/// proxy or a wrong address.
 #[must_use]
 pub fn refused_call(status: u16, exception: &str, is_html: bool) -> (RefusalKind, String) {
     let kind_of = |entry: &Code| match entry.effect {
@@ -161,20 +161,20 @@ pub fn refused_call(status: u16, exception: &str, is_html: bool) -> (RefusalKind
     if exception.is_empty() {
         (kind, unnamed)
     } else if kind == RefusalKind::WrongAddress && !is_of_transport(status) {
-        // Named, so the service's, but not understood: whom it concerns is found out.
+        // Named, so it comes from the service, but unknown: the scheduler examines its scope.
         (RefusalKind::BadRequest, exception.to_owned())
     } else {
         (kind, exception.to_owned())
     }
 }
 
-/// What a code with which a call was refused or lost may concern.
+/// The scopes of a code of a call that was refused or lost.
 #[must_use]
 pub fn scope(code: &str) -> &'static [Scope] {
     of_call(code).map_or(ANY, |entry| entry.scope)
 }
 
-/// The entry of a code with which calls are refused or lost as a whole.
+/// The entry of a code of calls that are refused or lost as a whole.
 #[must_use]
 pub fn of_call(code: &str) -> Option<&'static Code> {
     let own = || find(code).filter(|entry| entry.level == Level::Program);
@@ -183,8 +183,8 @@ pub fn of_call(code: &str) -> Option<&'static Code> {
         .or_else(own)
 }
 
-/// The entry that explains a code, in any case: `Http` and a status by the status's class,
-/// exceptions with and without `Exception` at their end.
+/// The entry that explains a code. Ignores case; finds `Http` and a status by the status's class, and
+/// exceptions with and without `Exception` at the end.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static Code> {
     find(code)
@@ -192,7 +192,7 @@ pub fn explain(code: &str) -> Option<&'static Code> {
         .or_else(|| exception_named(code))
 }
 
-/// The entry of this text, in any case.
+/// The entry with exactly this code, ignoring case.
 fn find(text: &str) -> Option<&'static Code> {
     let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
     let wanted = || text.bytes().map(|byte| byte.to_ascii_lowercase());
@@ -200,7 +200,7 @@ fn find(text: &str) -> Option<&'static Code> {
     index.ok().map(|index| &CODES[index])
 }
 
-/// Statuses that HTTP software between here and the service answers, whatever they name.
+/// Whether a proxy or other HTTP software on the path sends this status, with any exception name.
 fn is_of_transport(status: u16) -> bool {
     matches!(
         status,
@@ -213,7 +213,7 @@ fn exception_named(name: &str) -> Option<&'static Code> {
     fn stem(name: &str) -> &str {
         name.strip_suffix("Exception").unwrap_or(name)
     }
-    // A bare `NotFound` may be anybody's; it must not end a channel.
+    // A bare `NotFound` may come from a proxy; it must not close a channel.
     let is_exact = stem(name) == "NotFound";
     CODES
         .iter()
@@ -223,7 +223,7 @@ fn exception_named(name: &str) -> Option<&'static Code> {
         })
 }
 
-/// The entry of `Http` and a status: of that status, or of its class.
+/// The entry of `Http` and a status, for that status or its class.
 fn http_status(code: &str) -> Option<&'static Code> {
     let (name, digits) = code.split_at_checked(4)?;
     let is_status = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -243,7 +243,7 @@ mod tests {
     use RefusalKind as Kind;
 
     #[test]
-    fn members_are_tried_again_for_throttling_and_failures_under_any_name() {
+    fn members_are_retried_for_throttling_and_failures_under_any_name() {
         for code in [
             "Throttled",
             "throttled",
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_services_is_a_wrong_address_and_never_a_channels_end() {
+    fn an_answer_of_another_server_is_a_wrong_address_and_never_closes_a_channel() {
         for status in [301, 400, 404, 405, 407, 408, 413, 414, 418, 431] {
             assert_eq!(
                 refused_call(status, "", false).0,
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_known_name_goes_by_its_status() {
+    fn without_a_known_name_the_status_decides() {
         let cases = [
             (401, Kind::Denied),
             (403, Kind::Denied),
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn only_codes_that_may_concern_a_member_can_convict_one() {
+    fn only_codes_that_may_concern_a_member_can_fail_one() {
         let can = |code| scope(code).contains(&Scope::Member);
         assert!(can("BadRequestException") && can("ForbiddenException") && can("Unknown"));
         for code in [

@@ -1,7 +1,7 @@
-//! Texts from outside, made fit to be shown.
+//! Escapes text from outside before it is shown.
 
-/// Whether a character steers whatever shows it, or does not show: control characters, line and
-/// paragraph separators, marks of direction (Unicode, UAX #9), those of no width, tags.
+/// Whether a character controls a terminal or is invisible: control characters, line and paragraph
+/// separators, direction marks (Unicode, UAX #9), zero-width characters, tags.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
@@ -19,8 +19,8 @@ pub fn is_unprintable(c: char) -> bool {
         )
 }
 
-/// A text with [unprintable](is_unprintable) characters escaped, as `\n` or `\u{202e}`; cut to `most`
-/// characters.
+/// A text with [unprintable](is_unprintable) characters escaped, as `\n` or `\u{202e}`, and cut to
+/// `max` characters.
 #[must_use]
 pub fn escape_control(text: &str, max: usize) -> String {
     let mut shown = String::new();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(escape_control("user's \"id\" \\", 40), "user's \"id\" \\");
         assert_eq!(
             escape_control("a\u{1b}[2J\u{9b}\u{202e}\r\nb", 40),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_unruly_is_left_and_nothing_else_is_touched() {
+    fn only_unprintable_characters_are_changed() {
         let all: String = (0..=0x0010_FFFF).filter_map(char::from_u32).collect();
         let shown = escape_control(&all, usize::MAX);
         assert!(!shown.contains(is_unprintable));

@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId(pub u32);
 
-/// A lane of this run: the members of one channel that are added in the same way, and so can
-/// share a call.
+/// A lane of this run: the members of one channel with the same type and sub-channel, which may share
+/// a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneId(pub u32);
 

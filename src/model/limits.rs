@@ -1,4 +1,4 @@
-//! The service's limits, as data with their source.
+//! The service's quotas with their source, and the limits of a run.
 
 use std::time::Duration;
 
@@ -51,11 +51,11 @@ pub mod quota {
     const EU: &str = "eu-central-1";
 }
 
-/// Bounds of the default for calls in flight at once.
+/// Bounds of the default number of calls in flight.
 const MIN_IN_FLIGHT: u32 = 64;
 const MAX_IN_FLIGHT: u32 = 2_048;
 
-/// The regions that have messaging (AWS, "Available Regions for the Amazon Chime SDK").
+/// The regions with messaging (AWS, "Available Regions for the Amazon Chime SDK").
 pub const MESSAGING_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 
 /// [`quota::MEMBERS_PER_CALL`], as a limit.
@@ -69,7 +69,7 @@ pub struct Limits {
     pub channel_rate: f64,
     /// Calls per second by one bearer.
     pub bearer_rate: f64,
-    /// Calls per second, all together; null if there is no such limit.
+    /// Calls per second in total; null if there is no such limit.
     pub max_rate: Option<f64>,
     /// Members in one call, at most.
     pub members_per_call: u32,
@@ -79,15 +79,15 @@ pub struct Limits {
     pub max_attempts: u32,
 }
 
-/// A limit that cannot be kept.
+/// A limit that is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is {value}: it must be {expected}")]
 pub struct LimitsError {
-    /// Which limit, as the flag is called without its dashes.
+    /// The limit, as the name of its flag without the dashes.
     pub name: &'static str,
-    /// What was given.
+    /// The value that was given.
     pub value: String,
-    /// What it may be.
+    /// The values that are allowed.
     pub expected: &'static str,
 }
 
@@ -105,9 +105,9 @@ impl Limits {
         }
     }
 
-    /// How many calls may be in flight at once. By default, enough to keep every bearer busy while
-    /// answers take as long as they may, so that latency never costs throughput; within bounds, as
-    /// they are held in memory.
+    /// How many calls may be in flight. By default, enough to keep every bearer busy when each answer
+    /// takes `longest_answer`, so that latency never reduces throughput; bounded, because each call
+    /// takes memory.
     #[must_use]
     pub fn in_flight(&self, bearers: usize, longest_answer: Duration) -> u32 {
         #[expect(
@@ -125,10 +125,10 @@ impl Limits {
             .unwrap_or(filled.clamp(MIN_IN_FLIGHT, MAX_IN_FLIGHT))
     }
 
-    /// Checks that each limit can be kept.
+    /// Checks that each limit is in its range.
     ///
     /// # Errors
-    /// Names the first that cannot.
+    /// Names the first that is not.
     pub fn check(&self) -> Result<(), LimitsError> {
         let rates = [
             ("channel-rate", Some(self.channel_rate)),
@@ -169,7 +169,7 @@ impl Limits {
     }
 }
 
-/// A number in few digits, also where it is absurd.
+/// A number in few digits, also if it is very large or small.
 fn format_number(number: f64) -> String {
     if number.is_finite() && number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
         format!("{number:e}")
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_that_cannot_be_kept_is_named_with_its_value_and_what_it_may_be() {
+    fn the_error_of_a_limit_names_its_value_and_its_range() {
         let usual = Limits::of_region("us-east-1");
         assert_eq!(usual.check(), Ok(()));
         let said = |limits: Limits| limits.check().unwrap_err().to_string();

@@ -14,12 +14,12 @@ pub enum MembershipType {
     /// Listed for all members.
     #[default]
     Default,
-    /// Only moderators add them; left out of a default listing.
+    /// Only moderators add hidden members; a default listing omits them.
     Hidden,
 }
 
 impl MembershipType {
-    /// The service's word.
+    /// Its text in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl FromStr for MembershipType {
 #[serde(try_from = "String")]
 pub struct SubChannelId(Box<str>);
 
-/// A text that is no sub-channel id.
+/// A text that is not a sub-channel id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a sub-channel id has 1 to 128 letters, digits, - or _")]
 pub struct SubChannelIdError;
@@ -86,11 +86,11 @@ impl TryFrom<String> for SubChannelId {
     }
 }
 
-/// How members are added: what all members of one call share beside the channel.
+/// The membership's properties that all members of one call share.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Membership {
     /// The membership's type.
     pub membership_type: MembershipType,
-    /// For moderators of an elastic channel: which sub-channel.
+    /// The sub-channel, for moderators of an elastic channel.
     pub sub_channel: Option<SubChannelId>,
 }

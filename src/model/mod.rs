@@ -1,7 +1,6 @@
-//! Values of the domain: what a member, a channel, a call and an outcome are.
+//! The domain's values: member, channel, call, outcome.
 //!
-//! Promises: every value is valid by construction. Must not: know of time, I/O, or any library
-//! that performs them.
+//! Promises: every value is valid by construction. Must not: use time, I/O, or a library for them.
 
 mod arn;
 mod batch;

@@ -1,11 +1,11 @@
-//! How a row, and a run, can end.
+//! The outcomes of a row, and the states of a run.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The verdict on one row of the list.
+/// The outcome of one row of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -13,20 +13,20 @@ pub enum Outcome {
     Added,
     /// The service answered that the member was in the channel already.
     AlreadyMember,
-    /// The service refused the member for good, or for as many attempts as allowed.
+    /// The service refused the member permanently, or as often as `--max-attempts` allows.
     Failed,
     /// The row itself is defective; it was never sent.
     Invalid,
     /// The same channel and member as an earlier row; only the first is sent.
     Duplicate,
-    /// Sent, but the service never said what became of it.
+    /// Sent, but the service never confirmed or refused it.
     Unconfirmed,
     /// Not settled when the run stopped.
     NotAttempted,
 }
 
 impl Outcome {
-    /// All, in the order of the reports.
+    /// All outcomes, in the order of the reports.
     pub const ALL: [Self; 7] = [
         Self::Added,
         Self::AlreadyMember,
@@ -37,7 +37,7 @@ impl Outcome {
         Self::NotAttempted,
     ];
 
-    /// The word used in reports and in the ledger.
+    /// Its text in reports and in the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,13 +51,13 @@ impl Outcome {
         }
     }
 
-    /// Whether the member is in the channel, as far as the service said.
+    /// Whether the member is in the channel, according to the service.
     #[must_use]
     pub fn is_in(self) -> bool {
         matches!(self, Self::Added | Self::AlreadyMember)
     }
 
-    /// Whether a finished run can be told to try such a row again.
+    /// Whether `retry` sends such a row again.
     #[must_use]
     pub fn can_be_retried(self) -> bool {
         matches!(self, Self::Failed | Self::Unconfirmed | Self::NotAttempted)
@@ -86,7 +86,7 @@ pub enum RunState {
 }
 
 impl RunState {
-    /// The word used in reports and in the ledger.
+    /// Its text in reports and in the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,11 +1,11 @@
 //! Kinds of refused calls, and what follows from each.
 
-/// Kinds of whole-call failure, by what follows from them: see [`codes`](super::codes).
+/// Why a whole call failed, by what follows from it: see [`codes`](super::codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
-    /// The request, or something in it, is not accepted.
+    /// The service does not accept the request, or something in it.
     BadRequest,
-    /// A channel, or a member, has as many memberships as it may.
+    /// A channel, or a member, has reached its quota of memberships.
     LimitExceeded,
     /// The bearer, or the signing identity, may not do this.
     Denied,
@@ -15,11 +15,11 @@ pub enum RefusalKind {
     Throttled,
     /// The service failed: the call may have been applied.
     ServiceFailure,
-    /// The service refused the call for the time being: not applied.
+    /// The service refused the call temporarily. It was not applied.
     ServiceUnavailable,
-    /// Sent, but no readable answer: timeout, reset, garbage. It may have been applied.
+    /// Sent, but without a readable answer: timeout, reset, garbage. It may have been applied.
     Lost,
-    /// No connection was made: certainly not applied.
+    /// No connection was made. It was not applied.
     Unreachable,
     /// The credentials are wrong or expired.
     Credentials,
@@ -32,20 +32,20 @@ pub enum RefusalKind {
 /// What follows from a call that was refused as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallAction {
-    /// Over a limit: the same members again after a cool-down, at no cost to them.
+    /// Over a rate limit: send the same members again after a cool-down. Charges no attempt.
     SlowDown,
-    /// The service or the way to it is in trouble: the same members again later.
+    /// The service or the network fails: send the same members again later.
     Retry,
-    /// The refusal concerns a member, the channel, the bearer or all: find out which.
+    /// A member, the channel, the bearer or every call causes the refusal: examine which.
     Examine,
     /// The channel does not exist.
     EndChannel,
-    /// Nothing works with these credentials: the run waits for others, or stops.
+    /// No call works with these credentials: the run waits for others, or stops.
     StopRun,
 }
 
 impl RefusalKind {
-    /// What follows.
+    /// What follows from it.
     #[must_use]
     pub fn action(self) -> CallAction {
         match self {
@@ -61,13 +61,13 @@ impl RefusalKind {
         }
     }
 
-    /// Whether the call may have been applied all the same.
+    /// Whether the call may have been applied nevertheless.
     #[must_use]
     pub fn leaves_doubt(self) -> bool {
         matches!(self, Self::Lost | Self::ServiceFailure)
     }
 
-    /// The word used in the ledger.
+    /// Its text in the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

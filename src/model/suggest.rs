@@ -1,10 +1,10 @@
-//! The name that was meant.
+//! Suggests a name for a misspelled one.
 
-/// How alike two names are that may be meant for each other, of 1.
+/// The similarity, from 0 to 1, from which a name is suggested.
 const MIN_SIMILARITY: f64 = 0.8;
 
-/// The most alike of these names to one that is not among them, if any is alike at all. Case does
-/// not matter.
+/// The most similar of these names to one that is not among them, if one is similar enough. Ignores
+/// case.
 #[must_use]
 pub fn closest_match<T: AsRef<str>>(name: &str, names: impl IntoIterator<Item = T>) -> Option<T> {
     let wanted = name.to_lowercase();
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_understood_and_another_word_is_not() {
+    fn a_typo_is_recognized_and_another_word_is_not() {
         let names = ["channel-rate", "bearer-rate", "max-rate"];
         assert_eq!(closest_match("chanel-rate", names), Some("channel-rate"));
         assert_eq!(closest_match("MAX-RATE", names), Some("max-rate"));

@@ -30,7 +30,7 @@ impl Tally {
         self.of(Outcome::Added) + self.of(Outcome::AlreadyMember)
     }
 
-    /// The accounting identity: the outcomes add up to the rows read.
+    /// Whether the outcomes add up to the rows read.
     #[must_use]
     pub fn accounts_for(&self, rows_read: u64) -> bool {
         self.total() == rows_read

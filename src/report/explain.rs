@@ -1,4 +1,4 @@
-//! Error help: an entry of the catalogue of codes, for people.
+//! The output of `explain`: an entry of the catalogue of codes, in words.
 
 use std::fmt;
 

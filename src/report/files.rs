@@ -1,7 +1,7 @@
-//! Files that are replaced whole or not at all: written aside, then renamed.
+//! Files that are replaced atomically: written under a temporary name, then renamed.
 //!
-//! A report in the making has a name of its own, always the same: what a killed process left of one
-//! is removed by the next that writes it, and does not pile up.
+//! The temporary name of a report is always the same, so a file that a killed process left is
+//! replaced by the next process, and such files do not pile up.
 
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,10 @@ use tempfile::{Builder, NamedTempFile, TempPath};
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY};
 use crate::private_file::{PrivateFileError, check_replaceable};
 
-/// Checks that each report of a run in this directory can be put in its place, as far as what has
-/// its name now is concerned.
+/// Checks that each report of a run in this directory can be replaced.
 ///
 /// # Errors
-/// If something else than a file has the name of a report, or of one being written.
+/// If something other than a regular file has the name of a report, or its temporary name.
 pub fn check_destinations(dir: &Path) -> Result<(), PrivateFileError> {
     for name in [RESULTS, FAILED, SUMMARY, PAGE] {
         let path = dir.join(name);
@@ -25,16 +24,15 @@ pub fn check_destinations(dir: &Path) -> Result<(), PrivateFileError> {
     Ok(())
 }
 
-/// A report being written, under a temporary name beside its place and readable by its owner
-/// alone.
+/// A report being written, under a temporary name in the same directory, readable by its owner only.
 pub(super) struct AtomicFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
 
 impl AtomicFile {
-    /// Begins a report for this place, where there may be an earlier one but no directory: that
-    /// would keep it from being placed once others of its set are.
+    /// Starts a report with this path. Refuses a directory there now: it would prevent the rename
+    /// later, after others of the set are renamed.
     pub(super) fn create(path: PathBuf) -> Result<Self, ReportError> {
         check_replaceable(&path)?;
         check_replaceable(&temp_path(&path))?;
@@ -48,7 +46,7 @@ impl AtomicFile {
         })
     }
 
-    /// Ends the report, which is then on the disk under its temporary name.
+    /// Completes the report and syncs it to the disk under its temporary name.
     pub(super) fn finish(self) -> Result<FinishedFile, ReportError> {
         let Self { path, file } = self;
         check_replaceable(&path)?;
@@ -66,19 +64,19 @@ impl AtomicFile {
     }
 }
 
-/// A report that is on the disk beside its place. Dropped, it is removed.
+/// A complete report on the disk, under its temporary name. Removed when dropped.
 pub(super) struct FinishedFile {
     path: PathBuf,
     temp_path: TempPath,
 }
 
 impl FinishedFile {
-    /// Puts the report in its place. Its name is on the disk once the directory is.
+    /// Renames the report to its path. The caller must sync the directory.
     pub(super) fn persist(self) -> Result<(), ReportError> {
         let Self { path, temp_path } = self;
         match std::fs::rename(&temp_path, &path) {
             Ok(()) => {
-                // Nothing has this name any more.
+                // The rename took the temporary name, so there is nothing to remove on drop.
                 let _ = temp_path.keep();
                 Ok(())
             }
@@ -87,13 +85,13 @@ impl FinishedFile {
     }
 }
 
-/// The name of a report of this name while it is written.
+/// The temporary name of a report.
 fn temp_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.part"))
 }
 
-/// A file of its own for a report of this name, in the same directory.
+/// Creates the temporary file of a report, in the same directory.
 fn create_temp(path: &Path) -> std::io::Result<NamedTempFile> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     let temp_path = temp_path(path);
@@ -122,11 +120,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_process_left_of_a_report_does_not_stay() {
+    fn the_temporary_file_of_a_killed_process_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results.csv");
         let killed = AtomicFile::create(path.clone()).unwrap();
-        // Never dropped: so does a process that is killed.
+        // Not dropped, as in a process that is killed.
         std::mem::forget(killed);
         let mut report = AtomicFile::create(path.clone()).unwrap();
         report.write_all(b"all").unwrap();

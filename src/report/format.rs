@@ -1,4 +1,4 @@
-//! Words for people: times, counts, what binds.
+//! Formats times, counts and limits as text.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::model::RunState;
 use crate::schedule::Binding;
 
-/// Columns of a terminal that a text is made for.
+/// The width of a terminal, in columns.
 const WIDTH: usize = 80;
 
-/// A time in no more digits than anybody needs: `9.9 s`, `3 min 54 s`, `2 h 47 min`, `1 d 3 h`.
+/// A time in two units at most: `9.9 s`, `3 min 54 s`, `2 h 47 min`, `1 d 3 h`.
 pub(super) fn time(seconds: f64) -> String {
     if seconds < 99.95 {
         return format!("{seconds:.1} s");
@@ -33,13 +33,13 @@ pub(super) fn verb(state: RunState) -> &'static str {
     }
 }
 
-/// So many of a thing.
+/// A number and a noun, in the plural where needed: `2 calls`.
 pub(super) fn count(number: u64, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }
 
-/// So many calls a second.
+/// A rate in calls per second.
 pub(super) fn rate(calls: f64) -> String {
     let plural = if (calls - 1.0).abs() < f64::EPSILON {
         ""
@@ -49,7 +49,7 @@ pub(super) fn rate(calls: f64) -> String {
     format!("{calls} call{plural} a second")
 }
 
-/// Which limit sets the time.
+/// The limit that sets the time, in words.
 pub(super) fn binding_text(binding: Option<Binding>) -> &'static str {
     match binding {
         Some(Binding::Channel) => "the largest channel binds",
@@ -59,7 +59,7 @@ pub(super) fn binding_text(binding: Option<Binding>) -> &'static str {
     }
 }
 
-/// The least that a list takes, in a line.
+/// The lower bound of a list, in one line.
 #[must_use]
 pub fn lower_bound_text(calls: u64, least: Duration, binding: Option<Binding>) -> String {
     format!(
@@ -70,7 +70,7 @@ pub fn lower_bound_text(calls: u64, least: Duration, binding: Option<Binding>) -
     )
 }
 
-/// Writes a text in lines that fit a terminal, those after the first indented.
+/// Writes a text in lines that fit a terminal. Lines after the first are indented.
 pub(super) fn wrap(f: &mut fmt::Formatter<'_>, text: &str, indent: usize) -> fmt::Result {
     let mut column = 0;
     for (at, word) in text.split(' ').enumerate() {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_in_two_units() {
+    fn times_have_two_units_at_most() {
         let said = [
             (0.0, "0.0 s"),
             (9.94, "9.9 s"),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_says_what_binds() {
+    fn the_lower_bound_names_the_binding_limit() {
         let said = |calls, seconds, binding| {
             lower_bound_text(calls, Duration::from_secs(seconds), binding)
         };

@@ -1,4 +1,4 @@
-//! All runs of a directory, one in a line.
+//! The output of `runs`: one line for each run.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::format::time;
 use super::{Status, path};
 use crate::model::escape_control;
 
-/// Run directories, one in a line.
+/// Run directories, one per line.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Listing(pub Vec<Listed>);
@@ -27,20 +27,20 @@ pub enum Listed {
         dir: RunDirectory,
         /// Always `starting`.
         state: &'static str,
-        /// The process.
+        /// The process that starts it.
         owner: String,
     },
-    /// One that cannot be read.
+    /// A run that cannot be read.
     Unreadable {
         /// The run directory.
         #[serde(flatten)]
         dir: RunDirectory,
-        /// What is wrong.
+        /// The error.
         error: String,
     },
 }
 
-/// A run directory, as JSON has it.
+/// A run directory in JSON.
 #[derive(Debug, Serialize)]
 pub struct RunDirectory {
     #[serde(serialize_with = "path::lossy")]
@@ -108,7 +108,7 @@ impl fmt::Display for Listing {
     }
 }
 
-/// A directory without counts, and why.
+/// A line for a directory without counts, with the reason.
 fn reason(f: &mut fmt::Formatter<'_>, state: &str, dir: &RunDirectory, why: &str) -> fmt::Result {
     let (dir, why) = (display_path(&dir.dir), escape_control(why, usize::MAX));
     writeln!(f, "{state:<11} {dir}: {why}")

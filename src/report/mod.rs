@@ -1,8 +1,8 @@
 //! Reports: projections of the ledger.
 //!
-//! Promises: a report is there whole or as it was before; where `summary.json` is there, all are of
-//! one state of the run (see `set`); the same ledger returns the same reports.
-//! Must not: change the ledger, or depend on how a run is made.
+//! Promises: a report is complete or unchanged; if `summary.json` exists, all four belong to one
+//! state of the run (see `set`); the same ledger produces the same reports. Must not: change the
+//! ledger, or depend on how a run is performed.
 
 mod explain;
 mod files;
@@ -35,9 +35,9 @@ pub use summary::{ReportError, Summary};
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";
-/// The rows that did not get in, as they stood in the list.
+/// The rows whose members are not in their channels, with the fields of the list.
 pub const FAILED: &str = "failed.csv";
-/// The counts.
+/// The counts of the run.
 pub const SUMMARY: &str = "summary.json";
-/// All of it on one page, for a browser.
+/// The whole run on one page, for a browser.
 pub const PAGE: &str = "report.html";

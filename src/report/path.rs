@@ -8,20 +8,19 @@ use serde::Serializer;
 
 use crate::model::is_unprintable;
 
-/// A path as a shell and this program take it: quoted if it must be, never a flag, every byte as
-/// it is.
+/// A path as an argument for a shell: quoted if necessary, never read as a flag, exact in every byte.
 #[must_use]
 pub fn shell_word(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     match bytes.first() {
-        // The same directory.
+        // An empty path means the current directory, but an empty argument is an error.
         None => ".".to_owned(),
         Some(b'-') => quoted(&[b"./", bytes].concat()),
         Some(_) => quoted(bytes),
     }
 }
 
-/// A value of any kind as a shell takes it.
+/// Any value as an argument for a shell.
 #[must_use]
 pub fn shell_value(value: &OsStr) -> String {
     quoted(value.as_encoded_bytes())
@@ -30,7 +29,7 @@ pub fn shell_value(value: &OsStr) -> String {
 fn quoted(bytes: &[u8]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     match str::from_utf8(bytes) {
-        // zsh replaces `=ls` by the path of `ls`.
+        // Quoted, because zsh replaces `=ls` with the path of `ls`.
         Ok(text) if text.chars().all(plain) && !text.is_empty() && !text.starts_with('=') => {
             text.to_owned()
         }
@@ -39,8 +38,8 @@ fn quoted(bytes: &[u8]) -> String {
     }
 }
 
-/// The one form in which a line shows such bytes and bash, ksh and zsh take them. A byte is written
-/// in octal: of what follows `\x`, shells take two digits, or more.
+/// The bytes in `$'…'`, which bash, ksh and zsh accept on one printable line. Octal, because shells
+/// disagree on how many digits follow `\x`.
 fn escaped(bytes: &[u8], plain: impl Fn(char) -> bool) -> String {
     let mut line = String::from("$'");
     for &byte in bytes {
@@ -54,12 +53,12 @@ fn escaped(bytes: &[u8], plain: impl Fn(char) -> bool) -> String {
     line + "'"
 }
 
-/// A path for JSON, which is UTF-8: what is not is replaced, see [`hex`].
+/// A path for JSON, which is UTF-8. Other bytes are replaced; [`hex`] contains them.
 pub(super) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// The exact bytes of a path that JSON cannot show as it is.
+/// The bytes of a path in hexadecimal, if it is not UTF-8.
 pub(super) fn hex(path: &Path) -> Option<String> {
     match path.to_str() {
         Some(_) => None,
@@ -72,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_quoted_only_if_it_must_be() {
+    fn a_word_is_quoted_only_if_necessary() {
         let words = [
             ("runs/2024-a_b.c", "runs/2024-a_b.c"),
             ("a b", "'a b'"),
@@ -98,7 +97,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn bytes_that_are_no_text_are_kept() {
+    fn bytes_that_are_not_utf_8_are_kept() {
         let path: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"-r\xff7");
         assert_eq!(shell_word(Path::new(path)), r"$'./-r\3777'");
         assert_eq!(hex(Path::new(path)).as_deref(), Some("2d72ff37"));

@@ -1,4 +1,4 @@
-//! What a list takes, before anything is done: the counts of a plan.
+//! The plan of a run: the calls and the time that a list takes, before any call is made.
 
 use std::cmp::Reverse;
 
@@ -9,14 +9,14 @@ use crate::ledger::{ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
 use crate::model::{Limits, escape_control, quota};
 use crate::schedule::{Binding, LowerBound};
 
-/// Channels, and kinds of defects, that a plan names at most.
+/// At most this many channels and kinds of defects are listed one by one.
 const MAX_NAMED: usize = 100;
-/// Rows, or channels, that are given as examples at most.
+/// At most this many rows or channels serve as examples.
 const MAX_EXAMPLES: usize = 3;
-/// Characters of a column's name that are shown.
+/// A column's name is cut to this many characters.
 const MAX_COLUMN: usize = 40;
 
-/// What a list takes, as `plan --json` prints it. Later versions may add fields; none is renamed.
+/// The plan of a run, as `plan --json` prints it. Later versions may add fields; none is renamed.
 /// Contains no personal data except what the names of the list and its columns reveal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -52,7 +52,7 @@ pub struct Plan {
     pub defects: Vec<DefectKind>,
     /// The first duplicates; at most three.
     pub duplicate_examples: Vec<Repeat>,
-    /// What it takes to remove all members again.
+    /// The calls and the time to remove all members again.
     pub undo: Undo,
     /// The limits that the plan is computed from.
     pub limits: Limits,
@@ -64,7 +64,7 @@ pub struct Plan {
     pub region: String,
 }
 
-/// What one channel takes.
+/// The plan of one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedChannel {
     /// The channel's ARN.
@@ -84,7 +84,7 @@ pub struct OverCapacityChannel {
     pub examples: Vec<PlannedChannel>,
 }
 
-/// What it takes to remove all members again, one per call.
+/// The calls and the time to remove all members again, one per call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Undo {
     /// Calls.
@@ -93,7 +93,7 @@ pub struct Undo {
     pub seconds: f64,
 }
 
-/// What a plan is computed from.
+/// The input of a plan, beside the ledger.
 #[derive(Debug, Clone)]
 pub struct PlanInput {
     /// The list's name.
@@ -107,7 +107,7 @@ pub struct PlanInput {
 }
 
 impl Plan {
-    /// Asks a ledger that holds the whole list, its duplicates found.
+    /// Computes the plan from a ledger that contains the whole list, with its duplicates found.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -183,7 +183,7 @@ impl Plan {
     }
 }
 
-/// A defect fit to be shown: the name of a column is the list's own.
+/// A defect with the column's name escaped and cut: the name comes from the list.
 fn displayable(kind: DefectKind) -> DefectKind {
     DefectKind {
         column: escape_control(&kind.column, MAX_COLUMN),
@@ -191,14 +191,14 @@ fn displayable(kind: DefectKind) -> DefectKind {
     }
 }
 
-/// What the channels come to.
+/// Totals over the channels.
 #[derive(Default)]
 struct Loads {
     bound: LowerBound,
-    /// With one member in a call.
+    /// Calls with one member each.
     single: LowerBound,
     members: u64,
-    /// Channels with more members than one takes.
+    /// Channels with more members than the quota.
     over_capacity_count: u64,
     /// Most members first.
     largest: Vec<ChannelLoad>,
@@ -222,7 +222,7 @@ impl Loads {
     }
 
     fn keep_largest(&mut self) {
-        // Of equals the first in the list comes first: the sort is stable.
+        // The sort is stable: of equals, the first in the list comes first.
         self.largest.sort_by_key(|load| Reverse(load.members));
         self.largest.truncate(MAX_NAMED);
     }

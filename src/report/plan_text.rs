@@ -1,4 +1,4 @@
-//! A plan in words: for a person who decides on it, in the width of a terminal.
+//! A plan as text, for a terminal of 80 columns.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::ledger::DefectKind;
 use crate::model::{escape_control, quota};
 use crate::schedule::Binding;
 
-/// Channels, and kinds of defects, that are named; JSON has more.
+/// At most this many channels and kinds of defects are listed; JSON lists more.
 const MAX_NAMED: usize = 10;
 /// Characters of a channel's id that fit beside its counts.
 const MAX_CHANNEL: usize = 55;
 /// Characters that fit beside a count.
 const MAX_NOTE: usize = 47;
-/// Less time than this is shown as none.
+/// Less time than this, in seconds, is not shown.
 const NEGLIGIBLE: f64 = 0.05;
 
 impl fmt::Display for Plan {
@@ -32,7 +32,7 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
-    /// What the list holds.
+    /// The counts of rows.
     fn rows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line(f, "rows read", self.rows_read, "")?;
         let to = format!("to add, to {}", count(self.channels, "channel"));
@@ -64,7 +64,7 @@ impl Plan {
         text
     }
 
-    /// What it takes.
+    /// The calls and the time.
     fn effort(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let full = count(self.limits.members_per_call.into(), "member");
         line(f, "calls", self.calls, &format!("of up to {full}"))?;
@@ -81,7 +81,7 @@ impl Plan {
         line(f, "to undo it", time(self.undo.seconds), &undo)
     }
 
-    /// Why it takes that time.
+    /// The limit that sets the time, and what would change it.
     fn reason(&self) -> String {
         let binding_text = binding_text(self.binding);
         let most = self.largest_channels.iter().map(|channel| channel.calls);
@@ -94,7 +94,7 @@ impl Plan {
         }
     }
 
-    /// The limits it is computed with.
+    /// The limits that the time is computed from.
     fn limits_text(&self) -> String {
         let limits = &self.limits;
         let total = limits
@@ -115,7 +115,7 @@ impl Plan {
         )
     }
 
-    /// Channels that cannot take them all.
+    /// The channels with more members than the quota.
     fn over_capacity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let over = &self.over_capacity;
         if over.channels == 0 {
@@ -146,7 +146,7 @@ impl Plan {
         more(f, self.channels, MAX_NAMED, "channel")
     }
 
-    /// What is wrong with the list.
+    /// The defects of the list.
     fn defects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.defects.is_empty() {
             return Ok(());
@@ -159,7 +159,7 @@ impl Plan {
     }
 }
 
-/// A count, and a remark about it.
+/// Writes a count, and a note beside it.
 fn line(
     f: &mut fmt::Formatter<'_>,
     label: &str,
@@ -170,7 +170,7 @@ fn line(
     writeln!(f, "{}", text.trim_end())
 }
 
-/// A channel by its id: its ARN alone is wider than a terminal.
+/// Writes a channel by its id: its ARN alone is wider than a terminal.
 fn of_channel(f: &mut fmt::Formatter<'_>, channel: &PlannedChannel) -> fmt::Result {
     let arn = &channel.channel_arn;
     let id = arn.split_once("/channel/").map_or(&**arn, |(_, id)| id);
@@ -204,7 +204,7 @@ fn of_kind(kind: &DefectKind) -> String {
     )
 }
 
-/// How many more there are than were named.
+/// Writes how many more there are than were listed.
 fn more(f: &mut fmt::Formatter<'_>, all: u64, named: usize, thing: &str) -> fmt::Result {
     match all.saturating_sub(named as u64) {
         0 => Ok(()),
@@ -223,7 +223,7 @@ mod tests {
     use crate::ledger::Repeat;
     use crate::model::Limits;
 
-    /// A plan of numbers larger than any list's.
+    /// A plan with numbers larger than those of any list.
     fn huge() -> Plan {
         let many = 99_999_999_999;
         let channel = PlannedChannel {
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_plan_fits_80_columns_and_says_how_much_it_leaves_out() {
+    fn the_largest_plan_fits_80_columns_and_counts_what_it_leaves_out() {
         let text = huge().to_string();
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line}");
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_not_is_not_mentioned() {
+    fn what_does_not_exist_is_not_mentioned() {
         let plan = Plan {
             rows_left_out: 0,
             invalid: 0,

@@ -27,7 +27,7 @@ const COLUMNS: [&str; 8] = [
 /// Rows after which to check whether to continue.
 const CHECK_INTERVAL: u64 = 1_024;
 
-/// What reports are to be written, and where.
+/// The reports to write, and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Reports<'a> {
     /// The run directory.
@@ -38,7 +38,7 @@ pub struct Reports<'a> {
     pub limits: &'a Limits,
 }
 
-/// Writes all reports and puts them in their places. The ledger records nothing of it.
+/// Writes and publishes all reports, without a record in the ledger.
 ///
 /// # Errors
 /// As [`prepare`] and [`ReportSet::publish`].
@@ -50,12 +50,12 @@ pub fn write(
     prepare(ledger, reports, should_continue)?.publish()
 }
 
-/// Writes `results.csv`, `failed.csv`, `report.html` and `summary.json`, each beside its place.
-/// `should_continue` is called every thousand rows; where it returns false, nothing is written.
+/// Writes `results.csv`, `failed.csv`, `report.html` and `summary.json` under temporary names.
+/// `should_continue` is called every thousand rows; if it returns false, writing stops.
 ///
 /// # Errors
-/// If the ledger cannot be read, a report cannot be written, or `should_continue` returned false. The earlier
-/// reports are as they were.
+/// If the ledger cannot be read, a report cannot be written, or `should_continue` returned false. The
+/// earlier reports then stay as they were.
 pub fn prepare(
     ledger: &LedgerReader,
     reports: Reports<'_>,
@@ -64,7 +64,8 @@ pub fn prepare(
     let mut results = CsvReport::create(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
-    // The mark means UTF-8 to any reader, also where a flag sets another encoding.
+    // `failed.csv` is UTF-8. If the list is not, a BOM overrides its encoding flag when `failed.csv`
+    // is read with the same flags.
     let mark = if layout.encoding() == Encoding::Utf8 {
         ""
     } else {
@@ -130,7 +131,7 @@ pub fn prepare(
     Ok(ReportSet::new(reports.dir, summary, file, others))
 }
 
-/// A report of this text.
+/// Writes a report with this text.
 fn write_text(dir: &Path, name: &str, text: &str) -> Result<FinishedFile, ReportError> {
     let path = dir.join(name);
     let mut file = AtomicFile::create(path.clone())?;
@@ -140,14 +141,14 @@ fn write_text(dir: &Path, name: &str, text: &str) -> Result<FinishedFile, Report
     }
 }
 
-/// A damaged ledger may lack rows without a trace in those that are left: then what was counted when
-/// they were written does not agree with what is found.
+/// Compares the rows found with the counts recorded when they were written. Rows that are missing
+/// from a damaged ledger leave no other trace.
 fn check_counts(ledger: &LedgerReader, state: RunState, tally: Tally) -> Result<(), LedgerError> {
     let staged = ledger.staged();
     let agrees = tally.of(Outcome::Invalid) == staged.invalid
         && tally.of(Outcome::Duplicate) == staged.duplicate
         && (state != RunState::Finished || tally.of(Outcome::NotAttempted) == 0);
-    // Before the end of the list they are counted a little later than they are written.
+    // Before the end of the list the recorded counts may lag behind the rows.
     if agrees || !staged.list_ended {
         Ok(())
     } else {
@@ -155,7 +156,7 @@ fn check_counts(ledger: &LedgerReader, state: RunState, tally: Tally) -> Result<
     }
 }
 
-/// Channel, member and type of a row. A defective row shows its own fields.
+/// Channel, member and type of a row. A defective row has the fields of the list.
 fn membership_fields<'a>(
     row: &'a ResultRow<'_>,
     layout: &'a Layout,
@@ -184,7 +185,7 @@ fn summarize(
     let (least, binding) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
     let least = least.as_secs_f64();
     let elapsed: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
-    // The time of an interrupted run is not comparable: the bound is for the whole list.
+    // Not for an interrupted run: the lower bound is that of the whole list.
     let comparable = reports.state == RunState::Finished && least > 0.0;
     Ok(Summary {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
@@ -217,7 +218,7 @@ fn summarize(
     })
 }
 
-/// A CSV file on its way to its place.
+/// A CSV report being written.
 struct CsvReport {
     path: std::path::PathBuf,
     writer: csv::Writer<AtomicFile>,

@@ -1,24 +1,24 @@
-//! The four reports as a set: all of one state of the run, or known not to be.
+//! The four reports as a set: all of one state of the run, or recognizably not.
 //!
-//! A file is replaced by a rename, and no rename replaces four files. The process can be killed, or
-//! the machine lose its power, before, between and after the renames. Therefore:
+//! A rename replaces one file, and a set has four. The process can be killed, or the machine lose
+//! power, before, between and after the renames. Therefore:
 //!
-//! 1. All four are written aside and are on the disk before the first is put in its place. A full
-//!    disk or a directory in the way of a report leaves the earlier set as it was.
-//! 2. The ledger records that they are about to be placed ([`Ledger::begin_reports`]).
-//! 3. `summary.json` is removed first and placed last; the directory is synced after each step.
-//!    So where it is there, all four are of its generation. That holds for readers that know
-//!    nothing of the ledger, and for copies of the directory. A reader that reads while the set is
-//!    replaced finds another `generation` in it afterwards, or none.
-//! 4. The ledger records that all are in their places ([`Ledger::end_reports`]).
+//! 1. All four are written under temporary names and synced before the first is renamed. If the disk
+//!    is full or a directory has a report's name, the earlier set stays as it was.
+//! 2. The ledger records that the renames begin ([`Ledger::begin_reports`]).
+//! 3. `summary.json` is removed first and renamed last; the directory is synced after each step. So
+//!    if it exists, all four are of its generation. That also holds for readers that do not read the
+//!    ledger, and for copies of the directory. A program that reads while the set is replaced finds
+//!    another `generation` afterwards, or no file.
+//! 4. The ledger records that the renames are done ([`Ledger::end_reports`]).
 //!
-//! Steps 2 and 4 are `job`'s, which owns the ledger. Reports are a projection of the ledger, so a set
-//! that is not complete is written again as a whole: by `report`, and by `resume` and `retry`.
+//! `job`, which owns the ledger, performs the steps 2 and 4. Reports are a projection of the ledger,
+//! so `report`, `resume` and `retry` write an incomplete set again as a whole.
 //!
-//! Considered and not done: swapping one directory with a symbolic link, with the reports as links
-//! into it. Copies, archives and file systems without links would lose the reports, and their
-//! names are a contract. Leaving the earlier `summary.json` until it is replaced: it would count
-//! rows that `results.csv` beside it no longer has.
+//! Rejected: one directory behind a symbolic link that is swapped, with the reports as links into
+//! it. Copies, archives and file systems without links would lose the reports, and their names are
+//! a contract. Also rejected: keeping the earlier `summary.json` until it is replaced. It would
+//! count rows that `results.csv` beside it no longer contains.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -31,8 +31,7 @@ use super::files::FinishedFile;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{LedgerError, LedgerReader, fact};
 
-/// Reports of one state of a run that are on the disk, each beside its place. Dropped, they are
-/// removed.
+/// The reports of one state of a run, on the disk under temporary names. Removed when dropped.
 pub struct ReportSet {
     dir: PathBuf,
     summary: Summary,
@@ -55,13 +54,13 @@ impl ReportSet {
         }
     }
 
-    /// Puts all of them in their places.
+    /// Renames all of them to their names.
     ///
     /// # Errors
-    /// If one cannot be placed. Then there is no `summary.json`, or still the earlier set.
+    /// If a rename fails. Then there is no `summary.json`, or still the earlier set.
     pub fn publish(self) -> Result<Summary, ReportError> {
         remove(&self.dir.join(SUMMARY))?;
-        // Without this a power loss may leave the earlier summary beside later results.
+        // Without this sync a power failure could leave the earlier summary beside later results.
         sync(&self.dir)?;
         for file in self.other_files {
             file.persist()?;
@@ -73,7 +72,7 @@ impl ReportSet {
     }
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 fn remove(path: &Path) -> Result<(), ReportError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(ReportError::Io {
@@ -84,7 +83,7 @@ fn remove(path: &Path) -> Result<(), ReportError> {
     }
 }
 
-/// Waits until the names in a directory are on the disk.
+/// Syncs a directory, so that the names in it survive a power failure.
 fn sync(dir: &Path) -> Result<(), ReportError> {
     let sync = || {
         #[cfg(unix)]
@@ -134,7 +133,7 @@ impl ReportsState {
     }
 }
 
-/// What `summary.json` states about the set that it belongs to.
+/// The fields of `summary.json` that identify its set.
 #[derive(PartialEq, Deserialize)]
 struct SetLabel {
     run_id: String,
@@ -142,8 +141,8 @@ struct SetLabel {
 }
 
 impl SetLabel {
-    /// Whether the reports in a directory are all there, and are these. Somebody may have removed
-    /// one, or put back an earlier copy.
+    /// Whether all reports in a directory exist and belong to this set. A user may have removed one,
+    /// or restored an earlier copy.
     fn is_on_all(&self, dir: &Path) -> bool {
         let read = fs::read(dir.join(SUMMARY));
         let label = read

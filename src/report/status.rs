@@ -13,7 +13,7 @@ use super::{ReportError, ReportsState};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{Outcome, RunState, escape_control};
 
-/// Over how long the pace is measured, in milliseconds.
+/// The pace is measured over this time, in milliseconds.
 const RECENT: i64 = 60_000;
 
 /// The status of a run, as `status --json` prints it. `runs --json` prints an array that contains
@@ -87,8 +87,8 @@ pub struct Status {
     pub next: Option<String>,
 }
 
-/// The status of the run with this ledger, in this directory and state, at this time in
-/// milliseconds since 1970. `owner`: the process that works on it.
+/// Computes the status of a run. `now` is in milliseconds since 1970; `owner` is the process that
+/// works on the run, if one does.
 ///
 /// # Errors
 /// If the ledger cannot be read.
@@ -153,7 +153,7 @@ pub fn status(
     })
 }
 
-/// How long ago a time was, in seconds; 0 if it is yet to come.
+/// How long ago a time was, in seconds; 0 if it is in the future.
 fn seconds_since(time: &str, now: i64) -> Option<f64> {
     let then: jiff::Timestamp = time.parse().ok()?;
     #[expect(clippy::cast_precision_loss, reason = "shown in two units")]
@@ -162,12 +162,12 @@ fn seconds_since(time: &str, now: i64) -> Option<f64> {
 }
 
 impl Status {
-    /// Rows whose members are in.
+    /// Rows whose members are in their channels.
     pub(super) fn in_channel(&self) -> u64 {
         self.added + self.already_member
     }
 
-    /// Rows that are settled, and whose members are not in.
+    /// Rows that are settled and whose members are not in their channels.
     pub(super) fn not_in_channel(&self) -> u64 {
         self.failed + self.invalid + self.unconfirmed + self.not_attempted
     }

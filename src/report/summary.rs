@@ -1,4 +1,4 @@
-//! The counts of a run: `summary.json`, and the words that close a run.
+//! The counts of a run: `summary.json`, and the text at the end of a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::model::{Outcome, RunState, Tally, codes};
 use crate::private_file::PrivateFileError;
 use crate::schedule::Binding;
 
-/// What keeps reports from being written.
+/// Why the reports cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The ledger cannot be read.
@@ -23,16 +23,16 @@ pub enum ReportError {
     /// A report cannot be written.
     #[error("the report {}: {source}", path.display())]
     Io {
-        /// Its place.
+        /// Its path.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Something else than a file has the report's name.
+    /// Something other than a regular file has the report's name.
     #[error(transparent)]
     NotAFile(PrivateFileError),
-    /// Told to stop.
-    #[error("interrupted while the reports were written; the ledger is whole")]
+    /// Stopped by a command.
+    #[error("interrupted while the reports were written; the ledger is complete")]
     Interrupted,
 }
 
@@ -109,7 +109,7 @@ pub struct Summary {
     pub started_at: String,
     /// End of the last session: UTC, RFC 3339. Empty if the run was killed and no session has ended.
     pub finished_at: String,
-    /// Time at work in seconds, all sessions together.
+    /// The time of all sessions together, in seconds.
     pub elapsed_seconds: f64,
     /// The fewest calls that the list takes.
     pub lower_bound_calls: u64,
@@ -155,7 +155,7 @@ impl Summary {
         self.rows_read == self.added + self.already_member + self.duplicate
     }
 
-    /// Whether the run is at its end, and has rows that `retry` tries again.
+    /// Whether the run is finished and has rows that `retry` sends again.
     #[must_use]
     pub fn can_be_retried(&self) -> bool {
         let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());

@@ -1,4 +1,4 @@
-//! The columns of a list, as its first record shows them.
+//! The columns of a list, detected from its first record.
 
 use csv::StringRecord;
 
@@ -8,7 +8,7 @@ use super::layout::MAX_NAME;
 use super::names::{OTHERS, is_known, is_position, named, normalize};
 use crate::model::{closest_match, escape_control};
 
-/// The columns, as the first record shows them.
+/// The columns, detected from the first record.
 pub(super) struct Columns<'a> {
     pub(super) first: &'a StringRecord,
     pub(super) has_header: bool,
@@ -65,7 +65,7 @@ impl<'a> Columns<'a> {
             .find_map(|name| cells.iter().position(|cell| cell == name))
     }
 
-    /// Whether the list is one column of nothing known, so of members.
+    /// Whether the list has one column with an unknown name: it then contains the members.
     pub(super) fn is_bare_ids(&self) -> bool {
         match self.first.get(0) {
             Some(cell) if self.first.len() == 1 => {
@@ -117,7 +117,7 @@ impl<'a> Columns<'a> {
 
 /// Whether the first record names the columns.
 fn has_header(first: &StringRecord, options: &Options) -> bool {
-    // No column is called by an ARN or address; a field of a row may well be called as a column.
+    // No column's name is an ARN or address, but a field of a row may equal a column's usual name.
     let is_value = |cell: &str| cell.trim().starts_with("arn:") || cell.contains('@');
     if options.no_header || first.iter().any(is_value) {
         return false;
@@ -125,8 +125,8 @@ fn has_header(first: &StringRecord, options: &Options) -> bool {
     if first.iter().any(|cell| is_known(cell, options)) {
         return true;
     }
-    // Told only positions, nothing must be lost: a header taken for a row is reported, a row
-    // taken for a header is not. A column named by more than its position needs a header.
+    // If the user gave only positions, assume rows: a header taken for a row is reported as invalid,
+    // but a row taken for a header would be lost. A column given by name needs a header.
     if named(options).any(|name| !is_position(name)) {
         return true;
     }

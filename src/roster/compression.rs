@@ -1,4 +1,4 @@
-//! From a list's raw bytes to unpacked ones: counting, gzip and zstd.
+//! Decompresses a list (gzip, zstd) and counts its raw bytes.
 
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
@@ -11,10 +11,10 @@ use super::error::Problem;
 use super::source::CHUNK;
 use super::zstd::Frames;
 
-/// How a list is packed, told by its first bytes.
+/// The compression of a list, detected from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
-    /// Not at all.
+    /// Not compressed.
     Plain,
     /// One or many gzip members (RFC 1952).
     Gzip,
@@ -47,7 +47,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// Unpacks a stream, counting the raw bytes taken from it.
+/// Decompresses a stream, and counts the raw bytes read from it.
 pub(super) fn decompress(
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
@@ -86,7 +86,7 @@ pub(super) fn peek(
     Ok(start)
 }
 
-/// Counts what is read, and marks the source's errors as its own, not the unpacker's.
+/// Counts the bytes read, and marks errors of the source, to distinguish them from the decoder's.
 struct CountingReader {
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
@@ -105,7 +105,7 @@ impl Read for CountingReader {
     }
 }
 
-/// Tells truncated from damaged data.
+/// Distinguishes truncated from damaged data.
 struct Decompressed {
     inner: Box<dyn Read + Send>,
     compression: Compression,
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::roster::zstd::tests::compress;
 
-    /// Gives its bytes, then fails.
+    /// Returns its bytes, then fails.
     struct Failing(Cursor<Vec<u8>>);
 
     impl Read for Failing {

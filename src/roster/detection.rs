@@ -1,4 +1,4 @@
-//! Working out the layout of a list.
+//! Detects the layout of a list.
 
 use csv::StringRecord;
 
@@ -10,10 +10,10 @@ use super::settings::{constant_channel, required_instance};
 use super::{Delimiter, Encoding, Layout, Options};
 use crate::model::{ChannelArn, MemberArn};
 
-/// Works out the layout from the first record and what the user said.
+/// Detects the layout from the first record and the options.
 ///
 /// # Errors
-/// What the user said cannot be, or a column is not found.
+/// If the options contradict the list, or a column is not found.
 pub(super) fn detect_layout(
     first: &StringRecord,
     options: &Options,

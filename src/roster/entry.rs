@@ -4,14 +4,14 @@ use crate::model::{
     ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id, is_resource_id,
 };
 
-/// An ARN put together from valid parts is checked as a whole if it is longer, in bytes: only such
-/// a one can be beyond what the service takes.
+/// An ARN that is built from valid parts is checked as a whole only if it has more bytes than this:
+/// a shorter one cannot exceed the service's limit.
 const MAX_UNCHECKED: usize = 1024;
 
-/// A member to add to a channel: full ARNs of one app instance, valid as the service wants them.
+/// A member to add to a channel: valid, full ARNs of one app instance.
 ///
-/// Made to be reused: the buffers are kept from row to row, and a channel or sub-channel that
-/// repeats is not checked again.
+/// Reused from row to row: it keeps its buffers, and does not check a repeated channel or
+/// sub-channel again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
     channel_arn: String,
@@ -49,13 +49,13 @@ impl Entry {
         MemberArn::checked(&self.member_arn)
     }
 
-    /// How the member is added.
+    /// The type of the membership.
     #[must_use]
     pub fn membership_type(&self) -> MembershipType {
         self.membership_type
     }
 
-    /// For moderators of an elastic channel: which sub-channel.
+    /// The sub-channel, for moderators of an elastic channel.
     #[must_use]
     pub fn sub_channel(&self) -> Option<&str> {
         (!self.sub_channel.is_empty()).then_some(&*self.sub_channel)
@@ -75,7 +75,7 @@ impl Entry {
     ) -> Result<(), String> {
         if text.starts_with("arn:") {
             if self.channel_arn != text {
-                // Of the app instance before, as a rule: then the rest is left to check.
+                // Usually the app instance is that of the row before: then check only the rest.
                 let home = &self.channel_arn[..self.instance];
                 let is_of_home = !home.is_empty()
                     && text.len() <= MAX_UNCHECKED

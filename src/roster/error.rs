@@ -41,7 +41,7 @@ impl RosterError {
     }
 }
 
-/// What is wrong with a list.
+/// The problem of a list.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// It cannot be opened or read.
@@ -50,7 +50,7 @@ pub enum Problem {
     /// A directory was given.
     #[error("is a directory, not a list")]
     Directory,
-    /// Nothing in it but blank lines.
+    /// It contains only blank lines.
     #[error("is empty")]
     Empty,
     /// A spreadsheet's own format.
@@ -67,7 +67,7 @@ pub enum Problem {
     /// Not text in any encoding that lists come in.
     #[error("is not text: it contains NUL bytes")]
     Binary,
-    /// Compressed data that breaks off.
+    /// Compressed data that ends early.
     #[error("the {0} data is cut short")]
     CutShort(&'static str),
     /// Compressed data that does not unpack.
@@ -95,29 +95,29 @@ pub enum Problem {
         /// The row's number; none if it is not known to be a row.
         row: Option<u64>,
     },
-    /// No column holds the members.
+    /// No column contains the members.
     #[error("no column of members found; the columns are {columns}")]
     NoMembers {
-        /// The columns there are.
+        /// The columns of the list.
         columns: String,
     },
-    /// No column holds the channels, and no channel was given.
+    /// No column contains the channels, and no channel was given.
     #[error("no column of channels found, and no channel given; the columns are {columns}")]
     NoChannels {
-        /// The columns there are.
+        /// The columns of the list.
         columns: String,
     },
-    /// A column that was named is not there.
+    /// A column that was given by name does not exist.
     #[error("has no column `{name}`; the columns are {columns}")]
     NoColumn {
         /// The name that was given.
         name: String,
-        /// The columns there are.
+        /// The columns of the list.
         columns: String,
         /// The column that may have been meant.
         similar: Option<String>,
     },
-    /// A setting that cannot be.
+    /// A setting that is not possible.
     #[error("{what}: {reason}")]
     Setting {
         /// The setting.

@@ -25,17 +25,17 @@ pub struct Layout {
     pub(super) header: Vec<String>,
     /// How many fields a record has.
     pub(super) width: usize,
-    /// Where the members are.
+    /// The column of the members.
     pub(super) member: usize,
     /// Where the channels are.
     pub(super) channel: ChannelSource,
-    /// Where the types are.
+    /// The column of the types.
     pub(super) type_column: Option<usize>,
-    /// The type where none is said.
+    /// The default type.
     pub(super) membership_type: MembershipType,
-    /// Where the sub-channels are.
+    /// The column of the sub-channels.
     pub(super) sub_channel_column: Option<usize>,
-    /// The sub-channel where none is said.
+    /// The default sub-channel.
     pub(super) sub_channel: Option<SubChannelId>,
     /// The app instance all rows must be of, if one is given.
     pub(super) app_instance: Option<RequiredInstance>,

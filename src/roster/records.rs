@@ -1,4 +1,4 @@
-//! Records of the text, one after the other.
+//! Parses the text into records.
 
 use std::mem;
 
@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::source::CHUNK;
 use super::text::{END_MARK, Text};
 
-/// The most lines one record may cover: more is a quote never closed.
+/// The most lines of one record. A record with more has a quote that is never closed.
 const MAX_LINES: u64 = 1_000;
 
 /// The CSV parser with its bounds, line numbers and fallback encoding.
@@ -43,7 +43,7 @@ impl Records {
     /// Reads the next record; returns the line it begins on, `None` at the end of the text.
     ///
     /// # Errors
-    /// What makes the list unreadable, and the line.
+    /// If the list is unreadable from here on; the error has the line.
     pub(super) fn read(
         &mut self,
         record: &mut StringRecord,
@@ -110,7 +110,7 @@ fn line_feeds(record: &[u8]) -> u64 {
     record.split(|byte| *byte == b'\n').count() as u64 - 1
 }
 
-/// What the parser met in the text.
+/// Converts an error of the CSV parser.
 fn problem_of(error: csv::Error) -> Problem {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),

@@ -132,7 +132,7 @@ impl Roster {
         &self.layout
     }
 
-    /// What was found out about the list, in one line.
+    /// The detected format of the list, in one line.
     #[must_use]
     pub fn detected(&self) -> String {
         let mut text = self.layout.encoding().to_string();

@@ -4,7 +4,7 @@ use csv::StringRecord;
 
 use super::{Defect, Entry, Layout, Record};
 
-/// One data row: its place, its fields, and what is to be done with it. Made to be reused.
+/// One data row: its number, its fields, and what to do with it. Reused from row to row.
 #[derive(Debug, Clone, Default)]
 pub struct Row {
     number: u64,
@@ -24,14 +24,14 @@ enum State {
     LeftOut,
 }
 
-/// What is to be done with a row.
+/// What to do with a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowKind<'a> {
     /// Add this member.
     Take(&'a Entry),
     /// It cannot be sent.
     Defect(&'a Defect),
-    /// The filters do not take it.
+    /// A filter excludes it.
     LeftOut,
 }
 
@@ -65,7 +65,7 @@ impl Row {
         &self.record
     }
 
-    /// What is to be done with it.
+    /// What to do with it.
     #[must_use]
     pub fn kind(&self) -> RowKind<'_> {
         match self.state {

@@ -25,8 +25,8 @@ pub(super) struct Text {
     max_record: u32,
     /// Bytes that may still be read for this record.
     left: usize,
-    /// A NUL stands next: what was read before it is given first, or the rows that are read would
-    /// depend on how the list comes in pieces.
+    /// The next byte is NUL. The text before it is returned first, or the rows that are read would
+    /// depend on the sizes of the reads.
     is_binary: bool,
     /// What remains of the end mark, once the text has ended.
     end: Option<&'static [u8]>,
@@ -35,7 +35,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Bounds a stream, whose longest record has `max_record` KiB; `crlf` is set if its lines end so.
+    /// Wraps a stream whose longest record has `max_record` KiB; `crlf` if its lines end with CRLF.
     pub(super) fn new(inner: Box<dyn Read + Send>, max_record: u32, crlf: bool) -> Self {
         Self {
             inner,
@@ -48,7 +48,7 @@ impl Text {
         }
     }
 
-    /// Says that a new record begins.
+    /// Starts a new record: restores its byte budget.
     pub(super) fn begin_record(&mut self) {
         // A quote inside a quoted field takes two bytes of text.
         self.left = MAX_TEXT.max(2 * self.max_record_bytes());

@@ -1,4 +1,4 @@
-//! What goes wrong by chance or by rule.
+//! Faults: failures at random or by rule.
 //!
 //! Promises: the same seed and order of calls return the same faults. Must not: touch the state.
 
@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 /// A kind of fault that happens to a share of the calls (or members).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The call is refused with 429, within its quotas all the same.
+    /// The call is refused with 429 although it is within its quotas.
     CallThrottled,
     /// The call is refused with 503.
     CallUnavailable,
@@ -27,7 +27,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All, in the order of their numbers.
+    /// All faults, in the order of their numbers.
     pub const ALL: [Self; 6] = [
         Self::CallThrottled,
         Self::CallUnavailable,
@@ -37,7 +37,7 @@ impl Fault {
         Self::Slow,
     ];
 
-    /// The name it is asked for by.
+    /// Its name on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A text that is no fault, or not the answer for a member.
+/// A text that is not a fault, or not a rule for members.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
     /// No such fault.
@@ -164,12 +164,12 @@ impl FaultRng {
         self.hits(self.shares[fault as usize])
     }
 
-    /// Whether it is one of this share.
+    /// Returns true with this probability.
     pub(super) fn hits(&mut self, share: f64) -> bool {
         share > 0.0 && self.rng.random::<f64>() < share
     }
 
-    /// The time, more or less by up to this share of it.
+    /// The time, varied at random by up to this share of it.
     pub(super) fn jitter(&mut self, time: Duration, share: f64) -> Duration {
         if share <= 0.0 || time.is_zero() {
             return time;

@@ -1,7 +1,7 @@
-//! The HTTP face of the simulated service: the real wire format, so that the real clients work.
+//! The HTTP server of the simulated service, in the real wire format, so that the real clients work.
 //!
-//! Promises: every request is signed as AWS demands it or refused; `GET /_sandbox/stats` alone is
-//! open. Must not: decide anything of the service.
+//! Promises: a request without a valid AWS signature is refused; only `GET /_sandbox/stats` needs
+//! none. Must not: contain logic of the service.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -33,12 +33,12 @@ use super::sigv4::Verifier;
 use super::wire;
 use crate::chime::{BodyError, read_body};
 
-/// Longest body taken, in bytes: a hundred ARNs of the greatest length are a sixth of it.
+/// The longest body accepted, in bytes: six times the size of a hundred ARNs of the maximum length.
 const MAX_BODY: usize = 1 << 20;
-/// How long to wait when no connection can be accepted (too many open files, mostly).
+/// How long to wait when no connection can be accepted, usually because of too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long a connection may be silent while a request is expected of it: idle clients must not
-/// keep all descriptors. It is what AWS's load balancers take by default.
+/// How long a connection may be idle: idle clients must not occupy all descriptors. The default of
+/// AWS's load balancers.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The path of the statistics.
 const STATS_PATH: &str = "/_sandbox/stats";
@@ -49,7 +49,7 @@ const STATS_PATH: &str = "/_sandbox/stats";
 struct Closed;
 
 /// Serves HTTP/1.1 on this listener until `shutdown` completes; requests then in progress get no
-/// answer. Whoever drops the future stops it as well.
+/// answer. Dropping the future stops it, too.
 ///
 /// # Errors
 /// If the listener's local address cannot be read.
@@ -86,8 +86,8 @@ pub async fn serve(
     }
 }
 
-/// A descriptor kept in reserve. Where no other is left, a client can still be told so: its
-/// connection is accepted in the place of this one and closed, instead of waiting unanswered.
+/// A spare descriptor. When no other is left, it is released to accept a connection and close it, so
+/// that the client gets an error instead of no answer.
 struct SpareDescriptor(Option<TcpSocket>);
 
 impl SpareDescriptor {
@@ -95,7 +95,7 @@ impl SpareDescriptor {
         Self(TcpSocket::new_v4().ok())
     }
 
-    /// Closes the connection that waits longest, if it waits for want of a descriptor.
+    /// Closes the connection that waits longest, if the error is a lack of descriptors.
     fn close_oldest_waiting(&mut self, listener: &TcpListener) {
         if self.0.take().is_some() {
             let _ = listener.poll_accept(&mut Context::from_waker(Waker::noop()));
@@ -105,14 +105,14 @@ impl SpareDescriptor {
 }
 
 async fn connection(stream: TcpStream, service: Arc<Service>, verifier: Arc<Verifier>) {
-    // Answers are small and awaited: held back by Nagle's algorithm they would come 40 ms late.
-    // A socket that cannot be told so works all the same.
+    // Answers are small: Nagle's algorithm would delay them by 40 ms. An error is ignored, because the
+    // socket works without the option.
     let _ = stream.set_nodelay(true);
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
         let (service, verifier) = (Arc::clone(&service), Arc::clone(&verifier));
         async move { answer(&service, &verifier, request).await }
     });
-    // A client that goes away, or an answer withheld on purpose, ends the connection: no error.
+    // Not an error: the client closed the connection, or a fault withholds the answer.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)

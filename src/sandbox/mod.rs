@@ -28,7 +28,7 @@
 //!
 //! # In the process
 //!
-//! `run --sandbox` rehearses a list without a socket. The sandbox loses its members when the run
+//! `run --sandbox` simulates a run without a socket. The sandbox loses its members when the run
 //! ends: a run that is resumed later meets an empty sandbox, with the faults that the flags of
 //! `resume` set.
 //!

@@ -1,15 +1,16 @@
-//! The limits that the simulated service keeps.
+//! The quotas of the simulated service.
 //!
-//! Promises: a limit that changes keeps its state, in calls: what was taken before the change stays
-//! taken, and is given back at the new pace. Must not: read a clock; the caller passes the time.
+//! Promises: a limit that changes keeps its state: calls that were charged before the change stay
+//! charged, and the bucket refills at the new rate. Must not: read a clock; the caller passes the
+//! time.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::quota;
 
-/// Limits of a [`super::Service`] that can be set. The default is what AWS documents; the other
-/// limits, of operations that nobody calls in bulk, always are as documented.
+/// The limits of a [`super::Service`] that can be set. The defaults are AWS's documented quotas. The
+/// limits of other operations cannot be set: they always are the documented ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quotas {
     /// Batch calls per second on one channel, at least 0.001.

@@ -2,14 +2,14 @@
 
 use super::exception::Exception;
 
-/// What comes of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub(super) enum ServiceAnswer<T> {
     /// A success.
     Success(T),
     /// An error.
     Refused(Exception),
-    /// An answer with this status and body, regardless of the service's.
+    /// An answer with this status and body instead of the service's.
     Page(u16, String),
     /// The connection is closed, applied or not.
     Closed,

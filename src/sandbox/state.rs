@@ -1,4 +1,5 @@
-//! What one call after another works on, and what each of them meets on its way there and back.
+//! The state of the simulated service, and the steps of a call: script, faults, quotas, members,
+//! answer.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ use super::stats::{CallEnding, CallTally, Stats};
 use super::world::World;
 use crate::model::Membership;
 
-/// What one call after another works on.
+/// The state of the simulated service, shared by all calls.
 pub(super) struct State {
     config: Arc<SandboxConfig>,
     world: World,
@@ -115,7 +116,7 @@ impl State {
         })
     }
 
-    /// Lets a call meet its script and the faults, and counts it.
+    /// Applies the script and the faults to a call, and counts it.
     fn call<T>(
         &mut self,
         operation: Operation,
@@ -146,7 +147,7 @@ impl State {
         answer
     }
 
-    /// What keeps a call from being applied.
+    /// The error that prevents a call from being applied.
     fn injected_failure<T>(
         &mut self,
         at: Address<'_>,
@@ -193,7 +194,7 @@ impl State {
         }
     }
 
-    /// What arrives of an answer.
+    /// The answer as it arrives at the client.
     fn deliver<T>(&mut self, value: T, script: Vec<Scripted>) -> ServiceAnswer<T> {
         for one in script {
             match one {

@@ -1,7 +1,7 @@
-//! Answers by a code of the catalogue: by chance, or from second to second.
+//! Faults that refuse calls with a code of the catalogue: at random, or for some seconds.
 //!
-//! A storm refuses every call it covers with one code; so does a share of all calls. Which answer a
-//! code is on the wire (status, exception, page, silence) is decided here.
+//! A storm refuses every call in its time with one code; a share refuses a part of all calls. The
+//! form of a code on the wire (status, exception, page, no answer) is decided here.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ const PAGE: &str = "<!DOCTYPE html><html><body><h1>Sign in to this network</h1><
 pub struct CallCode(&'static Code);
 
 impl CallCode {
-    /// All that the sandbox can answer.
+    /// All codes that the sandbox can send.
     pub fn all() -> impl Iterator<Item = Self> {
         CODES.iter().filter(|code| can_answer(code)).map(Self)
     }
@@ -33,7 +33,7 @@ impl CallCode {
         self.0
     }
 
-    /// What a call is answered that is refused with it. It is not applied.
+    /// The answer to a call that is refused with it. The call is not applied.
     pub(super) fn answer<T>(self) -> ServiceAnswer<T> {
         let text = self.0.text;
         if let Some(status) = text.strip_prefix("Http") {
@@ -73,7 +73,7 @@ impl FromStr for CallCode {
     }
 }
 
-/// Whether a service can answer it: not what happens before a call arrives.
+/// Whether a service can send it. False for codes of failures before a call arrives.
 fn can_answer(code: &Code) -> bool {
     match code.level {
         Level::Call => true,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// The window's width. Calls exactly this far apart are not in one window.
 const WIDTH: Duration = Duration::from_secs(1);
-/// So many moments are kept apart, whatever lies between them.
+/// Up to this many calls are counted exactly.
 const MAX_EXACT: usize = 256;
-/// Beyond [`MAX_EXACT`], calls this close together are taken for simultaneous.
+/// Beyond [`MAX_EXACT`], calls this close together count as simultaneous.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// Counts the calls of the busiest second: exactly up to 256 calls a second, and beyond that to a

@@ -29,7 +29,7 @@ pub(super) struct CreateIn {
     pub(super) sub_channel_id: Option<String>,
 }
 
-/// Somebody: users here have no names, so the id replaces it.
+/// A user or bot. Users have no names here, so the id is also the name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Identity<'a> {
@@ -242,7 +242,7 @@ pub(super) fn refused(exception: &Exception) -> Vec<u8> {
     })
 }
 
-/// The value as JSON; all values here have text keys and plain numbers, so that none can fail.
+/// The value as JSON. Cannot fail: all values here have text keys and plain numbers.
 pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
@@ -252,7 +252,7 @@ fn epoch_seconds(time: SystemTime) -> f64 {
     since.map_or(0.0, |since: Duration| since.as_secs_f64())
 }
 
-/// Answer of `BatchCreateChannelMembership`, as much of it as is read.
+/// The fields of the answer of `BatchCreateChannelMembership` that are read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct BatchReplyIn {

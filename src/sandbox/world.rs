@@ -1,7 +1,7 @@
-//! The service's state and rules, pure: told the time, no clock, no I/O, no chance.
+//! The service's state and rules, without clock, I/O and randomness: the caller passes the time.
 //!
-//! Promises: a call that is refused as a whole changes nothing but, where it was within the
-//! quotas, what is left of them. Must not: decide faults; the caller does.
+//! Promises: a call that is refused as a whole changes nothing but the quotas that it was charged
+//! for. Must not: decide faults; the caller does.
 
 mod admission;
 mod memberships;
@@ -26,7 +26,7 @@ use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
 pub(super) use memberships::{ListFilter, ListPage, MembershipDetails};
 
-/// All channels and what may be done with them.
+/// All channels, and the operations on them.
 pub(super) struct World {
     config: Arc<SandboxConfig>,
     rates: Rates,
@@ -36,7 +36,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// An empty world.
+    /// A service without members.
     pub(super) fn new(config: Arc<SandboxConfig>) -> Self {
         Self {
             rates: Rates::new(&config.quotas),
@@ -47,8 +47,8 @@ impl World {
         }
     }
 
-    /// Adds members; a verdict for each, in their order. `overrule` decides a member beforehand,
-    /// by ARN and id.
+    /// Adds members. Returns a result for each, in their order. `overrule` may set the result of a
+    /// member, by ARN and id.
     pub(super) fn batch_create(
         &mut self,
         at: Address<'_>,
@@ -114,7 +114,7 @@ impl World {
         Ok(())
     }
 
-    /// Makes somebody a member regardless of the rules, if not one already.
+    /// Adds a member regardless of the rules, unless it is in the channel already.
     pub(super) fn put(&mut self, at: Address<'_>, member: &str, now: Duration) {
         let slot = self.channels.get_or_insert(at.channel.as_str());
         let name = self
@@ -144,7 +144,7 @@ impl World {
         self.channels[slot].members.insert(name, added);
     }
 
-    /// Bans somebody, who leaves the channel by it.
+    /// Bans a user, and removes its membership.
     pub(super) fn ban(&mut self, channel: &ChannelArn, member: &MemberArn) {
         let name = self
             .names
@@ -155,7 +155,7 @@ impl World {
         channel.banned.insert(name);
     }
 
-    /// The membership of somebody in a channel.
+    /// The membership of a user in a channel.
     pub(super) fn membership(&self, channel: &ChannelArn, member: &str) -> Option<(Name, Member)> {
         let name = self.names.get(within(channel.app_instance(), member))?;
         let members = &self.channels.get(channel.as_str())?.members;
@@ -214,7 +214,7 @@ pub(super) fn check_members(channel: &ChannelArn, members: &[&str]) -> Result<()
         return Err(Exception::bad_request("MemberArns names somebody twice"));
     }
     if foreign {
-        // These words were reported from the real service.
+        // This message was reported from the real service.
         return Err(Exception::forbidden(
             "An invalid app instance user ARN was supplied for the input parameter",
         ));

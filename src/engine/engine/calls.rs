@@ -1,5 +1,5 @@
-//! Calls: ordered, sent, completed and settled. A call is in the ledger before it leaves, and its
-//! outcome before any observer.
+//! Calls: planned, sent, completed and settled. A call is in the ledger before it is sent, and its
+//! outcome is in the ledger before any observer receives it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::engine::ending::EngineError;
 use crate::engine::event::Event;
 use crate::engine::input::{CompletedCall, PreparedCall};
 use crate::engine::reconcile::reconcile;
-use crate::engine::redact::without_members;
+use crate::engine::redact::redact_members;
 use crate::engine::standing;
 use crate::ledger::NewCall;
 use crate::model::{
@@ -19,82 +19,83 @@ use crate::model::{
 };
 use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
 
-/// Calls ordered in one turn: bounds what one commit holds.
-const ORDERS_PER_TURN: usize = 64;
+/// Calls planned in one turn of the loop: bounds the size of one commit.
+const CALLS_PER_TURN: usize = 64;
 
 impl Engine<'_> {
-    /// Asks for orders until there is nothing to do now; writes them to the ledger.
-    pub(super) fn order(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
-        let mut ready = Vec::new();
+    /// Plans calls until none is possible now, and records them in the ledger.
+    pub(super) fn plan_calls(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
+        let mut prepared = Vec::new();
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
-                // What was read counts, also if it is not sent now.
+                // Rows that were read must be in the ledger before the run ends, sent or not.
                 Step::Done if self.setup.ledger.has_unflushed() => {
-                    self.queue()?;
+                    self.flush_staged()?;
                 }
-                Step::Call(order) => match self
+                Step::Call(plan) => match self
                     .setup
                     .call_limits
-                    .try_acquire(order.channel, order.bearer)
+                    .try_acquire(plan.channel, plan.bearer)
                 {
-                    Ok(()) if order.is_control() => {
-                        ready.extend(self.prepare_control_call(order, now)?);
+                    Ok(()) if plan.is_control() => {
+                        prepared.extend(self.prepare_control_call(plan, now)?);
                     }
-                    Ok(()) => ready.push(self.prepare_call(&order, now)?),
+                    Ok(()) => prepared.push(self.prepare_call(&plan, now)?),
                     Err(until) => self
                         .setup
                         .scheduler
-                        .postpone(order, until.duration_since(self.start)),
+                        .postpone(plan, until.duration_since(self.start)),
                 },
-                step => return Ok((ready, step)),
+                step => return Ok((prepared, step)),
             }
-            if ready.len() == ORDERS_PER_TURN {
-                return Ok((ready, Step::Wait(Some(now))));
+            if prepared.len() == CALLS_PER_TURN {
+                return Ok((prepared, Step::Wait(Some(now))));
             }
         }
     }
 
-    /// Draws an order's rows and notes in the ledger that the call is about to leave.
+    /// Takes the rows of a planned call from the queue and records the call in the ledger.
     fn prepare_call(
         &mut self,
-        order: &CallPlan,
+        plan: &CallPlan,
         now: Duration,
     ) -> Result<PreparedCall, EngineError> {
         let at = self.millis();
         let ledger = &mut self.setup.ledger;
-        let drawn = ledger.take_rows(order.lane, order.fresh)?;
-        if drawn.len() != order.fresh {
+        let fresh = ledger.take_rows(plan.lane, plan.fresh)?;
+        if fresh.len() != plan.fresh {
             return Err(ledger
-                .damaged(format!("lane {} has too few rows", order.lane.0))
+                .damaged(format!("lane {} has too few rows", plan.lane.0))
                 .into());
         }
-        let mut rows = order.retries.clone();
-        rows.extend(drawn.into_iter().map(PendingRow::fresh));
+        let mut rows = plan.retries.clone();
+        rows.extend(fresh.into_iter().map(PendingRow::fresh));
         rows.sort_unstable_by_key(|pending| pending.row);
         let numbers: Vec<u64> = rows.iter().map(|pending| pending.row).collect();
-        let members = self.members(order.lane, &numbers)?;
-        let flight = flight(order, now, rows);
-        self.note(flight, &numbers, order.fresh, order.timeout, members, at)
+        let members = self.members(plan.lane, &numbers)?;
+        let call = in_flight_call(plan, now, rows);
+        self.record(call, &numbers, plan.fresh, plan.timeout, members, at)
     }
 
-    /// A control call: adds somebody who is in the channel already. None if nobody is known to be.
+    /// A control call: adds a member again who is in the channel already. `None` if no member is
+    /// known to be in it.
     fn prepare_control_call(
         &mut self,
-        order: CallPlan,
+        plan: CallPlan,
         now: Duration,
     ) -> Result<Option<PreparedCall>, EngineError> {
         let at = self.millis();
-        let Some((lane, row)) = self.setup.ledger.known_member(order.channel)? else {
-            self.setup.scheduler.no_control(order);
+        let Some((lane, row)) = self.setup.ledger.known_member(plan.channel)? else {
+            self.setup.scheduler.no_control(plan);
             return Ok(None);
         };
         let members = self.members(lane, &[row])?;
-        let flight = InFlightCall {
+        let call = InFlightCall {
             lane,
-            ..flight(&order, now, Vec::new())
+            ..in_flight_call(&plan, now, Vec::new())
         };
-        self.note(flight, &[], 0, order.timeout, members, at)
+        self.record(call, &[], 0, plan.timeout, members, at)
             .map(Some)
     }
 
@@ -107,10 +108,10 @@ impl Engine<'_> {
         Batch::new(members).map_err(|error| ledger.damaged(error.to_string()).into())
     }
 
-    /// Notes a call in the ledger: it may leave once that is committed.
-    fn note(
+    /// Records a call in the ledger. It may be sent once that is committed.
+    fn record(
         &mut self,
-        flight: InFlightCall,
+        call: InFlightCall,
         rows: &[u64],
         fresh: usize,
         timeout: Duration,
@@ -120,19 +121,19 @@ impl Engine<'_> {
         let Setup {
             ledger, bearers, ..
         } = &mut self.setup;
-        let (channel, membership) = ledger.lane(flight.lane)?;
+        let (channel, membership) = ledger.lane(call.lane)?;
         let channel = ledger.channel_arn(channel)?;
-        let bearer = bearers[flight.bearer].clone();
-        let call = ledger.record_call(NewCall {
-            lane: flight.lane,
+        let bearer = bearers[call.bearer].clone();
+        let number = ledger.record_call(NewCall {
+            lane: call.lane,
             bearer: bearer.as_str(),
             rows,
             fresh,
             at,
         })?;
-        self.flights.insert(call, flight);
+        self.in_flight.insert(number, call);
         Ok(PreparedCall {
-            call,
+            call: number,
             timeout,
             request: AddMembers {
                 channel,
@@ -143,22 +144,20 @@ impl Engine<'_> {
         })
     }
 
-    /// A call leaves later than it was paid for.
-    pub(super) fn leaves_late(&mut self, ready: &PreparedCall, by: Duration) {
-        if let Some(flight) = self.flights.get_mut(&ready.call) {
-            self.setup.scheduler.leaves_late(flight, by);
-            self.setup
-                .call_limits
-                .delay(flight.channel, flight.bearer, by);
+    /// Moves a call's time in the rate limits by the delay of its commit.
+    pub(super) fn delay_call(&mut self, prepared: &PreparedCall, by: Duration) {
+        if let Some(call) = self.in_flight.get_mut(&prepared.call) {
+            self.setup.scheduler.leaves_late(call, by);
+            self.setup.call_limits.delay(call.channel, call.bearer, by);
         }
     }
 
-    pub(super) fn send(&mut self, ready: PreparedCall) {
+    pub(super) fn send(&mut self, prepared: PreparedCall) {
         let PreparedCall {
             call,
             timeout,
             request,
-        } = ready;
+        } = prepared;
         let members = request.members.clone();
         self.events.push(Event::CallSent {
             call,
@@ -178,46 +177,46 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_completed(&mut self, completed: CompletedCall) -> Result<(), EngineError> {
-        let Some(flight) = self.flights.remove(&completed.call) else {
+        let Some(call) = self.in_flight.remove(&completed.call) else {
             return Ok(());
         };
         let answer = completed
             .answer
             .and_then(|reply| of_channel(&completed.channel, reply));
         match answer {
-            Ok(reply) if flight.rows.is_empty() => {
-                // What a control call shows is that it was accepted.
+            Ok(reply) if call.rows.is_empty() => {
+                // A control call has no rows: all that matters is that it was accepted.
                 drop(reply);
-                self.settle(completed.call, flight, Answer::Members(Vec::new()), None)
+                self.settle(completed.call, call, Answer::Members(Vec::new()), None)
             }
             Ok(reply) => {
                 let answers = reconcile(completed.members.members(), reply);
-                self.settle(completed.call, flight, Answer::Members(answers), None)
+                self.settle(completed.call, call, Answer::Members(answers), None)
             }
             Err(refusal) => {
                 let refusal = Refusal {
-                    message: without_members(&refusal.message, completed.members.members()),
+                    message: redact_members(&refusal.message, completed.members.members()),
                     ..refusal
                 };
                 let answer = Answer::Refused(refusal.clone());
-                self.settle(completed.call, flight, answer, Some(&refusal))
+                self.settle(completed.call, call, answer, Some(&refusal))
             }
         }
     }
 
     fn settle(
         &mut self,
-        call: i64,
-        flight: InFlightCall,
+        number: i64,
+        call: InFlightCall,
         answer: Answer,
         refusal: Option<&Refusal>,
     ) -> Result<(), EngineError> {
         let (now, at) = (self.now(), self.millis());
-        let round_trip = now.saturating_sub(flight.sent_at);
-        let settlement = self.setup.scheduler.settle(now, flight, answer);
+        let round_trip = now.saturating_sub(call.sent_at);
+        let settlement = self.setup.scheduler.settle(now, call, answer);
         self.setup
             .ledger
-            .settle(call, at, refusal, &settlement.rulings, &settlement.others)?;
+            .settle(number, at, refusal, &settlement.rulings, &settlement.others)?;
         for bearer in &settlement.set_aside {
             self.events.push(Event::BearerSetAside {
                 bearer: self.setup.bearers[*bearer].clone(),
@@ -227,21 +226,21 @@ impl Engine<'_> {
             self.setup.ledger.close_lane(*lane, refusal)?;
         }
         let mut settled = Tally::default();
-        let mut again = 0;
+        let mut to_retry = 0;
         for ruling in settlement.rulings.iter().chain(&settlement.others) {
             match ruling.outcome {
                 Some(outcome) => settled.add(outcome, 1),
-                None => again += 1,
+                None => to_retry += 1,
             }
         }
         settled.add(Outcome::Failed, settlement.unsent);
         self.events.push(Event::CallSettled {
-            call,
+            call: number,
             refusal: refusal.map(|refusal| refusal.kind),
             code: refusal.map(|refusal| refusal.code.clone()),
             settled,
             failed: standing::failed(&settlement),
-            again,
+            again: to_retry,
             waiting: self.setup.scheduler.waiting(),
             round_trip,
             in_flight: self.setup.scheduler.in_flight(),
@@ -250,37 +249,37 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Stops now: calls in flight are given up. They stay in the ledger as they are, in flight,
-    /// for a later session to ask again: nobody's verdict depends on when the run was stopped.
+    /// Gives up the calls in flight. The ledger keeps them as sent, and a later session sends their
+    /// rows again: no outcome depends on when the run was stopped.
     pub(super) fn give_up_calls(&mut self) {
         self.calls.abort_all();
         self.calls = JoinSet::new();
-        self.flights.clear();
+        self.in_flight.clear();
         self.setup.scheduler.give_up_calls();
     }
 }
 
-/// The call of an order.
-fn flight(order: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCall {
+/// The call of a plan, with its rows.
+fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFlightCall {
     InFlightCall {
-        lane: order.lane,
-        channel: order.channel,
-        bearer: order.bearer,
+        lane: plan.lane,
+        channel: plan.channel,
+        bearer: plan.bearer,
         sent_at: now,
         rows,
-        other_half: order.other_half.clone(),
-        refusals: order.refusals.clone(),
-        retry_rows: order.retry_rows,
+        other_half: plan.other_half.clone(),
+        refusals: plan.refusals.clone(),
+        retry_rows: plan.retry_rows,
     }
 }
 
-/// A reply, if it is about this channel: another's confirms nobody.
+/// The reply, if it is about this channel. One about another channel confirms no member.
 fn of_channel(channel: &ChannelArn, reply: Reply) -> Result<Reply, Refusal> {
     match &reply.channel {
         None if reply.added.is_empty() && reply.errors.is_empty() => Err(Refusal {
             kind: RefusalKind::Lost,
             code: codes::UNREADABLE_REPLY.to_owned(),
-            message: "the answer names neither the channel nor anybody".to_owned(),
+            message: "the answer names neither the channel nor a member".to_owned(),
         }),
         Some(named) if named != channel.as_str() => Err(Refusal {
             kind: RefusalKind::Lost,

@@ -1,4 +1,4 @@
-//! What the page shows of the calls, gathered in one pass over them.
+//! Statistics of the calls for the page, computed in one pass over them.
 
 use std::cmp::Reverse;
 
@@ -8,24 +8,24 @@ use crate::ledger::{CallRecord, CallResult, LedgerError, LedgerReader};
 use crate::model::{ChannelId, Limits, RunState};
 use crate::report::ReportError;
 
-/// Channels that are named.
+/// At most this many channels are listed.
 const MAX_NAMED: usize = 20;
 /// Calls after which to check whether to continue.
 const CHECK_INTERVAL: usize = 1_024;
-/// Milliseconds without a call that are a pause at least, and answers that are believed at most.
+/// A time without a call that is shorter than this is no pause; an answer never takes longer.
 const MINUTE_MS: i64 = 60_000;
 
-/// What the calls came to.
+/// Statistics of all calls.
 #[derive(Debug)]
 pub(super) struct CallStats {
     pub(super) timeline: Timeline,
-    /// Calls a second that the limits allowed, in each stretch.
+    /// Calls per second that the limits allowed, in each bucket.
     pub(super) allowed: Vec<f64>,
     pub(super) pauses: u64,
     pub(super) latency: LatencyHistogram,
-    /// Those that took longest, the longest first.
+    /// The channels that took longest, the longest first.
     pub(super) channels: Vec<ChannelTime>,
-    /// How many were called.
+    /// How many channels were called.
     pub(super) called: usize,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct ChannelTime {
     pub(super) span: Span,
 }
 
-/// When a channel was called; milliseconds at work.
+/// The first call and the last answer of a channel, in milliseconds of working time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Span {
     pub(super) first: u64,
@@ -67,7 +67,7 @@ impl Span {
 }
 
 impl CallStats {
-    /// Asks the ledger. Of each channel some bytes are held, as by the run itself.
+    /// Computes them from the ledger. Holds a few bytes per channel, as the run does.
     pub(super) fn of(
         ledger: &LedgerReader,
         limits: &Limits,
@@ -109,7 +109,7 @@ impl CallStats {
 }
 
 impl CallStats {
-    /// Whether the limit is so far above the calls that a chart of both would show neither.
+    /// Whether the limit is so far above the calls that one scale cannot show both.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     pub(super) fn is_far_below(&self) -> bool {
         let calls = self.timeline.buckets().iter().map(|bucket| bucket.calls());
@@ -118,7 +118,7 @@ impl CallStats {
     }
 }
 
-/// While there is work, a call leaves that often at least, unless the run waits for something else.
+/// The longest time between two calls at work, in milliseconds. A longer one is a pause.
 fn longest_wait(limits: &Limits) -> i64 {
     let slowest = limits
         .max_rate
@@ -131,14 +131,14 @@ fn longest_wait(limits: &Limits) -> i64 {
     wait.max(MINUTE_MS)
 }
 
-/// How long the answer took, as far as the two times make sense.
+/// How long the answer took; `None` if the two times contradict each other.
 fn took(call: &CallRecord) -> Option<u64> {
     let took = call.settled_at?.checked_sub(call.sent_at)?;
     u64::try_from(took).ok().filter(|_| took <= 10 * MINUTE_MS)
 }
 
-/// The limits' calls a second in each stretch: those of the bearers together, or of the channels
-/// that were not done yet.
+/// The calls per second that the limits allow in each bucket: those of all bearers together, or of
+/// the channels that are not done yet.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn allowed(
     limits: &Limits,
@@ -161,7 +161,7 @@ fn allowed(
     let mut each = Vec::with_capacity(done.len());
     for done in done {
         each.push(pool.min(open as f64 * limits.channel_rate));
-        // Of a run that is not finished it is not known which channels are done.
+        // In an unfinished run it is unknown which channels are done.
         if state == RunState::Finished {
             open -= done;
         }
@@ -176,7 +176,7 @@ fn longest(ledger: &LedgerReader, spans: &[Span]) -> Result<Vec<ChannelTime>, Le
         if span.calls > 0 {
             order.push((id, span));
         }
-        // Of equals the first in the list comes first: the sort is stable.
+        // The sort is stable: of equals, the first in the list comes first.
         if order.len() == 10 * MAX_NAMED {
             keep_longest(&mut order);
         }

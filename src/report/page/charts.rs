@@ -1,7 +1,7 @@
 //! The page's charts, as SVG. Tables below them contain the same data.
 //!
-//! Colours are only keys: the page's style gives each its own in light, dark and print, and a form
-//! (full, hatched, hollow, dashed) that is recognizable without it.
+//! The colours here are only keys: the page's style maps each to a colour for light, dark and print,
+//! and to a form (full, hatched, hollow, dashed) that is recognizable without colour.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ use super::format::{milliseconds, number, seconds, short_id};
 use super::latency::{LatencyBucket, LatencyHistogram};
 
 const SIZE: (u32, u32) = (480, 260);
-/// Height of one channel's bar, and of what is above and below them all.
+/// Height of one channel's bar, and of the space around all bars.
 const BAR: u32 = 20;
 const AROUND: u32 = 50;
 /// Characters of a channel's name beside its bar.
@@ -32,7 +32,7 @@ type Drawn = Result<(), Box<dyn Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Calls a second over the time at work, against what the limits allowed.
+/// Calls per second over the working time, and what the limits allowed.
 pub(super) fn throughput(stats: &CallStats) -> Result<Markup, Box<dyn Error>> {
     let desc = "Bars: calls a second in each stretch of time, accepted, throttled above them, then \
                 those refused or not answered. Dashed line: what the limits allowed. The figures \
@@ -87,7 +87,7 @@ fn draw_throughput(area: &Area<'_>, stats: &CallStats) -> Drawn {
     Ok(())
 }
 
-/// How many answers took how long.
+/// The distribution of the answer times.
 pub(super) fn latency(latency: &LatencyHistogram) -> Result<Markup, Box<dyn Error>> {
     let buckets = latency.buckets();
     let desc = "Bars: how many answers took from one time to the next; the times grow from left \
@@ -187,7 +187,7 @@ fn axes<'a, 'b>(
     Ok(chart)
 }
 
-/// Lines and labels; without a way to label them, none for the height.
+/// Draws lines and labels; without a label format, none on the vertical axis.
 fn mesh(
     chart: &mut Chart<'_, '_>,
     x: &dyn Fn(&f64) -> String,
@@ -215,7 +215,7 @@ fn text(size: u32) -> TextStyle<'static> {
         .color(&INK)
 }
 
-/// What is drawn, without the element around it.
+/// Draws the content of a chart, without the `svg` element around it.
 fn draw(size: (u32, u32), with: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, Box<dyn Error>> {
     let mut svg = String::new();
     {
@@ -229,8 +229,8 @@ fn draw(size: (u32, u32), with: impl FnOnce(&Area<'_>) -> Drawn) -> Result<Strin
     Ok(inner.map_or_else(String::new, |(inner, _)| inner.to_owned()))
 }
 
-/// The element, with its name and its meaning for those who do not see it. The library has escaped
-/// the texts within.
+/// The `svg` element, with a title and a description for screen readers. The library has escaped the
+/// texts within.
 fn svg_element(
     id: &str,
     title: &str,

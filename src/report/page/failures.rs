@@ -1,10 +1,10 @@
-//! The first rows of each error code, picked up while the results are written.
+//! The first failed rows of each error code, collected while the results are written.
 
 use std::collections::BTreeMap;
 
 use crate::model::escape_control;
 
-/// Codes of which rows are kept: the service may invent more.
+/// Rows are kept for at most this many codes: the service may send any number.
 const MAX_CODES: usize = 100;
 /// Rows of one code.
 const ROWS_PER_CODE: usize = 5;
@@ -13,7 +13,7 @@ const MAX_CODE: usize = 80;
 const MAX_NAME: usize = 160;
 const MAX_MESSAGE: usize = 300;
 
-/// A row that did not get in.
+/// A row whose member is not in its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::report) struct FailedRow {
     pub(super) row: u64,
@@ -22,7 +22,7 @@ pub(in crate::report) struct FailedRow {
     pub(super) message: String,
 }
 
-/// The first rows of each code, in texts fit to be shown.
+/// The first rows of each code, escaped and cut.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Failures(BTreeMap<String, Vec<FailedRow>>);
 
@@ -57,7 +57,7 @@ impl Failures {
     }
 }
 
-/// A code fit to be shown.
+/// A code, escaped and cut.
 pub(super) fn display_code(code: &str) -> String {
     escape_control(code, MAX_CODE)
 }

@@ -1,4 +1,4 @@
-//! Words of the page.
+//! Formats numbers, times and the verdict for the page.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::model::{RunState, escape_control};
 use crate::report::Summary;
 use crate::report::format::{count, time};
 
-/// A number with its thousands set apart.
+/// A number with its thousands separated.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -26,7 +26,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
         return "–".to_owned();
     }
     let percent = part as f64 * 100.0 / whole as f64;
-    // What is not none, and not all, is not shown as if it were.
+    // Never round to 0 % or 100 %: some rows are left, or missing.
     match part {
         0 => "0 %".to_owned(),
         _ if part == whole => "100 %".to_owned(),
@@ -36,7 +36,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// A time of an answer.
+/// The time of an answer.
 pub(super) fn milliseconds(milliseconds: usize) -> String {
     if milliseconds >= 1_000 {
         let (whole, rest) = (milliseconds / 1_000, milliseconds % 1_000 / 100);
@@ -60,7 +60,7 @@ pub(super) fn number(number: f64) -> String {
     format!("{rounded}{unit}")
 }
 
-/// A time in seconds, or less: on an axis, or of a channel.
+/// A time in seconds, for an axis or a channel.
 pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
         0.0 => "0".to_owned(),
@@ -70,7 +70,7 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// The part of an ARN that distinguishes it from others of its kind, cut to `most` characters.
+/// The last part of an ARN, cut to `most` characters.
 pub(super) fn short_id(arn: &str, most: usize) -> String {
     escape_control(arn.rsplit('/').next().unwrap_or(arn), most)
 }
@@ -123,7 +123,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
     }
 }
 
-/// So many of a thing, the thousands set apart.
+/// A number with its thousands separated, and a noun in the plural where needed.
 pub(super) fn count_of(number: u64, thing: &str) -> String {
     let words = count(number, thing);
     words.replacen(&number.to_string(), &grouped(number), 1)
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_set_apart_and_shares_never_round_to_all_or_none() {
+    fn thousands_are_separated_and_shares_never_round_to_all_or_none() {
         let groups = [0, 999, 1_000, 1_234_567].map(grouped);
         assert_eq!(groups, ["0", "999", "1,000", "1,234,567"]);
         let shares = [(0, 0), (0, 5), (5, 5), (1, 2), (1, 10_000), (9_999, 10_000)];

@@ -1,9 +1,9 @@
-//! How long answers took.
+//! The distribution of answer times.
 
-/// Milliseconds that are told apart; longer times count as this.
+/// Longer times count as this many milliseconds.
 const MAX_MS: usize = 60_000;
 
-/// Where the bars of the distribution begin, in milliseconds.
+/// The lower bounds of the buckets, in milliseconds.
 const BOUNDARIES: [usize; 26] = [
     0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1_000, 1_500, 2_000,
     3_000, 5_000, 10_000, 20_000, 30_000,
@@ -17,11 +17,11 @@ pub(super) struct LatencyHistogram {
     answers: u64,
 }
 
-/// Answers that took from one time to another.
+/// The answers whose times are in one range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LatencyBucket {
     pub(super) from: usize,
-    /// None: as long as it may be.
+    /// `None`: no upper bound.
     pub(super) to: Option<usize>,
     pub(super) answers: u64,
 }
@@ -48,7 +48,7 @@ impl LatencyHistogram {
         self.answers
     }
 
-    /// The milliseconds within which that share of the answers came, in hundredths.
+    /// A percentile of the answer times, in milliseconds.
     pub(super) fn percentile(&self, hundredths: u64) -> usize {
         let wanted = (self.answers * hundredths).div_ceil(100).max(1);
         let mut seen = 0;
@@ -59,7 +59,7 @@ impl LatencyHistogram {
         reached.unwrap_or_default()
     }
 
-    /// The distribution, from the first to the last time that there is.
+    /// The buckets from the first to the last that is not empty.
     pub(super) fn buckets(&self) -> Vec<LatencyBucket> {
         let ends = BOUNDARIES.iter().skip(1).copied().map(Some).chain([None]);
         let buckets: Vec<LatencyBucket> = BOUNDARIES
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_answer_is_in_one_band_and_percentiles_are_those_of_the_times() {
+    fn each_answer_is_in_one_bucket_and_percentiles_are_those_of_the_times() {
         let mut latency = LatencyHistogram::default();
         assert_eq!((latency.buckets(), latency.percentile(50)), (Vec::new(), 0));
         for milliseconds in 1..=100 {

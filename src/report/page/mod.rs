@@ -1,8 +1,8 @@
 //! `report.html`: the whole run on one page, for a browser.
 //!
-//! Promises: one file that fetches nothing and runs nothing; every text from outside is escaped;
-//! its size and the memory it takes do not grow with the list. Must not: name an instant of its own
-//! making, so that the same ledger returns the same page.
+//! Promises: one file without script and network; every text from outside is escaped; its size and
+//! the memory it takes do not grow with the list. Must not: read the clock, so that the same ledger
+//! produces the same page.
 
 mod call_stats;
 mod charts;
@@ -25,7 +25,7 @@ use super::{PAGE, ReportError, Summary};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::Limits;
 
-/// All that the page shows.
+/// The content of the page.
 pub(super) struct RunPage<'a> {
     dir: &'a Path,
     summary: &'a Summary,
@@ -36,7 +36,7 @@ pub(super) struct RunPage<'a> {
 }
 
 impl<'a> RunPage<'a> {
-    /// Reads from the ledger what the counts do not contain.
+    /// Reads the content that is not among the counts from the ledger.
     pub(super) fn of(
         ledger: &LedgerReader,
         dir: &'a Path,
@@ -62,7 +62,7 @@ impl<'a> RunPage<'a> {
         })
     }
 
-    /// The page's text.
+    /// The page as HTML.
     pub(super) fn html(&self) -> Result<String, ReportError> {
         let failed = |error: Box<dyn Error>| ReportError::Io {
             path: self.dir.join(PAGE),

@@ -11,13 +11,13 @@ use crate::model::{RunState, codes, escape_control};
 use crate::report::format::time;
 use crate::report::{FAILED, shell_word};
 
-/// Error codes that are told of.
+/// At most this many error codes are listed.
 const MAX_CODES: usize = 50;
-/// Characters of a channel's id, of a setting's value.
+/// At most this many characters of a channel's id, and of a setting's value.
 const CHANNEL: usize = 40;
 const VALUE: usize = 600;
 
-/// The commands that follow.
+/// The commands to run next.
 pub(super) fn commands(page: &RunPage<'_>) -> Markup {
     let summary = page.summary;
     let dir = std::path::absolute(page.dir).unwrap_or_else(|_| page.dir.to_owned());
@@ -106,7 +106,7 @@ fn error(page: &RunPage<'_>, code: &str, rows: u64) -> Markup {
     }
 }
 
-/// A chart's section: its title, a note, the chart and its table; or that there is nothing.
+/// A section with a chart: title, note, chart and table; or a note that there is no data.
 fn chart_section(
     (id, title): (&str, &str),
     note: Option<Markup>,
@@ -131,7 +131,7 @@ fn chart_section(
     })
 }
 
-/// Calls a second over time.
+/// Calls per second over time.
 pub(super) fn throughput(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     let stats = &page.stats;
     let length = time(stats.timeline.seconds());
@@ -156,7 +156,7 @@ pub(super) fn throughput(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     chart_section(title, note, chart, &tables::throughput(stats))
 }
 
-/// What the forms in the chart mean.
+/// The legend of the chart.
 fn key() -> Markup {
     let bar = |fill: &str, name: &str| {
         html! {
@@ -205,7 +205,7 @@ pub(super) fn channels(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     )
 }
 
-/// How long answers took.
+/// The distribution of answer times.
 pub(super) fn latency(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     let latency = &page.stats.latency;
     let within = |share| milliseconds(latency.percentile(share));
@@ -223,7 +223,7 @@ pub(super) fn latency(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     chart_section(title, note, chart, &tables::latency(latency))
 }
 
-/// The limits kept, and the settings used.
+/// The limits in force, and the settings.
 pub(super) fn settings(page: &RunPage<'_>) -> Markup {
     let limits = page.limits;
     let optional = |text: Option<String>| text.unwrap_or_else(|| "as many as fit".to_owned());

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-/// Lists are shown to this length.
+/// Lists are cut to this length.
 const MAX_ITEMS: usize = 20;
 
-/// Each setting with a value, in the order of their names; those within another have its
-/// name too.
+/// The settings that have a value, sorted by name. The name of a nested setting starts with that of
+/// its parent.
 pub(super) fn settings(of: &Value) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     flatten(&mut pairs, "", of);
@@ -49,7 +49,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// An address without the name and password that it may bear.
+/// A URL without user name and password.
 fn without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_nothing_is_left_out() {
+    fn empty_settings_and_passwords_are_left_out() {
         let of = r#"{"b":{"c":null,"d":[],"e":[1,"x"]},"a":true,"f":{"g":"<b>"},"u":"http://me:secret@h:1/p@q"}"#;
         let pairs = settings(&serde_json::from_str(of).unwrap());
         let pairs: Vec<_> = pairs

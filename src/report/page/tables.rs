@@ -1,4 +1,4 @@
-//! Tables of figures.
+//! The page's tables.
 
 use maud::{Markup, html};
 
@@ -9,12 +9,12 @@ use crate::model::Outcome;
 use crate::report::Summary;
 use crate::report::format::{binding_text, time};
 
-/// Characters of a channel's id.
+/// At most this many characters of a channel's id.
 const CHANNEL: usize = 64;
-/// Lines of a table that is shown without being asked for.
+/// A table with more lines than this is collapsed.
 const MAX_OPEN_LINES: usize = 12;
 
-/// What was asked, as names and values.
+/// The properties of the run, as names and values.
 pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)> {
     let rows = count_of(summary.rows_read, "row");
     let left_out = match summary.rows_left_out {
@@ -52,7 +52,7 @@ pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)
     facts
 }
 
-/// A UTC timestamp for people.
+/// A UTC timestamp in a readable form.
 fn timestamp(stamp: &str) -> String {
     let date = stamp.split_once('T');
     date.map_or_else(String::new, |(date, time)| {
@@ -60,7 +60,7 @@ fn timestamp(stamp: &str) -> String {
     })
 }
 
-/// What an outcome means, in a few words.
+/// The meaning of an outcome, in a few words.
 fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Added => "the service listed the member as added",
@@ -106,7 +106,7 @@ pub(super) fn outcomes(summary: &Summary) -> Markup {
     }
 }
 
-/// A table that is folded away where it is long.
+/// A table that is collapsed if it is long.
 fn collapsible(title: &str, lines: usize, table: &Markup) -> Markup {
     html! {
         details open[lines <= MAX_OPEN_LINES] {

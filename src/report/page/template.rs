@@ -10,10 +10,10 @@ use super::sections::{channels, commands, errors, latency, settings, throughput}
 use super::tables;
 use crate::model::escape_control;
 
-/// Nothing is fetched, nothing is run, nothing is sent.
+/// The content security policy: no network, no script, no forms.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("page.css");
-/// Characters of a list's name.
+/// At most this many characters of the list's name.
 const NAME: usize = 200;
 
 /// The whole page.
@@ -59,7 +59,7 @@ pub(super) fn document(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     })
 }
 
-/// The pattern of throttled calls, by which the style draws them.
+/// The hatched pattern of throttled calls, which the style refers to.
 fn hatch() -> Markup {
     html! {
         svg.none aria-hidden="true" {
@@ -73,7 +73,7 @@ fn hatch() -> Markup {
     }
 }
 
-/// What was asked, and when.
+/// The properties of the run.
 fn asked(page: &RunPage<'_>, list: &str) -> Markup {
     let summary = page.summary;
     let facts = tables::asked(summary, list);

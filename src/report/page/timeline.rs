@@ -1,17 +1,17 @@
-//! Calls over the time at work.
+//! Calls over the working time.
 
 use super::super::format::time;
 use crate::ledger::CallResult;
 
-/// Stretches of time that are shown at most.
+/// At most this many buckets are shown.
 const MAX_BUCKETS: u64 = 60;
-/// The shortest stretch, in milliseconds.
+/// The width of the narrowest bucket, in milliseconds.
 const MIN_WIDTH: u64 = 1_000;
 
-/// The time at work: that of the calls, without the times when none left for long.
+/// A clock of the working time: wall time without pauses, in which no call was sent for long.
 #[derive(Debug)]
 pub(super) struct WorkClock {
-    /// Milliseconds without a call that count as a pause.
+    /// More milliseconds than this without a call count as a pause.
     longest_wait: i64,
     last: Option<i64>,
     now: u64,
@@ -19,7 +19,7 @@ pub(super) struct WorkClock {
 }
 
 impl WorkClock {
-    /// A clock for calls of which one leaves that often at least, while there is work.
+    /// A clock for a run that sends a call at least this often while it works.
     pub(super) fn new(longest_wait: i64) -> Self {
         Self {
             longest_wait,
@@ -29,8 +29,8 @@ impl WorkClock {
         }
     }
 
-    /// Milliseconds at work when a call left at this time of the day. A clock that was set back
-    /// between two sessions counts as a pause.
+    /// The working time of a call, in milliseconds, from the wall time when it was sent. A wall clock
+    /// that was set back between two sessions counts as a pause.
     pub(super) fn read(&mut self, sent_at: i64) -> u64 {
         if let Some(last) = self.last {
             match u64::try_from(sent_at.saturating_sub(last)) {
@@ -42,13 +42,13 @@ impl WorkClock {
         self.now
     }
 
-    /// The pauses left out.
+    /// How many pauses were left out.
     pub(super) fn pauses(&self) -> u64 {
         self.pauses
     }
 }
 
-/// What left in one stretch of time.
+/// The calls of one bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct TimeBucket {
     pub(super) accepted: u64,
@@ -74,7 +74,7 @@ impl TimeBucket {
     }
 }
 
-/// Stretches of equal length, as long as it takes for all to be few.
+/// Buckets of equal width. The width doubles when there are too many.
 #[derive(Debug)]
 pub(super) struct Timeline {
     width: u64,
@@ -91,7 +91,7 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// Counts a call that left then.
+    /// Counts a call sent at this working time.
     pub(super) fn add(&mut self, at: u64, result: CallResult, members: u64) {
         while at / self.width >= MAX_BUCKETS {
             self.width *= 2;
@@ -121,7 +121,7 @@ impl Timeline {
         }
     }
 
-    /// The stretch of a time.
+    /// The bucket of a time.
     pub(super) fn index(&self, at: u64) -> usize {
         usize::try_from(at / self.width).unwrap_or(usize::MAX)
     }
@@ -130,13 +130,13 @@ impl Timeline {
         &self.buckets
     }
 
-    /// The length of a stretch, in seconds.
+    /// The width of a bucket, in seconds.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub(super) fn seconds(&self) -> f64 {
         self.width as f64 / 1_000.0
     }
 
-    /// When a stretch begins, for people.
+    /// When a bucket begins, as text.
     #[expect(clippy::cast_precision_loss, reason = "there are few")]
     pub(super) fn begins(&self, index: usize) -> String {
         time(index as f64 * self.seconds())
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stretches_grow_until_they_are_few_and_lose_no_call() {
+    fn buckets_grow_until_they_are_few_and_lose_no_call() {
         let mut timeline = Timeline::default();
         for second in 0..1_000 {
             timeline.add(second * 1_000, CallResult::Accepted, 100);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_take_no_time_whichever_way_the_clock_went() {
+    fn pauses_take_no_time_even_if_the_clock_was_set_back() {
         let mut clock = WorkClock::new(60_000);
         let read = [
             0,

@@ -22,7 +22,7 @@ pub(in crate::sandbox) struct MembershipDetails {
     pub(in crate::sandbox) membership_type: MembershipType,
     /// The sub-channel it was added to.
     pub(in crate::sandbox) sub_channel: Option<String>,
-    /// When, since the service's start, in whole seconds.
+    /// When it was added, in whole seconds since the service's start.
     pub(in crate::sandbox) created: Duration,
 }
 
@@ -132,7 +132,7 @@ impl World {
         })
     }
 
-    /// `DescribeChannel`: nothing is known of a channel but that it is there.
+    /// `DescribeChannel`: a channel has no properties beside its existence.
     pub(in crate::sandbox) fn describe_channel(
         &mut self,
         at: Address<'_>,
@@ -208,7 +208,7 @@ mod tests {
         let first = world.list(at, &filter, NOW).unwrap();
         assert_eq!(first.members.len(), 50);
         filter.next_token.clone_from(&first.next_token);
-        // Somebody listed goes, and the very one that the token names.
+        // Remove a member that is listed, and the one that the token names.
         for gone in [&first.members[0], &first.members[49]] {
             world.delete(at, gone, None, NOW).unwrap();
         }

@@ -37,7 +37,7 @@ fn a_value_that_is_not_what_its_flag_stands_for_is_2_with_its_fix() {
         (
             "--bearer",
             "admin",
-            "--bearer `admin`: not an ARN (wanted arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)",
+            "--bearer `admin`: not an ARN (expected arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)",
             Some(bearer_hint),
         ),
         (
@@ -79,7 +79,7 @@ fn a_value_that_is_not_what_its_flag_stands_for_is_2_with_its_fix() {
         (
             "--admin",
             "admin",
-            "--admin `admin`: not an ARN (wanted arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)",
+            "--admin `admin`: not an ARN (expected arn:aws:chime:REGION:ACCOUNT:app-instance/ID/…)",
             Some(bearer_hint),
         ),
     ];

@@ -135,7 +135,7 @@ fn a_wrong_file_is_refused_with_place_and_fix() {
         ),
         (
             "max-rate = 5\nbearer = [\"arn:aws:chime:us-east-1:1:app-instance/i/user/a\", \"admin\"]",
-            "job.toml, line 2: --bearer `admin`: not an ARN (wanted arn:aws:chime:",
+            "job.toml, line 2: --bearer `admin`: not an ARN (expected arn:aws:chime:",
             "hint: the bearer is an app instance user or bot: arn:aws:chime:",
         ),
         (

@@ -111,7 +111,7 @@ fn another_run_is_not_taken_for_this_one() {
     let to = ["--channel-arn", &channel, "--sandbox"];
     refused("other.csv", &to, "it is of another list");
     let other = format!("{APP}/channel/d");
-    let another_way = "its list was to be read in another way";
+    let another_way = "it has other options for reading the list";
     refused(
         "list.csv",
         &["--channel-arn", &other, "--sandbox"],
@@ -127,7 +127,7 @@ fn another_run_is_not_taken_for_this_one() {
     refused(
         "list.csv",
         &[&to[..2], &by].concat(),
-        "it is a rehearsal with --sandbox",
+        "it was started with --sandbox",
     );
     std::fs::write(place.path("list.csv"), ids("u", 251)).unwrap();
     refused("list.csv", &to, "its list had another size");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chime_bulk::engine::{Command, Ending, ListFault};
+use chime_bulk::engine::{Command, Ending, ListError};
 use chime_bulk::model::Outcome;
 
 use super::{SECOND, many_channels};
@@ -23,9 +23,9 @@ async fn a_changed_list_is_refused_and_the_right_one_taken_later() {
         let ended = run
             .run_until(Duration::from_secs(1), Cut::Command(Command::Drain))
             .await;
-        if let Some(Ending::ListFault(fault)) = &ended.ending {
-            assert!(fault.to_string().contains("row 101 is another"), "{fault}");
-            assert!(matches!(fault, ListFault::Changed { .. }));
+        if let Some(Ending::ListError(fault)) = &ended.ending {
+            assert!(fault.to_string().contains("row 101 differs"), "{fault}");
+            assert!(matches!(fault, ListError::Changed { .. }));
         } else {
             assert!(matches!(pace, Pace::Slow(_)), "{:?}", ended.ending);
         }
@@ -46,7 +46,7 @@ async fn a_list_that_lost_its_end_is_refused() {
     let ended = run.run().await;
     assert!(matches!(
         ended.ending,
-        Some(Ending::ListFault(ListFault::Changed { .. }))
+        Some(Ending::ListError(ListError::Changed { .. }))
     ));
 }
 
