@@ -1,5 +1,5 @@
-//! How close jobs come to the least time that the limits allow: every scenario of the bench
-//! `makespan`, judged by its bands.
+//! How close jobs come to the least time that the limits allow: the scenarios of the bench
+//! `makespan`, checked against their bands.
 
 #[path = "../../../benches/makespan/trial/mod.rs"]
 mod trial;
