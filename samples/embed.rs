@@ -9,16 +9,18 @@
 )]
 
 use chime_bulk::engine::Event;
+use chime_bulk::model::AppInstanceArn;
 use chime_bulk::sandbox::SandboxConfig;
 use chime_bulk::{LimitOverrides, Run, Target};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let instance = "arn:aws:chime:us-east-1:123456789012:app-instance/example";
+    let instance: AppInstanceArn = instance.parse()?;
     let users: Vec<String> = (0..250).map(|user| format!("user-{user}")).collect();
     let conclusion = Run::of_bytes("users", format!("user_id\n{}\n", users.join("\n")))
-        .channel(format!("{instance}/channel/general"))
-        .bearer(format!("{instance}/user/admin"))
+        .channel(instance.channel("general")?)
+        .bearer(instance.user("admin")?)
         .limits(LimitOverrides {
             max_attempts: Some(3),
             ..LimitOverrides::default()

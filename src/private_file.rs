@@ -71,10 +71,10 @@ impl PrivateFileError {
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<File, PrivateFileError> {
     // A device may react to being opened. What takes the file's place after this is found below.
     check(path)?;
-    let file = open_at_once(path, options, true)?;
-    let about = file.metadata().map_err(|source| io_error(path, source))?;
-    regular(path, &about)?;
-    one_name(path, &about)?;
+    let file = open_nonblocking(path, options, true)?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    check_regular(path, &metadata)?;
+    check_single_link(path, &metadata)?;
     Ok(file)
 }
 
@@ -84,16 +84,16 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<File, PrivateFileE
 /// # Errors
 /// If it cannot be opened, or is neither.
 pub fn append(path: &Path) -> Result<File, PrivateFileError> {
-    let check = |about: &Metadata| match kind(about) {
+    let check = |metadata: &Metadata| match kind(metadata) {
         Some(CHARACTER_DEVICE) => Ok(()),
-        _ => regular(path, about),
+        _ => check_regular(path, metadata),
     };
     match std::fs::metadata(path) {
-        Ok(about) => check(&about)?,
+        Ok(metadata) => check(&metadata)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(source) => return Err(io_error(path, source)),
     }
-    let file = open_at_once(path, OpenOptions::new().create(true).append(true), false)?;
+    let file = open_nonblocking(path, OpenOptions::new().create(true).append(true), false)?;
     check(&file.metadata().map_err(|source| io_error(path, source))?)?;
     Ok(file)
 }
@@ -104,8 +104,8 @@ pub fn append(path: &Path) -> Result<File, PrivateFileError> {
 /// # Errors
 /// If something else has the name.
 pub fn check(path: &Path) -> Result<(), PrivateFileError> {
-    match look(path)? {
-        Some(about) => one_name(path, &about),
+    match regular_file(path)? {
+        Some(metadata) => check_single_link(path, &metadata),
         None => Ok(()),
     }
 }
@@ -116,13 +116,13 @@ pub fn check(path: &Path) -> Result<(), PrivateFileError> {
 /// # Errors
 /// If something else has the name.
 pub fn check_replaceable(path: &Path) -> Result<(), PrivateFileError> {
-    look(path).map(|_| ())
+    regular_file(path).map(|_| ())
 }
 
 /// The regular file of this name, if there is one.
-fn look(path: &Path) -> Result<Option<Metadata>, PrivateFileError> {
+fn regular_file(path: &Path) -> Result<Option<Metadata>, PrivateFileError> {
     match std::fs::symlink_metadata(path) {
-        Ok(about) => regular(path, &about).map(|()| Some(about)),
+        Ok(metadata) => check_regular(path, &metadata).map(|()| Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(io_error(path, source)),
     }
@@ -132,24 +132,24 @@ fn look(path: &Path) -> Result<Option<Metadata>, PrivateFileError> {
     not(unix),
     expect(unused_variables, reason = "links are found by `check` there")
 )]
-fn open_at_once(
+fn open_nonblocking(
     path: &Path,
     options: &mut OpenOptions,
-    is_own: bool,
+    no_follow: bool,
 ) -> Result<File, PrivateFileError> {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
         let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        flags.set(OFlags::NOFOLLOW, is_own);
+        flags.set(OFlags::NOFOLLOW, no_follow);
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
     options.open(path).map_err(|source| io_error(path, source))
 }
 
-fn regular(path: &Path, about: &Metadata) -> Result<(), PrivateFileError> {
-    kind(about).map_or(Ok(()), |kind| {
+fn check_regular(path: &Path, metadata: &Metadata) -> Result<(), PrivateFileError> {
+    kind(metadata).map_or(Ok(()), |kind| {
         Err(PrivateFileError::NotRegular {
             path: path.to_owned(),
             kind,
@@ -161,11 +161,11 @@ fn regular(path: &Path, about: &Metadata) -> Result<(), PrivateFileError> {
     not(unix),
     expect(unused_variables, reason = "links are counted on Unix alone")
 )]
-fn one_name(path: &Path, about: &Metadata) -> Result<(), PrivateFileError> {
+fn check_single_link(path: &Path, metadata: &Metadata) -> Result<(), PrivateFileError> {
     #[cfg(unix)]
     {
         // 0: removed since it was opened.
-        let links = std::os::unix::fs::MetadataExt::nlink(about);
+        let links = std::os::unix::fs::MetadataExt::nlink(metadata);
         if links > 1 {
             return Err(PrivateFileError::Linked {
                 path: path.to_owned(),
@@ -179,8 +179,8 @@ fn one_name(path: &Path, about: &Metadata) -> Result<(), PrivateFileError> {
 const CHARACTER_DEVICE: &str = "a character device";
 
 /// What this is, if it is not a regular file.
-fn kind(about: &Metadata) -> Option<&'static str> {
-    let kind = about.file_type();
+fn kind(metadata: &Metadata) -> Option<&'static str> {
+    let kind = metadata.file_type();
     if kind.is_file() {
         return None;
     }
@@ -229,8 +229,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         created(&path).unwrap().write_all(b"text").unwrap();
-        let about = std::fs::metadata(&path).unwrap();
-        assert_eq!(about.permissions().mode() & 0o777, 0o600);
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
         created(&path).unwrap();
         append(&path).unwrap().write_all(b" and more").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"text and more");
@@ -251,7 +251,7 @@ mod tests {
         check_replaceable(&name).unwrap();
         // Where a link takes the place of a file after it was looked at.
         let mut options = OpenOptions::new();
-        open_at_once(&link, options.write(true), true).unwrap_err();
+        open_nonblocking(&link, options.write(true), true).unwrap_err();
         assert_eq!(std::fs::read(&target).unwrap(), b"text");
     }
 

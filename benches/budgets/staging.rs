@@ -112,9 +112,11 @@ fn read_plainly(path: &Path) -> Result<f64, Failure> {
 /// reads and checks, another writes.
 fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     let start = Instant::now();
+    let one = matches!(list.order, CallPlan::One).then(|| channel_arn(0).parse());
+    let one = one.transpose()?;
     let options = Options {
-        app_instance: Some(INSTANCE.to_owned()),
-        channel_arn: matches!(list.order, CallPlan::One).then(|| channel_arn(0)),
+        app_instance: Some(INSTANCE.parse()?),
+        channel_arn: one,
         ..Options::default()
     };
     let roster = Roster::open(&Source::File(path.to_owned()), &options)?;

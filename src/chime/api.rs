@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn, Membership};
+use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn};
 
 /// The only region of the legacy API (its endpoint rules have no other).
 const LEGACY_REGION: &str = "us-east-1";
@@ -65,14 +65,14 @@ impl Api {
         }
     }
 
-    /// Whether members can be added in this way.
+    /// Whether members can be added to sub-channels.
     ///
     /// # Errors
-    /// If it names a sub-channel and the API has none.
-    pub fn supports_membership(self, membership: &Membership) -> Result<(), Unsupported> {
+    /// If the API has none.
+    pub fn supports_sub_channels(self) -> Result<(), Unsupported> {
         match self {
-            Self::Legacy if membership.sub_channel.is_some() => Err(Unsupported::SubChannel),
-            _ => Ok(()),
+            Self::Messaging => Ok(()),
+            Self::Legacy => Err(Unsupported::SubChannel),
         }
     }
 
@@ -92,7 +92,9 @@ impl Api {
     /// # Errors
     /// Names the first thing the API does not have.
     pub fn supports(self, call: &AddMembers) -> Result<(), Unsupported> {
-        self.supports_membership(&call.membership)?;
+        if call.membership.sub_channel.is_some() {
+            self.supports_sub_channels()?;
+        }
         self.supports_identity(&call.bearer)?;
         let mut members = call.members.members().iter();
         members.try_for_each(|member| self.supports_identity(member))
@@ -119,7 +121,7 @@ impl FromStr for Api {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Batch, ChannelArn};
+    use crate::model::{Batch, ChannelArn, Membership};
 
     const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 

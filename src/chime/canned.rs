@@ -10,9 +10,9 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::{Headers, StatusCode};
 use aws_smithy_types::body::SdkBody;
 
-use super::configuration::configure_over;
 use super::connect::client;
-use super::secrets::{Discreet, Secrets};
+use super::sdk_config::configure_with;
+use super::secrets::{RedactingClient, Secrets};
 use super::{Chime, ClientConfig, ConnectError};
 
 /// An HTTP answer, as it comes.
@@ -38,8 +38,11 @@ pub async fn canned(
     let connector = SharedHttpConnector::new(Connector(answer));
     let http = http_client_fn(move |_, _| connector.clone());
     let secrets = Secrets::default();
-    let config = configure_over(settings, http, &secrets).await;
-    Ok(Arc::new(Discreet::new(client(api, &config)?, secrets)))
+    let config = configure_with(settings, http, &secrets).await;
+    Ok(Arc::new(RedactingClient::new(
+        client(api, &config)?,
+        secrets,
+    )))
 }
 
 #[derive(Debug)]

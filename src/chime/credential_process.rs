@@ -30,7 +30,7 @@ use crate::model::escape_control;
 /// The longest answer, in bytes: a session token may take some thousand.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How much of standard error is kept, in bytes, and shown, in characters.
-const MAX_WORDS: usize = 300;
+const MAX_STDERR: usize = 300;
 
 /// A command that prints credentials.
 #[derive(Clone)]
@@ -43,19 +43,21 @@ impl CredentialProcess {
     }
 
     async fn run(&self) -> Result<Credentials, CredentialsError> {
-        let mut group = Group::start(&self.0)
+        let mut group = ProcessGroup::start(&self.0)
             .map_err(|error| failed(&format!("the process cannot be started: {error}")))?;
-        let (output, error) = (group.child.stdout.take(), group.child.stderr.take());
-        let (answer, words) = tokio::join!(
-            read_start(output, MAX_ANSWER + 1),
-            read_start(error, MAX_WORDS)
+        let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
+        let (answer, stderr) = tokio::join!(
+            read_start(stdout, MAX_ANSWER + 1),
+            read_start(stderr, MAX_STDERR)
         );
         let status = group.child.wait().await;
         let status = status.map_err(|error| failed(&format!("the process was lost: {error}")))?;
         if !status.success() {
-            let words = String::from_utf8_lossy(&words);
-            let words = escape_control(words.trim(), MAX_WORDS);
-            return Err(failed(&format!("the process ended with {status}: {words}")));
+            let stderr = String::from_utf8_lossy(&stderr);
+            let stderr = escape_control(stderr.trim(), MAX_STDERR);
+            return Err(failed(&format!(
+                "the process ended with {status}: {stderr}"
+            )));
         }
         credentials(&answer).map_err(|what| failed(&format!("the answer {what}")))
     }
@@ -82,11 +84,11 @@ fn failed(what: &str) -> CredentialsError {
 }
 
 /// A process and those that it started.
-struct Group {
+struct ProcessGroup {
     child: Child,
 }
 
-impl Group {
+impl ProcessGroup {
     fn start(command: &str) -> std::io::Result<Self> {
         let child = shell(command)
             .stdin(Stdio::null())
@@ -98,7 +100,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         // None if its end was seen: then its number may be another's.
         #[cfg(unix)]
@@ -184,13 +186,13 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::chime::credentials::Timely;
+    use crate::chime::credentials::ProviderWithTimeout;
     use aws_credential_types::provider::SharedCredentialsProvider;
 
     /// What a command brings, waited for no longer than for any provider.
     async fn ask(command: &str) -> Result<Credentials, CredentialsError> {
         let process = SharedCredentialsProvider::new(CredentialProcess::new(command));
-        Timely(process, crate::chime::secrets::Secrets::default())
+        ProviderWithTimeout(process, crate::chime::secrets::Secrets::default())
             .provide_credentials()
             .await
     }

@@ -35,9 +35,9 @@ const RENEWAL: Duration = Duration::from_mins(1);
 /// The SDK asks for credentials within the attempt's own time. Without this bound a chain that
 /// hangs would look like a lost response, and rows never sent would be in doubt.
 #[derive(Debug)]
-pub(super) struct Timely(pub(super) SharedCredentialsProvider, pub(super) Secrets);
+pub(super) struct ProviderWithTimeout(pub(super) SharedCredentialsProvider, pub(super) Secrets);
 
-impl ProvideCredentials for Timely {
+impl ProvideCredentials for ProviderWithTimeout {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -46,7 +46,7 @@ impl ProvideCredentials for Timely {
             let answer = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.0.provide_credentials());
             let late = |_| CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT);
             let mut credentials = answer.await.map_err(late)??;
-            self.1.keep(&credentials);
+            self.1.set(&credentials);
             let expiry = credentials.expiry_mut();
             *expiry = expiry.or_else(|| SystemTime::now().checked_add(RENEWAL));
             Ok(credentials)
@@ -131,7 +131,8 @@ pub(super) mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn credentials_that_never_come_are_an_error() {
-        let provider = Timely(SharedCredentialsProvider::new(Silent), Secrets::default());
+        let provider =
+            ProviderWithTimeout(SharedCredentialsProvider::new(Silent), Secrets::default());
         let error = provider.provide_credentials().await.unwrap_err();
         assert!(matches!(error, CredentialsError::ProviderTimedOut(_)));
     }
@@ -141,7 +142,7 @@ pub(super) mod tests {
         let of = |expiry| Credentials::new("id", "secret", None, expiry, "test");
         let term = SystemTime::now() + Duration::from_hours(1);
         for (given, most) in [(None, RENEWAL), (Some(term), Duration::from_hours(1))] {
-            let provider = Timely(
+            let provider = ProviderWithTimeout(
                 SharedCredentialsProvider::new(of(given)),
                 Secrets::default(),
             );

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::endpoint_config::EndpointUrl;
 
-use super::answers::within;
+use super::bounded_client::with_timeout;
 use super::refusal::{member_error, refusal};
 use super::{Api, Chime, Pending, Unsupported};
 use crate::model::codes;
@@ -29,7 +29,7 @@ pub(super) struct Legacy {
 
 impl Legacy {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let config = Builder::from(config).interceptor(PlainHost).build();
+        let config = Builder::from(config).interceptor(KeepEndpointHost).build();
         Self {
             client: Client::from_conf(config),
         }
@@ -42,8 +42,8 @@ impl Chime for Legacy {
         reason = "in favour of the messaging API; this client is the old one"
     )]
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        if let Err(lack) = Api::Legacy.supports(&call) {
-            return Box::pin(ready(Err(unsupported(lack))));
+        if let Err(reason) = Api::Legacy.supports(&call) {
+            return Box::pin(ready(Err(unsupported(reason))));
         }
         let membership_type = match call.membership.membership_type {
             MembershipType::Default => ChannelMembershipType::Default,
@@ -59,18 +59,18 @@ impl Chime for Legacy {
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
             ));
-        Box::pin(within(timeout, async move {
+        Box::pin(with_timeout(timeout, async move {
             request.send().await.map(reply).map_err(|e| refusal(&e))
         }))
     }
 }
 
 /// The last check: jobs ask [`Api::supports`] before a run.
-fn unsupported(lack: Unsupported) -> Refusal {
+fn unsupported(reason: Unsupported) -> Refusal {
     Refusal {
         kind: RefusalKind::BadRequest,
         code: codes::UNSUPPORTED.to_owned(),
-        message: lack.to_string(),
+        message: reason.to_string(),
     }
 }
 
@@ -80,11 +80,11 @@ fn unsupported(lack: Unsupported) -> Refusal {
 /// and makes `messaging-127.0.0.1` of a local endpoint. Taken away before the request is made, so
 /// that the host signed, the host called and the `Host` header are one.
 #[derive(Debug)]
-struct PlainHost;
+struct KeepEndpointHost;
 
-impl Intercept for PlainHost {
+impl Intercept for KeepEndpointHost {
     fn name(&self) -> &'static str {
-        "PlainHost"
+        "KeepEndpointHost"
     }
 
     fn read_before_serialization(

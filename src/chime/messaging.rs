@@ -9,7 +9,7 @@ use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::Batch
 use aws_sdk_chimesdkmessaging::types::{ChannelMembershipType, ErrorCode};
 use aws_types::SdkConfig;
 
-use super::answers::within;
+use super::bounded_client::with_timeout;
 use super::refusal::{member_error, refusal};
 use super::{Chime, Pending};
 use crate::model::{AddMembers, MembershipType, Reply};
@@ -45,7 +45,7 @@ impl Chime for Messaging {
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
             ));
-        Box::pin(within(timeout, async move {
+        Box::pin(with_timeout(timeout, async move {
             request.send().await.map(reply).map_err(|e| refusal(&e))
         }))
     }

@@ -7,28 +7,30 @@
 //! [`RefusalKind::Unreachable`]: crate::model::RefusalKind::Unreachable
 //! [`RefusalKind::NoCredentials`]: crate::model::RefusalKind::NoCredentials
 
-mod answers;
 mod api;
 mod body;
+mod bounded_client;
 mod canned;
-mod configuration;
+mod config;
 mod connect;
 mod credential_process;
 mod credentials;
+mod endpoint;
 #[cfg(feature = "legacy-chime")]
 mod legacy;
 mod messaging;
 mod profiles;
 mod refusal;
+mod sdk_config;
 mod secrets;
 mod service;
-mod settings;
 
 pub use api::{Api, Unsupported};
 pub(crate) use body::{BodyError, read_body};
 #[doc(hidden)]
 pub use canned::{CannedAnswer, canned};
+pub use config::{ClientConfig, FixedCredentials};
 pub use connect::{ConnectError, connect};
 pub(crate) use credentials::signing_identity;
+pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};
-pub use settings::{ClientConfig, FixedCredentials};

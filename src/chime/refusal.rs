@@ -26,20 +26,21 @@ where
 {
     match error {
         SdkError::ServiceError(answer) => {
-            let said = answer.err().meta();
+            let metadata = answer.err().meta();
             // If an answer names no exception, the SDK keeps its text as the error's cause.
-            let said = source::<ErrorMetadata>(answer.err()).unwrap_or(said);
-            answered(answer.raw(), said, error)
+            let metadata = source::<ErrorMetadata>(answer.err()).unwrap_or(metadata);
+            from_answer(answer.raw(), metadata, error)
         }
         SdkError::ResponseError(answer) => {
-            answered(answer.raw(), &ErrorMetadata::builder().build(), error)
+            from_answer(answer.raw(), &ErrorMetadata::builder().build(), error)
         }
-        SdkError::DispatchFailure(failure) => failure
-            .as_connector_error()
-            .map_or_else(|| lost(codes::CONNECTION_LOST, error), dispatch),
+        SdkError::DispatchFailure(failure) => failure.as_connector_error().map_or_else(
+            || lost(codes::CONNECTION_LOST, error),
+            from_dispatch_failure,
+        ),
         SdkError::TimeoutError(_) => lost(codes::TIMEOUT, error),
         SdkError::ConstructionFailure(_) => {
-            ours(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, error)
+            own_refusal(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, error)
         }
         _ => lost(codes::CONNECTION_LOST, error),
     }
@@ -53,32 +54,36 @@ pub(super) fn member_error(
 ) -> Option<MemberError> {
     Some(MemberError {
         member: member?,
-        code: bounded(
+        code: sanitize(
             code.filter(|code| !code.is_empty())
                 .unwrap_or(codes::NO_CODE),
             MAX_CODE,
         ),
-        message: bounded(&message.unwrap_or_default(), MAX_MESSAGE),
+        message: sanitize(&message.unwrap_or_default(), MAX_MESSAGE),
     })
 }
 
 /// An HTTP answer came, but no reply could be read from it.
-fn answered(answer: &HttpResponse, said: &ErrorMetadata, error: &(dyn Error + 'static)) -> Refusal {
+fn from_answer(
+    answer: &HttpResponse,
+    metadata: &ErrorMetadata,
+    error: &(dyn Error + 'static),
+) -> Refusal {
     let status = answer.status().as_u16();
     // A body that is not JSON hides even the header from the SDK.
     let header = || answer.headers().get("x-amzn-errortype");
-    let exception = said.code().or_else(header).map(exception_name);
-    let exception = bounded(exception.unwrap_or_default(), MAX_CODE);
+    let exception = metadata.code().or_else(header).map(exception_name);
+    let exception = sanitize(exception.unwrap_or_default(), MAX_CODE);
     let (kind, code) = codes::refused_call(status, &exception, is_html(answer));
     if code == codes::UNREADABLE_REPLY {
-        return ours(kind, &code, error);
+        return own_refusal(kind, &code, error);
     }
     Refusal {
         kind,
         code,
-        message: said.message().map_or_else(
+        message: metadata.message().map_or_else(
             || format!("HTTP status {status}, without a message"),
-            |words| bounded(words, MAX_MESSAGE),
+            |text| sanitize(text, MAX_MESSAGE),
         ),
     }
 }
@@ -97,13 +102,13 @@ fn exception_name(text: &str) -> &str {
 }
 
 /// No HTTP answer came.
-fn dispatch(failure: &ConnectorError) -> Refusal {
+fn from_dispatch_failure(failure: &ConnectorError) -> Refusal {
     let connecting = source::<hyper_util::client::legacy::Error>(failure)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     if source::<CredentialsError>(failure).is_some() {
-        ours(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, failure)
+        own_refusal(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, failure)
     } else if connecting {
-        ours(RefusalKind::Unreachable, codes::UNREACHABLE, failure)
+        own_refusal(RefusalKind::Unreachable, codes::UNREACHABLE, failure)
     } else if failure.is_timeout() {
         lost(codes::TIMEOUT, failure)
     } else {
@@ -112,11 +117,11 @@ fn dispatch(failure: &ConnectorError) -> Refusal {
 }
 
 fn lost(code: &str, error: &(dyn Error + 'static)) -> Refusal {
-    ours(RefusalKind::Lost, code, error)
+    own_refusal(RefusalKind::Lost, code, error)
 }
 
 /// A refusal with our own message: the chain of causes, as no answer contains any.
-fn ours(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal {
+fn own_refusal(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal {
     let mut causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
     causes.dedup();
     let message = if causes.is_empty() {
@@ -127,7 +132,7 @@ fn ours(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal
     Refusal {
         kind,
         code: code.to_owned(),
-        message: bounded(&message, MAX_MESSAGE),
+        message: sanitize(&message, MAX_MESSAGE),
     }
 }
 
@@ -140,13 +145,13 @@ fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'
 }
 
 /// At most `limit` characters on one line: what a stranger sent must not steer a terminal.
-pub(super) fn bounded(text: &str, limit: usize) -> String {
-    let line = |c: char| if is_unprintable(c) { ' ' } else { c };
-    let mut kept: String = text.chars().take(limit).map(line).collect();
+pub(super) fn sanitize(text: &str, limit: usize) -> String {
+    let printable = |c: char| if is_unprintable(c) { ' ' } else { c };
+    let mut line: String = text.chars().take(limit).map(printable).collect();
     if text.chars().nth(limit).is_some() {
-        kept.push('…');
+        line.push('…');
     }
-    kept
+    line
 }
 
 #[cfg(test)]
@@ -166,7 +171,7 @@ mod tests {
         answer
     }
 
-    fn said(code: Option<&str>, message: Option<&str>) -> ErrorMetadata {
+    fn metadata(code: Option<&str>, message: Option<&str>) -> ErrorMetadata {
         let mut error = ErrorMetadata::builder();
         if let Some(code) = code {
             error = error.code(code);
@@ -182,9 +187,18 @@ mod tests {
         let throttled = "ThrottledClientException";
         let trimmed = "com.amazonaws.chime#ThrottledClientException:http://internal/";
         let cases = [
-            (answer(429, None), said(Some(throttled), Some("slow down"))),
-            (answer(400, Some(throttled)), said(None, Some("slow down"))),
-            (answer(400, Some(trimmed)), said(None, Some("slow down"))),
+            (
+                answer(429, None),
+                metadata(Some(throttled), Some("slow down")),
+            ),
+            (
+                answer(400, Some(throttled)),
+                metadata(None, Some("slow down")),
+            ),
+            (
+                answer(400, Some(trimmed)),
+                metadata(None, Some("slow down")),
+            ),
         ];
         for (answer, error) in cases {
             let refusal = refusal(&Failure::service_error(error, answer));
@@ -196,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_names_no_exception_goes_by_its_status() {
-        let error = Failure::service_error(said(None, None), answer(503, None));
+        let error = Failure::service_error(metadata(None, None), answer(503, None));
         let refusal = refusal(&error);
         assert_eq!(refusal.kind, RefusalKind::ServiceUnavailable);
         assert_eq!(refusal.code, "Http503");
@@ -246,7 +260,7 @@ mod tests {
     #[test]
     fn long_and_unruly_words_are_tamed() {
         let words = format!("\u{1b}[2J\u{202e}{}", "é".repeat(2000));
-        let error = said(Some("BadRequestException"), Some(&words));
+        let error = metadata(Some("BadRequestException"), Some(&words));
         let refusal = refusal(&Failure::service_error(error, answer(400, None)));
         assert!(refusal.message.starts_with(" [2J é") && !refusal.message.ends_with('…'));
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
-use super::refusal::bounded;
+use super::refusal::sanitize;
 use super::{Chime, Pending};
 use crate::model::{AddMembers, Refusal, Reply};
 
@@ -19,7 +19,7 @@ const MAX_MESSAGE: usize = 500;
 /// Longest code kept, in characters.
 const MAX_CODE: usize = 100;
 /// Shorter texts are no credentials, and taking them out would garble messages.
-const SHORTEST: usize = 8;
+const MIN_SECRET: usize = 8;
 
 /// The credentials in use. Clones are the same.
 #[derive(Clone, Default)]
@@ -27,7 +27,7 @@ pub(super) struct Secrets(Arc<Mutex<Vec<String>>>);
 
 impl Secrets {
     /// Keeps the credentials that calls are signed with from now on.
-    pub(super) fn keep(&self, credentials: &Credentials) {
+    pub(super) fn set(&self, credentials: &Credentials) {
         let token = credentials.session_token().unwrap_or_default();
         let mut texts = [
             token,
@@ -36,34 +36,34 @@ impl Secrets {
         ]
         .map(str::to_owned)
         .to_vec();
-        texts.retain(|text| text.len() >= SHORTEST);
+        texts.retain(|text| text.len() >= MIN_SECRET);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
     }
 
     /// An answer without them.
-    fn strip(&self, answer: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
+    fn redact(&self, answer: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let strip = |text: &mut String, most: usize| {
+        let redact = |text: &mut String, max: usize| {
             for secret in secrets.iter() {
                 if text.contains(secret.as_str()) {
                     *text = text.replace(secret.as_str(), "(credentials)");
                 }
             }
-            if text.len() > most {
-                *text = bounded(text, most);
+            if text.len() > max {
+                *text = sanitize(text, max);
             }
         };
         match answer {
             Ok(mut reply) => {
                 for error in &mut reply.errors {
-                    strip(&mut error.code, MAX_CODE);
-                    strip(&mut error.message, MAX_MESSAGE);
+                    redact(&mut error.code, MAX_CODE);
+                    redact(&mut error.message, MAX_MESSAGE);
                 }
                 Ok(reply)
             }
             Err(mut refusal) => {
-                strip(&mut refusal.code, MAX_CODE);
-                strip(&mut refusal.message, MAX_MESSAGE);
+                redact(&mut refusal.code, MAX_CODE);
+                redact(&mut refusal.message, MAX_MESSAGE);
                 Err(refusal)
             }
         }
@@ -71,22 +71,22 @@ impl Secrets {
 }
 
 /// A client that takes the credentials in use out of what it is answered.
-pub(super) struct Discreet {
+pub(super) struct RedactingClient {
     inner: Arc<dyn Chime>,
     secrets: Secrets,
 }
 
-impl Discreet {
+impl RedactingClient {
     pub(super) fn new(inner: Arc<dyn Chime>, secrets: Secrets) -> Self {
         Self { inner, secrets }
     }
 }
 
-impl Chime for Discreet {
+impl Chime for RedactingClient {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let answer = self.inner.add_members(call, timeout);
         let secrets = self.secrets.clone();
-        Box::pin(async move { secrets.strip(answer.await) })
+        Box::pin(async move { secrets.redact(answer.await) })
     }
 }
 
@@ -106,9 +106,9 @@ mod tests {
         let secrets = Secrets::default();
         let (id, token) = ("AKIDEXAMPLE0001", "IQoJb3JpZ2luX2VjE/token==");
         let used = Credentials::new(id, "the-secret-key", Some(token.to_owned()), None, "test");
-        secrets.keep(&used);
+        secrets.set(&used);
         let said = format!("Credential={id}/20240101, x-amz-security-token:{token}");
-        let refused = secrets.strip(Err(Refusal {
+        let refused = secrets.redact(Err(Refusal {
             kind: RefusalKind::Credentials,
             code: "SignatureDoesNotMatch".to_owned(),
             message: said.clone(),
@@ -121,13 +121,13 @@ mod tests {
         assert_eq!(refusal.code, "SignatureDoesNotMatch");
         // Also where the message is cut just within them.
         let long = "x".repeat(490) + id;
-        let refusal = secrets.strip(Err(Refusal {
+        let refusal = secrets.redact(Err(Refusal {
             message: long,
             ..refusal
         }));
         let message = refusal.unwrap_err().message;
         assert!(!message.contains("AKID") && message.chars().count() == 501);
-        let reply = secrets.strip(Ok(Reply {
+        let reply = secrets.redact(Ok(Reply {
             errors: vec![MemberError {
                 member: "m".to_owned(),
                 code: "Odd".to_owned(),

@@ -85,7 +85,7 @@ impl Engine<'_> {
         now: Duration,
     ) -> Result<Option<PreparedCall>, EngineError> {
         let at = self.millis();
-        let Some((lane, row)) = self.setup.ledger.somebody_in(order.channel)? else {
+        let Some((lane, row)) = self.setup.ledger.known_member(order.channel)? else {
             self.setup.scheduler.no_control(order);
             return Ok(None);
         };

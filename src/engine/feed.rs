@@ -135,10 +135,11 @@ mod tests {
             taken: Arc::clone(&taken),
             row: format!("ann,{}\n", "x".repeat(200 * 1024 - 5)).into_bytes(),
         };
+        let channel = "arn:aws:chime:us-east-1:1:app-instance/i/channel/c";
         let options = Options {
             no_header: true,
             member_column: Some("1".to_owned()),
-            channel_arn: Some("arn:aws:chime:us-east-1:1:app-instance/i/channel/c".to_owned()),
+            channel_arn: Some(channel.parse().unwrap()),
             ..Options::default()
         };
         let name = "list".to_owned();

@@ -13,14 +13,14 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
     let mut settled = 0;
     let mut unsent_failures = 0;
     let mut next = 0;
-    ledger.lanes_left(|left| {
+    ledger.for_each_lane(|left| {
         let lane = LaneId(next);
         next += 1;
         scheduler.open_lane(left.channel);
         if left.accepted {
             scheduler.was_accepted_before(left.channel);
         }
-        settled += left.drawn;
+        settled += left.taken;
         if left.closed {
             scheduler.close_lane(lane);
             settled += left.fresh;
@@ -29,7 +29,7 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
             scheduler.stage(lane, left.fresh);
         }
     })?;
-    ledger.unsettled(|row| {
+    ledger.for_each_unsettled(|row| {
         settled -= 1;
         scheduler.recover(row.lane, row.pending);
     })?;

@@ -9,6 +9,7 @@ use super::{
     Target, plan, resume, retry, run_or_resume,
 };
 use crate::engine::{Command, Event, Observer};
+use crate::model::{BearerPool, ChannelArn, MemberArn};
 use crate::report;
 use crate::roster::{Options, Source};
 
@@ -70,13 +71,15 @@ macro_rules! session {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let scratch = tempfile::tempdir()?;
 /// # let runtime = tokio::runtime::Runtime::new()?;
+/// use chime_bulk::model::AppInstanceArn;
 /// use chime_bulk::sandbox::SandboxConfig;
 /// use chime_bulk::{Run, Target};
 ///
 /// let instance = "arn:aws:chime:us-east-1:123456789012:app-instance/example";
+/// let instance: AppInstanceArn = instance.parse()?;
 /// let run = Run::of_bytes("users", "user_id\nann\nbob\n")
-///     .channel(format!("{instance}/channel/general"))
-///     .bearer(format!("{instance}/user/admin"))
+///     .channel(instance.channel("general")?)
+///     .bearer(instance.user("admin")?)
 ///     .target(Target::sandbox(SandboxConfig::default()))
 ///     .dir(scratch.path().join("run"));
 /// let conclusion = runtime.block_on(run.run())?;
@@ -88,7 +91,7 @@ macro_rules! session {
 pub struct Run {
     source: Source,
     options: Options,
-    bearers: Vec<String>,
+    bearers: Vec<MemberArn>,
     dir: Option<PathBuf>,
     if_exists: IfExists,
     session: Session,
@@ -121,8 +124,8 @@ impl Run {
         }
     }
 
-    /// The channel of all rows: its ARN. For a list without a column of channels.
-    pub fn channel(mut self, arn: impl Into<String>) -> Self {
+    /// The channel of all rows. For a list without a column of channels.
+    pub fn channel(mut self, arn: ChannelArn) -> Self {
         self.options.channel_arn = Some(arn.into());
         self
     }
@@ -133,9 +136,9 @@ impl Run {
         self
     }
 
-    /// A bearer to call as: its ARN. Repeat it to spread the load.
-    pub fn bearer(mut self, arn: impl Into<String>) -> Self {
-        self.bearers.push(arn.into());
+    /// A bearer to call as. Repeat it to spread the load.
+    pub fn bearer(mut self, arn: MemberArn) -> Self {
+        self.bearers.push(arn);
         self
     }
 
@@ -164,7 +167,7 @@ impl Run {
             options: self.options,
             run_dir: self.dir,
             target: target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default())),
-            bearers: self.bearers,
+            bearers: BearerPool::new(self.bearers)?,
             limits: self.session.limits,
         };
         Box::pin(run_or_resume(request, self.if_exists, observer, commands)).await
@@ -240,11 +243,12 @@ impl Resume {
 /// The plan of a run: what its list takes. Makes no call.
 ///
 /// ```
-/// # fn main() -> Result<(), chime_bulk::JobError> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use chime_bulk::PlanOf;
 ///
+/// let channel = "arn:aws:chime:us-east-1:123456789012:app-instance/example/channel/general";
 /// let plan = PlanOf::bytes("users", "user_id\nann\nbob\nann\n")
-///     .channel("arn:aws:chime:us-east-1:123456789012:app-instance/example/channel/general")
+///     .channel(channel.parse()?)
 ///     .plan()?;
 /// assert_eq!((plan.members, plan.duplicate, plan.calls), (2, 1, 1));
 /// # Ok(())
@@ -253,6 +257,7 @@ impl Resume {
 #[must_use = "a plan does nothing until it is made"]
 pub struct PlanOf {
     request: PlanRequest,
+    bearers: Vec<MemberArn>,
 }
 
 impl PlanOf {
@@ -274,15 +279,16 @@ impl PlanOf {
             request: PlanRequest {
                 source,
                 options: Options::default(),
-                bearers: Vec::new(),
+                bearers: BearerPool::default(),
                 limits: LimitOverrides::default(),
                 region: None,
             },
+            bearers: Vec::new(),
         }
     }
 
-    /// The channel of all rows: its ARN.
-    pub fn channel(mut self, arn: impl Into<String>) -> Self {
+    /// The channel of all rows.
+    pub fn channel(mut self, arn: ChannelArn) -> Self {
         self.request.options.channel_arn = Some(arn.into());
         self
     }
@@ -293,9 +299,9 @@ impl PlanOf {
         self
     }
 
-    /// A bearer to call as: its ARN. Repeat it for a pool; without one, one is assumed.
-    pub fn bearer(mut self, arn: impl Into<String>) -> Self {
-        self.request.bearers.push(arn.into());
+    /// A bearer to call as. Repeat it for a pool; without one, one is assumed.
+    pub fn bearer(mut self, arn: MemberArn) -> Self {
+        self.bearers.push(arn);
         self
     }
 
@@ -310,6 +316,10 @@ impl PlanOf {
     /// # Errors
     /// As [`job::plan`](super::plan()).
     pub fn plan(self) -> Result<report::Plan, JobError> {
-        plan(self.request, |_| {})
+        let request = PlanRequest {
+            bearers: BearerPool::new(self.bearers)?,
+            ..self.request
+        };
+        plan(request, |_| {})
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::engine::{Ending, ListFault};
 use crate::model::codes::{self, Scope};
-use crate::model::{ChannelArn, MemberArn, RefusalKind};
+use crate::model::{BearerPool, ChannelArn, MemberArn, RefusalKind};
 use crate::report::Summary;
 use crate::schedule::Stop;
 
@@ -18,8 +18,8 @@ pub struct Conclusion {
     pub ending: Ending,
     /// The run directory.
     pub dir: PathBuf,
-    /// In whose names it called.
-    pub bearers: Vec<MemberArn>,
+    /// The bearers it called as.
+    pub bearers: BearerPool,
     /// The first channels of its list, one more than are named one by one.
     pub channels: Vec<ChannelArn>,
 }
@@ -89,7 +89,7 @@ impl Conclusion {
     pub fn policy(&self) -> Option<String> {
         match &self.ending {
             Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
-                Some(statement(&self.bearers, &self.channels))
+                Some(statement(self.bearers.as_slice(), &self.channels))
             }
             _ => None,
         }

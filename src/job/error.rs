@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
-use crate::model::{ArnError, LimitsError};
+use crate::model::{ArnError, BearersDisagree, LimitsError};
 use crate::private_file::PrivateFileError;
 use crate::report::{ReportError, shell_word};
 use crate::roster::RosterError;
@@ -19,20 +19,15 @@ pub enum JobError {
     /// A limit cannot be kept.
     #[error("--{0}")]
     Limits(#[from] LimitsError),
-    /// A bearer's ARN is not valid.
-    #[error("--bearer `{bearer}`: {source}")]
-    Bearer {
-        /// As given.
-        bearer: String,
-        /// What is wrong with it.
-        source: ArnError,
-    },
     /// Nobody to call as.
     #[error("no bearer given")]
     NoBearer,
+    /// The list's app instance leaves no room for a bearer's name.
+    #[error("no bearer for the sandbox: {0}")]
+    SandboxBearer(#[from] ArnError),
     /// The bearers are of different app instances.
-    #[error("the bearers are of different app instances")]
-    BearersDisagree,
+    #[error(transparent)]
+    BearersDisagree(#[from] BearersDisagree),
     /// The API cannot do what is asked.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
@@ -125,13 +120,11 @@ impl JobError {
             Self::Report(error) => return error.hint(),
             Self::Connect(error) => error.hint(),
             Self::Unsupported(error) => error.hint(),
-            Self::Bearer { .. } => {
-                "the bearer is an app instance user or bot: arn:aws:chime:REGION:ACCOUNT:app-instance/ID/user/ID"
-            }
             Self::NoBearer => {
                 "pass --bearer with the ARN of an AppInstanceAdmin, or --sandbox to rehearse without AWS"
             }
-            Self::BearersDisagree => "a run is for one app instance: start one run for each",
+            Self::SandboxBearer(_) => "pass --bearer with the ARN of a user of that app instance",
+            Self::BearersDisagree(_) => "a run is for one app instance: start one run for each",
             Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
             Self::RunExists(dir) => {

@@ -10,7 +10,7 @@ use super::session::Started;
 use super::{JobError, Request, RunSettings, directory, report, resume, run, session};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{LedgerError, LedgerReader, fact};
-use crate::model::RunState;
+use crate::model::{BearerPool, RunState};
 use crate::roster::Source;
 
 /// What to do where the run directory holds a run.
@@ -58,7 +58,7 @@ pub async fn run_or_resume(
             summary: report(&dir, &mut commands)?,
             ending: Ending::Finished,
             dir,
-            bearers: Vec::new(),
+            bearers: BearerPool::default(),
             channels: Vec::new(),
         });
     }

@@ -3,11 +3,10 @@
 //! Promises: the list goes the way it goes in a run, through the same stager, into a ledger that
 //! is gone with the process: so a plan and a run cannot disagree. Must not: make a run directory.
 
-use super::bearers::parse_bearers;
 use super::{JobError, LimitOverrides};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, LedgerReader, Stager};
-use crate::model::{ChannelArn, ChannelId};
+use crate::model::{BearerPool, ChannelArn, ChannelId};
 use crate::report::{Plan, PlanInput};
 use crate::roster::{Options, Roster, Source};
 
@@ -17,8 +16,8 @@ pub struct PlanRequest {
     pub source: Source,
     /// How it is to be read.
     pub options: Options,
-    /// ARNs of the bearers; with none, one is assumed.
-    pub bearers: Vec<String>,
+    /// The bearers; with none, one is assumed.
+    pub bearers: BearerPool,
     /// Limits.
     pub limits: LimitOverrides,
     /// Instead of the one in the ARNs.
@@ -39,10 +38,8 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
         limits,
         region,
     } = request;
-    let bearers = parse_bearers(&bearers)?;
-    let bearer = bearers.first();
-    options.bearer_app_instance = bearer.map(|bearer| bearer.app_instance().to_owned());
-    let region = region.or_else(|| bearer.map(|bearer| bearer.region().to_owned()));
+    options.bearer_app_instance = bearers.instance();
+    let region = region.or_else(|| bearers.region().map(str::to_owned));
     // What is wrong with the request is said before a long list is read.
     let region = region.map(checked).transpose()?;
     limits.resolve(region.as_deref().unwrap_or_default())?;
@@ -85,8 +82,7 @@ fn of_list(ledger: &LedgerReader) -> Result<String, JobError> {
     let channel = if ledger.channels()? > 0 {
         Some(ledger.channel_arn(ChannelId(0))?)
     } else {
-        let all = ledger.layout().constant_channel();
-        all.and_then(|arn| ChannelArn::parse(arn).ok())
+        ledger.layout().constant_channel().cloned()
     };
     let region = channel.as_ref().map(ChannelArn::region);
     Ok(region.unwrap_or(USUAL_REGION).to_owned())

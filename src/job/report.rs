@@ -18,7 +18,7 @@ use crate::report::{self, Reports, ReportsState, Summary};
 /// earlier reports stay.
 pub fn report(dir: &Path, commands: &mut mpsc::Receiver<Command>) -> Result<Summary, JobError> {
     let (_lock, mut ledger) = session::open(dir)?;
-    write_again(&mut ledger, dir, || !is_halted(commands))
+    rewrite(&mut ledger, dir, || !is_halted(commands))
 }
 
 /// Writes the reports again if they are of different states of the run, as a kill between their
@@ -36,19 +36,19 @@ pub(super) fn complete(
     commands: &mut mpsc::Receiver<Command>,
 ) -> Result<(), JobError> {
     let record = ledger.report_record()?;
-    let is_torn = record.is_some_and(|record| !record.is_complete());
+    let is_incomplete = record.is_some_and(|record| !record.is_complete());
     let is_finished = ledger.fact(fact::STATE)? == Some(RunState::Finished);
-    if is_torn || (is_finished && ReportsState::of(ledger, dir)? != ReportsState::Complete) {
+    if is_incomplete || (is_finished && ReportsState::of(ledger, dir)? != ReportsState::Complete) {
         // Nothing is in flight yet: any command stops it.
-        write_again(ledger, dir, || commands.try_recv().is_err())?;
+        rewrite(ledger, dir, || commands.try_recv().is_err())?;
     }
     Ok(())
 }
 
-fn write_again(
+fn rewrite(
     ledger: &mut Ledger,
     dir: &Path,
-    continue_run: impl FnMut() -> bool,
+    should_continue: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
     let settings = RunSettings::of(ledger, dir)?;
     let state = match ledger
@@ -65,7 +65,7 @@ fn write_again(
         state,
         limits: &limits,
     };
-    write(ledger, reports, continue_run)
+    write(ledger, reports, should_continue)
 }
 
 /// Writes the reports and records in the ledger when the first is about to be placed and when all
@@ -73,11 +73,11 @@ fn write_again(
 pub(super) fn write(
     ledger: &mut Ledger,
     reports: Reports<'_>,
-    continue_run: impl FnMut() -> bool,
+    should_continue: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
-    let set = report::prepare(ledger, reports, continue_run)?;
+    let set = report::prepare(ledger, reports, should_continue)?;
     ledger.begin_reports()?;
-    let summary = set.place()?;
+    let summary = set.publish()?;
     ledger.end_reports()?;
     Ok(summary)
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use super::bearers::parse_bearers;
 use super::conclusion::Conclusion;
 use super::open_list::OpenList;
 use super::session::{self, Session, Started};
@@ -56,8 +55,7 @@ pub(super) async fn continue_run(
     }
     settings.limits = limits.or_else(settings.limits);
     let limits = settings.limits.resolve(&settings.region)?;
-    let bearers = parse_bearers(&settings.bearers)?;
-    supported::check_request(&target, &settings.options, &bearers)?;
+    supported::check_request(&target, &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
     let service = target.connect(&settings).await?;
     let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
@@ -70,7 +68,6 @@ pub(super) async fn continue_run(
         ledger,
         settings,
         limits,
-        bearers,
         service,
         feed,
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
-use super::bearers::{parse_bearers, sandbox_bearer};
+use super::bearers::sandbox_bearer;
 use super::conclusion::Conclusion;
 use super::list_path::absolute;
 use super::lock::RunLock;
@@ -14,7 +14,7 @@ use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory, su
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Observer};
 use crate::ledger::{Durability, Ledger, LedgerError, fact};
-use crate::model::RunState;
+use crate::model::{BearerPool, RunState};
 use crate::private_file;
 use crate::report;
 use crate::roster::{Options, Source};
@@ -32,8 +32,8 @@ pub struct Request {
     pub run_dir: Option<PathBuf>,
     /// The service.
     pub target: Target,
-    /// ARNs of the bearers; a sandbox does without.
-    pub bearers: Vec<String>,
+    /// The bearers; a sandbox does without.
+    pub bearers: BearerPool,
     /// Limits.
     pub limits: LimitOverrides,
 }
@@ -55,16 +55,13 @@ pub async fn run(
         mut options,
         run_dir,
         target,
-        bearers: names,
+        mut bearers,
         limits: overrides,
     } = request;
-    let mut bearers = parse_bearers(&names)?;
     if bearers.is_empty() && !target.is_sandbox() {
         return Err(JobError::NoBearer);
     }
-    options.bearer_app_instance = bearers
-        .first()
-        .map(|bearer| bearer.app_instance().to_owned());
+    options.bearer_app_instance = bearers.instance();
     options.legacy_api = target.api() == Api::Legacy;
     supported::check_request(&target, &options, &bearers)?;
     let mut ledger_key = [0; 16];
@@ -84,7 +81,7 @@ pub async fn run(
     )
     .await?;
     if bearers.is_empty() {
-        bearers.push(sandbox_bearer(first.as_ref())?);
+        bearers = sandbox_bearer(first.as_ref())?.into();
     }
     let list = match &source {
         Source::File(path) => Some(absolute(path)),
@@ -93,9 +90,8 @@ pub async fn run(
     let settings = RunSettings {
         list,
         options,
-        bearers: bearers.iter().map(ToString::to_string).collect(),
         limits: overrides,
-        ..target.settings(bearers[0].region())
+        ..target.settings(bearers)
     };
     let limits = overrides.resolve(&settings.region)?;
     let service = target.connect(&settings).await?;
@@ -106,7 +102,7 @@ pub async fn run(
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
     directory::make(&dir)?;
     let lock = RunLock::take(&dir)?;
-    report::check_places(&dir)?;
+    report::check_destinations(&dir)?;
     directory::check_vacant(&dir)?;
     let ledger = begin(&dir, |path| {
         let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;
@@ -115,7 +111,7 @@ pub async fn run(
         ledger.set_fact(fact::LIST_SIZE, &size)?;
         ledger.set_fact(fact::STARTED_AT, &now_text())?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
-        ledger.set_fact(fact::BEARERS, &bearers.len())?;
+        ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         // From the first commit on: killed right after it, it is a run like any other.
         ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.commit()?;
@@ -128,7 +124,6 @@ pub async fn run(
         ledger,
         settings,
         limits,
-        bearers,
         service,
         feed,
     };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{JobError, LimitOverrides, RunSettings};
-use crate::chime::{self, Api, Chime};
+use crate::chime::{self, Api, Chime, EndpointUrl};
+use crate::model::BearerPool;
 use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
 
@@ -19,7 +20,7 @@ pub struct AwsTarget {
     /// A profile of the AWS configuration.
     pub profile: Option<String>,
     /// The service's address, instead of Amazon's.
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<EndpointUrl>,
 }
 
 impl AwsTarget {
@@ -65,8 +66,9 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
-    /// Settings that name this service and nothing else; `region` is used where none is set.
-    pub(super) fn settings(&self, region: &str) -> RunSettings {
+    /// Settings that name this service and who calls it, and nothing else. The region is the
+    /// bearers' where none is set.
+    pub(super) fn settings(&self, bearers: BearerPool) -> RunSettings {
         let aws = match self {
             Self::Aws(aws) => aws.clone(),
             Self::Sandbox(_) => AwsTarget::default(),
@@ -74,9 +76,12 @@ impl Target {
         RunSettings {
             list: None,
             options: Options::default(),
-            bearers: Vec::new(),
             limits: LimitOverrides::default(),
-            region: aws.region.clone().unwrap_or_else(|| region.to_owned()),
+            region: aws
+                .region
+                .clone()
+                .unwrap_or_else(|| bearers.region().unwrap_or_default().to_owned()),
+            bearers,
             aws,
             sandbox: self.is_sandbox(),
         }

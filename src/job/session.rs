@@ -13,7 +13,7 @@ use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{Limits, MemberArn, RunState};
+use crate::model::{Limits, RunState};
 use crate::report::Reports;
 use crate::schedule::{Scheduler, SchedulerConfig};
 
@@ -45,7 +45,6 @@ pub(super) struct Session {
     pub(super) ledger: Ledger,
     pub(super) settings: RunSettings,
     pub(super) limits: Limits,
-    pub(super) bearers: Vec<MemberArn>,
     pub(super) service: Arc<dyn Chime>,
     pub(super) feed: Feed,
 }
@@ -56,7 +55,7 @@ impl Session {
         Scheduler::new(SchedulerConfig {
             max_failures: self.settings.limits.max_failures,
             seed: rand::random(),
-            ..SchedulerConfig::new(self.limits, self.bearers.len())
+            ..SchedulerConfig::new(self.limits, self.settings.bearers.len())
         })
     }
 
@@ -71,7 +70,7 @@ impl Session {
             dir: self.dir.clone(),
             detected,
             limits: self.limits,
-            bearers: self.bearers.len(),
+            bearers: self.settings.bearers.len(),
             service: self.settings.service(),
             staged: *self.ledger.staged(),
             settled_before,
@@ -91,14 +90,13 @@ impl Session {
             mut ledger,
             settings,
             limits,
-            bearers,
             service,
             feed,
         } = self;
         let begun = Instant::now();
         ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
-        ledger.set_fact(fact::BEARERS, &bearers.len())?;
+        ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         ledger.commit()?;
         let (tell, heard) = mpsc::channel(2);
         let setup = Setup {
@@ -106,7 +104,7 @@ impl Session {
             scheduler,
             call_limits: CallLimits::new(&limits),
             service,
-            bearers: bearers.clone(),
+            bearers: settings.bearers.as_slice().to_vec(),
             feed,
             commands: heard,
             epoch_millis: jiff::Timestamp::now().as_millisecond(),
@@ -137,7 +135,7 @@ impl Session {
             summary,
             ending,
             dir,
-            bearers,
+            bearers: settings.bearers,
             channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })
     }
@@ -182,7 +180,7 @@ pub(super) fn open(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
         return Err(no_run(dir));
     }
     let lock = RunLock::take(dir)?;
-    crate::report::check_places(dir)?;
+    crate::report::check_destinations(dir)?;
     let ledger = Ledger::open(&path, crate::ledger::Durability::Full)?;
     Ok((lock, ledger))
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AwsTarget, JobError, list_path};
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{Limits, LimitsError};
-use crate::roster::Options;
+use crate::model::{BearerPool, Limits, LimitsError};
+use crate::roster::{Options, RecordSize};
 use crate::schedule::FailureThreshold;
 
 /// Limits given by the user; those not given are the region's documented ones.
@@ -25,8 +25,8 @@ pub struct LimitOverrides {
     pub max_attempts: Option<u32>,
     /// Members in one call at most.
     pub members_per_call: Option<u32>,
-    /// The longest record of the list, in KiB: see [`Options::max_record_size`].
-    pub max_record_size: Option<u32>,
+    /// The longest record of the list.
+    pub max_record_size: Option<RecordSize>,
     /// When failures are too many: over all sessions of a pass.
     pub max_failures: Option<FailureThreshold>,
 }
@@ -83,8 +83,8 @@ pub struct RunSettings {
     pub list: Option<std::path::PathBuf>,
     /// How the list is read.
     pub options: Options,
-    /// The bearers' ARNs.
-    pub bearers: Vec<String>,
+    /// The bearers.
+    pub bearers: BearerPool,
     /// Limits given.
     pub limits: LimitOverrides,
     /// The region.
@@ -108,8 +108,10 @@ impl RunSettings {
         if self.sandbox {
             return "the sandbox".to_owned();
         }
-        let endpoint = self.aws.endpoint_url.clone();
-        endpoint.unwrap_or_else(|| format!("{} in {}", self.aws.api().as_str(), self.region))
+        self.aws.endpoint_url.as_ref().map_or_else(
+            || format!("{} in {}", self.aws.api(), self.region),
+            ToString::to_string,
+        )
     }
 }
 

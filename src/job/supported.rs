@@ -3,7 +3,7 @@
 use super::{JobError, Target};
 use crate::chime::{Api, Unsupported};
 use crate::ledger::LedgerReader;
-use crate::model::{MemberArn, Membership};
+use crate::model::BearerPool;
 use crate::roster::Options;
 
 /// Whether the API can do what a list is asked to be read as, by these bearers. Rows that it cannot
@@ -11,19 +11,13 @@ use crate::roster::Options;
 pub(super) fn check_request(
     target: &Target,
     options: &Options,
-    bearers: &[MemberArn],
+    bearers: &BearerPool,
 ) -> Result<(), JobError> {
     let api = target.api();
-    let sub_channel = options
-        .sub_channel
-        .as_deref()
-        .or(options.sub_channel_column.as_deref().map(|_| "column"));
-    let membership = Membership {
-        membership_type: options.membership_type,
-        sub_channel: sub_channel.and_then(|id| id.parse().ok()),
-    };
-    api.supports_membership(&membership)?;
-    for bearer in bearers {
+    if options.sub_channel.is_some() || options.sub_channel_column.is_some() {
+        api.supports_sub_channels()?;
+    }
+    for bearer in bearers.as_slice() {
         api.supports_identity(bearer)?;
     }
     Ok(())

@@ -76,13 +76,13 @@ impl Ledger {
                 refusal.map(|refusal| &refusal.message),
             ))?;
             let mut insert = connection.prepare_cached(&VERDICT.append())?;
-            for (alike, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
-                let (Some(first), Some(last)) = (alike.first(), alike.last()) else {
+            for (group, is_whole) in groups(rulings).into_iter().chain(groups(others)) {
+                let (Some(first), Some(last)) = (group.first(), group.last()) else {
                     continue;
                 };
                 let whole = is_whole && others.is_empty();
                 let numbers =
-                    (!whole).then(|| rows::encode(alike.iter().map(|ruling| ruling.pending.row)));
+                    (!whole).then(|| rows::encode(group.iter().map(|ruling| ruling.pending.row)));
                 insert.execute((
                     call,
                     first.outcome.map_or(AGAIN, Outcome::as_str),
@@ -134,16 +134,16 @@ fn groups(rulings: &[Ruling]) -> Vec<(Vec<&Ruling>, bool)> {
             ruling.message.as_deref(),
         );
         match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, alike)) => alike.push(ruling),
+            Some((_, group)) => group.push(ruling),
             None => groups.push((key, vec![ruling])),
         }
     }
     let is_whole = groups.len() == 1;
     groups
         .into_iter()
-        .map(|(_, mut alike)| {
-            alike.sort_unstable_by_key(|ruling| ruling.pending.row);
-            (alike, is_whole)
+        .map(|(_, mut group)| {
+            group.sort_unstable_by_key(|ruling| ruling.pending.row);
+            (group, is_whole)
         })
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::private_file::{self, PrivateFileError};
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 /// How long to wait for another process that has the file locked.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When a commit returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
     let open = || {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
     };
     open().map_err(|source| sqlite(path, source))
@@ -118,7 +118,7 @@ pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection,
             "OFF"
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
     };
     open().map_err(|source| sqlite(path, source))

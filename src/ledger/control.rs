@@ -9,7 +9,7 @@ impl LedgerReader {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn somebody_in(&self, channel: ChannelId) -> Result<Option<(LaneId, u64)>, LedgerError> {
+    pub fn known_member(&self, channel: ChannelId) -> Result<Option<(LaneId, u64)>, LedgerError> {
         let sqlite = |source| self.sqlite(source);
         // `+` keeps SQLite from putting the number into the check of every other lane's row.
         let mut statement = self.prepare(

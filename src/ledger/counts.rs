@@ -79,11 +79,11 @@ impl LedgerReader {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn first_channels(&self, most: usize) -> Result<Vec<ChannelArn>, LedgerError> {
+    pub fn first_channels(&self, max: usize) -> Result<Vec<ChannelArn>, LedgerError> {
         let channels: Vec<u32> = self.read(|connection| {
             connection
                 .prepare_cached("SELECT id FROM channel ORDER BY id LIMIT ?1")?
-                .query_map([most], |row| row.get(0))?
+                .query_map([max], |row| row.get(0))?
                 .collect()
         })?;
         let channels = channels.into_iter().map(ChannelId);

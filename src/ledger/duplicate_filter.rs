@@ -20,22 +20,22 @@ pub(super) type Fingerprint = u128;
 
 /// Makes fingerprints under a secret key.
 #[derive(Debug, Clone)]
-pub(super) struct Fingerprints(SipHasher13);
+pub(super) struct FingerprintHasher(SipHasher13);
 
-impl Fingerprints {
+impl FingerprintHasher {
     pub(super) fn new(key: [u8; 16]) -> Self {
         Self(SipHasher13::new_with_key(&key))
     }
 
     /// Of some parts in their order.
-    pub(super) fn of(&self, parts: &[&str]) -> Fingerprint {
-        let mut hasher = self.0;
+    pub(super) fn hash(&self, parts: &[&str]) -> Fingerprint {
+        let mut state = self.0;
         for part in parts {
-            hasher.write(part.as_bytes());
+            state.write(part.as_bytes());
             // No ARN or id holds this byte.
-            hasher.write_u8(0xFF);
+            state.write_u8(0xFF);
         }
-        hasher.finish128().as_u128()
+        state.finish128().as_u128()
     }
 }
 
@@ -43,7 +43,7 @@ impl Fingerprints {
 #[derive(Debug)]
 pub(super) struct DuplicateFilter {
     layers: Vec<BloomFilter>,
-    room: u64,
+    room_left: u64,
     next_layer: u64,
 }
 
@@ -55,13 +55,13 @@ impl DuplicateFilter {
             .clamp(FIRST_LAYER, LARGEST_LAYER);
         Self {
             layers: Vec::new(),
-            room: 0,
+            room_left: 0,
             next_layer,
         }
     }
 
     /// Sizes the next layer for this many rows.
-    pub(super) fn expect(&mut self, rows: u64) {
+    pub(super) fn set_expected(&mut self, rows: u64) {
         self.next_layer = rows.clamp(self.next_layer, LARGEST_LAYER);
     }
 
@@ -72,11 +72,11 @@ impl DuplicateFilter {
             reason = "half of the fingerprint is enough here"
         )]
         let hash = fingerprint as u64;
-        if self.room == 0 {
+        if self.room_left == 0 {
             let size = usize::try_from(self.next_layer).unwrap_or(usize::MAX);
             self.layers
                 .push(BloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(size));
-            self.room = self.next_layer;
+            self.room_left = self.next_layer;
             self.next_layer = (self.next_layer * 2).min(LARGEST_LAYER);
         }
         let Some((newest, older)) = self.layers.split_last_mut() else {
@@ -85,7 +85,7 @@ impl DuplicateFilter {
         if older.iter().any(|layer| layer.contains_hash(hash)) || newest.insert_hash(hash) {
             return true;
         }
-        self.room -= 1;
+        self.room_left -= 1;
         false
     }
 }
@@ -96,23 +96,29 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_always_suspected_and_little_else() {
-        let prints = Fingerprints::new([7; 16]);
+        let hasher = FingerprintHasher::new([7; 16]);
         let mut filter = DuplicateFilter::new(None);
         let all: Vec<_> = (0..300_000)
-            .map(|n| prints.of(&["channel", &n.to_string()]))
+            .map(|n| hasher.hash(&["channel", &n.to_string()]))
             .collect();
         let wrongly = all
             .iter()
-            .filter(|print| filter.check_and_insert(**print))
+            .filter(|fingerprint| filter.check_and_insert(**fingerprint))
             .count();
         assert!(wrongly < 300_000 / 50, "{wrongly} wrongly suspected");
-        assert!(all.iter().all(|print| filter.check_and_insert(*print)));
+        assert!(
+            all.iter()
+                .all(|fingerprint| filter.check_and_insert(*fingerprint))
+        );
     }
 
     #[test]
     fn parts_do_not_run_together() {
-        let prints = Fingerprints::new([7; 16]);
-        assert_ne!(prints.of(&["ab", "c"]), prints.of(&["a", "bc"]));
-        assert_ne!(prints.of(&["a"]), Fingerprints::new([8; 16]).of(&["a"]));
+        let hasher = FingerprintHasher::new([7; 16]);
+        assert_ne!(hasher.hash(&["ab", "c"]), hasher.hash(&["a", "bc"]));
+        assert_ne!(
+            hasher.hash(&["a"]),
+            FingerprintHasher::new([8; 16]).hash(&["a"])
+        );
     }
 }

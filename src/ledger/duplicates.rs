@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 
-use super::duplicate_filter::{Fingerprint, Fingerprints};
+use super::duplicate_filter::{Fingerprint, FingerprintHasher};
 use super::page;
 use super::schema::PAGE_ROWS;
-use super::stager::membership;
+use super::stager::membership_fingerprint;
 use super::tables::DUPLICATE;
 use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::LaneId;
@@ -23,7 +23,7 @@ const STEP_PAGES: u64 = 128;
 /// A pass in progress.
 #[derive(Debug)]
 pub(super) struct DuplicateScan {
-    prints: Fingerprints,
+    hasher: FingerprintHasher,
     suspects: Vec<(u64, LaneId, Fingerprint)>,
     first_rows: HashMap<Fingerprint, u64>,
     next_page: u64,
@@ -72,7 +72,7 @@ impl Ledger {
         if rows.is_empty() {
             return Ok(None);
         }
-        let prints = Fingerprints::new(self.key()?);
+        let hasher = FingerprintHasher::new(self.key()?);
         let mut entry = Entry::default();
         let mut suspects = Vec::with_capacity(rows.len());
         let mut first_rows = HashMap::with_capacity(rows.len());
@@ -85,18 +85,18 @@ impl Ledger {
                 let record = records.get(index).and_then(Option::as_ref);
                 let record = record.ok_or_else(|| self.damaged(format!("row {row}")))?;
                 if self.layout().resolve(record, &mut entry).is_ok() {
-                    let print = membership(&prints, &entry);
-                    first_rows.insert(print, *row);
-                    suspects.push((*row, LaneId(*lane), print));
+                    let fingerprint = membership_fingerprint(&hasher, &entry);
+                    first_rows.insert(fingerprint, *row);
+                    suspects.push((*row, LaneId(*lane), fingerprint));
                 }
             }
         }
         // From the last suspect backwards the smallest row wins.
-        for (row, _, print) in suspects.iter().rev() {
-            first_rows.insert(*print, *row);
+        for (row, _, fingerprint) in suspects.iter().rev() {
+            first_rows.insert(*fingerprint, *row);
         }
         Ok(Some(DuplicateScan {
-            prints,
+            hasher,
             suspects,
             first_rows,
             next_page: 0,
@@ -118,9 +118,9 @@ impl Ledger {
                 let Some(record) = record else { continue };
                 if self.layout().resolve(&record, &mut entry).is_ok() {
                     let row = id * PAGE_ROWS + index + 1;
-                    let print = membership(&scan.prints, &entry);
+                    let fingerprint = membership_fingerprint(&scan.hasher, &entry);
                     scan.first_rows
-                        .entry(print)
+                        .entry(fingerprint)
                         .and_modify(|first| *first = row.min(*first));
                 }
             }
@@ -140,9 +140,9 @@ impl Ledger {
         self.write(|connection| {
             let mut settle = connection.prepare_cached("DELETE FROM suspect WHERE row = ?1")?;
             let mut duplicate = connection.prepare_cached(&DUPLICATE.insert())?;
-            for (row, lane, print) in &suspects {
+            for (row, lane, fingerprint) in &suspects {
                 settle.execute([row])?;
-                match first_rows.get(print) {
+                match first_rows.get(fingerprint) {
                     Some(first) if first < row => {
                         duplicate.execute((row, first))?;
                         duplicates += 1;

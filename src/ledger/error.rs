@@ -10,7 +10,7 @@ use crate::private_file::PrivateFileError;
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// SQLite failed: the disk is full, or the file cannot be written.
-    #[error("{}: {source}", named(path))]
+    #[error("{}: {source}", display_name(path))]
     Sqlite {
         /// The ledger's file.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum LedgerError {
         source: rusqlite::Error,
     },
     /// The file cannot be made or opened.
-    #[error("{}: {source}", named(path))]
+    #[error("{}: {source}", display_name(path))]
     Io {
         /// The ledger's file.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum LedgerError {
     #[error(transparent)]
     NotAFile(PrivateFileError),
     /// Another program's file.
-    #[error("{}: not a ledger of chime-bulk", named(path))]
+    #[error("{}: not a ledger of chime-bulk", display_name(path))]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum LedgerError {
     /// A ledger that an earlier or later chime-bulk wrote.
     #[error(
         "{} is of version {version}, and this chime-bulk reads version {VERSION} only",
-        named(path)
+        display_name(path)
     )]
     OtherVersion {
         /// The ledger's file.
@@ -46,7 +46,7 @@ pub enum LedgerError {
         version: i32,
     },
     /// Its contents are not what was written.
-    #[error("{} is damaged: {what}", named(path))]
+    #[error("{} is damaged: {what}", display_name(path))]
     Damaged {
         /// The ledger's file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum LedgerError {
 }
 
 /// The ledger's name in messages.
-fn named(path: &Path) -> String {
+fn display_name(path: &Path) -> String {
     if is_temporary(path) {
         "the temporary ledger".to_owned()
     } else {

@@ -10,7 +10,7 @@ use super::connection::{
     self, Durability, begins_as_sqlite, connect, connect_existing, connect_to_read, sqlite,
 };
 use super::duplicates::DuplicateScan;
-use super::pages::Pages;
+use super::page_cache::PageCache;
 use super::queue::Queue;
 use super::{LedgerError, LedgerReader, Staged, checksum, fact, schema};
 use crate::private_file;
@@ -22,7 +22,7 @@ use crate::roster::Layout;
 pub struct Ledger {
     reader: LedgerReader,
     in_transaction: bool,
-    pub(super) pages: Pages,
+    pub(super) pages: PageCache,
     pub(super) queue: Queue,
     pub(super) scan: Option<DuplicateScan>,
 }
@@ -48,7 +48,7 @@ impl Ledger {
         key: [u8; 16],
     ) -> Result<Self, LedgerError> {
         private_file::open(path, OpenOptions::new().write(true).create_new(true))?;
-        Self::begin(path, connect(path, durability)?, layout, key)
+        Self::init(path, connect(path, durability)?, layout, key)
     }
 
     /// Creates a ledger that only this process can open, and that is gone when the process ends,
@@ -59,10 +59,10 @@ impl Ledger {
     /// If it cannot be created.
     pub fn temporary(layout: &Layout, key: [u8; 16]) -> Result<Self, LedgerError> {
         let nowhere = Path::new("");
-        Self::begin(nowhere, connect(nowhere, Durability::None)?, layout, key)
+        Self::init(nowhere, connect(nowhere, Durability::None)?, layout, key)
     }
 
-    fn begin(
+    fn init(
         path: &Path,
         connection: Connection,
         layout: &Layout,
@@ -75,7 +75,7 @@ impl Ledger {
         };
         make().map_err(|source| sqlite(path, source))?;
         let reader = LedgerReader::new(path, connection, layout.clone(), Staged::default());
-        let mut ledger = Self::with(reader);
+        let mut ledger = Self::from_reader(reader);
         ledger.in_transaction = true;
         ledger.set_fact(fact::LAYOUT, layout)?;
         ledger.set_fact(fact::KEY, &key)?;
@@ -111,16 +111,16 @@ impl Ledger {
     /// If it is not a ledger of this program's version, or damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, |path| connect(path, durability))?;
-        let mut ledger = Self::with(LedgerReader::verified(path, connection)?);
-        ledger.reopen_queue()?;
+        let mut ledger = Self::from_reader(LedgerReader::verified(path, connection)?);
+        ledger.restore_queue()?;
         Ok(ledger)
     }
 
-    fn with(reader: LedgerReader) -> Self {
+    fn from_reader(reader: LedgerReader) -> Self {
         Self {
             reader,
             in_transaction: false,
-            pages: Pages::default(),
+            pages: PageCache::default(),
             queue: Queue::default(),
             scan: None,
         }

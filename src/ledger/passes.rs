@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calls::AGAIN;
-use super::projection::Source;
+use super::projection::MessageSource;
 use super::tables::{LANE, PASS, VERDICT};
 use super::{Ledger, LedgerError, LedgerReader, rows};
 use crate::model::Outcome;
 
 /// Which failures to retry: those with one of these codes, or all if there are none.
-struct Wanted<'a>(&'a [String]);
+struct CodeFilter<'a>(&'a [String]);
 
-impl Wanted<'_> {
-    fn has(&self, code: Option<&str>) -> bool {
+impl CodeFilter<'_> {
+    fn matches(&self, code: Option<&str>) -> bool {
         let is_named = |code| {
             self.0
                 .iter()
-                .any(|wanted| wanted.eq_ignore_ascii_case(code))
+                .any(|selected| selected.eq_ignore_ascii_case(code))
         };
         self.0.is_empty() || code.is_some_and(is_named)
     }
@@ -56,7 +56,7 @@ impl Ledger {
     /// # Errors
     /// If the ledger cannot be read or written. It counts once it is [committed](Self::commit).
     pub fn begin_pass(&mut self, at: i64, codes: &[String]) -> Result<u64, LedgerError> {
-        let wanted = Wanted(codes);
+        let filter = CodeFilter(codes);
         let closed = self.closed_lanes()?;
         let mut taken = 0;
         let windows: Vec<(u64, u64)> = self.windows()?.collect();
@@ -64,34 +64,36 @@ impl Ledger {
             let mut by_verdict: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
             for (row, state) in self.window(first_page, pages)?.rows() {
                 match (state.outcome, state.source) {
-                    (Some(Outcome::Failed), Source::ClosedLane(lane)) => {
+                    (Some(Outcome::Failed), MessageSource::ClosedLane(lane)) => {
                         let code = closed.get(&lane).and_then(Option::as_deref);
-                        taken += u64::from(wanted.has(code));
+                        taken += u64::from(filter.matches(code));
                     }
-                    (Some(outcome), Source::Verdict(verdict)) if outcome.can_be_retried() => {
+                    (Some(outcome), MessageSource::Verdict(verdict))
+                        if outcome.can_be_retried() =>
+                    {
                         by_verdict.entry(verdict).or_default().push(row);
                     }
                     _ => {}
                 }
             }
             for (verdict, rows) in by_verdict {
-                taken += self.try_again(verdict, &rows, &wanted, &closed)?;
+                taken += self.mark_for_retry(verdict, &rows, &filter, &closed)?;
             }
         }
         if taken > 0 {
             self.begin_generation()?;
-            self.open_lanes(&wanted, &closed)?;
-            self.note_pass(at, codes)?;
+            self.reopen_lanes(&filter, &closed)?;
+            self.insert_pass(at, codes)?;
         }
         Ok(taken)
     }
 
     /// Marks rows with this last verdict to be retried, if they are wanted. Returns how many.
-    fn try_again(
+    fn mark_for_retry(
         &mut self,
         verdict: u32,
         rows: &[u64],
-        wanted: &Wanted<'_>,
+        filter: &CodeFilter<'_>,
         closed: &HashMap<u32, Option<String>>,
     ) -> Result<u64, LedgerError> {
         let (code, lane): (Option<String>, u32) = self.read(|connection| {
@@ -104,7 +106,8 @@ impl Ledger {
         })?;
         // Nothing can be sent to a channel that stays closed.
         let code = closed.get(&lane).unwrap_or(&code).as_deref();
-        let (true, Some(first), Some(last)) = (wanted.has(code), rows.first(), rows.last()) else {
+        let (true, Some(first), Some(last)) = (filter.matches(code), rows.first(), rows.last())
+        else {
             return Ok(0);
         };
         let values = (
@@ -127,14 +130,14 @@ impl Ledger {
     }
 
     /// Reopens the lanes that were closed with a wanted code.
-    fn open_lanes(
+    fn reopen_lanes(
         &mut self,
-        wanted: &Wanted<'_>,
+        filter: &CodeFilter<'_>,
         closed: &HashMap<u32, Option<String>>,
     ) -> Result<(), LedgerError> {
         let opened = closed
             .iter()
-            .filter(|(_, code)| wanted.has(code.as_deref()));
+            .filter(|(_, code)| filter.matches(code.as_deref()));
         let values = [("closed_code", "NULL"), ("closed_message", "NULL")];
         let update = LANE.update(&values, "id = ?1");
         self.write(|connection| {
@@ -146,7 +149,7 @@ impl Ledger {
         })
     }
 
-    fn note_pass(&mut self, at: i64, codes: &[String]) -> Result<(), LedgerError> {
+    fn insert_pass(&mut self, at: i64, codes: &[String]) -> Result<(), LedgerError> {
         let codes =
             serde_json::to_string(codes).map_err(|error| self.damaged(error.to_string()))?;
         let codes = (codes != "[]").then_some(codes);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::projection::{Messages, Source};
+use super::projection::{MessageSource, Messages};
 use super::{LedgerError, LedgerReader};
 use crate::model::{Outcome, Tally};
 
@@ -24,7 +24,7 @@ impl LedgerReader {
     /// If the ledger cannot be read.
     pub fn progress(&self) -> Result<RunProgress, LedgerError> {
         let mut settled = Tally::default();
-        let mut failures = HashMap::<Source, (u64, u64)>::new();
+        let mut failures = HashMap::<MessageSource, (u64, u64)>::new();
         for (first_page, pages) in self.windows()? {
             for (row, state) in self.window(first_page, pages)?.rows() {
                 let Some(outcome) = state.outcome.filter(|_| !state.is_open) else {
@@ -36,10 +36,10 @@ impl LedgerReader {
                 }
             }
         }
-        let mut words = Messages::new(self);
+        let mut messages = Messages::new(self);
         let mut errors_by_code = BTreeMap::<String, u64>::new();
         for (source, (row, rows)) in failures {
-            if let (Some(code), _) = words.of(row, source)? {
+            if let (Some(code), _) = messages.find(row, source)? {
                 *errors_by_code.entry(code).or_default() += rows;
             }
         }

@@ -40,20 +40,20 @@ pub struct Totals {
 
 /// Where a row's code and message are found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) enum Source {
+pub(super) enum MessageSource {
     #[default]
     None,
     Defect,
     Duplicate,
     Verdict(u32),
     ClosedLane(u32),
-    Cut,
+    Interrupted,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RowState {
     pub(super) outcome: Option<Outcome>,
-    pub(super) source: Source,
+    pub(super) source: MessageSource,
     attempts: u16,
     /// Whether the row is retried if the run is resumed.
     pub(super) is_open: bool,
@@ -94,13 +94,13 @@ impl LedgerReader {
         &self,
         mut each: impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<Totals, E> {
-        let mut census = Totals::default();
-        let mut words = Messages::new(self);
+        let mut totals = Totals::default();
+        let mut messages = Messages::new(self);
         for (first_page, pages) in self.windows()? {
             let window = self.window(first_page, pages)?;
-            self.project_window(&window, &mut words, &mut census, &mut each)?;
+            self.project_window(&window, &mut messages, &mut totals, &mut each)?;
         }
-        Ok(census)
+        Ok(totals)
     }
 
     /// The first page of each window, and how many pages it has.
@@ -120,8 +120,8 @@ impl LedgerReader {
     fn project_window<E: From<LedgerError>>(
         &self,
         window: &RowWindow,
-        words: &mut Messages<'_>,
-        census: &mut Totals,
+        messages: &mut Messages<'_>,
+        totals: &mut Totals,
         each: &mut impl FnMut(&ResultRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let sqlite = |source| self.sqlite(source);
@@ -147,9 +147,9 @@ impl LedgerReader {
                 let index = usize::try_from(row - window.first_row).unwrap_or(usize::MAX);
                 let state = window.states.get(index).copied().unwrap_or_default();
                 let outcome = state.outcome.unwrap_or(Outcome::NotAttempted);
-                let (code, message) = words.of(row, state.source)?;
-                census.tally.add(outcome, 1);
-                census.retried += u64::from(state.attempts > 1);
+                let (code, message) = messages.find(row, state.source)?;
+                totals.tally.add(outcome, 1);
+                totals.retried += u64::from(state.attempts > 1);
                 each(&ResultRow {
                     row,
                     record,
@@ -183,15 +183,15 @@ impl LedgerReader {
         self.apply_unsent(&mut window)?;
         self.apply_closed_lanes(&mut window)?;
         self.apply_verdicts(&mut window)?;
-        self.apply_cut_calls(&mut window)?;
+        self.apply_interrupted_calls(&mut window)?;
         Ok(window)
     }
 
     /// Defects and duplicates.
     fn apply_unsent(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         let kinds = [
-            ("defect", Outcome::Invalid, Source::Defect),
-            ("duplicate", Outcome::Duplicate, Source::Duplicate),
+            ("defect", Outcome::Invalid, MessageSource::Defect),
+            ("duplicate", Outcome::Duplicate, MessageSource::Duplicate),
         ];
         for (table, outcome, source) in kinds {
             self.read(|connection| {
@@ -222,7 +222,7 @@ impl LedgerReader {
         self.apply_rows(query, window, |state, lane| {
             *state = RowState {
                 outcome: Some(Outcome::Failed),
-                source: Source::ClosedLane(lane),
+                source: MessageSource::ClosedLane(lane),
                 ..RowState::default()
             };
         })
@@ -284,7 +284,7 @@ impl LedgerReader {
             for row in self.decode(&text)? {
                 window.update(row, |state| {
                     state.outcome = Some(outcome);
-                    state.source = Source::Verdict(id);
+                    state.source = MessageSource::Verdict(id);
                     state.is_open = word == AGAIN;
                     state.attempts = state.attempts.saturating_add(u16::from(charged));
                 });
@@ -294,11 +294,11 @@ impl LedgerReader {
     }
 
     /// Calls that were in flight when the process died: their rows are in doubt.
-    fn apply_cut_calls(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
+    fn apply_interrupted_calls(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
         let query = "SELECT rows, id FROM verified_call WHERE settled_at IS NULL";
         self.apply_rows(query, window, |state, _| {
             state.outcome = Some(Outcome::Unconfirmed);
-            state.source = Source::Cut;
+            state.source = MessageSource::Interrupted;
             state.is_open = true;
         })
     }
@@ -325,7 +325,7 @@ type CodeAndMessage = (Option<String>, Option<String>);
 /// Looks up codes and messages, many rows sharing one.
 pub(super) struct Messages<'a> {
     ledger: &'a LedgerReader,
-    last: Option<(Source, CodeAndMessage)>,
+    last: Option<(MessageSource, CodeAndMessage)>,
 }
 
 impl<'a> Messages<'a> {
@@ -333,11 +333,15 @@ impl<'a> Messages<'a> {
         Self { ledger, last: None }
     }
 
-    pub(super) fn of(&mut self, row: u64, source: Source) -> Result<CodeAndMessage, LedgerError> {
+    pub(super) fn find(
+        &mut self,
+        row: u64,
+        source: MessageSource,
+    ) -> Result<CodeAndMessage, LedgerError> {
         if let Some((_, found)) = self.last.as_ref().filter(|(last, _)| *last == source) {
             return Ok(found.clone());
         }
-        let ask = |query: &str, key: u64| -> Result<CodeAndMessage, LedgerError> {
+        let query_message = |query: &str, key: u64| -> Result<CodeAndMessage, LedgerError> {
             self.ledger.read(|connection| {
                 connection
                     .prepare_cached(query)?
@@ -345,29 +349,29 @@ impl<'a> Messages<'a> {
             })
         };
         let found = match source {
-            Source::None => (None, None),
-            Source::Defect => {
-                return ask(
+            MessageSource::None => (None, None),
+            MessageSource::Defect => {
+                return query_message(
                     "SELECT 'Defect', iif(column_name = '', '', 'column `' || column_name || '`: ') || reason
                      FROM defect WHERE row = ?1",
                     row,
                 );
             }
-            Source::Duplicate => {
-                return ask(
+            MessageSource::Duplicate => {
+                return query_message(
                     "SELECT 'Duplicate', 'the same membership as row ' || of_row FROM duplicate WHERE row = ?1",
                     row,
                 );
             }
-            Source::Verdict(id) => ask(
+            MessageSource::Verdict(id) => query_message(
                 "SELECT code, message FROM verdict WHERE id = ?1",
                 u64::from(id),
             )?,
-            Source::ClosedLane(lane) => ask(
+            MessageSource::ClosedLane(lane) => query_message(
                 "SELECT closed_code, closed_message FROM lane WHERE id = ?1",
                 u64::from(lane),
             )?,
-            Source::Cut => (
+            MessageSource::Interrupted => (
                 Some(codes::INTERRUPTED.to_owned()),
                 Some("the run was cut off while the call was under way".to_owned()),
             ),

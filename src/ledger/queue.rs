@@ -122,8 +122,8 @@ impl Ledger {
             if known != *records {
                 let (before, now) = (page::records(&known), page::records(records));
                 let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
-                let alike = before.iter().zip(&now).take_while(|(a, b)| a == b).count();
-                return Ok(Some(id * PAGE_ROWS + alike as u64 + 1));
+                let same = before.iter().zip(&now).take_while(|(a, b)| a == b).count();
+                return Ok(Some(id * PAGE_ROWS + same as u64 + 1));
             }
         }
         Ok(None)
@@ -196,10 +196,10 @@ impl Ledger {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn take_rows(&mut self, lane: LaneId, most: usize) -> Result<Vec<u64>, LedgerError> {
+    pub fn take_rows(&mut self, lane: LaneId, max: usize) -> Result<Vec<u64>, LedgerError> {
         let mut cursor = lane_queue(&mut self.queue.lanes, lane).cursor;
-        let mut taken = Vec::with_capacity(most);
-        while taken.len() < most {
+        let mut taken = Vec::with_capacity(max);
+        while taken.len() < max {
             let entry: Option<(i64, String)> = self.read(|connection| {
                 connection
                     .prepare_cached(
@@ -214,7 +214,7 @@ impl Ledger {
             }
             let rows =
                 rows::decode(&text).ok_or_else(|| self.damaged(format!("queue entry {seq}")))?;
-            let end = rows.len().min(cursor.taken + most - taken.len());
+            let end = rows.len().min(cursor.taken + max - taken.len());
             taken.extend_from_slice(rows.get(cursor.taken..end).unwrap_or_default());
             cursor.taken = end;
             if end == rows.len() {
@@ -242,7 +242,7 @@ impl Ledger {
         // Lost on an error, which ends the session.
         let mut pages = std::mem::take(&mut self.pages);
         for row in rows {
-            let page = pages.open(self, (row - 1) / PAGE_ROWS)?;
+            let page = pages.get(self, (row - 1) / PAGE_ROWS)?;
             page.record((row - 1) % PAGE_ROWS)
                 .filter(|record| self.layout().resolve(record, &mut entry).is_ok())
                 .filter(|_| entry.channel_arn() == channel.as_str())
@@ -255,7 +255,7 @@ impl Ledger {
 
     /// Continues where an earlier session ended: discards what it staged and did not queue, and finds
     /// the cursors from what was taken.
-    pub(super) fn reopen_queue(&mut self) -> Result<(), LedgerError> {
+    pub(super) fn restore_queue(&mut self) -> Result<(), LedgerError> {
         self.queue.staged_pages = self.staged().queued_pages;
         self.queue.unseen_pages = self.staged().queued_pages;
         let mut lanes = self.rows_taken()?;

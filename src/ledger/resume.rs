@@ -11,7 +11,7 @@ use crate::schedule::PendingRow;
 
 /// A row that an earlier session sent and did not settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsettled {
+pub struct UnsettledRow {
     /// Its lane.
     pub lane: LaneId,
     /// The row as it was left.
@@ -20,13 +20,13 @@ pub struct Unsettled {
 
 /// A lane as an earlier session left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LaneLeft {
+pub struct LaneState {
     /// Its channel.
     pub channel: ChannelId,
     /// Rows queued and not taken.
     pub fresh: u64,
     /// Rows taken.
-    pub drawn: u64,
+    pub taken: u64,
     /// Whether nothing more is sent to it.
     pub closed: bool,
     /// Whether the service ever accepted a call of it.
@@ -81,7 +81,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If the ledger cannot be read, or lacks a lane.
-    pub fn lanes_left(&self, mut each: impl FnMut(LaneLeft)) -> Result<(), LedgerError> {
+    pub fn for_each_lane(&self, mut each: impl FnMut(LaneState)) -> Result<(), LedgerError> {
         let sqlite = |source| self.sqlite(source);
         let mut next = LaneId(0);
         let mut statement = self.prepare(
@@ -97,11 +97,11 @@ impl Ledger {
             if id != next {
                 return Err(self.damaged(format!("lane {} is missing", next.0)));
             }
-            let (queued, drawn) = (self.queued(id), self.taken_before(id));
-            each(LaneLeft {
+            let (queued, taken) = (self.queued(id), self.taken_before(id));
+            each(LaneState {
                 channel,
-                fresh: queued.saturating_sub(drawn),
-                drawn,
+                fresh: queued.saturating_sub(taken),
+                taken,
                 closed,
                 accepted: self.accepted_before(id),
             });
@@ -117,8 +117,11 @@ impl LedgerReader {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn unsettled(&self, mut each: impl FnMut(Unsettled)) -> Result<(), LedgerError> {
-        let mut unsettled_rows: BTreeMap<u64, Unsettled> = BTreeMap::new();
+    pub fn for_each_unsettled(
+        &self,
+        mut each: impl FnMut(UnsettledRow),
+    ) -> Result<(), LedgerError> {
+        let mut unsettled_rows: BTreeMap<u64, UnsettledRow> = BTreeMap::new();
         let mut statement = self.prepare(
             "SELECT outcome, charged, in_doubt, first_row, last_row, call.lane,
                 coalesce(verdict.rows, call.rows)
@@ -147,7 +150,7 @@ impl LedgerReader {
                 let pending = PendingRow::fresh(row);
                 let unsettled = unsettled_rows
                     .entry(row)
-                    .or_insert(Unsettled { lane, pending });
+                    .or_insert(UnsettledRow { lane, pending });
                 // Its attempts begin anew: the ledger does not distinguish what an outage or an
                 // interruption cost.
                 unsettled.pending.attempts += charged;

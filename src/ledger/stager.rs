@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::chunk::{Chunk, NewLane};
-use super::duplicate_filter::{DuplicateFilter, Fingerprint, Fingerprints};
+use super::duplicate_filter::{DuplicateFilter, Fingerprint, FingerprintHasher};
 use super::schema::PAGE_ROWS;
 use crate::model::{ChannelId, LaneId, MembershipType};
 use crate::roster::{Entry, Roster, RosterError, Row, RowKind};
@@ -24,7 +24,7 @@ const PAGE_RESERVE: usize = 64 * 1024;
 pub struct Stager {
     roster: Roster,
     row: Row,
-    prints: Fingerprints,
+    hasher: FingerprintHasher,
     filter: DuplicateFilter,
     lanes: Lanes,
     page: Vec<u8>,
@@ -42,7 +42,7 @@ impl Stager {
         Self {
             roster,
             row: Row::default(),
-            prints: Fingerprints::new(key),
+            hasher: FingerprintHasher::new(key),
             filter: DuplicateFilter::new(None),
             lanes: Lanes::default(),
             page: Vec::new(),
@@ -67,7 +67,7 @@ impl Stager {
         let is_first = self.rows == 0;
         while !self.ended && self.chunk.pages.len() < CHUNK_PAGES && self.chunk_size < CHUNK_SIZE {
             if self.roster.read(&mut self.row)? {
-                self.take();
+                self.stage_row();
             } else {
                 self.ended = true;
                 self.end_page();
@@ -90,23 +90,23 @@ impl Stager {
         let read = self.roster.bytes_read().max(1);
         if let Some(size) = self.roster.size() {
             self.filter
-                .expect(self.rows.saturating_mul(size / read + 1));
+                .set_expected(self.rows.saturating_mul(size / read + 1));
         }
     }
 
-    fn take(&mut self) {
+    fn stage_row(&mut self) {
         self.rows += 1;
         let number = self.row.number();
         self.page
             .push(if self.page.is_empty() { b'[' } else { b',' });
-        match self.row.verdict() {
+        match self.row.kind() {
             RowKind::LeftOut => {
                 self.page.extend_from_slice(b"null");
                 self.chunk.left_out += 1;
             }
-            verdict => {
+            kind => {
                 write_record(&mut self.page, self.row.fields());
-                match verdict {
+                match kind {
                     RowKind::Defect(defect) => {
                         self.chunk.defects.push((
                             number,
@@ -116,8 +116,8 @@ impl Stager {
                     }
                     RowKind::Take(entry) => {
                         self.chunk.bots += u64::from(entry.is_bot());
-                        let membership = membership(&self.prints, entry);
-                        let lane = self.lanes.number(&self.prints, entry, &mut self.chunk);
+                        let membership = membership_fingerprint(&self.hasher, entry);
+                        let lane = self.lanes.number(&self.hasher, entry, &mut self.chunk);
                         let seen = self.filter.check_and_insert(membership);
                         let rows = if seen {
                             &mut self.chunk.suspects
@@ -158,9 +158,9 @@ impl Stager {
 
 /// What makes two rows the same membership: channel, sub-channel and member. The type does not: a
 /// member cannot be in a channel in two ways.
-pub(super) fn membership(prints: &Fingerprints, entry: &Entry) -> Fingerprint {
+pub(super) fn membership_fingerprint(hasher: &FingerprintHasher, entry: &Entry) -> Fingerprint {
     // Members are of the channel's app instance: what follows its ARN distinguishes them.
-    prints.of(&[
+    hasher.hash(&[
         entry.channel_arn(),
         entry.sub_channel().unwrap_or_default(),
         &entry.member_arn()[entry.app_instance().len()..],
@@ -181,7 +181,7 @@ struct Lanes {
 
 impl Lanes {
     /// The number of the entry's lane; a new lane, and a new channel, are added to the chunk.
-    fn number(&mut self, prints: &Fingerprints, entry: &Entry, chunk: &mut Chunk) -> LaneId {
+    fn number(&mut self, hasher: &FingerprintHasher, entry: &Entry, chunk: &mut Chunk) -> LaneId {
         let (channel_arn, membership_type) = (entry.channel_arn(), entry.membership_type());
         let sub_channel = entry.sub_channel();
         if let Some((last_channel, last_type, last_sub, lane)) = &self.last
@@ -191,17 +191,17 @@ impl Lanes {
         {
             return *lane;
         }
-        let print = prints.of(&[
+        let fingerprint = hasher.hash(&[
             channel_arn,
             membership_type.as_str(),
             sub_channel.unwrap_or_default(),
         ]);
-        let print = print.to_ne_bytes();
-        let lane = self.numbers.get(&print).copied().unwrap_or_else(|| {
+        let fingerprint = fingerprint.to_ne_bytes();
+        let lane = self.numbers.get(&fingerprint).copied().unwrap_or_else(|| {
             let next = ChannelId(u32::try_from(self.channels.len()).unwrap_or(u32::MAX));
             let channel = *self
                 .channels
-                .entry(prints.of(&[channel_arn]).to_ne_bytes())
+                .entry(hasher.hash(&[channel_arn]).to_ne_bytes())
                 .or_insert_with(|| {
                     chunk.channels.push((next, channel_arn.to_owned()));
                     next
@@ -215,7 +215,7 @@ impl Lanes {
                     sub_channel: sub_channel.map(str::to_owned),
                 },
             ));
-            self.numbers.insert(print, lane);
+            self.numbers.insert(fingerprint, lane);
             lane
         });
         let (last_channel, last_type, last_sub, last_lane) = self

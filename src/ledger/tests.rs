@@ -20,7 +20,7 @@ fn roster(ids: impl IntoIterator<Item = String>) -> Roster {
         text.push('\n');
     }
     let options = Options {
-        channel_arn: Some(format!("{INSTANCE}/channel/c")),
+        channel_arn: Some(format!("{INSTANCE}/channel/c").parse().unwrap()),
         ..Options::default()
     };
     let source = Source::Bytes {
@@ -117,7 +117,7 @@ fn rows_are_taken_in_order_once_each_also_after_reopening() {
     ledger.recover(8).unwrap();
     let mut left = Vec::new();
     ledger
-        .lanes_left(|lane| left.push((lane.drawn, lane.fresh, lane.closed)))
+        .for_each_lane(|lane| left.push((lane.taken, lane.fresh, lane.closed)))
         .unwrap();
     assert_eq!(left, [(1_500, 3_500, false)]);
     let rest = ledger.take_rows(LaneId(0), 10_000).unwrap();
@@ -144,10 +144,10 @@ fn a_call_cut_off_leaves_its_rows_in_doubt() {
     record_call(&mut ledger, &rows);
     ledger.commit().unwrap();
     let outcomes = |ledger: &Ledger| {
-        let census = ledger.project(|_| Ok::<(), LedgerError>(())).unwrap();
+        let totals = ledger.project(|_| Ok::<(), LedgerError>(())).unwrap();
         (
-            census.tally.of(Outcome::Unconfirmed),
-            census.tally.of(Outcome::NotAttempted),
+            totals.tally.of(Outcome::Unconfirmed),
+            totals.tally.of(Outcome::NotAttempted),
         )
     };
     assert_eq!(outcomes(&ledger), (4, 6));
@@ -158,7 +158,7 @@ fn a_call_cut_off_leaves_its_rows_in_doubt() {
     assert_eq!(outcomes(&ledger), (4, 6));
     let mut unsettled = Vec::new();
     ledger
-        .unsettled(|row| unsettled.push((row.pending.row, row.pending.in_doubt)))
+        .for_each_unsettled(|row| unsettled.push((row.pending.row, row.pending.in_doubt)))
         .unwrap();
     assert_eq!(unsettled, [(1, true), (2, true), (3, true), (4, true)]);
 }
@@ -218,7 +218,7 @@ fn duplicates_are_found_over_the_whole_list_and_belong_to_the_first() {
     stage(&mut ledger, &mut stager);
     assert_eq!(ledger.staged().duplicate, 4);
     let mut said = Vec::new();
-    let census = ledger
+    let totals = ledger
         .project(|row| {
             if row.outcome == Outcome::Duplicate {
                 said.push((row.row, row.message.clone().unwrap_or_default()));
@@ -226,7 +226,7 @@ fn duplicates_are_found_over_the_whole_list_and_belong_to_the_first() {
             Ok::<(), LedgerError>(())
         })
         .unwrap();
-    assert!(census.tally.accounts_for(70_004));
+    assert!(totals.tally.accounts_for(70_004));
     let of = |row: u64, first: u64| (row, format!("the same membership as row {first}"));
     assert_eq!(
         said,
@@ -237,10 +237,10 @@ fn duplicates_are_found_over_the_whole_list_and_belong_to_the_first() {
             of(70_004, 70_000)
         ]
     );
-    let mut drawn = ledger.take_rows(LaneId(0), 100_000).unwrap();
-    drawn.sort_unstable();
+    let mut taken = ledger.take_rows(LaneId(0), 100_000).unwrap();
+    taken.sort_unstable();
     assert_eq!(
-        drawn,
+        taken,
         (1..=70_000).collect::<Vec<u64>>(),
         "those wrongly suspected are sent too"
     );

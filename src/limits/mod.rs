@@ -21,7 +21,7 @@ use crate::model::{ChannelId, Limits};
 use clock::{TokioClock, TokioInstant};
 use refundable_store::RefundableStore;
 
-/// One limit, and what was paid for it.
+/// One limit, and what was charged for it.
 #[derive(Debug)]
 struct Limit {
     limiter: RateLimiter<u32, RefundableStore, TokioClock, NoOpMiddleware<TokioInstant>>,
@@ -43,7 +43,7 @@ impl Limit {
 }
 
 /// Channels remembered before those at rest are forgotten.
-const REMEMBERED: usize = 10_000;
+const PRUNE_ABOVE: usize = 10_000;
 
 /// Keeps the limits of one run. The only user of `governor`.
 #[derive(Debug)]
@@ -72,34 +72,34 @@ impl CallLimits {
     /// Charges one call now.
     ///
     /// # Errors
-    /// When it would be over a limit: the time from which it would not. Nothing is paid.
+    /// When it would be over a limit: the time from which it would not. Nothing is charged.
     pub fn try_acquire(&self, channel: ChannelId, bearer: usize) -> Result<(), Instant> {
-        if self.channel.store.remembered() > REMEMBERED {
+        if self.channel.store.len() > PRUNE_ABOVE {
             self.channel
                 .store
                 .prune(self.clock.now().duration_since(TokioInstant::default()));
         }
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
-        let dues = [
+        let needed = [
             (Some(&self.channel), channel.0),
             (Some(&self.bearer), bearer),
             (self.total.as_ref(), 0),
         ];
-        let mut paid: Vec<&Limit> = Vec::with_capacity(dues.len());
-        for (limit, key) in dues {
+        let mut charged: Vec<&Limit> = Vec::with_capacity(needed.len());
+        for (limit, key) in needed {
             let Some(limit) = limit else { continue };
             if let Err(refused) = limit.limiter.check_key(&key) {
-                for limit in paid {
+                for limit in charged {
                     limit.store.refund();
                 }
                 return Err(self.clock.instant(refused.earliest_possible()));
             }
-            paid.push(limit);
+            charged.push(limit);
         }
         Ok(())
     }
 
-    /// A call that was paid for leaves this much later.
+    /// A call that was charged for leaves this much later.
     pub fn delay(&self, channel: ChannelId, bearer: usize, by: Duration) {
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
         self.channel.store.delay(channel.0, by);
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(
             call_limits.try_acquire(ChannelId(2), 1),
             Ok(()),
-            "the channel was not paid for the refused call"
+            "the channel was not charged for the refused call"
         );
 
         let call_limits = CallLimits::new(&limits(1.0, 1.0, Some(1.0)));
@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn channels_at_rest_are_forgotten_and_others_are_not() {
         let call_limits = CallLimits::new(&limits(1.0, 1e6, None));
-        let many = u32::try_from(REMEMBERED).unwrap() + 2;
+        let many = u32::try_from(PRUNE_ABOVE).unwrap() + 2;
         for channel in 0..many {
             tokio::time::advance(Duration::from_micros(1)).await;
             assert_eq!(call_limits.try_acquire(ChannelId(channel), 0), Ok(()));
@@ -173,6 +173,6 @@ mod tests {
         assert!(call_limits.try_acquire(ChannelId(many - 1), 0).is_err());
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(call_limits.try_acquire(ChannelId(3), 0), Ok(()));
-        assert_eq!(call_limits.channel.store.remembered(), 1);
+        assert_eq!(call_limits.channel.store.len(), 1);
     }
 }

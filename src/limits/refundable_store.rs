@@ -15,7 +15,7 @@ pub(super) struct RefundableStore(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     /// governor's reading per key: when its next payment would be due at an even pace.
-    paid: HashMap<u32, Nanos>,
+    next_due: HashMap<u32, Nanos>,
     last: Option<(u32, Option<Nanos>)>,
 }
 
@@ -29,10 +29,10 @@ impl RefundableStore {
         let mut inner = self.inner();
         match inner.last.take() {
             Some((key, Some(before))) => {
-                inner.paid.insert(key, before);
+                inner.next_due.insert(key, before);
             }
             Some((key, None)) => {
-                inner.paid.remove(&key);
+                inner.next_due.remove(&key);
             }
             None => {}
         }
@@ -40,19 +40,19 @@ impl RefundableStore {
 
     /// Moves what a key has paid to a later time.
     pub(super) fn delay(&self, key: u32, by: Duration) {
-        if let Some(due) = self.inner().paid.get_mut(&key) {
+        if let Some(due) = self.inner().next_due.get_mut(&key) {
             *due = *due + Nanos::from(by);
         }
     }
 
     /// Forgets keys whose payments are all due by now: they are as good as new.
     pub(super) fn prune(&self, now: Nanos) {
-        self.inner().paid.retain(|_, due| *due > now);
+        self.inner().next_due.retain(|_, due| *due > now);
     }
 
     /// Keys kept.
-    pub(super) fn remembered(&self) -> usize {
-        self.inner().paid.len()
+    pub(super) fn len(&self) -> usize {
+        self.inner().next_due.len()
     }
 }
 
@@ -63,9 +63,9 @@ impl StateStore for RefundableStore {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut inner = self.inner();
-        let before = inner.paid.get(key).copied();
+        let before = inner.next_due.get(key).copied();
         let (answer, after) = f(before)?;
-        inner.paid.insert(*key, after);
+        inner.next_due.insert(*key, after);
         inner.last = Some((*key, before));
         Ok(answer)
     }

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Longest ARN the service takes, in characters (service model, `ChimeArn`).
 const MAX_ARN: usize = 1600;
 /// Longest `AppInstanceUserId`, in characters (service model, `UserId`).
@@ -23,14 +26,25 @@ pub enum ArnError {
     #[error("an ARN of the service `{0}`, not of chime")]
     OtherService(String),
     /// A Chime ARN, but of another kind of resource.
-    #[error("not the ARN of {wanted}")]
+    #[error("not the ARN of {expected}")]
     OtherResource {
         /// What was wanted, with its article.
-        wanted: &'static str,
+        expected: &'static str,
     },
     /// A user id the service does not take.
     #[error("{0}")]
     UserId(String),
+}
+
+impl ArnError {
+    /// The error without any part of the text, so that it may be printed and logged.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::OtherService(_) => "an ARN of another AWS service, not of chime".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Checks an `AppInstanceUserId`: 1 to 64 characters of `[A-Za-z0-9:\-_.@]`, a letter or digit at
@@ -180,6 +194,19 @@ macro_rules! arn {
                 Self::parse(text)
             }
         }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(D::Error::custom)
+            }
+        }
     };
 }
 
@@ -189,7 +216,7 @@ arn!(
     |rest| if rest.is_empty() {
         Ok(())
     } else {
-        Err(ArnError::OtherResource { wanted: "an app instance" })
+        Err(ArnError::OtherResource { expected: "an app instance" })
     }
 );
 
@@ -198,7 +225,7 @@ arn!(
     ChannelArn,
     |rest| match rest.strip_prefix("channel/") {
         Some(id) if is_resource_id(id) => Ok(()),
-        _ => Err(ArnError::OtherResource { wanted: "a channel" }),
+        _ => Err(ArnError::OtherResource { expected: "a channel" }),
     }
 );
 
@@ -209,11 +236,17 @@ arn!(
     |rest| match (rest.strip_prefix("user/"), rest.strip_prefix("bot/")) {
         (Some(id), _) => check_user_id(id),
         (_, Some(id)) if is_resource_id(id) => Ok(()),
-        _ => Err(ArnError::OtherResource { wanted: "an app instance user or bot" }),
+        _ => Err(ArnError::OtherResource { expected: "an app instance user or bot" }),
     }
 );
 
 impl MemberArn {
+    /// The app instance it belongs to.
+    #[must_use]
+    pub fn instance(&self) -> AppInstanceArn {
+        AppInstanceArn(self.app_instance().into())
+    }
+
     /// Keeps a text that was checked before, part by part.
     pub(crate) fn checked(text: &str) -> Self {
         debug_assert_eq!(Self::check(text).err(), None);
@@ -237,10 +270,9 @@ impl AppInstanceArn {
     /// The ARN of the user with this id.
     ///
     /// # Errors
-    /// If the id is not one the service takes.
+    /// If the id is not one the service takes, or the ARN is too long.
     pub fn user(&self, id: &str) -> Result<MemberArn, ArnError> {
-        check_user_id(id)?;
-        Ok(MemberArn(format!("{}/user/{id}", self.0).into()))
+        MemberArn::parse(&format!("{}/user/{id}", self.0))
     }
 
     /// The ARN of the channel with this id.
@@ -312,5 +344,8 @@ mod tests {
         );
         assert!(instance.channel("a/b").is_err());
         assert!(instance.user("a+b@example.com").is_err());
+        let long = AppInstanceArn::parse(&format!("{INSTANCE}{}", "x".repeat(1530))).unwrap();
+        assert!(long.user("u").is_ok());
+        assert_eq!(long.user("sandbox-admin"), Err(ArnError::TooLong));
     }
 }

@@ -54,7 +54,7 @@ pub enum MemberAction {
 
 /// What follows from a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follows {
+pub enum Effect {
     /// For the one member that it names.
     Member(MemberAction),
     /// For the whole call: see [`RefusalKind::action`].
@@ -73,7 +73,7 @@ pub struct Code {
     /// What it may concern; of several the scheduler finds out which.
     pub scope: &'static [Scope],
     /// What follows from it.
-    pub follows: Follows,
+    pub effect: Effect,
     /// What it comes from, in words.
     pub cause: &'static str,
     /// What to do about it, in words.
@@ -118,12 +118,12 @@ pub fn member_action(code: &str) -> MemberAction {
             RefusalKind::Throttled | RefusalKind::ServiceFailure | RefusalKind::ServiceUnavailable
         )
     };
-    match find(code).map(|entry| (entry.text, entry.follows)) {
-        Some((text, Follows::Member(action))) if text == code => action,
-        Some((_, Follows::Member(MemberAction::Retry))) => MemberAction::Retry,
+    match find(code).map(|entry| (entry.text, entry.effect)) {
+        Some((text, Effect::Member(action))) if text == code => action,
+        Some((_, Effect::Member(MemberAction::Retry))) => MemberAction::Retry,
         // Not documented for a member: throttling and failures by the names that calls have for them.
-        _ => match exception_named(code).map(|entry| entry.follows) {
-            Some(Follows::Call(kind)) if retries(kind) => MemberAction::Retry,
+        _ => match exception_named(code).map(|entry| entry.effect) {
+            Some(Effect::Call(kind)) if retries(kind) => MemberAction::Retry,
             _ => MemberAction::Fail,
         },
     }
@@ -137,8 +137,8 @@ pub fn member_action(code: &str) -> MemberAction {
 /// answer without a name is a proxy's, or comes from a wrong address.
 #[must_use]
 pub fn refused_call(status: u16, exception: &str, is_html: bool) -> (RefusalKind, String) {
-    let kind_of = |entry: &Code| match entry.follows {
-        Follows::Call(kind) => kind,
+    let kind_of = |entry: &Code| match entry.effect {
+        Effect::Call(kind) => kind,
         _ => RefusalKind::Lost,
     };
     if (200..300).contains(&status) {
@@ -196,8 +196,8 @@ pub fn explain(code: &str) -> Option<&'static Code> {
 fn find(text: &str) -> Option<&'static Code> {
     let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
     let wanted = || text.bytes().map(|byte| byte.to_ascii_lowercase());
-    let place = CODES.binary_search_by(|entry| lower(entry.text).cmp(wanted()));
-    place.ok().map(|place| &CODES[place])
+    let index = CODES.binary_search_by(|entry| lower(entry.text).cmp(wanted()));
+    index.ok().map(|index| &CODES[index])
 }
 
 /// Statuses that HTTP software between here and the service answers, whatever they name.
@@ -287,12 +287,12 @@ mod tests {
                 "{}",
                 entry.text
             );
-            let is_row = entry.follows == Follows::Nothing;
+            let is_row = entry.effect == Effect::Nothing;
             assert_eq!(entry.scope.is_empty(), is_row, "{}", entry.text);
-            let fits = match entry.follows {
-                Follows::Member(_) => entry.level != Level::Call,
-                Follows::Call(_) => entry.level != Level::Member,
-                Follows::Nothing => entry.level == Level::Program,
+            let fits = match entry.effect {
+                Effect::Member(_) => entry.level != Level::Call,
+                Effect::Call(_) => entry.level != Level::Member,
+                Effect::Nothing => entry.level == Level::Program,
             };
             assert!(fits, "{}", entry.text);
         }

@@ -22,7 +22,7 @@ pub fn is_unprintable(c: char) -> bool {
 /// A text with [unprintable](is_unprintable) characters escaped, as `\n` or `\u{202e}`; cut to `most`
 /// characters.
 #[must_use]
-pub fn escape_control(text: &str, most: usize) -> String {
+pub fn escape_control(text: &str, max: usize) -> String {
     let mut shown = String::new();
     let mut length = 0;
     for c in text.chars() {
@@ -36,7 +36,7 @@ pub fn escape_control(text: &str, most: usize) -> String {
             shown.push(c);
         }
         length += shown[before..].chars().count();
-        if length > most {
+        if length > max {
             shown.truncate(before);
             shown.push('…');
             break;

@@ -52,15 +52,15 @@ pub mod quota {
 }
 
 /// Bounds of the default for calls in flight at once.
-const FEWEST_IN_FLIGHT: u32 = 64;
-const MOST_IN_FLIGHT: u32 = 2_048;
+const MIN_IN_FLIGHT: u32 = 64;
+const MAX_IN_FLIGHT: u32 = 2_048;
 
 /// The regions that have messaging (AWS, "Available Regions for the Amazon Chime SDK").
 pub const MESSAGING_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 
 /// [`quota::MEMBERS_PER_CALL`], as a limit.
 #[expect(clippy::cast_possible_truncation, reason = "it is 100")]
-const MOST_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
+const MAX_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
 
 /// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,14 +81,14 @@ pub struct Limits {
 
 /// A limit that cannot be kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is {value}: it must be {wanted}")]
+#[error("{name} is {value}: it must be {expected}")]
 pub struct LimitsError {
     /// Which limit, as the flag is called without its dashes.
     pub name: &'static str,
     /// What was given.
     pub value: String,
     /// What it may be.
-    pub wanted: &'static str,
+    pub expected: &'static str,
 }
 
 impl Limits {
@@ -99,7 +99,7 @@ impl Limits {
             channel_rate: quota::CHANNEL_RATE,
             bearer_rate: quota::bearer_rate(region),
             max_rate: None,
-            members_per_call: MOST_MEMBERS,
+            members_per_call: MAX_MEMBERS,
             max_in_flight: None,
             max_attempts: 8,
         }
@@ -122,7 +122,7 @@ impl Limits {
             (rate * longest_answer.as_secs_f64()).ceil() as u32
         };
         self.max_in_flight
-            .unwrap_or(filled.clamp(FEWEST_IN_FLIGHT, MOST_IN_FLIGHT))
+            .unwrap_or(filled.clamp(MIN_IN_FLIGHT, MAX_IN_FLIGHT))
     }
 
     /// Checks that each limit can be kept.
@@ -137,31 +137,31 @@ impl Limits {
         ];
         for (name, rate) in rates {
             if let Some(rate) = rate.filter(|rate| !(0.001..=1e6).contains(rate)) {
-                let wanted = "calls per second, from 0.001 to 1000000";
+                let expected = "calls per second, from 0.001 to 1000000";
                 return Err(LimitsError {
                     name,
-                    value: shown(rate),
-                    wanted,
+                    value: format_number(rate),
+                    expected,
                 });
             }
         }
-        let few = "from 1 to 10000";
+        let range = "from 1 to 10000";
         let counts = [
-            ("max-in-flight", self.max_in_flight, 10_000, few),
-            ("max-attempts", Some(self.max_attempts), 10_000, few),
+            ("max-in-flight", self.max_in_flight, 10_000, range),
+            ("max-attempts", Some(self.max_attempts), 10_000, range),
             (
                 "members-per-call",
                 Some(self.members_per_call),
-                MOST_MEMBERS,
+                MAX_MEMBERS,
                 "from 1 to 100: AWS takes at most 100 members a call",
             ),
         ];
-        for (name, count, most, wanted) in counts {
-            if let Some(count) = count.filter(|count| !(1..=most).contains(count)) {
+        for (name, count, max, expected) in counts {
+            if let Some(count) = count.filter(|count| !(1..=max).contains(count)) {
                 return Err(LimitsError {
                     name,
                     value: count.to_string(),
-                    wanted,
+                    expected,
                 });
             }
         }
@@ -170,7 +170,7 @@ impl Limits {
 }
 
 /// A number in few digits, also where it is absurd.
-fn shown(number: f64) -> String {
+fn format_number(number: f64) -> String {
     if number.is_finite() && number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
         format!("{number:e}")
     } else {
@@ -195,19 +195,19 @@ mod tests {
             (1e300, "1e300"),
             (1e-9, "1e-9"),
         ] {
-            let wanted = "it must be calls per second, from 0.001 to 1000000";
+            let expected = "it must be calls per second, from 0.001 to 1000000";
             let channel_rate = rate;
             assert_eq!(
                 said(Limits {
                     channel_rate,
                     ..usual
                 }),
-                format!("channel-rate is {value}: {wanted}")
+                format!("channel-rate is {value}: {expected}")
             );
             let max_rate = Some(rate);
             assert_eq!(
                 said(Limits { max_rate, ..usual }),
-                format!("max-rate is {value}: {wanted}")
+                format!("max-rate is {value}: {expected}")
             );
         }
         for members_per_call in [0, 101, u32::MAX] {

@@ -50,7 +50,8 @@ impl FromStr for MembershipType {
 
 /// The id of a sub-channel of an elastic channel: 1 to 128 of `[-_a-zA-Z0-9]` (service model,
 /// `SubChannelId`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SubChannelId(Box<str>);
 
 /// A text that is no sub-channel id.
@@ -75,6 +76,13 @@ impl FromStr for SubChannelId {
         } else {
             Err(SubChannelIdError)
         }
+    }
+}
+
+impl TryFrom<String> for SubChannelId {
+    type Error = SubChannelIdError;
+    fn try_from(text: String) -> Result<Self, SubChannelIdError> {
+        text.parse()
     }
 }
 

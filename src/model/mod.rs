@@ -5,6 +5,7 @@
 
 mod arn;
 mod batch;
+mod bearers;
 mod call;
 pub mod codes;
 mod escape;
@@ -18,6 +19,7 @@ mod tally;
 pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};
+pub use bearers::{BearerPool, BearersDisagree};
 pub use call::{AddMembers, CallAction, MemberError, Refusal, RefusalKind, Reply};
 pub use escape::{escape_control, is_unprintable};
 pub use ids::{ChannelId, LaneId};

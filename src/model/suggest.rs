@@ -1,7 +1,7 @@
 //! The name that was meant.
 
 /// How alike two names are that may be meant for each other, of 1.
-const ALIKE: f64 = 0.8;
+const MIN_SIMILARITY: f64 = 0.8;
 
 /// The most alike of these names to one that is not among them, if any is alike at all. Case does
 /// not matter.
@@ -14,7 +14,7 @@ pub fn closest_match<T: AsRef<str>>(name: &str, names: impl IntoIterator<Item = 
             let known = name.as_ref().to_lowercase();
             (strsim::jaro_winkler(&known, &wanted), name)
         })
-        .filter(|(alike, _)| *alike >= ALIKE)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, name)| name)
 }

@@ -26,7 +26,7 @@ impl Tally {
 
     /// Rows whose member is in the channel.
     #[must_use]
-    pub fn is_in(&self) -> u64 {
+    pub fn in_channel(&self) -> u64 {
         self.of(Outcome::Added) + self.of(Outcome::AlreadyMember)
     }
 

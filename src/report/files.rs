@@ -16,11 +16,11 @@ use crate::private_file::{PrivateFileError, check_replaceable};
 ///
 /// # Errors
 /// If something else than a file has the name of a report, or of one being written.
-pub fn check_places(dir: &Path) -> Result<(), PrivateFileError> {
+pub fn check_destinations(dir: &Path) -> Result<(), PrivateFileError> {
     for name in [RESULTS, FAILED, SUMMARY, PAGE] {
         let path = dir.join(name);
         check_replaceable(&path)?;
-        check_replaceable(&aside(&path))?;
+        check_replaceable(&temp_path(&path))?;
     }
     Ok(())
 }
@@ -35,10 +35,10 @@ pub(super) struct AtomicFile {
 impl AtomicFile {
     /// Begins a report for this place, where there may be an earlier one but no directory: that
     /// would keep it from being placed once others of its set are.
-    pub(super) fn begin(path: PathBuf) -> Result<Self, ReportError> {
+    pub(super) fn create(path: PathBuf) -> Result<Self, ReportError> {
         check_replaceable(&path)?;
-        check_replaceable(&aside(&path))?;
-        let file = begin_aside(&path).map_err(|source| ReportError::Io {
+        check_replaceable(&temp_path(&path))?;
+        let file = create_temp(&path).map_err(|source| ReportError::Io {
             path: path.clone(),
             source,
         })?;
@@ -49,7 +49,7 @@ impl AtomicFile {
     }
 
     /// Ends the report, which is then on the disk under its temporary name.
-    pub(super) fn finish(self) -> Result<Ready, ReportError> {
+    pub(super) fn finish(self) -> Result<FinishedFile, ReportError> {
         let Self { path, file } = self;
         check_replaceable(&path)?;
         let finish = || -> std::io::Result<TempPath> {
@@ -60,26 +60,26 @@ impl AtomicFile {
             Ok(file.into_temp_path())
         };
         match finish() {
-            Ok(aside) => Ok(Ready { path, aside }),
+            Ok(temp_path) => Ok(FinishedFile { path, temp_path }),
             Err(source) => Err(ReportError::Io { path, source }),
         }
     }
 }
 
 /// A report that is on the disk beside its place. Dropped, it is removed.
-pub(super) struct Ready {
+pub(super) struct FinishedFile {
     path: PathBuf,
-    aside: TempPath,
+    temp_path: TempPath,
 }
 
-impl Ready {
+impl FinishedFile {
     /// Puts the report in its place. Its name is on the disk once the directory is.
-    pub(super) fn place(self) -> Result<(), ReportError> {
-        let Self { path, aside } = self;
-        match std::fs::rename(&aside, &path) {
+    pub(super) fn persist(self) -> Result<(), ReportError> {
+        let Self { path, temp_path } = self;
+        match std::fs::rename(&temp_path, &path) {
             Ok(()) => {
                 // Nothing has this name any more.
-                let _ = aside.keep();
+                let _ = temp_path.keep();
                 Ok(())
             }
             Err(source) => Err(ReportError::Io { path, source }),
@@ -88,23 +88,23 @@ impl Ready {
 }
 
 /// The name of a report of this name while it is written.
-fn aside(path: &Path) -> PathBuf {
+fn temp_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.part"))
 }
 
 /// A file of its own for a report of this name, in the same directory.
-fn begin_aside(path: &Path) -> std::io::Result<NamedTempFile> {
-    let place = path.parent().unwrap_or_else(|| Path::new("."));
-    let aside = aside(path);
-    match std::fs::remove_file(&aside) {
+fn create_temp(path: &Path) -> std::io::Result<NamedTempFile> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    let temp_path = temp_path(path);
+    match std::fs::remove_file(&temp_path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     Builder::new()
-        .prefix(aside.file_name().unwrap_or_default())
+        .prefix(temp_path.file_name().unwrap_or_default())
         .rand_bytes(0)
-        .tempfile_in(place)
+        .tempfile_in(dir)
 }
 
 impl Write for AtomicFile {
@@ -125,12 +125,12 @@ mod tests {
     fn what_a_killed_process_left_of_a_report_does_not_stay() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results.csv");
-        let killed = AtomicFile::begin(path.clone()).unwrap();
+        let killed = AtomicFile::create(path.clone()).unwrap();
         // Never dropped: so does a process that is killed.
         std::mem::forget(killed);
-        let mut report = AtomicFile::begin(path.clone()).unwrap();
+        let mut report = AtomicFile::create(path.clone()).unwrap();
         report.write_all(b"all").unwrap();
-        report.finish().unwrap().place().unwrap();
+        report.finish().unwrap().persist().unwrap();
         assert_eq!(std::fs::read(path).unwrap(), b"all");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }

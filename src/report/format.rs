@@ -61,7 +61,7 @@ pub(super) fn binding_text(binding: Option<Binding>) -> &'static str {
 
 /// The least that a list takes, in a line.
 #[must_use]
-pub fn least(calls: u64, least: Duration, binding: Option<Binding>) -> String {
+pub fn lower_bound_text(calls: u64, least: Duration, binding: Option<Binding>) -> String {
     format!(
         "at least {}, {} at the limits; {}",
         count(calls, "call"),
@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn the_least_says_what_binds() {
-        let said = |calls, seconds, binding| least(calls, Duration::from_secs(seconds), binding);
+        let said = |calls, seconds, binding| {
+            lower_bound_text(calls, Duration::from_secs(seconds), binding)
+        };
         let channel = "at least 10 calls, 9.0 s at the limits; the largest channel binds";
         assert_eq!(said(10, 9, Some(Binding::Channel)), channel);
         let one = "at least 1 call, 0.0 s at the limits; no limit binds";

@@ -91,11 +91,11 @@ impl fmt::Display for Listing {
                     "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}{}",
                     status.state.as_str(),
                     status.rows_read,
-                    status.is_in(),
-                    status.is_not_in(),
+                    status.in_channel(),
+                    status.not_in_channel(),
                     status.open,
                     time(status.seconds_since_start),
-                    shown(&status.dir),
+                    display_path(&status.dir),
                     status
                         .reports_fault()
                         .map_or(String::new(), |fault| format!("  (reports: {fault})"))
@@ -110,10 +110,10 @@ impl fmt::Display for Listing {
 
 /// A directory without counts, and why.
 fn reason(f: &mut fmt::Formatter<'_>, state: &str, dir: &RunDirectory, why: &str) -> fmt::Result {
-    let (dir, why) = (shown(&dir.dir), escape_control(why, usize::MAX));
+    let (dir, why) = (display_path(&dir.dir), escape_control(why, usize::MAX));
     writeln!(f, "{state:<11} {dir}: {why}")
 }
 
-fn shown(dir: &Path) -> String {
+fn display_path(dir: &Path) -> String {
     escape_control(&dir.display().to_string(), usize::MAX)
 }

@@ -18,8 +18,8 @@ mod status;
 mod summary;
 
 pub use explain::Explanation;
-pub use files::check_places;
-pub use format::least;
+pub use files::check_destinations;
+pub use format::lower_bound_text;
 pub use listing::{Listed, Listing, RunDirectory};
 pub use path::{shell_value, shell_word};
 pub use plan::{OverCapacityChannel, Plan, PlanInput, PlannedChannel, Undo};

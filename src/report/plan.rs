@@ -10,11 +10,11 @@ use crate::model::{Limits, escape_control, quota};
 use crate::schedule::{Binding, LowerBound};
 
 /// Channels, and kinds of defects, that a plan names at most.
-const NAMED: usize = 100;
+const MAX_NAMED: usize = 100;
 /// Rows, or channels, that are given as examples at most.
-const EXAMPLES: usize = 3;
+const MAX_EXAMPLES: usize = 3;
 /// Characters of a column's name that are shown.
-const COLUMN: usize = 40;
+const MAX_COLUMN: usize = 40;
 
 /// What a list takes, as `plan --json` prints it. Later versions may add fields; none is renamed.
 /// Contains no personal data except what the names of the list and its columns reveal.
@@ -111,19 +111,19 @@ impl Plan {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of(ledger: &LedgerReader, basis: PlanInput) -> Result<Self, LedgerError> {
+    pub fn of(ledger: &LedgerReader, input: PlanInput) -> Result<Self, LedgerError> {
         let PlanInput {
             list,
             limits,
             bearers,
             region,
-        } = basis;
+        } = input;
         let (staged, pool) = (*ledger.staged(), bearers.max(1));
         let Loads {
             bound,
             single,
             members,
-            crowded,
+            over_capacity_count,
             largest,
         } = Loads::of(ledger, &limits)?;
         let one_by_one = Limits {
@@ -131,7 +131,7 @@ impl Plan {
             ..limits
         };
         let (least, binding) = bound.time(&limits, pool);
-        let (defects, defect_kinds) = ledger.defect_kinds(NAMED, EXAMPLES)?;
+        let (defects, defect_kinds) = ledger.defect_kinds(MAX_NAMED, MAX_EXAMPLES)?;
         let largest_channels = largest
             .into_iter()
             .map(|load| {
@@ -158,13 +158,13 @@ impl Plan {
             binding,
             seconds_with_one_more_bearer: bound.time(&limits, pool + 1).0.as_secs_f64(),
             over_capacity: OverCapacityChannel {
-                channels: crowded,
-                examples: over_capacity.take(EXAMPLES).cloned().collect(),
+                channels: over_capacity_count,
+                examples: over_capacity.take(MAX_EXAMPLES).cloned().collect(),
             },
             largest_channels,
             defect_kinds,
-            defects: defects.into_iter().map(shown).collect(),
-            duplicate_examples: ledger.repeats(EXAMPLES)?,
+            defects: defects.into_iter().map(displayable).collect(),
+            duplicate_examples: ledger.repeats(MAX_EXAMPLES)?,
             undo: Undo {
                 calls: single.calls(),
                 seconds: single.time(&one_by_one, pool).0.as_secs_f64(),
@@ -178,15 +178,15 @@ impl Plan {
 
     /// Whether no row is defective.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.invalid == 0
     }
 }
 
 /// A defect fit to be shown: the name of a column is the list's own.
-fn shown(kind: DefectKind) -> DefectKind {
+fn displayable(kind: DefectKind) -> DefectKind {
     DefectKind {
-        column: escape_control(&kind.column, COLUMN),
+        column: escape_control(&kind.column, MAX_COLUMN),
         ..kind
     }
 }
@@ -199,7 +199,7 @@ struct Loads {
     single: LowerBound,
     members: u64,
     /// Channels with more members than one takes.
-    crowded: u64,
+    over_capacity_count: u64,
     /// Most members first.
     largest: Vec<ChannelLoad>,
 }
@@ -211,9 +211,9 @@ impl Loads {
             loads.bound.add_calls(load.calls);
             loads.single.add_calls(load.members);
             loads.members += load.members;
-            loads.crowded += u64::from(load.members > quota::MEMBERS_PER_CHANNEL);
+            loads.over_capacity_count += u64::from(load.members > quota::MEMBERS_PER_CHANNEL);
             loads.largest.push(load);
-            if loads.largest.len() == 10 * NAMED {
+            if loads.largest.len() == 10 * MAX_NAMED {
                 loads.keep_largest();
             }
         })?;
@@ -224,6 +224,6 @@ impl Loads {
     fn keep_largest(&mut self) {
         // Of equals the first in the list comes first: the sort is stable.
         self.largest.sort_by_key(|load| Reverse(load.members));
-        self.largest.truncate(NAMED);
+        self.largest.truncate(MAX_NAMED);
     }
 }

@@ -10,21 +10,21 @@ use crate::model::{escape_control, quota};
 use crate::schedule::Binding;
 
 /// Channels, and kinds of defects, that are named; JSON has more.
-const NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 /// Characters of a channel's id that fit beside its counts.
-const CHANNEL: usize = 55;
+const MAX_CHANNEL: usize = 55;
 /// Characters that fit beside a count.
-const NOTE: usize = 47;
+const MAX_NOTE: usize = 47;
 /// Less time than this is shown as none.
-const NOTHING: f64 = 0.05;
+const NEGLIGIBLE: f64 = 0.05;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         wrap(f, &format!("plan for {}: no call was made", self.list), 2)?;
         self.rows(f)?;
-        self.work(f)?;
+        self.effort(f)?;
         writeln!(f)?;
-        wrap(f, &self.basis(), 0)?;
+        wrap(f, &self.limits_text(), 0)?;
         self.over_capacity(f)?;
         self.channels(f)?;
         self.defects(f)
@@ -56,7 +56,7 @@ impl Plan {
         for repeat in &self.duplicate_examples {
             let comma = if text.is_empty() { "" } else { ", " };
             let next = format!("{comma}row {} of row {}", repeat.row, repeat.of_row);
-            if text.len() + next.len() > NOTE {
+            if text.len() + next.len() > MAX_NOTE {
                 break;
             }
             text.push_str(&next);
@@ -65,12 +65,12 @@ impl Plan {
     }
 
     /// What it takes.
-    fn work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn effort(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let full = count(self.limits.members_per_call.into(), "member");
         line(f, "calls", self.calls, &format!("of up to {full}"))?;
         line(f, "least time", time(self.seconds), &self.reason())?;
         let saved = self.seconds - self.seconds_with_one_more_bearer;
-        let saved = if saved < NOTHING {
+        let saved = if saved < NEGLIGIBLE {
             "saves nothing".to_owned()
         } else {
             format!("saves {}", time(saved))
@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// The limits it is computed with.
-    fn basis(&self) -> String {
+    fn limits_text(&self) -> String {
         let limits = &self.limits;
         let total = limits
             .max_rate
@@ -140,10 +140,10 @@ impl Plan {
             return Ok(());
         }
         writeln!(f, "\n  {:>9}  {:>7}  largest channels", "members", "calls")?;
-        for channel in self.largest_channels.iter().take(NAMED) {
+        for channel in self.largest_channels.iter().take(MAX_NAMED) {
             of_channel(f, channel)?;
         }
-        more(f, self.channels, NAMED, "channel")
+        more(f, self.channels, MAX_NAMED, "channel")
     }
 
     /// What is wrong with the list.
@@ -152,10 +152,10 @@ impl Plan {
             return Ok(());
         }
         writeln!(f, "\n  {:>9}  defects", "rows")?;
-        for kind in self.defects.iter().take(NAMED) {
+        for kind in self.defects.iter().take(MAX_NAMED) {
             wrap(f, &of_kind(kind), 13)?;
         }
-        more(f, self.defect_kinds, NAMED, "kind")
+        more(f, self.defect_kinds, MAX_NAMED, "kind")
     }
 }
 
@@ -178,7 +178,7 @@ fn of_channel(f: &mut fmt::Formatter<'_>, channel: &PlannedChannel) -> fmt::Resu
     writeln!(
         f,
         "  {members:>9}  {calls:>7}  {}",
-        escape_control(id, CHANNEL)
+        escape_control(id, MAX_CHANNEL)
     )
 }
 

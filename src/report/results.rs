@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use super::files::{AtomicFile, Ready};
+use super::files::{AtomicFile, FinishedFile};
 use super::page::{Failures, RunPage};
 use super::set::ReportSet;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
@@ -25,7 +25,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 /// Rows after which to check whether to continue.
-const ASKED_EVERY: u64 = 1_024;
+const CHECK_INTERVAL: u64 = 1_024;
 
 /// What reports are to be written, and where.
 #[derive(Debug, Clone, Copy)]
@@ -41,27 +41,27 @@ pub struct Reports<'a> {
 /// Writes all reports and puts them in their places. The ledger records nothing of it.
 ///
 /// # Errors
-/// As [`prepare`] and [`ReportSet::place`].
+/// As [`prepare`] and [`ReportSet::publish`].
 pub fn write(
     ledger: &LedgerReader,
     reports: Reports<'_>,
-    go_on: impl FnMut() -> bool,
+    should_continue: impl FnMut() -> bool,
 ) -> Result<Summary, ReportError> {
-    prepare(ledger, reports, go_on)?.place()
+    prepare(ledger, reports, should_continue)?.publish()
 }
 
 /// Writes `results.csv`, `failed.csv`, `report.html` and `summary.json`, each beside its place.
-/// `go_on` is called every thousand rows; where it returns false, nothing is written.
+/// `should_continue` is called every thousand rows; where it returns false, nothing is written.
 ///
 /// # Errors
-/// If the ledger cannot be read, a report cannot be written, or `go_on` returned false. The earlier
+/// If the ledger cannot be read, a report cannot be written, or `should_continue` returned false. The earlier
 /// reports are as they were.
 pub fn prepare(
     ledger: &LedgerReader,
     reports: Reports<'_>,
-    mut go_on: impl FnMut() -> bool,
+    mut should_continue: impl FnMut() -> bool,
 ) -> Result<ReportSet, ReportError> {
-    let mut results = CsvReport::begin(reports.dir, RESULTS, b',', b"")?;
+    let mut results = CsvReport::create(reports.dir, RESULTS, b',', b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
     // The mark means UTF-8 to any reader, also where a flag sets another encoding.
@@ -70,15 +70,20 @@ pub fn prepare(
     } else {
         "\u{feff}"
     };
-    let mut failed = CsvReport::begin(reports.dir, FAILED, layout.delimiter(), mark.as_bytes())?;
+    let mut failed = CsvReport::create(
+        reports.dir,
+        FAILED,
+        layout.delimiter().byte(),
+        mark.as_bytes(),
+    )?;
     if layout.has_header() {
         failed.record(layout.header())?;
     }
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut failures = Failures::default();
     let mut entry = Entry::default();
-    let census = ledger.project(|row| {
-        if row.row.is_multiple_of(ASKED_EVERY) && !go_on() {
+    let totals = ledger.project(|row| {
+        if row.row.is_multiple_of(CHECK_INTERVAL) && !should_continue() {
             return Err(ReportError::Interrupted);
         }
         let (number, attempts) = (row.row.to_string(), row.attempts.to_string());
@@ -103,15 +108,15 @@ pub fn prepare(
         }
         Ok::<(), ReportError>(())
     })?;
-    check_counts(ledger, reports.state, census.tally)?;
-    let summary = summarize(ledger, reports, census, errors_by_code)?;
+    check_counts(ledger, reports.state, totals.tally)?;
+    let summary = summarize(ledger, reports, totals, errors_by_code)?;
     let page = RunPage::of(
         ledger,
         reports.dir,
         &summary,
         reports.limits,
         &failures,
-        &mut go_on,
+        &mut should_continue,
     )?
     .html()?;
     let page = write_text(reports.dir, PAGE, &page)?;
@@ -126,9 +131,9 @@ pub fn prepare(
 }
 
 /// A report of this text.
-fn write_text(dir: &Path, name: &str, text: &str) -> Result<Ready, ReportError> {
+fn write_text(dir: &Path, name: &str, text: &str) -> Result<FinishedFile, ReportError> {
     let path = dir.join(name);
-    let mut file = AtomicFile::begin(path.clone())?;
+    let mut file = AtomicFile::create(path.clone())?;
     match file.write_all(text.as_bytes()) {
         Ok(()) => file.finish(),
         Err(source) => Err(ReportError::Io { path, source }),
@@ -160,7 +165,7 @@ fn membership_fields<'a>(
         let kind = entry.membership_type().as_str();
         [entry.channel_arn(), entry.member_arn(), kind]
     } else {
-        let (channel, member) = layout.texts(row.record);
+        let (channel, member) = layout.channel_and_member(row.record);
         [channel, member, ""]
     }
 }
@@ -168,11 +173,11 @@ fn membership_fields<'a>(
 fn summarize(
     ledger: &LedgerReader,
     reports: Reports<'_>,
-    census: Totals,
+    totals: Totals,
     errors_by_code: BTreeMap<String, u64>,
 ) -> Result<Summary, ReportError> {
     let staged = ledger.staged();
-    let tally = census.tally;
+    let tally = totals.tally;
     let calls = ledger.call_counts()?;
     let bearers: u64 = ledger.fact(fact::BEARERS)?.unwrap_or(1);
     let bound = ledger.lower_bound(reports.limits.members_per_call)?;
@@ -197,7 +202,7 @@ fn summarize(
         not_attempted: tally.of(Outcome::NotAttempted),
         calls: calls.calls,
         throttled_calls: calls.throttled,
-        retried_members: census.retried,
+        retried_members: totals.retried,
         channels: ledger.channels()?,
         bearers,
         started_at: ledger.fact(fact::STARTED_AT)?.unwrap_or_default(),
@@ -219,9 +224,9 @@ struct CsvReport {
 }
 
 impl CsvReport {
-    fn begin(dir: &Path, name: &str, delimiter: u8, mark: &[u8]) -> Result<Self, ReportError> {
+    fn create(dir: &Path, name: &str, delimiter: u8, mark: &[u8]) -> Result<Self, ReportError> {
         let path = dir.join(name);
-        let mut file = AtomicFile::begin(path.clone())?;
+        let mut file = AtomicFile::create(path.clone())?;
         file.write_all(mark).map_err(|source| ReportError::Io {
             path: path.clone(),
             source,
@@ -250,7 +255,7 @@ impl CsvReport {
         }
     }
 
-    fn finish(self) -> Result<Ready, ReportError> {
+    fn finish(self) -> Result<FinishedFile, ReportError> {
         let Self { path, writer } = self;
         let file = writer.into_inner().map_err(|error| ReportError::Io {
             path,

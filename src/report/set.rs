@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::files::Ready;
+use super::files::FinishedFile;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{LedgerError, LedgerReader, fact};
 
@@ -36,16 +36,16 @@ use crate::ledger::{LedgerError, LedgerReader, fact};
 pub struct ReportSet {
     dir: PathBuf,
     summary: Summary,
-    summary_file: Ready,
-    other_files: [Ready; 3],
+    summary_file: FinishedFile,
+    other_files: [FinishedFile; 3],
 }
 
 impl ReportSet {
     pub(super) fn new(
         dir: &Path,
         summary: Summary,
-        summary_file: Ready,
-        other_files: [Ready; 3],
+        summary_file: FinishedFile,
+        other_files: [FinishedFile; 3],
     ) -> Self {
         Self {
             dir: dir.to_owned(),
@@ -59,15 +59,15 @@ impl ReportSet {
     ///
     /// # Errors
     /// If one cannot be placed. Then there is no `summary.json`, or still the earlier set.
-    pub fn place(self) -> Result<Summary, ReportError> {
+    pub fn publish(self) -> Result<Summary, ReportError> {
         remove(&self.dir.join(SUMMARY))?;
         // Without this a power loss may leave the earlier summary beside later results.
         sync(&self.dir)?;
         for file in self.other_files {
-            file.place()?;
+            file.persist()?;
         }
         sync(&self.dir)?;
-        self.summary_file.place()?;
+        self.summary_file.persist()?;
         sync(&self.dir)?;
         Ok(self.summary)
     }
@@ -120,7 +120,7 @@ impl ReportsState {
         let Some(record) = ledger.report_record()? else {
             return Ok(Self::None);
         };
-        let label = Label {
+        let label = SetLabel {
             run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
             generation: record.generation(),
         };
@@ -136,12 +136,12 @@ impl ReportsState {
 
 /// What `summary.json` states about the set that it belongs to.
 #[derive(PartialEq, Deserialize)]
-struct Label {
+struct SetLabel {
     run_id: String,
     generation: u64,
 }
 
-impl Label {
+impl SetLabel {
     /// Whether the reports in a directory are all there, and are these. Somebody may have removed
     /// one, or put back an earlier copy.
     fn is_on_all(&self, dir: &Path) -> bool {

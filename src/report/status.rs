@@ -14,7 +14,7 @@ use crate::ledger::{LedgerReader, fact};
 use crate::model::{Outcome, RunState, escape_control};
 
 /// Over how long the pace is measured, in milliseconds.
-const LATELY: i64 = 60_000;
+const RECENT: i64 = 60_000;
 
 /// The status of a run, as `status --json` prints it. `runs --json` prints an array that contains
 /// it for each run that can be read. Later versions may add fields; none is renamed.
@@ -102,19 +102,19 @@ pub fn status(
     let progress = ledger.progress()?;
     let staged = ledger.staged();
     let calls = ledger.call_counts()?;
-    let (calls_lately, members_lately) = ledger.calls_after(now - LATELY)?;
+    let (calls_lately, members_lately) = ledger.calls_after(now - RECENT)?;
     let started_at: String = ledger.fact(fact::STARTED_AT)?.unwrap_or_default();
     let is_running = state == RunState::Running;
     let since = seconds_since(&started_at, now).unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let left = |per_minute: u64| {
-        let minute = (LATELY / 1_000) as f64;
+        let minute = (RECENT / 1_000) as f64;
         progress.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
     };
     let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
     let can_be_retried = retried.any(|outcome| progress.settled.of(outcome) > 0);
     let reports = ReportsState::of(ledger, dir)?;
-    let word = match state {
+    let command = match state {
         RunState::Running => None,
         RunState::Interrupted | RunState::Aborted => Some("resume"),
         RunState::Finished if can_be_retried => Some("retry"),
@@ -149,7 +149,7 @@ pub fn status(
         seconds_left: (is_running && members_lately > 0).then(|| left(members_lately)),
         errors_by_code: progress.errors_by_code,
         reports,
-        next: word.map(|word| format!("chime-bulk {word} {}", shell_word(dir))),
+        next: command.map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
     })
 }
 
@@ -163,12 +163,12 @@ fn seconds_since(time: &str, now: i64) -> Option<f64> {
 
 impl Status {
     /// Rows whose members are in.
-    pub(super) fn is_in(&self) -> u64 {
+    pub(super) fn in_channel(&self) -> u64 {
         self.added + self.already_member
     }
 
     /// Rows that are settled, and whose members are not in.
-    pub(super) fn is_not_in(&self) -> u64 {
+    pub(super) fn not_in_channel(&self) -> u64 {
         self.failed + self.invalid + self.unconfirmed + self.not_attempted
     }
 

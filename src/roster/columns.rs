@@ -5,7 +5,7 @@ use csv::StringRecord;
 use super::Options;
 use super::error::Problem;
 use super::layout::MAX_NAME;
-use super::names::{OTHERS, is_known, is_position, named, normal};
+use super::names::{OTHERS, is_known, is_position, named, normalize};
 use crate::model::{closest_match, escape_control};
 
 /// The columns, as the first record shows them.
@@ -16,7 +16,7 @@ pub(super) struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     /// Looks at the first record.
-    pub(super) fn of(first: &'a StringRecord, options: &Options) -> Self {
+    pub(super) fn detect(first: &'a StringRecord, options: &Options) -> Self {
         Self {
             first,
             has_header: has_header(first, options),
@@ -33,11 +33,15 @@ impl<'a> Columns<'a> {
                 .then(|| position - 1)
         };
         let by_name = || {
-            let wanted = normal(name);
+            let normalized = normalize(name);
             self.first
                 .iter()
                 .position(|cell| cell.trim() == name)
-                .or_else(|| self.first.iter().position(|cell| normal(cell) == wanted))
+                .or_else(|| {
+                    self.first
+                        .iter()
+                        .position(|cell| normalize(cell) == normalized)
+                })
         };
         self.has_header
             .then(by_name)
@@ -55,7 +59,7 @@ impl<'a> Columns<'a> {
         if !self.has_header {
             return None;
         }
-        let cells: Vec<String> = self.first.iter().map(normal).collect();
+        let cells: Vec<String> = self.first.iter().map(normalize).collect();
         names
             .iter()
             .find_map(|name| cells.iter().position(|cell| cell == name))
@@ -65,15 +69,15 @@ impl<'a> Columns<'a> {
     pub(super) fn is_bare_ids(&self) -> bool {
         match self.first.get(0) {
             Some(cell) if self.first.len() == 1 => {
-                !self.has_header || OTHERS.contains(&&*normal(cell))
+                !self.has_header || OTHERS.contains(&&*normalize(cell))
             }
             _ => false,
         }
     }
 
     /// The position of the first field of a shape.
-    pub(super) fn of_shape(&self, is_it: impl Fn(&str) -> bool) -> Option<usize> {
-        self.first.iter().position(|cell| is_it(cell.trim()))
+    pub(super) fn first_matching(&self, is_match: impl Fn(&str) -> bool) -> Option<usize> {
+        self.first.iter().position(|cell| is_match(cell.trim()))
     }
 
     /// The column whose name is nearest to one that is not there.
@@ -81,8 +85,8 @@ impl<'a> Columns<'a> {
         if !self.has_header {
             return None;
         }
-        let cells: Vec<String> = self.first.iter().map(normal).collect();
-        let similar = closest_match(&normal(name), &cells)?;
+        let cells: Vec<String> = self.first.iter().map(normalize).collect();
+        let similar = closest_match(&normalize(name), &cells)?;
         let at = cells.iter().position(|cell| cell == similar)?;
         Some(escape_control(self.first.get(at)?.trim(), MAX_NAME))
     }
@@ -90,7 +94,7 @@ impl<'a> Columns<'a> {
     /// The columns for a message: some of their names, or their number.
     pub(super) fn list(&self) -> String {
         /// The most names that are shown.
-        const SHOWN: usize = 20;
+        const MAX_NAMES: usize = 20;
         let width = self.first.len();
         if !self.has_header {
             return format!("1 to {width} (the list has no header)");
@@ -98,10 +102,10 @@ impl<'a> Columns<'a> {
         let names: Vec<String> = self
             .first
             .iter()
-            .take(SHOWN)
+            .take(MAX_NAMES)
             .map(|cell| format!("`{}`", escape_control(cell.trim(), MAX_NAME)))
             .collect();
-        let more = width.saturating_sub(SHOWN);
+        let more = width.saturating_sub(MAX_NAMES);
         let rest = if more > 0 {
             format!(" and {more} more")
         } else {

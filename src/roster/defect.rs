@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::model::ArnError;
-
 /// Why a row cannot be sent: it costs no call.
 ///
 /// Promises: names the rule that is broken, and of the value at most one offending character, so
@@ -24,13 +22,5 @@ impl fmt::Display for Defect {
         } else {
             write!(f, "column `{}`: {}", self.column, self.reason)
         }
-    }
-}
-
-/// The reason for a text that is not the ARN or id that was wanted, without the text.
-pub(super) fn reason_of(error: &ArnError) -> String {
-    match error {
-        ArnError::OtherService(_) => "an ARN of another AWS service, not of chime".to_owned(),
-        other => other.to_string(),
     }
 }

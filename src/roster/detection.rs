@@ -4,24 +4,24 @@ use csv::StringRecord;
 
 use super::columns::Columns;
 use super::error::Problem;
-use super::layout::{Channel, Condition};
+use super::layout::{ChannelSource, Condition};
 use super::names::{CHANNELS, MEMBERS, SUB_CHANNELS, TYPES};
-use super::settings::{constant_channel, home, sub_channel};
-use super::{Encoding, Layout, Options};
+use super::settings::{constant_channel, required_instance};
+use super::{Delimiter, Encoding, Layout, Options};
 use crate::model::{ChannelArn, MemberArn};
 
 /// Works out the layout from the first record and what the user said.
 ///
 /// # Errors
 /// What the user said cannot be, or a column is not found.
-pub(super) fn lay_out(
+pub(super) fn detect_layout(
     first: &StringRecord,
     options: &Options,
-    delimiter: u8,
+    delimiter: Delimiter,
     encoding: Encoding,
 ) -> Result<Layout, Problem> {
-    let columns = Columns::of(first, options);
-    let home = home(options)?;
+    let columns = Columns::detect(first, options);
+    let home = required_instance(options)?;
     let all = constant_channel(options, home.as_ref())?;
     let one = |name: &Option<String>, usual: &[&str]| match name {
         Some(name) => columns.named(name).map(Some),
@@ -38,9 +38,10 @@ pub(super) fn lay_out(
         member = member.or(Some(0));
     }
     if !columns.has_header {
-        member = member.or_else(|| columns.of_shape(|text| MemberArn::check(text).is_ok()));
+        member = member.or_else(|| columns.first_matching(|text| MemberArn::check(text).is_ok()));
         if all.is_none() {
-            channel = channel.or_else(|| columns.of_shape(|text| ChannelArn::check(text).is_ok()));
+            channel =
+                channel.or_else(|| columns.first_matching(|text| ChannelArn::check(text).is_ok()));
         }
         let other = |known: Option<usize>| known.filter(|at| first.len() == 2 && *at < 2);
         match (member, channel) {
@@ -53,8 +54,8 @@ pub(super) fn lay_out(
         columns: columns.list(),
     })?;
     let channel = match (all, channel) {
-        (Some(arn), _) => Channel::All(arn),
-        (None, Some(at)) => Channel::Column(at),
+        (Some(arn), _) => ChannelSource::All(arn),
+        (None, Some(at)) => ChannelSource::Column(at),
         (None, None) => {
             return Err(Problem::NoChannels {
                 columns: columns.list(),
@@ -81,7 +82,7 @@ pub(super) fn lay_out(
         type_column,
         membership_type: options.membership_type,
         sub_channel_column,
-        sub_channel: sub_channel(options)?,
+        sub_channel: options.sub_channel.clone(),
         app_instance: home,
         legacy_api: options.legacy_api,
         filters: filters.collect::<Result<_, Problem>>()?,

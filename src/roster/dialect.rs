@@ -2,8 +2,7 @@
 
 use csv::StringRecord;
 
-/// The delimiters that are looked for; the first wins where nothing else decides.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+use super::Delimiter;
 
 /// The first record that is not blank, without its line end, and that line end; `None` while it
 /// is not all there.
@@ -38,12 +37,12 @@ pub(super) fn is_separator_line(record: &StringRecord) -> bool {
 
 /// The delimiter of a record: the one that yields known columns, else the one that occurs most
 /// outside quotes.
-pub(super) fn delimiter(record: &[u8], is_known: impl Fn(&str) -> bool) -> u8 {
-    let score = |delimiter: u8| {
+pub(super) fn delimiter(record: &[u8], is_known: impl Fn(&str) -> bool) -> Delimiter {
+    let score = |delimiter: Delimiter| {
         let mut quoted = false;
         let cells = record.split(|byte| {
             quoted ^= *byte == b'"';
-            !quoted && *byte == delimiter
+            !quoted && *byte == delimiter.byte()
         });
         let (mut count, mut known) = (0_usize, 0_usize);
         for cell in cells {
@@ -54,9 +53,9 @@ pub(super) fn delimiter(record: &[u8], is_known: impl Fn(&str) -> bool) -> u8 {
         (known, count)
     };
     // `max_by_key` returns the last of equals.
-    DELIMITERS
+    Delimiter::USUAL
         .into_iter()
         .rev()
         .max_by_key(|delimiter| score(*delimiter))
-        .unwrap_or(b',')
+        .unwrap_or(Delimiter::USUAL[0])
 }

@@ -1,14 +1,12 @@
 //! One member to add, checked.
 
-use super::defect::reason_of;
 use crate::model::{
-    AppInstanceArn, ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id,
-    is_resource_id,
+    ChannelArn, MemberArn, MembershipType, SubChannelId, check_user_id, is_resource_id,
 };
 
 /// An ARN put together from valid parts is checked as a whole if it is longer, in bytes: only such
 /// a one can be beyond what the service takes.
-const LONG: usize = 1024;
+const MAX_UNCHECKED: usize = 1024;
 
 /// A member to add to a channel: full ARNs of one app instance, valid as the service wants them.
 ///
@@ -80,13 +78,13 @@ impl Entry {
                 // Of the app instance before, as a rule: then the rest is left to check.
                 let home = &self.channel_arn[..self.instance];
                 let is_of_home = !home.is_empty()
-                    && text.len() <= LONG
+                    && text.len() <= MAX_UNCHECKED
                     && text
                         .strip_prefix(home)
                         .and_then(|rest| rest.strip_prefix("/channel/"))
                         .is_some_and(is_resource_id);
                 if !is_of_home {
-                    let instance = ChannelArn::check(text).map_err(|error| reason_of(&error))?;
+                    let instance = ChannelArn::check(text).map_err(|error| error.reason())?;
                     self.instance = instance.len();
                 }
                 self.channel_arn.clear();
@@ -116,7 +114,7 @@ impl Entry {
             if let Err(error) = ChannelArn::check(&self.channel_arn) {
                 self.channel_arn.clear();
                 self.instance = 0;
-                return Err(reason_of(&error));
+                return Err(error.reason());
             }
         }
         Ok(())
@@ -133,21 +131,21 @@ impl Entry {
                 .strip_prefix(home)
                 .and_then(|rest| rest.strip_prefix("/user/"));
             if let Some(id) = own_user {
-                check_user_id(id).map_err(|error| reason_of(&error))?;
+                check_user_id(id).map_err(|error| error.reason())?;
             } else {
-                let other = MemberArn::check(text).map_err(|error| reason_of(&error))?;
-                agree(other, home, "the channel")?;
+                let other = MemberArn::check(text).map_err(|error| error.reason())?;
+                check_same_instance(other, home, "the channel")?;
             }
             self.member_arn.clear();
         } else {
-            check_user_id(text).map_err(|error| reason_of(&error))?;
+            check_user_id(text).map_err(|error| error.reason())?;
             self.member_arn.clear();
             self.member_arn.push_str(home);
             self.member_arn.push_str("/user/");
         }
         self.member_arn.push_str(text);
-        if self.member_arn.len() > LONG {
-            MemberArn::check(&self.member_arn).map_err(|error| reason_of(&error))?;
+        if self.member_arn.len() > MAX_UNCHECKED {
+            MemberArn::check(&self.member_arn).map_err(|error| error.reason())?;
         }
         Ok(())
     }
@@ -172,7 +170,7 @@ impl Entry {
 }
 
 /// Compares two app instances, and names the difference.
-pub(super) fn agree(found: &str, wanted: &str, whose: &str) -> Result<(), String> {
+pub(super) fn check_same_instance(found: &str, wanted: &str, whose: &str) -> Result<(), String> {
     if found == wanted {
         return Ok(());
     }
@@ -184,11 +182,4 @@ pub(super) fn agree(found: &str, wanted: &str, whose: &str) -> Result<(), String
         () => "app instance",
     };
     Err(format!("of another {what} than {whose}"))
-}
-
-/// Reads an app instance's ARN given as an option.
-pub(super) fn app_instance(text: &str) -> Result<String, String> {
-    AppInstanceArn::check(text)
-        .map(str::to_owned)
-        .map_err(|error| reason_of(&error))
 }

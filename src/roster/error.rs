@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::ChannelName;
 use crate::model::escape_control;
 
 /// A list that cannot be read: what, where, and how to fix it.
@@ -144,7 +145,7 @@ impl From<Problem> for io::Error {
 
 impl Problem {
     /// The same, of this row.
-    pub(super) fn of_row(self, row: u64) -> Self {
+    pub(super) fn with_row(self, row: u64) -> Self {
         match self {
             Self::TooLong { kib, .. } => Self::TooLong {
                 kib,
@@ -192,10 +193,7 @@ impl Problem {
             Self::Setting {
                 what: "--channel-arn",
                 ..
-            } => {
-                "give the whole ARN, arn:aws:chime:REGION:ACCOUNT:app-instance/ID/channel/ID, \
-                 or an id and --app-instance-arn"
-            }
+            } => ChannelName::HINT,
             Self::Setting { .. } => return None,
         };
         Some(text.to_owned())

@@ -24,7 +24,7 @@ pub struct FilterError;
 
 impl Filter {
     /// Whether a field satisfies the condition.
-    pub(super) fn takes(&self, field: &str) -> bool {
+    pub(super) fn matches(&self, field: &str) -> bool {
         (field.trim() == self.value) == self.equal
     }
 }
@@ -78,8 +78,8 @@ mod tests {
     #[test]
     fn compares_exactly_but_for_space_around() {
         let filter: Filter = "status!=Bot".parse().unwrap();
-        assert!(!filter.takes(" Bot "));
-        assert!(filter.takes("bot"));
-        assert!(filter.takes(""));
+        assert!(!filter.matches(" Bot "));
+        assert!(filter.matches("bot"));
+        assert!(filter.matches(""));
     }
 }

@@ -3,7 +3,7 @@
 /// What a text is instead of a list, if its first record shows it; with how to make a list of it.
 ///
 /// Only what no list begins with counts: neither a column nor a member is called so.
-pub(super) fn other_than_list(start: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(super) fn detect_other_format(start: &[u8]) -> Option<(&'static str, &'static str)> {
     let start = start.trim_ascii_start();
     let first = start.first()?;
     let begins = |words: &[&str]| {
@@ -72,7 +72,7 @@ mod tests {
             ("BZh91AY&SY", "packed with bzip2, xz or 7-Zip"),
         ];
         for (text, wanted) in cases {
-            let found = other_than_list(text.as_bytes());
+            let found = detect_other_format(text.as_bytes());
             assert_eq!(found.map(|(what, _)| what), Some(wanted), "{text}");
         }
     }
@@ -89,7 +89,7 @@ mod tests {
             "<unknown>,user_id\n",
             "",
         ] {
-            assert_eq!(other_than_list(text.as_bytes()), None, "{text}");
+            assert_eq!(detect_other_format(text.as_bytes()), None, "{text}");
         }
     }
 }

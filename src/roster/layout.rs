@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::agree;
-use super::{Defect, Encoding, Entry, Filter, Record};
-use crate::model::{MembershipType, escape_control};
+use super::entry::check_same_instance;
+use super::{Defect, Delimiter, Encoding, Entry, Filter, Record};
+use crate::model::{AppInstanceArn, ChannelArn, MembershipType, SubChannelId, escape_control};
 
 /// Characters of a column's name that are shown.
 pub(super) const MAX_NAME: usize = 40;
@@ -20,7 +20,7 @@ pub struct Layout {
     /// The encoding the list was read in.
     pub(super) encoding: Encoding,
     /// The byte between fields.
-    pub(super) delimiter: u8,
+    pub(super) delimiter: Delimiter,
     /// The column names; empty without a header.
     pub(super) header: Vec<String>,
     /// How many fields a record has.
@@ -28,17 +28,17 @@ pub struct Layout {
     /// Where the members are.
     pub(super) member: usize,
     /// Where the channels are.
-    pub(super) channel: Channel,
+    pub(super) channel: ChannelSource,
     /// Where the types are.
     pub(super) type_column: Option<usize>,
     /// The type where none is said.
     pub(super) membership_type: MembershipType,
     /// Where the sub-channels are.
     pub(super) sub_channel_column: Option<usize>,
-    /// The sub-channel where none is said; empty for none.
-    pub(super) sub_channel: String,
+    /// The sub-channel where none is said.
+    pub(super) sub_channel: Option<SubChannelId>,
     /// The app instance all rows must be of, if one is given.
-    pub(super) app_instance: Option<Home>,
+    pub(super) app_instance: Option<RequiredInstance>,
     /// Whether rows that the legacy API cannot add are defects.
     pub(super) legacy_api: bool,
     /// Which rows to take.
@@ -48,18 +48,18 @@ pub struct Layout {
 /// Where a row's channel comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Channel {
-    /// This one, an ARN, for all rows.
-    All(String),
+pub(super) enum ChannelSource {
+    /// This one, for all rows.
+    All(ChannelArn),
     /// The field at this position, from 0.
     Column(usize),
 }
 
 /// The app instance that all rows must be of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Home {
+pub(super) struct RequiredInstance {
     /// Its ARN.
-    pub(super) arn: String,
+    pub(super) arn: AppInstanceArn,
     /// Whose it is, for messages.
     pub(super) whose: String,
 }
@@ -86,7 +86,7 @@ impl Layout {
 
     /// The byte between fields.
     #[must_use]
-    pub fn delimiter(&self) -> u8 {
+    pub fn delimiter(&self) -> Delimiter {
         self.delimiter
     }
 
@@ -104,10 +104,10 @@ impl Layout {
 
     /// The channel all rows go to, if it is one.
     #[must_use]
-    pub fn constant_channel(&self) -> Option<&str> {
+    pub fn constant_channel(&self) -> Option<&ChannelArn> {
         match &self.channel {
-            Channel::All(arn) => Some(arn),
-            Channel::Column(_) => None,
+            ChannelSource::All(arn) => Some(arn),
+            ChannelSource::Column(_) => None,
         }
     }
 
@@ -124,22 +124,25 @@ impl Layout {
     /// Whether the filters take a record; one without the fields they ask for is taken, for
     /// [`Self::resolve`] to find fault with.
     #[must_use]
-    pub fn takes<R: Record + ?Sized>(&self, record: &R) -> bool {
+    pub fn matches<R: Record + ?Sized>(&self, record: &R) -> bool {
         self.filters.is_empty()
             || record.width() != self.width
             || self.filters.iter().all(|condition| {
                 record
                     .field(condition.column)
-                    .is_none_or(|field| condition.filter.takes(field))
+                    .is_none_or(|field| condition.filter.matches(field))
             })
     }
 
     /// A record's channel and member, unchecked: for reports of defective rows.
     #[must_use]
-    pub fn texts<'r, R: Record + ?Sized>(&'r self, record: &'r R) -> (&'r str, &'r str) {
+    pub fn channel_and_member<'r, R: Record + ?Sized>(
+        &'r self,
+        record: &'r R,
+    ) -> (&'r str, &'r str) {
         let channel = match &self.channel {
-            Channel::All(arn) => arn,
-            Channel::Column(index) => record.field(*index).unwrap_or_default(),
+            ChannelSource::All(arn) => arn.as_str(),
+            ChannelSource::Column(index) => record.field(*index).unwrap_or_default(),
         };
         (channel, record.field(self.member).unwrap_or_default())
     }
@@ -158,14 +161,14 @@ impl Layout {
         }
         let home = self.app_instance.as_ref();
         let (channel, column) = match &self.channel {
-            Channel::All(arn) => (arn.as_str(), None),
-            Channel::Column(at) => (field(record, *at), Some(*at)),
+            ChannelSource::All(arn) => (arn.as_str(), None),
+            ChannelSource::Column(at) => (field(record, *at), Some(*at)),
         };
         entry
             .set_channel(channel, home.map(|home| home.arn.as_str()))
             .and_then(|()| {
                 home.map_or(Ok(()), |home| {
-                    agree(entry.app_instance(), &home.arn, &home.whose)
+                    check_same_instance(entry.app_instance(), home.arn.as_str(), &home.whose)
                 })
             })
             .map_err(|reason| self.defect(column, reason))?;
@@ -182,7 +185,8 @@ impl Layout {
         let sub_channel = column
             .map(|at| field(record, at))
             .filter(|text| !text.is_empty())
-            .unwrap_or(&self.sub_channel);
+            .or(self.sub_channel.as_ref().map(SubChannelId::as_str))
+            .unwrap_or_default();
         entry
             .set_sub_channel(sub_channel)
             .map_err(|reason| self.defect(column, reason))?;
@@ -209,9 +213,9 @@ impl Layout {
     }
 
     /// A column as messages show it.
-    fn shown(&self, at: usize) -> String {
+    fn display_column(&self, at: usize) -> String {
         if self.has_header() {
-            format!("`{}`", self.named(at))
+            format!("`{}`", self.safe_name(at))
         } else {
             format!("column {}", at + 1)
         }
@@ -219,7 +223,7 @@ impl Layout {
 
     /// A column's name fit to be shown and stored: the list's own words may be of any length, and
     /// a terminal must not obey them.
-    fn named(&self, at: usize) -> String {
+    fn safe_name(&self, at: usize) -> String {
         escape_control(&self.column_name(at), MAX_NAME)
     }
 
@@ -237,7 +241,7 @@ impl Layout {
 
     fn defect(&self, column: Option<usize>, reason: String) -> Defect {
         Defect {
-            column: column.map(|at| self.named(at)).unwrap_or_default(),
+            column: column.map(|at| self.safe_name(at)).unwrap_or_default(),
             reason,
         }
     }
@@ -251,27 +255,26 @@ fn field<R: Record + ?Sized>(record: &R, at: usize) -> &str {
 impl fmt::Display for Layout {
     /// How the list is encoded and which columns it has, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.delimiter {
-            b',' => f.write_str("comma")?,
-            b';' => f.write_str("semicolon")?,
-            b'\t' => f.write_str("tab")?,
-            other => write!(f, "`{}`", other.escape_ascii())?,
-        }
         let header = if self.has_header() {
             "header"
         } else {
             "no header"
         };
-        write!(f, ", {header}; members from {}", self.shown(self.member))?;
+        write!(
+            f,
+            "{}, {header}; members from {}",
+            self.delimiter,
+            self.display_column(self.member)
+        )?;
         match &self.channel {
-            Channel::All(_) => f.write_str(", one channel for all")?,
-            Channel::Column(at) => write!(f, ", channels from {}", self.shown(*at))?,
+            ChannelSource::All(_) => f.write_str(", one channel for all")?,
+            ChannelSource::Column(at) => write!(f, ", channels from {}", self.display_column(*at))?,
         }
         if let Some(at) = self.type_column {
-            write!(f, ", types from {}", self.shown(at))?;
+            write!(f, ", types from {}", self.display_column(at))?;
         }
         if let Some(at) = self.sub_channel_column {
-            write!(f, ", sub-channels from {}", self.shown(at))?;
+            write!(f, ", sub-channels from {}", self.display_column(at))?;
         }
         Ok(())
     }

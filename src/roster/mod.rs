@@ -38,8 +38,11 @@
 //! and each row. A list from standard input that was not read to its end must be supplied again on
 //! `resume`, the same from its beginning.
 
+mod channel_name;
 mod columns;
+mod compression;
 mod defect;
+mod delimiter;
 mod detection;
 mod dialect;
 mod encoding;
@@ -51,6 +54,7 @@ mod layout;
 mod names;
 mod options;
 mod record;
+mod record_size;
 mod records;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod roster;
@@ -58,17 +62,19 @@ mod row;
 mod settings;
 mod source;
 mod text;
-mod unpack;
 mod zstd;
 
+pub use channel_name::{ChannelName, ChannelNameError};
 pub use defect::Defect;
+pub use delimiter::{Delimiter, DelimiterError};
 pub use encoding::{Encoding, EncodingError};
 pub use entry::Entry;
 pub use error::{Problem, RosterError};
 pub use filter::{Filter, FilterError};
 pub use layout::Layout;
-pub use options::{Options, RECORD_SIZES};
+pub use options::Options;
 pub use record::Record;
+pub use record_size::{RecordSize, RecordSizeError};
 pub use roster::Roster;
 pub use row::{Row, RowKind};
 pub use source::Source;

@@ -44,7 +44,7 @@ pub(super) const OTHERS: [&str; 17] = [
 ];
 
 /// A name in the form in which names are compared: case, spaces, `-` and `_` do not matter.
-pub(super) fn normal(name: &str) -> String {
+pub(super) fn normalize(name: &str) -> String {
     name.chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_'))
         .flat_map(char::to_lowercase)
@@ -58,11 +58,11 @@ pub(super) fn is_position(name: &str) -> bool {
 
 /// Whether a field can only be the name of a column: a usual one, or one the options name.
 pub(super) fn is_known(cell: &str, options: &Options) -> bool {
-    let cell = normal(cell);
+    let cell = normalize(cell);
     [&MEMBERS[..], &CHANNELS, &TYPES, &SUB_CHANNELS, &OTHERS]
         .into_iter()
         .any(|names| names.contains(&&*cell))
-        || named(options).any(|name| !is_position(name) && normal(name) == cell)
+        || named(options).any(|name| !is_position(name) && normalize(name) == cell)
 }
 
 /// The columns that the options name.
@@ -82,6 +82,6 @@ pub(super) fn named(options: &Options) -> impl Iterator<Item = &str> {
 pub(super) fn usual_channel(header: &[String]) -> Option<&str> {
     header
         .iter()
-        .find(|name| CHANNELS.contains(&&*normal(name)))
+        .find(|name| CHANNELS.contains(&&*normalize(name)))
         .map(String::as_str)
 }

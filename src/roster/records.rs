@@ -5,9 +5,10 @@ use std::mem;
 use csv::{ByteRecord, StringRecord};
 use encoding_rs::WINDOWS_1252;
 
+use super::Delimiter;
+use super::compression::CHUNK;
 use super::error::Problem;
-use super::text::{END, Text};
-use super::unpack::CHUNK;
+use super::text::{END_MARK, Text};
 
 /// The most lines one record may cover: more is a quote never closed.
 const MAX_LINES: u64 = 1_000;
@@ -24,9 +25,9 @@ pub(super) struct Records {
 
 impl Records {
     /// Parses a text whose first bytes were seen to have this delimiter and line end.
-    pub(super) fn new(text: Text, delimiter: u8, crlf: bool, fall_back: bool) -> Self {
+    pub(super) fn new(text: Text, delimiter: Delimiter, crlf: bool, fall_back: bool) -> Self {
         let reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
+            .delimiter(delimiter.byte())
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(CHUNK)
@@ -57,8 +58,8 @@ impl Records {
         if !more {
             return Ok(None);
         }
-        if bytes.as_slice().ends_with(END.as_bytes()) {
-            return if bytes.as_slice() == END.as_bytes() {
+        if bytes.as_slice().ends_with(END_MARK.as_bytes()) {
+            return if bytes.as_slice() == END_MARK.as_bytes() {
                 Ok(None)
             } else {
                 // No line end ends this record: all line ends are inside it, the mark's too.
@@ -67,7 +68,7 @@ impl Records {
                 Err((line, Problem::UnclosedQuote))
             };
         }
-        let line = self.place(before, bytes.as_slice());
+        let line = self.first_line(before, bytes.as_slice());
         if self.reader.position().line().saturating_sub(line) > MAX_LINES {
             return Err((line, Problem::TooManyLines(MAX_LINES)));
         }
@@ -95,7 +96,7 @@ impl Records {
     ///
     /// The parser returns the line before blank lines and before the second half of `\r\n`; so it is
     /// counted back from where the record ended.
-    fn place(&self, before: u64, record: &[u8]) -> u64 {
+    fn first_line(&self, before: u64, record: &[u8]) -> u64 {
         let after = self.reader.position().line();
         let line_feed = u64::from(!self.crlf);
         if after == before + line_feed {

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::StringRecord;
 
-use super::detection::lay_out;
+use super::compression::{CHUNK, Compression, decompress, peek};
+use super::detection::detect_layout;
 use super::dialect;
 use super::error::Problem;
-use super::format::other_than_list;
+use super::format::detect_other_format;
 use super::names::{is_known, usual_channel};
 use super::records::Records;
 use super::text::Text;
-use super::unpack::{CHUNK, Packing, peek, unpack};
 use super::{Encoding, Layout, Options, RosterError, Row, Source};
 
 /// How much text is looked at to find the first record's end, in bytes.
@@ -25,7 +25,7 @@ pub struct Roster {
     name: String,
     size: Option<u64>,
     count: Arc<AtomicU64>,
-    packing: Packing,
+    compression: Compression,
     has_bom: bool,
     layout: Layout,
     records: Records,
@@ -75,7 +75,7 @@ impl Roster {
     ) -> Result<Self, (Option<u64>, Problem)> {
         let nowhere = |problem| (None, problem);
         let count = Arc::new(AtomicU64::new(0));
-        let (bytes, packing) = unpack(raw, Arc::clone(&count)).map_err(nowhere)?;
+        let (bytes, compression) = decompress(raw, Arc::clone(&count)).map_err(nowhere)?;
         let Decoded {
             text,
             start,
@@ -87,23 +87,16 @@ impl Roster {
         let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
         let first = dialect::first_record(text_start);
         let (record, line_end) = first.unwrap_or((text_start, b""));
-        if let Some((what, hint)) = other_than_list(record) {
+        if let Some((what, hint)) = detect_other_format(record) {
             return Err(nowhere(Problem::OtherFormat { what, hint }));
         }
-        let delimiter = match options.delimiter {
-            Some(delimiter @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) => {
-                return Err(nowhere(Problem::Setting {
-                    what: "--delimiter",
-                    reason: format!("`{}` cannot be one", delimiter.escape_ascii()),
-                }));
-            }
-            Some(delimiter) => delimiter,
-            None => dialect::delimiter(record, |cell| is_known(cell, options)),
-        };
+        let delimiter = options
+            .delimiter
+            .unwrap_or_else(|| dialect::delimiter(record, |cell| is_known(cell, options)));
         let crlf = line_end == b"\r\n";
-        let max_record = options.record_size().map_err(nowhere)?;
+        let max_record = options.max_record_size.unwrap_or_default();
         let text = Box::new(Cursor::new(start).chain(text));
-        let text = Text::new(text, max_record, crlf);
+        let text = Text::new(text, max_record.kib(), crlf);
         let mut records = Records::new(text, delimiter, crlf, options.encoding.is_none());
         let mut first = StringRecord::new();
         let mut next = || {
@@ -117,13 +110,13 @@ impl Roster {
             (_, true) => next()?.0,
             (line, false) => line,
         };
-        let layout = lay_out(&first, options, delimiter, encoding)
+        let layout = detect_layout(&first, options, delimiter, encoding)
             .map_err(|problem| (Some(line), problem))?;
         Ok(Self {
             name: name.to_owned(),
             size,
             count,
-            packing,
+            compression,
             has_bom,
             first: (!layout.has_header()).then_some((line, first)),
             layout,
@@ -145,8 +138,8 @@ impl Roster {
         if self.has_bom {
             text.push_str(" with BOM");
         }
-        if self.packing != Packing::Plain {
-            text = format!("{}, {text}", self.packing);
+        if self.compression != Compression::Plain {
+            text = format!("{}, {text}", self.compression);
         }
         let unused = self
             .layout
@@ -185,7 +178,7 @@ impl Roster {
                 .map_err(|(line, problem)| RosterError {
                     list: self.name.clone(),
                     line: Some(line),
-                    problem: problem.of_row(self.rows + 1),
+                    problem: problem.with_row(self.rows + 1),
                 })?,
         };
         let Some(line) = line else {

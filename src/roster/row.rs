@@ -67,7 +67,7 @@ impl Row {
 
     /// What is to be done with it.
     #[must_use]
-    pub fn verdict(&self) -> RowKind<'_> {
+    pub fn kind(&self) -> RowKind<'_> {
         match self.state {
             State::Take => RowKind::Take(&self.entry),
             State::Defect => RowKind::Defect(&self.defect),
@@ -79,7 +79,7 @@ impl Row {
     pub(super) fn fill(&mut self, number: u64, line: u64, layout: &Layout) {
         self.number = number;
         self.line = line;
-        self.state = if layout.takes(&self.record) {
+        self.state = if layout.matches(&self.record) {
             match layout.resolve(&self.record, &mut self.entry) {
                 Ok(()) => State::Take,
                 Err(defect) => {

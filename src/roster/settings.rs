@@ -1,38 +1,26 @@
 //! What the user said for all rows, checked before the first of them.
 
-use super::entry::{agree, app_instance};
+use super::Options;
+use super::entry::check_same_instance;
 use super::error::Problem;
-use super::layout::Home;
-use super::{Entry, Options};
+use super::layout::RequiredInstance;
+use crate::model::{AppInstanceArn, ChannelArn};
 
 /// The app instance all rows must be of.
-pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
-    let read = |text: &Option<String>, what: &'static str, whose: &str| {
-        text.as_deref()
-            .map(|text| app_instance(text).map_err(|reason| Problem::Setting { what, reason }))
-            .transpose()
-            .map(|arn| {
-                arn.map(|arn| Home {
-                    arn,
-                    whose: whose.to_owned(),
-                })
-            })
+pub(super) fn required_instance(options: &Options) -> Result<Option<RequiredInstance>, Problem> {
+    let home = |arn: &Option<AppInstanceArn>, whose: &str| {
+        let whose = whose.to_owned();
+        arn.clone().map(|arn| RequiredInstance { arn, whose })
     };
-    let given = read(
-        &options.app_instance,
-        "--app-instance-arn",
-        "the app instance given",
-    )?;
-    let bearer = read(
-        &options.bearer_app_instance,
-        "bearer's app instance",
-        "the bearer",
-    )?;
+    let given = home(&options.app_instance, "the app instance given");
+    let bearer = home(&options.bearer_app_instance, "the bearer");
     if let (Some(given), Some(bearer)) = (&given, &bearer) {
-        agree(&given.arn, &bearer.arn, &bearer.whose).map_err(|reason| Problem::Setting {
-            what: "--app-instance-arn",
-            reason,
-        })?;
+        check_same_instance(given.arn.as_str(), bearer.arn.as_str(), &bearer.whose).map_err(
+            |reason| Problem::Setting {
+                what: "--app-instance-arn",
+                reason,
+            },
+        )?;
     }
     Ok(bearer.or(given))
 }
@@ -40,13 +28,13 @@ pub(super) fn home(options: &Options) -> Result<Option<Home>, Problem> {
 /// The one channel for all rows.
 pub(super) fn constant_channel(
     options: &Options,
-    home: Option<&Home>,
-) -> Result<Option<String>, Problem> {
+    home: Option<&RequiredInstance>,
+) -> Result<Option<ChannelArn>, Problem> {
     let problem = |reason: String| Problem::Setting {
         what: "--channel-arn",
         reason,
     };
-    let Some(text) = options.channel_arn.as_deref() else {
+    let Some(name) = &options.channel_arn else {
         return Ok(None);
     };
     if options.channel_column.is_some() {
@@ -54,26 +42,10 @@ pub(super) fn constant_channel(
             "one for all rows and a column of channels exclude each other".to_owned(),
         ));
     }
-    let mut entry = Entry::default();
-    entry
-        .set_channel(text.trim(), home.map(|home| home.arn.as_str()))
-        .and_then(|()| {
-            home.map_or(Ok(()), |home| {
-                agree(entry.app_instance(), &home.arn, &home.whose)
-            })
-        })
-        .map_err(problem)?;
-    Ok(Some(entry.channel_arn().to_owned()))
-}
-
-/// The sub-channel for rows that name none; empty for none.
-pub(super) fn sub_channel(options: &Options) -> Result<String, Problem> {
-    let text = options.sub_channel.clone().unwrap_or_default();
-    Entry::default()
-        .set_sub_channel(&text)
-        .map_err(|reason| Problem::Setting {
-            what: "--sub-channel-id",
-            reason,
-        })?;
-    Ok(text)
+    let channel = name.resolve(home.map(|home| &home.arn)).map_err(problem)?;
+    if let Some(home) = home {
+        check_same_instance(channel.app_instance(), home.arn.as_str(), &home.whose)
+            .map_err(problem)?;
+    }
+    Ok(Some(channel))
 }

@@ -12,11 +12,11 @@ const MAX_TEXT: usize = 8 * 1024 * 1024;
 ///
 /// The CSV parser does not report whether the text ended inside a quote. This mark shows it:
 /// outside of one, the mark is a record of its own; inside, it ends the last field.
-pub(super) const END: &str = "\0";
+pub(super) const END_MARK: &str = "\0";
 
 /// Decoded text on its way to the CSV parser.
 ///
-/// Promises: no NUL but the one of [`END`]; at most [`MAX_TEXT`] bytes, or what the longest record
+/// Promises: no NUL but the one of [`END_MARK`]; at most [`MAX_TEXT`] bytes, or what the longest record
 /// takes if all of it is quotes, and the parser's buffer, between two calls of
 /// [`Text::begin_record`].
 pub(super) struct Text {

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::unpack::CHUNK;
+use super::compression::CHUNK;
 
 /// The largest window accepted, in bytes: as much as `zstd -d` accepts without `--long=31` or
 /// `--memory`, and what `zstd --ultra -22` uses.
@@ -16,7 +16,7 @@ const MAX_WINDOW: u64 = 128 << 20;
 
 /// Reads the content of all frames.
 pub(super) struct Frames<R> {
-    source: Observed<BufReader<R>>,
+    source: TrackedSource<BufReader<R>>,
     decoder: FrameDecoder,
     /// Bytes of the current frame's content so far, if there is a current frame.
     length: Option<u64>,
@@ -27,7 +27,7 @@ impl<R: Read> Frames<R> {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
         Self {
-            source: Observed {
+            source: TrackedSource {
                 inner: BufReader::with_capacity(CHUNK, source),
                 error: None,
                 is_at_end: false,
@@ -38,7 +38,7 @@ impl<R: Read> Frames<R> {
     }
 
     /// Begins the next frame. False at the end of the source.
-    fn begin(&mut self) -> io::Result<bool> {
+    fn begin_frame(&mut self) -> io::Result<bool> {
         loop {
             if self.source.inner.fill_buf()?.is_empty() {
                 return Ok(false);
@@ -58,13 +58,13 @@ impl<R: Read> Frames<R> {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
-                Err(error) => return Err(self.source.blame(&error)),
+                Err(error) => return Err(self.source.source_error(&error)),
             }
         }
     }
 
     /// Compares the frame that was read with the length and checksum it declares.
-    fn end(&mut self, length: u64) -> io::Result<()> {
+    fn check_frame(&mut self, length: u64) -> io::Result<()> {
         self.length = None;
         let checksum = self.decoder.get_checksum_from_data();
         if checksum.is_some() && checksum != self.decoder.get_calculated_checksum() {
@@ -86,7 +86,7 @@ impl<R: Read> Read for Frames<R> {
         }
         loop {
             let Some(length) = self.length else {
-                if !self.begin()? {
+                if !self.begin_frame()? {
                     return Ok(0);
                 }
                 continue;
@@ -97,27 +97,27 @@ impl<R: Read> Read for Frames<R> {
                 return Ok(read);
             }
             if self.decoder.is_finished() {
-                self.end(length)?;
+                self.check_frame(length)?;
             } else {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
                 self.decoder
                     .decode_blocks(&mut self.source, one)
-                    .map_err(|error| self.source.blame(&error))?;
+                    .map_err(|error| self.source.source_error(&error))?;
             }
         }
     }
 }
 
 /// A source that remembers how it failed: the decoder wraps its errors.
-struct Observed<R> {
+struct TrackedSource<R> {
     inner: R,
     error: Option<io::Error>,
     is_at_end: bool,
 }
 
-impl<R> Observed<R> {
+impl<R> TrackedSource<R> {
     /// The error to return where the decoder fails: the source's own, if it failed.
-    fn blame(&mut self, error: &FrameDecoderError) -> io::Error {
+    fn source_error(&mut self, error: &FrameDecoderError) -> io::Error {
         match self.error.take() {
             Some(error) => error,
             None if self.is_at_end => io::ErrorKind::UnexpectedEof.into(),
@@ -126,7 +126,7 @@ impl<R> Observed<R> {
     }
 }
 
-impl<R: Read> Read for Observed<R> {
+impl<R: Read> Read for TrackedSource<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = self.inner.read(buffer);
         match &result {

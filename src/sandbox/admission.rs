@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::allowance::Rate;
 use super::exception::Exception;
 use super::operation::Operation;
 use super::quotas::Quotas;
-use super::table::Slot;
+use super::slot_map::Slot;
+use super::token_bucket::Rate;
 use super::world::{Address, World, begins_with_any, last_segment};
-use crate::model::{ChannelArn, quota};
+use crate::model::{ChannelArn, MemberArn, quota};
 
 /// The rates in force.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ impl World {
     ) -> Result<Slot, Exception> {
         let Address { channel, bearer } = at;
         let exists = self.exists(channel);
-        if !self.settings.unlimited {
+        if !self.config.unlimited {
             self.pay(operation, at, exists, now)?;
         }
         if bearer.app_instance() != channel.app_instance() {
@@ -60,8 +60,8 @@ impl World {
                 "the bearer is of another app instance than the channel",
             ));
         }
-        let admin = |admins: &Vec<String>| admins.iter().any(|admin| admin == bearer.as_str());
-        if !self.settings.admins.as_ref().is_none_or(admin) {
+        let admin = |admins: &Vec<MemberArn>| admins.contains(bearer);
+        if !self.config.admins.as_ref().is_none_or(admin) {
             return Err(Exception::forbidden(
                 "the bearer may not manage this channel's memberships",
             ));
@@ -78,7 +78,7 @@ impl World {
                 }
             });
         }
-        Ok(self.channels.place(channel.as_str()))
+        Ok(self.channels.get_or_insert(channel.as_str()))
     }
 
     fn pay(
@@ -89,20 +89,20 @@ impl World {
         now: Duration,
     ) -> Result<(), Exception> {
         let rates = &self.rates;
-        let scaled = self.settings.quotas.scaled(now);
+        let scaled = self.config.quotas.scaled(now);
         let bearer_rate = if at.bearer.region() == "eu-central-1" {
             rates.bearer_eu
         } else {
             rates.bearer
         };
-        let bearer = self.bearers.place(at.bearer.as_str());
+        let bearer = self.bearers.get_or_insert(at.bearer.as_str());
         if !self.bearers[bearer].has_room(bearer_rate, scaled) {
             return Err(Exception::throttled("the bearer's rate is exceeded"));
         }
         if exists {
-            let channel = self.channels.place(at.channel.as_str());
+            let channel = self.channels.get_or_insert(at.channel.as_str());
             let channel = &mut self.channels[channel];
-            let (allowance, rate, now) = match operation {
+            let (bucket, rate, now) = match operation {
                 Operation::BatchCreate => (&mut channel.batch, rates.batch, scaled),
                 Operation::Create | Operation::Delete => (&mut channel.single, rates.single, now),
                 Operation::List => (&mut channel.list, rates.list, now),
@@ -110,10 +110,10 @@ impl World {
                     (&mut channel.describe, rates.describe, now)
                 }
             };
-            if !allowance.has_room(rate, now) {
+            if !bucket.has_room(rate, now) {
                 return Err(Exception::throttled("the channel's rate is exceeded"));
             }
-            allowance.take(rate, now);
+            bucket.take(rate, now);
         }
         self.bearers[bearer].take(bearer_rate, scaled);
         Ok(())
@@ -121,6 +121,6 @@ impl World {
 
     fn exists(&self, channel: &ChannelArn) -> bool {
         let id = last_segment(channel.as_str());
-        !begins_with_any(id, &self.settings.missing_channels)
+        !begins_with_any(id, &self.config.missing_channels)
     }
 }

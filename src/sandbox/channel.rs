@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use string_interner::DefaultSymbol;
 
-use super::allowance::Allowance;
+use super::token_bucket::TokenBucket;
 use crate::model::MembershipType;
 
 /// An interned name: a member's ARN without its app instance (`user/ann`), or a sub-channel's id.
@@ -35,11 +35,11 @@ pub(super) struct Channel {
     /// Who may not be added.
     pub(super) banned: BTreeSet<Name>,
     /// What is left of the batch API's rate.
-    pub(super) batch: Allowance,
+    pub(super) batch: TokenBucket,
     /// What is left of the rate of creating and deleting single memberships.
-    pub(super) single: Allowance,
+    pub(super) single: TokenBucket,
     /// What is left of the listing rate.
-    pub(super) list: Allowance,
+    pub(super) list: TokenBucket,
     /// What is left of the describing rate.
-    pub(super) describe: Allowance,
+    pub(super) describe: TokenBucket,
 }

@@ -97,10 +97,10 @@ pub struct FaultShare {
 impl FromStr for FaultShare {
     type Err = FaultError;
     fn from_str(text: &str) -> Result<Self, FaultError> {
-        let (name, share) = sides(text, "NAME=SHARE")?;
+        let (name, share) = split_sides(text, "NAME=SHARE")?;
         Ok(Self {
             fault: name.parse()?,
-            share: read_share(share)?,
+            share: parse_share(share)?,
         })
     }
 }
@@ -122,27 +122,27 @@ impl FromStr for AnyFault {
             Err(FaultError::Unknown(unknown)) => unknown,
             Err(error) => return Err(error),
         };
-        let (_, share) = sides(text, "NAME=SHARE")?;
+        let (_, share) = split_sides(text, "NAME=SHARE")?;
         Ok(Self::Refusal(CodeShare {
             code: unknown.parse()?,
-            share: read_share(share)?,
+            share: parse_share(share)?,
         }))
     }
 }
 
 /// A fixed answer for members whose id begins with a prefix: `PREFIX=CODE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberAnswer {
+pub struct MemberRule {
     /// Beginning of the user's (or bot's) id, not of the ARN.
     pub prefix: String,
     /// The member-level error code, any text.
     pub code: String,
 }
 
-impl FromStr for MemberAnswer {
+impl FromStr for MemberRule {
     type Err = FaultError;
     fn from_str(text: &str) -> Result<Self, FaultError> {
-        let (prefix, code) = sides(text, "PREFIX=CODE")?;
+        let (prefix, code) = split_sides(text, "PREFIX=CODE")?;
         Ok(Self {
             prefix: prefix.to_owned(),
             code: code.to_owned(),
@@ -150,13 +150,13 @@ impl FromStr for MemberAnswer {
     }
 }
 
-fn read_share(text: &str) -> Result<f64, FaultError> {
+fn parse_share(text: &str) -> Result<f64, FaultError> {
     let share = text.parse().ok().filter(|n| (0.0..=1.0).contains(n));
     share.ok_or_else(|| FaultError::Share(text.to_owned()))
 }
 
 /// Splits at the last `=`, neither side empty.
-fn sides<'a>(text: &'a str, form: &'static str) -> Result<(&'a str, &'a str), FaultError> {
+fn split_sides<'a>(text: &'a str, form: &'static str) -> Result<(&'a str, &'a str), FaultError> {
     text.rsplit_once('=')
         .filter(|(left, right)| !left.is_empty() && !right.is_empty())
         .ok_or_else(|| FaultError::Form(text.to_owned(), form))
@@ -164,12 +164,12 @@ fn sides<'a>(text: &'a str, form: &'static str) -> Result<(&'a str, &'a str), Fa
 
 /// Chance, from a seed.
 #[derive(Debug)]
-pub(super) struct Dice {
-    source: StdRng,
+pub(super) struct FaultRng {
+    rng: StdRng,
     shares: [f64; Fault::ALL.len()],
 }
 
-impl Dice {
+impl FaultRng {
     /// Dice that roll each fault with its share; a fault named twice has its last share.
     pub(super) fn new(seed: u64, faults: &[FaultShare]) -> Self {
         let mut shares = [0.0; Fault::ALL.len()];
@@ -177,7 +177,7 @@ impl Dice {
             shares[one.fault as usize] = one.share;
         }
         Self {
-            source: StdRng::seed_from_u64(seed),
+            rng: StdRng::seed_from_u64(seed),
             shares,
         }
     }
@@ -189,7 +189,7 @@ impl Dice {
 
     /// Whether it is one of this share.
     pub(super) fn hits(&mut self, share: f64) -> bool {
-        share > 0.0 && self.source.random::<f64>() < share
+        share > 0.0 && self.rng.random::<f64>() < share
     }
 
     /// The time, more or less by up to this share of it.
@@ -197,7 +197,7 @@ impl Dice {
         if share <= 0.0 || time.is_zero() {
             return time;
         }
-        let factor = 1.0 + share.min(1.0) * (self.source.random::<f64>() * 2.0 - 1.0);
+        let factor = 1.0 + share.min(1.0) * (self.rng.random::<f64>() * 2.0 - 1.0);
         time.mul_f64(factor)
     }
 }
@@ -221,9 +221,9 @@ mod tests {
             let error = text.parse::<FaultShare>().unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
-        let answer: MemberAnswer = "gone-=NotFound".parse().unwrap();
+        let answer: MemberRule = "gone-=NotFound".parse().unwrap();
         assert_eq!((&*answer.prefix, &*answer.code), ("gone-", "NotFound"));
-        assert!("=NotFound".parse::<MemberAnswer>().is_err());
+        assert!("=NotFound".parse::<MemberRule>().is_err());
     }
 
     #[test]
@@ -233,9 +233,9 @@ mod tests {
                 fault: Fault::Lost,
                 share: 0.3,
             }];
-            let mut dice = Dice::new(seed, &faults);
+            let mut rng = FaultRng::new(seed, &faults);
             (0..1000)
-                .map(|_| dice.happens(Fault::Lost))
+                .map(|_| rng.happens(Fault::Lost))
                 .collect::<Vec<_>>()
         };
         assert_eq!(roll(7), roll(7));

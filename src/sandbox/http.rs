@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 use super::exception::Exception;
 use super::operation::Operation;
 use super::request::{Action, Request};
-use super::service::{Service, pass};
+use super::service::{Service, delay};
 use super::sigv4::Verifier;
 use super::state::ServiceAnswer;
 use super::wire;
@@ -39,7 +39,7 @@ const MAX_BODY: usize = 1 << 20;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may be silent while a request is expected of it: idle clients must not
 /// keep all descriptors. It is what AWS's load balancers take by default.
-const SILENCE: Duration = Duration::from_mins(1);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The path of the statistics.
 const STATS_PATH: &str = "/_sandbox/stats";
 
@@ -59,14 +59,14 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     listener.local_addr()?;
-    let settings = service.settings();
+    let config = service.config();
     let verifier = Arc::new(Verifier {
-        access_key: settings.access_key.clone(),
-        secret_key: settings.secret_key.clone(),
+        access_key: config.access_key.clone(),
+        secret_key: config.secret_key.clone(),
         service: "chime",
     });
     let mut connections = JoinSet::new();
-    let mut spare = Spare::new();
+    let mut spare = SpareDescriptor::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -77,7 +77,7 @@ pub async fn serve(
                     connections.spawn(connection(stream, Arc::clone(&service), Arc::clone(&verifier)));
                 } else {
                     // An error of one connection does not end the listener.
-                    spare.turn_away(&listener);
+                    spare.close_oldest_waiting(&listener);
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -88,15 +88,15 @@ pub async fn serve(
 
 /// A descriptor kept in reserve. Where no other is left, a client can still be told so: its
 /// connection is accepted in the place of this one and closed, instead of waiting unanswered.
-struct Spare(Option<TcpSocket>);
+struct SpareDescriptor(Option<TcpSocket>);
 
-impl Spare {
+impl SpareDescriptor {
     fn new() -> Self {
         Self(TcpSocket::new_v4().ok())
     }
 
     /// Closes the connection that waits longest, if it waits for want of a descriptor.
-    fn turn_away(&mut self, listener: &TcpListener) {
+    fn close_oldest_waiting(&mut self, listener: &TcpListener) {
         if self.0.take().is_some() {
             let _ = listener.poll_accept(&mut Context::from_waker(Waker::noop()));
         }
@@ -115,7 +115,7 @@ async fn connection(stream: TcpStream, service: Arc<Service>, verifier: Arc<Veri
     // A client that goes away, or an answer withheld on purpose, ends the connection: no error.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(SILENCE)
+        .header_read_timeout(IDLE_TIMEOUT)
         .serve_connection(TokioIo::new(stream), answer)
         .await;
 }
@@ -129,23 +129,23 @@ async fn answer(
     if parts.method == Method::GET && parts.uri.path() == STATS_PATH {
         return Ok(response(200, wire::to_json(&service.stats())));
     }
-    let body = match timeout(SILENCE, read_body(body, MAX_BODY)).await {
+    let body = match timeout(IDLE_TIMEOUT, read_body(body, MAX_BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(BodyError::TooLong(_))) => return Ok(refusal(&too_large())),
         Ok(Err(BodyError::Broken(_))) | Err(_) => return Err(Closed),
     };
-    let travel = service.travel();
-    pass(travel.out).await;
+    let round_trip = service.round_trip();
+    delay(round_trip.out).await;
     let answer = match read(verifier, &parts, &body) {
         Ok(request) => perform(service, &request),
         Err(exception) => ServiceAnswer::Refused(exception),
     };
-    pass(travel.back).await;
+    delay(round_trip.back).await;
     match answer {
-        ServiceAnswer::Given((status, body)) => Ok(response(status, body)),
+        ServiceAnswer::Success((status, body)) => Ok(response(status, body)),
         ServiceAnswer::Page(status, body) => Ok(page(status, body)),
         ServiceAnswer::Refused(exception) => Ok(refusal(&exception)),
-        ServiceAnswer::Cut | ServiceAnswer::Lost => Err(Closed),
+        ServiceAnswer::Closed | ServiceAnswer::Lost => Err(Closed),
         ServiceAnswer::Silence => {
             let never: Infallible = pending().await;
             match never {}
@@ -169,8 +169,8 @@ fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u16, Vec<u8>)
         } => {
             let arns: Vec<&str> = members.iter().map(String::as_str).collect();
             let answer = service.batch_create(at, membership, &arns);
-            answer.map(|verdicts| {
-                let body = wire::batch_created(channel, bearer, membership, members, &verdicts);
+            answer.map(|results| {
+                let body = wire::batch_created(channel, bearer, membership, members, &results);
                 (200, body)
             })
         }
@@ -194,9 +194,9 @@ fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u16, Vec<u8>)
             .perform(Operation::Describe, at, |world, now| {
                 world.describe(at, member, sub_channel.as_deref(), now)
             })
-            .map(|record| {
-                let created = service.wall_clock(record.created);
-                (200, wire::described(channel, member, &record, created))
+            .map(|details| {
+                let created = service.wall_clock(details.created);
+                (200, wire::described(channel, member, &details, created))
             }),
         Action::List(filter) => service
             .perform(Operation::List, at, |world, now| {

@@ -35,7 +35,7 @@ pub(super) enum RefusalReason {
 
 impl RefusalReason {
     /// The error of a batch call's member.
-    pub(super) fn verdict(self) -> MemberResult {
+    pub(super) fn member_result(self) -> MemberResult {
         let (code, message) = match self {
             Self::NoUser => ("NotFound", "the user does not exist"),
             Self::Banned => ("Forbidden", "the user is banned from the channel"),

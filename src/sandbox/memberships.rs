@@ -14,7 +14,7 @@ use crate::model::{Membership, MembershipType};
 
 /// A membership as it is described.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct MembershipDetails {
     /// ARN of the bearer who added it.
     pub(super) invited_by: String,
     /// Listed or not.
@@ -56,9 +56,9 @@ impl World {
         member: &str,
         now: Duration,
     ) -> Result<(), Exception> {
-        let place = self.admit(Operation::Create, at, now)?;
+        let slot = self.admit(Operation::Create, at, now)?;
         check_members(at.channel, &[member])?;
-        self.add(place, at, membership, member, now)
+        self.add(slot, at, membership, member, now)
             .map_err(RefusalReason::exception)
     }
 
@@ -71,10 +71,10 @@ impl World {
         sub_channel: Option<&str>,
         now: Duration,
     ) -> Result<(), Exception> {
-        let place = self.admit(Operation::Delete, at, now)?;
+        let slot = self.admit(Operation::Delete, at, now)?;
         check_members(at.channel, &[member])?;
         if let Some(name) = self.find(at, member, sub_channel) {
-            self.channels[place].members.remove(&name);
+            self.channels[slot].members.remove(&name);
         }
         Ok(())
     }
@@ -86,13 +86,13 @@ impl World {
         member: &str,
         sub_channel: Option<&str>,
         now: Duration,
-    ) -> Result<Record, Exception> {
-        let place = self.admit(Operation::Describe, at, now)?;
+    ) -> Result<MembershipDetails, Exception> {
+        let slot = self.admit(Operation::Describe, at, now)?;
         check_members(at.channel, &[member])?;
         let found = self.find(at, member, sub_channel);
-        let found = found.and_then(|name| self.channels[place].members.get(&name));
+        let found = found.and_then(|name| self.channels[slot].members.get(&name));
         let member = found.ok_or_else(|| Exception::not_found("no such membership"))?;
-        Ok(Record {
+        Ok(MembershipDetails {
             invited_by: self.arn(at.channel, member.invited_by),
             membership_type: member.membership_type,
             sub_channel: member.sub_channel.map(|name| self.text(name).to_owned()),
@@ -107,7 +107,7 @@ impl World {
         filter: &ListFilter,
         now: Duration,
     ) -> Result<ListPage, Exception> {
-        let place = self.admit(Operation::List, at, now)?;
+        let slot = self.admit(Operation::List, at, now)?;
         let start = match &filter.next_token {
             None => Bound::Unbounded,
             Some(token) => Bound::Excluded(
@@ -115,9 +115,7 @@ impl World {
             ),
         };
         let sub_channel = filter.sub_channel.as_ref().map(|id| self.names.get(id));
-        let members = self.channels[place]
-            .members
-            .range((start, Bound::Unbounded));
+        let members = self.channels[slot].members.range((start, Bound::Unbounded));
         let mut names = members
             .filter(|(_, member)| member.membership_type == filter.membership_type)
             .filter(|(_, member)| sub_channel.is_none_or(|name| name == member.sub_channel))

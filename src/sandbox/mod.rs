@@ -59,8 +59,8 @@
 //! [`ReAdd`] and [`OverCapacity`].
 
 mod admission;
-mod allowance;
 mod channel;
+mod config;
 mod exception;
 mod fault;
 mod http;
@@ -71,23 +71,23 @@ mod quotas;
 mod request;
 mod script;
 mod service;
-mod settings;
 mod sigv4;
 mod simulated;
+mod slot_map;
 mod state;
 mod stats;
 mod storm;
-mod table;
+mod token_bucket;
 mod window;
 mod wire;
 mod world;
 
-pub use fault::{AnyFault, Fault, FaultError, FaultShare, MemberAnswer};
+pub use config::{OverCapacity, ReAdd, SandboxConfig};
+pub use fault::{AnyFault, Fault, FaultError, FaultShare, MemberRule};
 pub use http::serve;
 pub use quotas::{Lowered, Quotas};
 pub use script::Scripted;
 pub use service::Service;
-pub use settings::{OverCapacity, ReAdd, SandboxConfig};
 pub use simulated::Simulated;
 pub use stats::Stats;
 pub use storm::{CallCode, CodeShare, Storm};

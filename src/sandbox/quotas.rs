@@ -60,7 +60,7 @@ impl Quotas {
 
 #[cfg(test)]
 mod tests {
-    use super::super::allowance::{Allowance, Rate};
+    use super::super::token_bucket::{Rate, TokenBucket};
     use super::*;
 
     fn halved(during: Range<u64>) -> Quotas {
@@ -74,33 +74,33 @@ mod tests {
     }
 
     /// The milliseconds, up to an end, at which a caller who asks each of them is let in.
-    fn let_in(quotas: &Quotas, rate: Rate, end: u64) -> Vec<u64> {
-        let mut allowance = Allowance::default();
-        let is_let_in = |ms: &u64| {
+    fn admitted(quotas: &Quotas, rate: Rate, end: u64) -> Vec<u64> {
+        let mut bucket = TokenBucket::default();
+        let is_admitted = |ms: &u64| {
             let scaled = quotas.scaled(Duration::from_millis(*ms));
-            let room = allowance.has_room(rate, scaled);
+            let room = bucket.has_room(rate, scaled);
             if room {
-                allowance.take(rate, scaled);
+                bucket.take(rate, scaled);
             }
             room
         };
-        (0..end).filter(is_let_in).collect()
+        (0..end).filter(is_admitted).collect()
     }
 
     #[test]
     fn a_limit_that_changes_keeps_what_was_taken() {
         let one_a_second = Rate::new(1.0, Some(1));
         assert_eq!(
-            let_in(&halved(2_000..8_000), one_a_second, 11_000),
+            admitted(&halved(2_000..8_000), one_a_second, 11_000),
             [0, 1_000, 2_000, 4_000, 6_000, 8_000, 9_000, 10_000]
         );
         // A quarter of the call's second has passed before the change, half of it when it ends.
         assert_eq!(
-            let_in(&halved(250..750), one_a_second, 3_000),
+            admitted(&halved(250..750), one_a_second, 3_000),
             [0, 1_250, 2_250]
         );
         assert_eq!(
-            let_in(&halved(9_000..9_000), one_a_second, 3_000),
+            admitted(&halved(9_000..9_000), one_a_second, 3_000),
             [0, 1_000, 2_000]
         );
     }
@@ -109,18 +109,18 @@ mod tests {
     fn a_burst_stays_in_calls() {
         let three_at_once = Rate::new(10.0, Some(3));
         assert_eq!(
-            let_in(&halved(0..450), three_at_once, 750),
+            admitted(&halved(0..450), three_at_once, 750),
             [0, 1, 2, 200, 400, 525, 625, 725]
         );
     }
 
     #[test]
-    fn nothing_is_let_in_at_a_share_of_none() {
+    fn nothing_is_admitted_at_a_share_of_none() {
         let mut quotas = halved(500..5_000);
         if let Some(lowered) = &mut quotas.lowered {
             lowered.share = 0.0;
         }
         let one_a_second = Rate::new(1.0, Some(1));
-        assert_eq!(let_in(&quotas, one_a_second, 7_000), [0, 5_500, 6_500]);
+        assert_eq!(admitted(&quotas, one_a_second, 7_000), [0, 5_500, 6_500]);
     }
 }

@@ -73,14 +73,14 @@ impl Request {
         let path: Vec<String> = parts.uri.path().split('/').map(decoded).collect();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let ["", "channels", channel, rest @ ..] = &path[..] else {
-            return Err(unknown());
+            return Err(unknown_operation());
         };
         let query = parts.uri.query().unwrap_or_default();
-        let operation = operation(&parts.method, rest, query).ok_or_else(unknown)?;
-        let channel = ChannelArn::parse(channel).map_err(|why| wrong("ChannelArn", why))?;
+        let operation = operation(&parts.method, rest, query).ok_or_else(unknown_operation)?;
+        let channel = ChannelArn::parse(channel).map_err(|why| invalid("ChannelArn", why))?;
         let bearer = header(&parts.headers, "x-amz-chime-bearer");
         let bearer = bearer.ok_or_else(|| Exception::bad_request("ChimeBearer is missing"))?;
-        let bearer = MemberArn::parse(bearer).map_err(|why| wrong("ChimeBearer", why))?;
+        let bearer = MemberArn::parse(bearer).map_err(|why| invalid("ChimeBearer", why))?;
         let member = rest.get(1).copied().unwrap_or_default().to_owned();
         let sub_channel = parameter(query, "sub-channel-id");
         let action = match operation {
@@ -143,7 +143,7 @@ fn filter(query: &str, sub_channel: Option<String>) -> Result<ListFilter, Except
             .ok_or_else(|| Exception::bad_request("MaxResults is from 1 to 50"))?,
     };
     Ok(ListFilter {
-        membership_type: kind(parameter(query, "type"))?,
+        membership_type: parse_type(parameter(query, "type"))?,
         sub_channel,
         max_results,
         next_token: parameter(query, "next-token"),
@@ -156,19 +156,19 @@ fn membership(
 ) -> Result<Membership, Exception> {
     let sub_channel = sub_channel.map(|id| id.parse()).transpose();
     Ok(Membership {
-        membership_type: kind(membership_type)?,
-        sub_channel: sub_channel.map_err(|why| wrong("SubChannelId", why))?,
+        membership_type: parse_type(membership_type)?,
+        sub_channel: sub_channel.map_err(|why| invalid("SubChannelId", why))?,
     })
 }
 
-fn kind(text: Option<String>) -> Result<MembershipType, Exception> {
+fn parse_type(text: Option<String>) -> Result<MembershipType, Exception> {
     text.map_or(Ok(MembershipType::Default), |text| {
-        MembershipType::from_str(&text).map_err(|why| wrong("Type", why))
+        MembershipType::from_str(&text).map_err(|why| invalid("Type", why))
     })
 }
 
 fn json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Exception> {
-    serde_json::from_slice(body).map_err(|why| wrong("the body", why))
+    serde_json::from_slice(body).map_err(|why| invalid("the body", why))
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {
@@ -187,11 +187,11 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn wrong(what: &str, why: impl std::fmt::Display) -> Exception {
+fn invalid(what: &str, why: impl std::fmt::Display) -> Exception {
     Exception::bad_request(format!("{what}: {why}"))
 }
 
-fn unknown() -> Exception {
+fn unknown_operation() -> Exception {
     Exception {
         status: 404,
         name: "UnknownOperationException".into(),

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
+use super::config::SandboxConfig;
 use super::exception::Exception;
-use super::fault::{Dice, Fault};
+use super::fault::{Fault, FaultRng};
 use super::member_result::MemberResult;
 use super::operation::Operation;
 use super::script::Scripted;
-use super::settings::SandboxConfig;
-use super::state::{ServiceAnswer, State, by_rule, scripted};
+use super::state::{ServiceAnswer, State, configured_result, scripted_result};
 use super::stats::{CallTally, Stats};
 use super::world::{Address, World};
 use crate::model::{ChannelArn, MemberArn, Membership};
@@ -20,7 +20,7 @@ use crate::model::{ChannelArn, MemberArn, Membership};
 /// A simulated Amazon Chime SDK messaging. Shared by its faces: [`super::Simulated`] and
 /// [`super::serve`].
 pub struct Service {
-    settings: Arc<SandboxConfig>,
+    config: Arc<SandboxConfig>,
     started: Instant,
     /// The wall clock at the start, for timestamps on the wire.
     started_at: SystemTime,
@@ -38,7 +38,7 @@ pub(super) struct RoundTrip {
 
 /// Lets a part of the way pass. None takes none: even an empty sleep waits for the next
 /// millisecond of tokio's timer.
-pub(super) async fn pass(time: Duration) {
+pub(super) async fn delay(time: Duration) {
     if !time.is_zero() {
         sleep(time).await;
     }
@@ -47,25 +47,25 @@ pub(super) async fn pass(time: Duration) {
 impl Service {
     /// A service that starts now.
     #[must_use]
-    pub fn new(settings: SandboxConfig) -> Self {
-        let settings = Arc::new(settings);
+    pub fn new(config: SandboxConfig) -> Self {
+        let config = Arc::new(config);
         Self {
             started: Instant::now(),
             started_at: SystemTime::now(),
             state: Mutex::new(State {
-                world: World::new(Arc::clone(&settings)),
-                dice: Dice::new(settings.seed, &settings.faults),
+                world: World::new(Arc::clone(&config)),
+                rng: FaultRng::new(config.seed, &config.faults),
                 script: VecDeque::new(),
                 tally: CallTally::new(),
             }),
-            settings,
+            config,
         }
     }
 
     /// What the service is like.
     #[must_use]
-    pub fn settings(&self) -> &SandboxConfig {
-        &self.settings
+    pub fn config(&self) -> &SandboxConfig {
+        &self.config
     }
 
     /// Tells what the next batch calls shall meet: each takes the front entry, whatever becomes of
@@ -132,14 +132,14 @@ impl Service {
     }
 
     /// How long the next call travels.
-    pub(super) fn travel(&self) -> RoundTrip {
-        let settings = &self.settings;
-        let dice = &mut self.state().dice;
-        let half = settings.latency / 2;
-        let out = dice.jitter(half, settings.jitter);
-        let back = dice.jitter(half, settings.jitter);
-        let slow = if dice.happens(Fault::Slow) {
-            settings.slow_by
+    pub(super) fn round_trip(&self) -> RoundTrip {
+        let config = &self.config;
+        let rng = &mut self.state().rng;
+        let half = config.latency / 2;
+        let out = rng.jitter(half, config.jitter);
+        let back = rng.jitter(half, config.jitter);
+        let slow = if rng.happens(Fault::Slow) {
+            config.slow_by
         } else {
             Duration::ZERO
         };
@@ -159,9 +159,9 @@ impl Service {
         let mut state = self.state();
         let now = self.now();
         let script = state.script.pop_front().unwrap_or_default();
-        let act = |world: &mut World, dice: &mut Dice, script: &[Scripted]| {
+        let act = |world: &mut World, rng: &mut FaultRng, script: &[Scripted]| {
             let overrule = |arn: &str, id: &str| {
-                scripted(script, arn).or_else(|| by_rule(&self.settings, dice, id))
+                scripted_result(script, arn).or_else(|| configured_result(&self.config, rng, id))
             };
             world.batch_create(at, membership, members, overrule, now)
         };
@@ -201,8 +201,8 @@ mod tests {
         });
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let ways: Vec<(f64, f64)> = (0..2_000)
-            .map(|_| service.travel())
-            .map(|travel| (ms(travel.out), ms(travel.back)))
+            .map(|_| service.round_trip())
+            .map(|round_trip| (ms(round_trip.out), ms(round_trip.back)))
             .collect();
         let bounds = 80.0..=120.0;
         assert!(
@@ -221,7 +221,7 @@ mod tests {
             latency: Duration::from_millis(200),
             ..SandboxConfig::default()
         });
-        let travel = steady.travel();
-        assert_eq!((ms(travel.out), ms(travel.back)), (100.0, 100.0));
+        let round_trip = steady.round_trip();
+        assert_eq!((ms(round_trip.out), ms(round_trip.back)), (100.0, 100.0));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::member_result::MemberResult;
-use super::service::{Service, pass};
+use super::service::{Service, delay};
 use super::state::ServiceAnswer;
 use super::wire;
 use super::world::Address;
@@ -30,21 +30,21 @@ impl Chime for Simulated {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
-            let travel = service.travel();
-            let patience = timeout.min(service.settings().attempt_timeout);
-            if travel.out >= patience {
-                pass(patience).await;
+            let round_trip = service.round_trip();
+            let timeout = timeout.min(service.config().attempt_timeout);
+            if round_trip.out >= timeout {
+                delay(timeout).await;
                 return Err(lost(codes::TIMEOUT, "no answer in time"));
             }
-            pass(travel.out).await;
+            delay(round_trip.out).await;
             let answer = make(&service, &call);
             if matches!(answer, ServiceAnswer::Lost | ServiceAnswer::Silence)
-                || travel.out + travel.back >= patience
+                || round_trip.out + round_trip.back >= timeout
             {
-                pass(patience.saturating_sub(travel.out)).await;
+                delay(timeout.saturating_sub(round_trip.out)).await;
                 return Err(lost(codes::TIMEOUT, "no answer in time"));
             }
-            pass(travel.back).await;
+            delay(round_trip.back).await;
             read(&call, answer)
         })
     }
@@ -67,7 +67,7 @@ fn make(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<MemberResult>
 /// What a client makes of an answer.
 fn read(call: &AddMembers, answer: ServiceAnswer<Vec<MemberResult>>) -> Result<Reply, Refusal> {
     match answer {
-        ServiceAnswer::Given(verdicts) => Ok(reply(call, verdicts)),
+        ServiceAnswer::Success(results) => Ok(reply(call, results)),
         ServiceAnswer::Refused(exception) => Err(exception.into_refusal()),
         ServiceAnswer::Page(200, body) => wire::read_reply(&body)
             .map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read")),
@@ -80,20 +80,20 @@ fn read(call: &AddMembers, answer: ServiceAnswer<Vec<MemberResult>>) -> Result<R
                 message: format!("HTTP status {status}, without a message"),
             })
         }
-        ServiceAnswer::Cut | ServiceAnswer::Lost | ServiceAnswer::Silence => {
+        ServiceAnswer::Closed | ServiceAnswer::Lost | ServiceAnswer::Silence => {
             Err(lost(codes::CONNECTION_LOST, "the connection was closed"))
         }
     }
 }
 
-fn reply(call: &AddMembers, verdicts: Vec<MemberResult>) -> Reply {
+fn reply(call: &AddMembers, results: Vec<MemberResult>) -> Reply {
     let mut reply = Reply {
         channel: Some(call.channel.to_string()),
         ..Reply::default()
     };
-    for (member, verdict) in call.members.members().iter().zip(verdicts) {
+    for (member, result) in call.members.members().iter().zip(results) {
         let member = member.as_str().to_owned();
-        match verdict {
+        match result {
             MemberResult::Added => reply.added.push(member),
             MemberResult::Refused { code, message } => reply.errors.push(MemberError {
                 member,
@@ -147,8 +147,8 @@ mod tests {
         }
     }
 
-    fn simulated(settings: SandboxConfig) -> (Arc<Service>, Simulated) {
-        let service = Arc::new(Service::new(settings));
+    fn simulated(config: SandboxConfig) -> (Arc<Service>, Simulated) {
+        let service = Arc::new(Service::new(config));
         (Arc::clone(&service), Simulated::new(service))
     }
 
@@ -218,9 +218,9 @@ mod tests {
 
         // Given up before it arrives, a call was never made; after that, it was.
         sleep(Duration::from_secs(1)).await;
-        for (patience, applied) in [(39, false), (41, true)] {
+        for (timeout, applied) in [(39, false), (41, true)] {
             let call = chime.add_members(call(&["bob"]), TIMEOUT);
-            let given_up = tokio::time::timeout(Duration::from_millis(patience), call).await;
+            let given_up = tokio::time::timeout(Duration::from_millis(timeout), call).await;
             assert!(given_up.is_err());
             assert_eq!(service.is_member(&channel(), &member("bob")), applied);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
-use super::table::Table;
+use super::slot_map::SlotMap;
 use super::window::RateWindow;
 use super::world::Address;
 
@@ -56,8 +56,8 @@ pub(super) enum CallEnding {
 pub(super) struct CallTally {
     totals: Stats,
     all: RateWindow,
-    channels: Table<RateWindow>,
-    bearers: Table<RateWindow>,
+    channels: SlotMap<RateWindow>,
+    bearers: SlotMap<RateWindow>,
 }
 
 impl CallTally {
@@ -66,8 +66,8 @@ impl CallTally {
         Self {
             totals: Stats::default(),
             all: RateWindow::default(),
-            channels: Table::new(),
-            bearers: Table::new(),
+            channels: SlotMap::new(),
+            bearers: SlotMap::new(),
         }
     }
 
@@ -80,9 +80,9 @@ impl CallTally {
         if operation == Operation::BatchCreate {
             self.totals.batch_calls += 1;
             self.all.count(now);
-            let channel = self.channels.place(at.channel.as_str());
+            let channel = self.channels.get_or_insert(at.channel.as_str());
             self.channels[channel].count(now);
-            let bearer = self.bearers.place(at.bearer.as_str());
+            let bearer = self.bearers.get_or_insert(at.bearer.as_str());
             self.bearers[bearer].count(now);
         }
     }
@@ -104,9 +104,9 @@ impl CallTally {
 
     /// All counts, with the members of each channel.
     pub(super) fn stats(&self, members: BTreeMap<String, u64>) -> Stats {
-        let peaks = |table: &Table<RateWindow>| -> BTreeMap<String, u64> {
+        let peaks = |map: &SlotMap<RateWindow>| -> BTreeMap<String, u64> {
             let one = |(key, window): (&str, &RateWindow)| (key.to_owned(), window.peak());
-            table.iter().map(one).collect()
+            map.iter().map(one).collect()
         };
         let (channels, bearers) = (peaks(&self.channels), peaks(&self.bearers));
         Stats {

@@ -12,7 +12,7 @@ use super::fault::FaultError;
 use super::state::ServiceAnswer;
 use super::world::{Address, begins_with_any, last_segment};
 use crate::model::RefusalKind;
-use crate::model::codes::{self, CODES, Code, Follows, Level};
+use crate::model::codes::{self, CODES, Code, Effect, Level};
 
 /// A page that a proxy might answer.
 const PAGE: &str = "<!DOCTYPE html><html><body><h1>Sign in to this network</h1></body></html>";
@@ -46,7 +46,7 @@ impl CallCode {
         }
         match text {
             codes::TIMEOUT => ServiceAnswer::Silence,
-            codes::CONNECTION_LOST => ServiceAnswer::Cut,
+            codes::CONNECTION_LOST => ServiceAnswer::Closed,
             codes::UNREADABLE_REPLY => ServiceAnswer::Page(200, PAGE.to_owned()),
             codes::HTML_PAGE => ServiceAnswer::Page(404, PAGE.to_owned()),
             codes::GATEWAY_ERROR => ServiceAnswer::Page(502, PAGE.to_owned()),
@@ -93,7 +93,7 @@ fn can_answer(code: &Code) -> bool {
 /// The HTTP status that comes with an exception (service model; AWS, Common Error Types; of
 /// throttling under its other names 400).
 fn status(code: &Code) -> u16 {
-    let Follows::Call(kind) = code.follows else {
+    let Effect::Call(kind) = code.effect else {
         return 500;
     };
     match kind {
@@ -231,10 +231,10 @@ mod tests {
                 ServiceAnswer::Page(status, body) => {
                     codes::refused_call(status, "", body.starts_with('<'))
                 }
-                ServiceAnswer::Silence | ServiceAnswer::Cut => continue,
+                ServiceAnswer::Silence | ServiceAnswer::Closed => continue,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(Follows::Call(kind), code.code().follows, "{code:?}");
+            assert_eq!(Effect::Call(kind), code.code().effect, "{code:?}");
             let entry = codes::explain(&text).unwrap();
             let is_page = code.code().text == codes::OTHER_CHANNEL;
             assert!(entry == code.code() || is_page, "{code:?}: {text}");

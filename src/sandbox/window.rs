@@ -6,9 +6,9 @@ use std::time::Duration;
 /// The window's width. Calls exactly this far apart are not in one window.
 const WIDTH: Duration = Duration::from_secs(1);
 /// So many moments are kept apart, whatever lies between them.
-const EXACT: usize = 256;
-/// Beyond [`EXACT`], calls this close together are taken for simultaneous.
-const GRAIN: Duration = Duration::from_millis(1);
+const MAX_EXACT: usize = 256;
+/// Beyond [`MAX_EXACT`], calls this close together are taken for simultaneous.
+const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// Counts the calls of the busiest second: exactly up to 256 calls a second, and beyond that to a
 /// millisecond, so that memory is bounded however fast calls come.
@@ -25,9 +25,9 @@ impl RateWindow {
         while let Some((_, calls)) = self.moments.pop_front_if(|(at, _)| *at + WIDTH <= now) {
             self.within -= calls;
         }
-        let crowded = self.moments.len() >= EXACT;
+        let crowded = self.moments.len() >= MAX_EXACT;
         match self.moments.back_mut() {
-            Some((at, calls)) if *at == now || (crowded && now < *at + GRAIN) => *calls += 1,
+            Some((at, calls)) if *at == now || (crowded && now < *at + RESOLUTION) => *calls += 1,
             _ => self.moments.push_back((now, 1)),
         }
         self.within += 1;
@@ -65,7 +65,7 @@ mod tests {
         for call in 0..200_000_u64 {
             window.count(Duration::from_micros(10 * call));
         }
-        assert!(window.moments.len() <= EXACT + 1000);
+        assert!(window.moments.len() <= MAX_EXACT + 1000);
         assert!(
             (99_000..=101_000).contains(&window.peak()),
             "{}",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exception::Exception;
 use super::member_result::MemberResult;
-use super::memberships::{ListPage, Record};
+use super::memberships::{ListPage, MembershipDetails};
 use crate::model::{
     ChannelArn, MemberArn, MemberError, Membership, MembershipType, Reply, SubChannelId, codes,
 };
@@ -78,7 +78,7 @@ pub(super) fn batch_created(
     bearer: &MemberArn,
     membership: &Membership,
     members: &[String],
-    verdicts: &[MemberResult],
+    results: &[MemberResult],
 ) -> Vec<u8> {
     let mut out = BatchCreateOut {
         batch_channel_memberships: MembershipsOut {
@@ -90,8 +90,8 @@ pub(super) fn batch_created(
         },
         errors: Vec::new(),
     };
-    for (member, verdict) in members.iter().zip(verdicts) {
-        match verdict {
+    for (member, result) in members.iter().zip(results) {
+        match result {
             MemberResult::Added => {
                 let added = &mut out.batch_channel_memberships.members;
                 added.push(Identity::of(member));
@@ -148,19 +148,19 @@ struct MembershipOut<'a> {
 pub(super) fn described(
     channel: &ChannelArn,
     member: &str,
-    record: &Record,
+    details: &MembershipDetails,
     created: SystemTime,
 ) -> Vec<u8> {
     let created = epoch_seconds(created);
     to_json(&DescribedOut {
         channel_membership: MembershipOut {
-            invited_by: Identity::of(&record.invited_by),
-            r#type: record.membership_type,
+            invited_by: Identity::of(&details.invited_by),
+            r#type: details.membership_type,
             member: Identity::of(member),
             channel_arn: channel.as_str(),
             created_timestamp: created,
             last_updated_timestamp: created,
-            sub_channel_id: record.sub_channel.as_deref(),
+            sub_channel_id: details.sub_channel.as_deref(),
         },
     })
 }

@@ -11,13 +11,13 @@ use string_interner::StringInterner;
 use string_interner::backend::StringBackend;
 
 use super::admission::Rates;
-use super::allowance::Allowance;
 use super::channel::{Channel, Member, Name};
+use super::config::{OverCapacity, ReAdd, SandboxConfig};
 use super::exception::Exception;
 use super::member_result::{MemberResult, RefusalReason};
 use super::operation::Operation;
-use super::settings::{OverCapacity, ReAdd, SandboxConfig};
-use super::table::{Slot, Table};
+use super::slot_map::{Slot, SlotMap};
+use super::token_bucket::TokenBucket;
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
 /// The channel and the bearer of a call.
@@ -31,22 +31,22 @@ pub(super) struct Address<'a> {
 
 /// All channels and what may be done with them.
 pub(super) struct World {
-    pub(super) settings: Arc<SandboxConfig>,
+    pub(super) config: Arc<SandboxConfig>,
     pub(super) rates: Rates,
     pub(super) names: StringInterner<StringBackend>,
-    pub(super) channels: Table<Channel>,
-    pub(super) bearers: Table<Allowance>,
+    pub(super) channels: SlotMap<Channel>,
+    pub(super) bearers: SlotMap<TokenBucket>,
 }
 
 impl World {
     /// An empty world.
-    pub(super) fn new(settings: Arc<SandboxConfig>) -> Self {
+    pub(super) fn new(config: Arc<SandboxConfig>) -> Self {
         Self {
-            rates: Rates::new(&settings.quotas),
-            settings,
+            rates: Rates::new(&config.quotas),
+            config,
             names: StringInterner::new(),
-            channels: Table::new(),
-            bearers: Table::new(),
+            channels: SlotMap::new(),
+            bearers: SlotMap::new(),
         }
     }
 
@@ -60,77 +60,77 @@ impl World {
         mut overrule: impl FnMut(&str, &str) -> Option<MemberResult>,
         now: Duration,
     ) -> Result<Vec<MemberResult>, Exception> {
-        let place = self.admit(Operation::BatchCreate, at, now)?;
+        let slot = self.admit(Operation::BatchCreate, at, now)?;
         check_members(at.channel, members)?;
-        if self.settings.over_capacity == OverCapacity::RefuseCall
-            && !self.all_fit(place, at.channel, members)
+        if self.config.over_capacity == OverCapacity::RefuseCall
+            && !self.all_fit(slot, at.channel, members)
         {
             return Err(Exception::limit_exceeded("the channel has no room for all"));
         }
         let one = |member: &&str| {
             overrule(member, last_segment(member)).unwrap_or_else(|| {
-                let added = self.add(place, at, membership, member, now);
-                added.map_or_else(RefusalReason::verdict, |()| MemberResult::Added)
+                let added = self.add(slot, at, membership, member, now);
+                added.map_or_else(RefusalReason::member_result, |()| MemberResult::Added)
             })
         };
         Ok(members.iter().map(one).collect())
     }
 
-    fn all_fit(&self, place: Slot, arn: &ChannelArn, members: &[&str]) -> bool {
-        let present = &self.channels[place].members;
+    fn all_fit(&self, slot: Slot, arn: &ChannelArn, members: &[&str]) -> bool {
+        let present = &self.channels[slot].members;
         let is_new = |member: &&&str| {
             let name = self.names.get(within(arn.app_instance(), member));
             name.is_none_or(|name| !present.contains_key(&name))
         };
         let new = members.iter().filter(is_new).count() + present.len();
-        new as u64 <= self.settings.capacity
+        new as u64 <= self.config.capacity
     }
 
     /// Adds one member, whose ARN has been checked.
     pub(super) fn add(
         &mut self,
-        place: Slot,
+        slot: Slot,
         at: Address<'_>,
         membership: &Membership,
         member: &str,
         now: Duration,
     ) -> Result<(), RefusalReason> {
-        if begins_with_any(last_segment(member), &self.settings.missing_users) {
+        if begins_with_any(last_segment(member), &self.config.missing_users) {
             return Err(RefusalReason::NoUser);
         }
         let instance = at.channel.app_instance();
         let name = self.names.get_or_intern(within(instance, member));
-        let channel = &mut self.channels[place];
+        let channel = &mut self.channels[slot];
         if channel.banned.contains(&name) {
             return Err(RefusalReason::Banned);
         }
         if channel.members.contains_key(&name) {
-            return match self.settings.re_add {
+            return match self.config.re_add {
                 ReAdd::Conflict => Err(RefusalReason::AlreadyMember),
                 ReAdd::Silent => Ok(()),
             };
         }
-        if channel.members.len() as u64 >= self.settings.capacity {
+        if channel.members.len() as u64 >= self.config.capacity {
             return Err(RefusalReason::Full);
         }
-        self.insert(place, at, membership, name, now);
+        self.insert(slot, at, membership, name, now);
         Ok(())
     }
 
     /// Makes somebody a member regardless of the rules, if not one already.
     pub(super) fn put(&mut self, at: Address<'_>, member: &str, now: Duration) {
-        let place = self.channels.place(at.channel.as_str());
+        let slot = self.channels.get_or_insert(at.channel.as_str());
         let name = self
             .names
             .get_or_intern(within(at.channel.app_instance(), member));
-        if !self.channels[place].members.contains_key(&name) {
-            self.insert(place, at, &Membership::default(), name, now);
+        if !self.channels[slot].members.contains_key(&name) {
+            self.insert(slot, at, &Membership::default(), name, now);
         }
     }
 
     fn insert(
         &mut self,
-        place: Slot,
+        slot: Slot,
         at: Address<'_>,
         membership: &Membership,
         name: Name,
@@ -144,7 +144,7 @@ impl World {
             created: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
             membership_type: membership.membership_type,
         };
-        self.channels[place].members.insert(name, added);
+        self.channels[slot].members.insert(name, added);
     }
 
     /// Bans somebody, who leaves the channel by it.
@@ -152,8 +152,8 @@ impl World {
         let name = self
             .names
             .get_or_intern(within(channel.app_instance(), member.as_str()));
-        let place = self.channels.place(channel.as_str());
-        let channel = &mut self.channels[place];
+        let slot = self.channels.get_or_insert(channel.as_str());
+        let channel = &mut self.channels[slot];
         channel.members.remove(&name);
         channel.banned.insert(name);
     }

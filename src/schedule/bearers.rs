@@ -1,4 +1,4 @@
-//! The pool of bearers, and the limit over all calls together.
+//! The pool of bearers: which of them are allowed to add members, as far as their calls show.
 //!
 //! A bearer whose call was refused is in question until another of its calls, sent after that, is
 //! accepted. Denied, or refused on two channels, it makes one call at a time meanwhile; where a
@@ -9,9 +9,8 @@
 use std::time::Duration;
 
 use super::InFlightCall;
-use super::rate_pacer::RatePacer;
 use crate::model::codes::Scope;
-use crate::model::{ChannelId, Limits, Refusal, RefusalKind};
+use crate::model::{ChannelId, Refusal, RefusalKind};
 
 /// Calls of a bearer in question that are spent to find out whether it is denied everywhere, where
 /// others of the pool are known to be allowed: each costs its channel a second.
@@ -27,9 +26,6 @@ const CONTROLS: u32 = 2;
 
 #[derive(Debug)]
 struct Bearer {
-    pace: RatePacer,
-    /// The channel of its last throttled call since its last success.
-    throttled_on: Option<ChannelId>,
     in_flight: u32,
     question: Option<Question>,
     is_set_aside: bool,
@@ -80,18 +76,15 @@ impl Question {
     }
 }
 
-/// Which bearer may call next, and when.
+/// Which bearers may be called with.
 #[derive(Debug)]
 pub(super) struct Bearers {
     pool: Vec<Bearer>,
-    total: Option<RatePacer>,
 }
 
 impl Bearers {
-    pub(super) fn new(limits: &Limits, bearers: usize) -> Self {
+    pub(super) fn new(bearers: usize) -> Self {
         let bearer = || Bearer {
-            pace: RatePacer::new(limits.bearer_rate),
-            throttled_on: None,
             in_flight: 0,
             question: None,
             is_set_aside: false,
@@ -101,19 +94,7 @@ impl Bearers {
             pool: std::iter::repeat_with(bearer)
                 .take(bearers.max(1))
                 .collect(),
-            total: limits.max_rate.map(RatePacer::new),
         }
-    }
-
-    /// Of the bearers among these, the one that may call first, and when: of several the one that
-    /// has called least lately. None if all of them wait for an answer first.
-    pub(super) fn first(&self, among: impl Fn(usize) -> bool) -> Option<(usize, Duration)> {
-        let (bearer, at) = (0..self.pool.len())
-            .filter(|bearer| among(*bearer) && !self.is_busy(*bearer))
-            .map(|bearer| (bearer, self.pool[bearer].pace.next()))
-            .min_by_key(|(_, at)| *at)?;
-        let total = self.total.map_or(Duration::ZERO, |total| total.next());
-        Some((bearer, at.max(total)))
     }
 
     /// All of them, by number.
@@ -133,7 +114,7 @@ impl Bearers {
     }
 
     /// Whether it has to wait for an answer: a bearer in question makes one call at a time.
-    fn is_busy(&self, bearer: usize) -> bool {
+    pub(super) fn is_busy(&self, bearer: usize) -> bool {
         let state = &self.pool[bearer];
         let asks = |question: &Question| question.is_denial || question.is_on_several_channels();
         state.question.as_ref().is_some_and(asks) && state.in_flight > 0
@@ -216,12 +197,8 @@ impl Bearers {
     }
 
     /// A call is made.
-    pub(super) fn spend(&mut self, bearer: usize, now: Duration) {
-        self.pool[bearer].pace.spend(now);
+    pub(super) fn on_sent(&mut self, bearer: usize) {
         self.pool[bearer].in_flight += 1;
-        if let Some(total) = &mut self.total {
-            total.spend(now);
-        }
     }
 
     /// A call came back, or is not made after all.
@@ -230,46 +207,9 @@ impl Bearers {
         *in_flight = in_flight.saturating_sub(1);
     }
 
-    /// Calls of a bearer leave this much later than they were paid for.
-    pub(super) fn delay(&mut self, bearer: usize, by: Duration) {
-        self.pool[bearer].pace.delay(by);
-        if let Some(total) = &mut self.total {
-            total.delay(by);
-        }
-    }
-
-    /// Not before then.
-    pub(super) fn postpone(&mut self, bearer: usize, until: Duration) {
-        self.pool[bearer].pace.postpone(until);
-    }
-
-    /// Whether the last answer to a bearer, on any other channel, was that it was throttled.
-    pub(super) fn is_refused_elsewhere(&self, bearer: usize, channel: ChannelId) -> bool {
-        self.pool[bearer]
-            .throttled_on
-            .is_some_and(|last| last != channel)
-    }
-
-    /// A call of this bearer was throttled, by its own or the channel's limit.
-    pub(super) fn throttled(&mut self, bearer: usize, channel: ChannelId) {
-        self.pool[bearer].throttled_on = Some(channel);
-    }
-
-    /// A call of this bearer, sent then, was throttled for the bearer's own limit.
-    pub(super) fn slow_down(&mut self, bearer: usize, sent_at: Duration, now: Duration) {
-        self.pool[bearer].pace.refused(sent_at, now);
-    }
-
-    /// A call of this bearer, sent then, was accepted. True if by this one its limit is found to
-    /// have lifted.
-    pub(super) fn accepted(
-        &mut self,
-        bearer: usize,
-        channel: ChannelId,
-        sent_at: Duration,
-    ) -> bool {
+    /// A call of this bearer, sent then, was accepted.
+    pub(super) fn accepted(&mut self, bearer: usize, channel: ChannelId, sent_at: Duration) {
         let state = &mut self.pool[bearer];
-        state.throttled_on = None;
         if state
             .question
             .as_ref()
@@ -286,7 +226,6 @@ impl Bearers {
                 *latest = Some((channel, sent_at));
             }
         }
-        state.pace.accepted(sent_at)
     }
 
     /// Whether a call of it was ever accepted.

@@ -95,6 +95,29 @@ pub struct InFlightCall {
     pub retry_rows: usize,
 }
 
+impl InFlightCall {
+    /// By whom its rows were refused, with this refusal of all of them.
+    pub(super) fn refused_by(&self, refusal: &Refusal, now: Duration) -> Vec<PartRefusal> {
+        let mut refusals = self.refusals.clone();
+        if self.first_refused_at(refusal).is_none() {
+            refusals.push(PartRefusal {
+                bearer: self.bearer,
+                code: refusal.code.clone(),
+                at: now,
+            });
+        }
+        refusals
+    }
+
+    /// When its rows were first refused as they are now: by this bearer, with this code.
+    pub(super) fn first_refused_at(&self, refusal: &Refusal) -> Option<Duration> {
+        let mut known = self.refusals.iter();
+        known
+            .find(|known| known.bearer == self.bearer && known.code == refusal.code)
+            .map(|known| known.at)
+    }
+}
+
 /// What the service said of one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberAnswer {

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::examination::Examination;
-use super::learned_interval::{Learned, LearnedInterval};
 use super::{PartRefusal, PendingRow};
 use crate::model::{ChannelId, LaneId, Refusal};
 
@@ -194,56 +193,10 @@ impl Lane {
 #[derive(Debug, Default)]
 pub(super) struct Channel {
     pub(super) lanes: Vec<LaneId>,
-    /// Not to be called before.
-    pub(super) next: Duration,
     /// Calls on it in flight.
     pub(super) in_flight: u32,
-    /// When it was called last.
-    pub(super) called_at: Duration,
-    /// When the last call that was not throttled was sent, if there was one.
-    pub(super) accepted_at: Option<Duration>,
-    /// Throttled calls in a row, one an episode.
-    pub(super) throttled_in_row: u32,
-    /// Those of them that were the channel's own doing: cool-downs in a row.
-    pub(super) level: u32,
-    /// When the last episode began: refusals of calls sent before belong to it.
-    pub(super) cooled_at: Option<Duration>,
-    /// What its refusals have taught, if anything.
-    pub(super) spacing: Option<Box<LearnedInterval>>,
     /// Whether a call on it was ever accepted.
     pub(super) accepted: bool,
     /// What is being found out about refused calls, if anything is.
     pub(super) examination: Option<Box<Examination>>,
-}
-
-impl Channel {
-    /// How long before a call sent then the last one was sent that was not throttled.
-    pub(super) fn apart(&self, sent_at: Duration) -> Option<Duration> {
-        self.accepted_at.map(|at| sent_at.saturating_sub(at))
-    }
-
-    /// How long after an accepted call the next one is due, jitter apart.
-    pub(super) fn interval(&self, configured: Duration, lifts: u32) -> Duration {
-        self.spacing
-            .as_ref()
-            .map_or(configured, |spacing| spacing.interval(lifts))
-    }
-
-    /// Learns from an accepted call how far apart calls must be. True if the limit is found to
-    /// have lifted.
-    pub(super) fn learn(&mut self, sent_at: Duration, configured: Duration, lifts: u32) -> bool {
-        let was_refused = self.level > 0;
-        let Some(apart) = self.apart(sent_at) else {
-            return false;
-        };
-        let kept = match self.spacing.take() {
-            Some(spacing) => spacing.accepted(apart, was_refused, lifts),
-            None if was_refused => Learned::Interval(LearnedInterval::new(configured, lifts)),
-            None => return false,
-        };
-        if let Learned::Interval(spacing) = kept {
-            self.spacing = Some(Box::new(spacing));
-        }
-        matches!(kept, Learned::Lifted)
-    }
 }

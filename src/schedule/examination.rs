@@ -299,6 +299,12 @@ impl Examination {
         self.alone.iter().filter(by).count()
     }
 
+    /// Whether a member is held that this bearer was not refused with alone.
+    pub(super) fn is_any_untried_by(&self, bearer: usize) -> bool {
+        let mut held = self.held.iter();
+        held.any(|held| !self.alone.contains(&(bearer, row_of(held))))
+    }
+
     /// Members refused alone.
     pub(super) fn alone_rows(&self) -> usize {
         let mut rows: Vec<u64> = self.alone.iter().map(|(_, row)| *row).collect();

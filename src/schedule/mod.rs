@@ -9,30 +9,24 @@
 mod arrival_margin;
 mod backlog;
 mod bearers;
-mod bisect;
 mod bound;
 mod call;
 mod channel;
-mod conclude;
-mod control;
+mod channel_pace;
 mod delay;
 mod examination;
-mod examine;
 mod examined;
 mod failure_count;
 mod learned_interval;
 mod outage;
-mod overview;
+mod pacing;
 mod rate_pacer;
 mod ready_queue;
 mod scheduler;
-mod settle;
-mod staging;
 mod stop;
 #[cfg(test)]
 mod tests;
 mod threshold;
-mod throttle;
 mod timeout;
 
 pub use bound::{Binding, LowerBound};
@@ -40,7 +34,6 @@ pub use call::{
     Answer, CallPlan, InFlightCall, MemberAnswer, PartRefusal, PendingRow, Ruling, Settlement,
 };
 pub use delay::RetryDelays;
-pub use overview::{ChannelLeft, Overview};
-pub use scheduler::{Scheduler, SchedulerConfig, Step};
+pub use scheduler::{ChannelLeft, Overview, Scheduler, SchedulerConfig, Step};
 pub use stop::Stop;
 pub use threshold::{FailureThreshold, ThresholdError};

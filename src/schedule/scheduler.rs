@@ -3,19 +3,28 @@
 //! Promises: a call is never empty or above 100; a row is in one call at a time; a final verdict
 //! is never taken back; every run ends. Must not: read a clock, wait, or do I/O.
 
+mod bisect;
+mod conclude;
+mod control;
+mod examine;
+mod overview;
+mod settle;
+mod staging;
+
 use std::time::Duration;
 
-use super::arrival_margin::ArrivalMargin;
 use super::backlog::Backlog;
 use super::bearers::Bearers;
 use super::channel::{Channel, Lane, Load};
 use super::examined::Examined;
 use super::failure_count::FailureCount;
 use super::outage::OutageDetector;
+use super::pacing::Pacing;
 use super::ready_queue::{ChannelWork, ReadyQueue};
-use super::timeout::Timeout;
 use super::{CallPlan, FailureThreshold, InFlightCall, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits};
+
+pub use overview::{ChannelLeft, Overview};
 
 /// What a run asks of its scheduler.
 #[derive(Debug, Clone)]
@@ -67,23 +76,18 @@ pub enum Step {
 /// Decides which call to make when.
 #[derive(Debug)]
 pub struct Scheduler {
-    pub(super) settings: SchedulerConfig,
-    pub(super) channels: Vec<Channel>,
-    pub(super) backlog: Backlog,
-    pub(super) ready: ReadyQueue,
-    pub(super) bearers: Bearers,
-    pub(super) delays: RetryDelays,
-    pub(super) in_flight: u32,
-    pub(super) outage: OutageDetector,
-    pub(super) examined: Examined,
-    pub(super) stop: Option<Stop>,
-    pub(super) failures: FailureCount,
-    pub(super) arrival_margin: ArrivalMargin,
-    pub(super) timeout: Timeout,
-    /// That of a channel's limit, as configured.
-    pub(super) interval: Duration,
-    /// How many times a limit was found to have lifted: others are then asked anew.
-    pub(super) lifts: u32,
+    settings: SchedulerConfig,
+    channels: Vec<Channel>,
+    backlog: Backlog,
+    ready: ReadyQueue,
+    bearers: Bearers,
+    delays: RetryDelays,
+    in_flight: u32,
+    outage: OutageDetector,
+    examined: Examined,
+    stop: Option<Stop>,
+    failures: FailureCount,
+    pacing: Pacing,
     max_in_flight: u32,
     draining: bool,
 }
@@ -92,16 +96,12 @@ impl Scheduler {
     /// A scheduler with nothing to do yet; rows will be staged.
     #[must_use]
     pub fn new(settings: SchedulerConfig) -> Self {
-        let interval = Duration::from_secs_f64(1.0 / settings.limits.channel_rate);
         Self {
-            bearers: Bearers::new(&settings.limits, settings.bearers),
+            bearers: Bearers::new(settings.bearers),
             backlog: Backlog::new(settings.max_waiting),
             delays: RetryDelays::new(settings.seed),
             failures: FailureCount::new(settings.max_failures),
-            arrival_margin: ArrivalMargin::new(interval),
-            timeout: Timeout::new(settings.answer_timeout),
-            interval,
-            lifts: 0,
+            pacing: Pacing::new(&settings.limits, settings.bearers, settings.answer_timeout),
             max_in_flight: settings
                 .limits
                 .in_flight(settings.bearers, settings.answer_timeout),
@@ -210,7 +210,7 @@ impl Scheduler {
                 (self.ready.longest_retrying(now), self.ready.next_again())
             };
             let Some(channel) = channel else {
-                let bearer = self.bearers.first(|bearer| self.bearers.is_active(bearer));
+                let bearer = self.first_bearer(|bearer| self.bearers.is_active(bearer));
                 let bearer_at = bearer.map_or(Duration::ZERO, |(_, at)| at);
                 return Step::Wait(due.map(|due| due.max(bearer_at)));
             };
@@ -230,13 +230,13 @@ impl Scheduler {
 
     /// A control call on this channel, as soon as it can be made.
     fn control(&mut self, channel: ChannelId, bearer: usize, now: Duration) -> Step {
-        let bearer_at = self.bearers.first(|one| one == bearer).map(|(_, at)| at);
+        let bearer_at = self.first_bearer(|one| one == bearer).map(|(_, at)| at);
         let probe_at = if self.is_outage() {
             self.outage.probe_at()
         } else {
             Duration::ZERO
         };
-        let at = self.channels[channel.index()].next.max(probe_at);
+        let at = self.pacing.next_on(channel).max(probe_at);
         match bearer_at.map(|bearer_at| bearer_at.max(at)) {
             Some(at) if at <= now => Step::Call(self.issue(channel, bearer, None, now)),
             at => Step::Wait(at),
@@ -301,11 +301,9 @@ impl Scheduler {
             other_half,
             refusals,
         } = load;
-        state.called_at = now;
         state.in_flight += 1;
-        state.next =
-            now + state.interval(self.interval, self.lifts) + self.arrival_margin.margin(None);
-        self.bearers.spend(bearer, now);
+        self.pacing.on_sent(channel, bearer, now);
+        self.bearers.on_sent(bearer);
         self.in_flight += 1;
         self.update_ready(channel);
         CallPlan {
@@ -317,7 +315,7 @@ impl Scheduler {
             other_half,
             refusals,
             retry_rows,
-            timeout: self.timeout.next(self.arrival_margin.longest()),
+            timeout: self.pacing.answer_timeout(),
         }
     }
 
@@ -325,8 +323,7 @@ impl Scheduler {
     pub fn postpone(&mut self, order: CallPlan, until: Duration) {
         let (channel, bearer) = (order.channel, order.bearer);
         self.cancel(order);
-        self.channels[channel.index()].next = until;
-        self.bearers.postpone(bearer, until);
+        self.pacing.not_sent(channel, bearer, until);
         self.update_ready(channel);
     }
 
@@ -336,10 +333,7 @@ impl Scheduler {
             return;
         }
         flight.sent_at += by;
-        let channel = &mut self.channels[flight.channel.index()];
-        channel.called_at = channel.called_at.max(flight.sent_at);
-        channel.next += by;
-        self.bearers.delay(flight.bearer, by);
+        self.pacing.delay(flight, by);
         self.update_ready(flight.channel);
     }
 
@@ -392,11 +386,27 @@ impl Scheduler {
             due = lanes().filter_map(|lane| lane.due(fewest)).min();
             retries = lanes().filter_map(Lane::earliest_again).min();
         }
+        let next = self.pacing.next_on(channel);
         let work = due.map(|due| ChannelWork {
-            at: due.max(state.next),
-            again_at: retries.map(|due| due.max(state.next)),
+            at: due.max(next),
+            again_at: retries.map(|due| due.max(next)),
             calls_left: lanes().map(|lane| lane.calls_left(full)).sum(),
         });
         self.ready.update(channel, work);
+    }
+}
+
+#[cfg(test)]
+impl Scheduler {
+    pub(super) fn pacing(&self) -> &Pacing {
+        &self.pacing
+    }
+
+    pub(super) fn config(&self) -> &SchedulerConfig {
+        &self.settings
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.failures()
     }
 }

@@ -119,9 +119,9 @@ async fn face(
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(serve(listener, Arc::clone(service), pending()));
-    let own = service.settings();
+    let own = service.config();
     let client = chime::connect(chime::ClientConfig {
-        endpoint_url: Some(url),
+        endpoint_url: Some(url.parse()?),
         credentials: Some(FixedCredentials {
             access_key_id: own.access_key.clone(),
             secret_access_key: own.secret_key.clone(),

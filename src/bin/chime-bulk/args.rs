@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use chime_bulk::chime::Api;
-use chime_bulk::job;
-use chime_bulk::model::MembershipType;
+use chime_bulk::chime::{Api, EndpointUrl};
+use chime_bulk::job::{self, JobError};
+use chime_bulk::model::{BearerPool, MemberArn};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
@@ -14,6 +14,7 @@ use crate::roster::RosterArguments;
 use crate::sandbox::{SandboxArguments, SandboxShape};
 use crate::schema::Output;
 use crate::screen::ScreenArguments;
+use crate::value;
 
 /// The version, and the commit it was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("CHIME_BULK_BUILT_FROM"));
@@ -49,7 +50,7 @@ impl Arguments {
     /// Reads the command line and, where it is silent, the environment and the file it names.
     pub(crate) fn read() -> Result<Self, ReadError> {
         let command = with_environment(Self::command());
-        let matches = config::read(&command, &std::env::args_os().collect::<Vec<_>>())?;
+        let matches = config::read(&command, std::env::args_os().collect())?;
         Ok(Self::from_arg_matches(&matches)?)
     }
 }
@@ -281,9 +282,17 @@ pub(crate) struct BearerArguments {
         long,
         value_name = "ARN",
         value_delimiter = ',',
+        value_parser = value::bearer,
         help_heading = "What to add"
     )]
-    pub(crate) bearer: Vec<String>,
+    bearer: Vec<MemberArn>,
+}
+
+impl TryFrom<BearerArguments> for BearerPool {
+    type Error = JobError;
+    fn try_from(arguments: BearerArguments) -> Result<Self, JobError> {
+        Ok(Self::new(arguments.bearer)?)
+    }
 }
 
 /// Arguments of `resume`.
@@ -341,8 +350,8 @@ pub(crate) struct AwsArguments {
     #[arg(long)]
     pub(crate) profile: Option<String>,
     /// Call this address instead of Amazon's.
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint_url: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = value::endpoint_url)]
+    pub(crate) endpoint_url: Option<EndpointUrl>,
     /// Which API: messaging, or legacy (the first namespace; us-east-1 only).
     #[arg(long)]
     pub(crate) api: Option<Api>,
@@ -357,11 +366,6 @@ impl From<AwsArguments> for job::AwsTarget {
             endpoint_url: arguments.endpoint_url,
         }
     }
-}
-
-/// Reads a membership type for clap.
-pub(crate) fn parse_type(text: &str) -> Result<MembershipType, String> {
-    text.parse()
 }
 
 #[cfg(test)]

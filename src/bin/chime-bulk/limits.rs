@@ -1,7 +1,7 @@
 //! Arguments for limits.
 
 use chime_bulk::job::LimitOverrides;
-use chime_bulk::roster::RECORD_SIZES;
+use chime_bulk::roster::RecordSize;
 use chime_bulk::schedule::FailureThreshold;
 use clap::Args;
 
@@ -28,8 +28,8 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "N", value_parser = parse_members, allow_negative_numbers = true)]
     members_per_call: Option<u32>,
     /// KiB that one row of the list may take, 1 to 8192 [default: 256].
-    #[arg(long, value_name = "KIB", value_parser = parse_record_size, allow_negative_numbers = true)]
-    max_record_size: Option<u32>,
+    #[arg(long, value_name = "KIB", allow_negative_numbers = true)]
+    max_record_size: Option<RecordSize>,
 }
 
 /// When to stop for failures.
@@ -56,16 +56,6 @@ fn parse_members(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| {
         "a whole number from 1 to 100: AWS takes at most 100 members a call".to_owned()
     })
-}
-
-fn parse_record_size(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|kib| RECORD_SIZES.contains(kib))
-        .ok_or_else(|| {
-            let (least, most) = RECORD_SIZES.into_inner();
-            format!("a whole number of KiB from {least} to {most}")
-        })
 }
 
 impl LimitArguments {

@@ -151,7 +151,10 @@ fn line(event: &Event) -> Option<(Level, String)> {
             binding,
         } => (
             Level::Info,
-            format!("bound: {}", report::least(*calls, *time, *binding)),
+            format!(
+                "bound: {}",
+                report::lower_bound_text(*calls, *time, *binding)
+            ),
         ),
         Event::CallSent {
             call,

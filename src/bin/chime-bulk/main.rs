@@ -19,6 +19,7 @@ mod screen;
 mod shell;
 mod signals;
 mod status;
+mod value;
 
 use std::io;
 use std::process::ExitCode;
@@ -59,14 +60,14 @@ fn main() -> ExitCode {
 /// The error if no command can be performed.
 fn not_read(error: ReadError) -> Exit {
     match error {
-        ReadError::Clap(error) => {
-            // Help and version come this way too; clap selects their stream.
+        // Help and version come this way too; clap selects their stream.
+        ReadError::Clap(error) if !error.use_stderr() => {
             let _ = error.print();
-            if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::AllIn
-            }
+            Exit::AllIn
+        }
+        ReadError::Clap(error) => {
+            output::usage_error(&error);
+            Exit::Usage
         }
         ReadError::Shown(text) => {
             output::data(text);

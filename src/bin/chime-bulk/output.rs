@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::progress::Line;
+use crate::value::ValueError;
 
 /// What is drawn at the foot of the terminal: other lines go above it.
 static STATUS_AREA: Mutex<Option<StatusArea>> = Mutex::new(None);
@@ -83,6 +84,22 @@ pub(crate) fn error(error: &impl Display, hint: Option<&str>) {
         note("");
         note(format_args!("hint: {hint}"));
     }
+}
+
+/// Prints an error of clap: in its own form, unless it is of a value that has an error of its own.
+pub(crate) fn usage_error(usage: &clap::Error) {
+    if let Some(value) = ValueError::of(usage) {
+        return error(value, value.hint());
+    }
+    if !IN_JSON.load(Ordering::Relaxed) {
+        let _ = usage.print();
+        return;
+    }
+    let text = usage.render().to_string();
+    let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let what = words(what.trim_start_matches("error:"));
+    error(&what, Some(&words(rest)));
 }
 
 /// Prints a line to standard error with control characters escaped: names of files and lists must

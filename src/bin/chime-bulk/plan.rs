@@ -1,31 +1,38 @@
 //! `plan`.
 
-use chime_bulk::job::{self, PlanRequest};
+use chime_bulk::job::{self, JobError, PlanRequest};
+use chime_bulk::report::Plan;
 
 use crate::args::PlanArguments;
 use crate::exit::Exit;
 use crate::{output, run};
 
 pub(crate) fn plan(arguments: PlanArguments) -> Exit {
-    let request = PlanRequest {
-        source: run::source(&arguments.list),
-        options: arguments.roster.into(),
-        bearers: arguments.bearers.bearer,
-        limits: arguments.limits.into(),
-        region: arguments.region,
-    };
-    let opened = |detected: &str| output::note(format_args!("list: {detected}"));
-    let plan = match job::plan(request, opened) {
+    let json = arguments.json;
+    let plan = match make_plan(arguments) {
         Ok(plan) => plan,
         Err(error) => {
             output::error(&error, error.hint().as_deref());
             return Exit::from(&error);
         }
     };
-    let exit = if plan.is_sound() {
+    let exit = if plan.is_valid() {
         Exit::AllIn
     } else {
         Exit::SomeNotIn
     };
-    output::show(&plan, arguments.json, exit)
+    output::show(&plan, json, exit)
+}
+
+fn make_plan(arguments: PlanArguments) -> Result<Plan, JobError> {
+    let request = PlanRequest {
+        source: run::source(&arguments.list),
+        options: arguments.roster.into(),
+        bearers: arguments.bearers.try_into()?,
+        limits: arguments.limits.into(),
+        region: arguments.region,
+    };
+    job::plan(request, |detected| {
+        output::note(format_args!("list: {detected}"));
+    })
 }

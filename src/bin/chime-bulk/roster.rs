@@ -1,18 +1,18 @@
 //! Arguments for what to add, and how the list is read.
 
-use chime_bulk::model::MembershipType;
-use chime_bulk::roster::{Encoding, Filter, Options};
+use chime_bulk::model::{AppInstanceArn, MembershipType, SubChannelId};
+use chime_bulk::roster::{ChannelName, Delimiter, Encoding, Filter, Options};
 use clap::Args;
 
-use crate::args::parse_type;
+use crate::value;
 
 /// What to add, and how the list is read.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What to add")]
 pub(crate) struct RosterArguments {
     /// Add everybody to this channel.
-    #[arg(long, value_name = "ARN", conflicts_with = "channel_column")]
-    channel_arn: Option<String>,
+    #[arg(long, value_name = "ARN", value_parser = value::channel, conflicts_with = "channel_column")]
+    channel_arn: Option<ChannelName>,
     /// The column with the channel (ARN or id) [default: found by name].
     #[arg(long, value_name = "NAME")]
     channel_column: Option<String>,
@@ -20,17 +20,17 @@ pub(crate) struct RosterArguments {
     #[arg(long, value_name = "NAME")]
     member_column: Option<String>,
     /// The app instance of bare ids [default: the channel's or bearer's].
-    #[arg(long, value_name = "ARN")]
-    app_instance_arn: Option<String>,
+    #[arg(long, value_name = "ARN", value_parser = value::app_instance)]
+    app_instance_arn: Option<AppInstanceArn>,
     /// DEFAULT, or HIDDEN [default: DEFAULT].
-    #[arg(long = "type", value_name = "TYPE", value_parser = parse_type, conflicts_with = "type_column")]
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "type_column")]
     membership_type: Option<MembershipType>,
     /// The column with the type.
     #[arg(long, value_name = "NAME")]
     type_column: Option<String>,
     /// Add moderators to this sub-channel of an elastic channel.
-    #[arg(long, value_name = "ID", conflicts_with = "sub_channel_column")]
-    sub_channel_id: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = value::sub_channel, conflicts_with = "sub_channel_column")]
+    sub_channel_id: Option<SubChannelId>,
     /// The column with the sub-channel's id.
     #[arg(long, value_name = "NAME")]
     sub_channel_column: Option<String>,
@@ -38,8 +38,8 @@ pub(crate) struct RosterArguments {
     #[arg(long = "where", value_name = "CONDITION")]
     filters: Vec<Filter>,
     /// The character between fields, or tab [default: detected].
-    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
-    delimiter: Option<u8>,
+    #[arg(long, value_name = "CHAR")]
+    delimiter: Option<Delimiter>,
     /// utf-8, utf-16le, utf-16be or windows-1252 [default: detected].
     #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
@@ -67,14 +67,5 @@ impl From<RosterArguments> for Options {
             filters: arguments.filters,
             max_record_size: None,
         }
-    }
-}
-
-fn parse_delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        [b'"' | b'\n' | b'\r'] => Err("a quote or line end cannot be the delimiter".to_owned()),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("the delimiter is one character, or the word tab".to_owned()),
     }
 }

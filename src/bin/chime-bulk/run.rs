@@ -45,13 +45,17 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
     } else {
         Target::Aws(arguments.aws.into())
     };
+    let bearers = match arguments.bearers.try_into() {
+        Ok(bearers) => bearers,
+        Err(error) => return report_error(&error, None),
+    };
     let mut dir = arguments.run_dir.clone();
     let request = Request {
         source,
         options: arguments.roster.into(),
         run_dir: arguments.run_dir,
         target,
-        bearers: arguments.bearers.bearer,
+        bearers,
         limits: arguments.limits.with(arguments.failures),
     };
     let mut is_begun = false;

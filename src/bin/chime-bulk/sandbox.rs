@@ -14,6 +14,7 @@ use clap::Args;
 use crate::exit::Exit;
 use crate::output;
 use crate::signals::Signals;
+use crate::value;
 
 /// Arguments of `sandbox`.
 #[derive(Debug, Args)]
@@ -58,10 +59,10 @@ pub(crate) struct SandboxShape {
     pub(crate) missing_channels: Vec<String>,
     /// Users whose id begins so are refused with this code.
     #[arg(long, value_name = "PREFIX=CODE")]
-    pub(crate) answer_member: Vec<sandbox::MemberAnswer>,
+    pub(crate) answer_member: Vec<sandbox::MemberRule>,
     /// The only bearer who may call [default: everybody may]. Can be repeated.
-    #[arg(long, value_name = "ARN")]
-    pub(crate) admin: Vec<String>,
+    #[arg(long, value_name = "ARN", value_parser = value::admin)]
+    pub(crate) admin: Vec<MemberArn>,
     /// Memberships that one channel holds [default: 10000].
     #[arg(long, value_name = "N")]
     pub(crate) capacity: Option<u64>,
@@ -115,7 +116,7 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         let mut roster = Roster::open(&Source::File(list.clone()), &Options::default())?;
         let mut row = Row::new();
         while roster.read(&mut row)? {
-            if let RowKind::Take(entry) = row.verdict()
+            if let RowKind::Take(entry) = row.kind()
                 && let Ok(channel) = ChannelArn::parse(entry.channel_arn())
                 && let Ok(member) = MemberArn::parse(entry.member_arn())
             {
@@ -150,7 +151,7 @@ pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> 
         access_key,
         secret_key,
         ..
-    } = service.settings();
+    } = service.config();
     output::line(format_args!(
         "listening on http://{address}; stop with Ctrl-C
 

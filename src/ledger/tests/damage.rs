@@ -54,14 +54,14 @@ fn with_a_call(dir: &Path) -> PathBuf {
 fn go_through(path: &Path) -> Result<u64, LedgerError> {
     let mut ledger = Ledger::open(path, Durability::None)?;
     ledger.recover(8)?;
-    ledger.lanes_left(|_| {})?;
-    ledger.unsettled(|_| {})?;
+    ledger.for_each_lane(|_| {})?;
+    ledger.for_each_unsettled(|_| {})?;
     let rows = ledger.take_rows(LaneId(0), 100)?;
     ledger.lane(LaneId(0))?;
     let channel = ledger.channel_arn(crate::model::ChannelId(0))?;
     ledger.members(&channel, &rows)?;
-    let census = ledger.project(|_| Ok::<_, LedgerError>(()))?;
-    Ok(census.tally.total())
+    let totals = ledger.project(|_| Ok::<_, LedgerError>(()))?;
+    Ok(totals.tally.total())
 }
 
 /// A ledger with rows in every table: of two lanes, one closed; of three calls, one refused and one

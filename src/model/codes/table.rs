@@ -1,9 +1,9 @@
 //! The entries of the catalogue, by code.
 
-use super::{Code, Follows, Level, MemberAction, Scope};
+use super::{Code, Effect, Level, MemberAction, Scope};
 use crate::model::RefusalKind;
 
-use Follows::{Call, Member, Nothing};
+use Effect::{Call, Member, Nothing};
 use MemberAction::{AlreadyMember, Fail, Retry};
 use RefusalKind::{
     BadRequest, Credentials, Denied, LimitExceeded, Lost, NoCredentials, NotFound, ServiceFailure,
@@ -32,7 +32,7 @@ const fn entry(
     text: &'static str,
     level: Level,
     scope: &'static [Scope],
-    follows: Follows,
+    effect: Effect,
     cause: &'static str,
     fix: &'static str,
 ) -> Code {
@@ -40,7 +40,7 @@ const fn entry(
         text,
         level,
         scope,
-        follows,
+        effect,
         cause,
         fix,
     }

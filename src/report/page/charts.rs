@@ -10,9 +10,9 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::figures::{ChannelTime, Figures};
+use super::call_stats::{CallStats, ChannelTime};
 use super::format::{milliseconds, number, seconds, short_id};
-use super::latency::{Band, Latency};
+use super::latency::{LatencyBucket, LatencyHistogram};
 
 const SIZE: (u32, u32) = (480, 260);
 /// Height of one channel's bar, and of what is above and below them all.
@@ -33,12 +33,12 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// Calls a second over the time at work, against what the limits allowed.
-pub(super) fn throughput(figures: &Figures) -> Result<Markup, Box<dyn Error>> {
+pub(super) fn throughput(stats: &CallStats) -> Result<Markup, Box<dyn Error>> {
     let desc = "Bars: calls a second in each stretch of time, accepted, throttled above them, then \
                 those refused or not answered. Dashed line: what the limits allowed. The figures \
                 are in the table below.";
-    let svg = draw(SIZE, |area| draw_throughput(area, figures))?;
-    Ok(framed(
+    let svg = draw(SIZE, |area| draw_throughput(area, stats))?;
+    Ok(svg_element(
         "throughput",
         "Calls a second over time",
         desc,
@@ -48,24 +48,24 @@ pub(super) fn throughput(figures: &Figures) -> Result<Markup, Box<dyn Error>> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn draw_throughput(area: &Area<'_>, figures: &Figures) -> Drawn {
-    let (timeline, allowed) = (&figures.timeline, &figures.allowed);
-    let (stretches, width) = (timeline.stretches(), timeline.seconds());
+fn draw_throughput(area: &Area<'_>, stats: &CallStats) -> Drawn {
+    let (timeline, allowed) = (&stats.timeline, &stats.allowed);
+    let (buckets, width) = (timeline.buckets(), timeline.seconds());
     let rate = |calls: u64| calls as f64 / width;
-    let most = stretches.iter().map(|stretch| rate(stretch.calls()));
-    let limit = allowed.iter().copied().filter(|_| !figures.is_far_below());
+    let most = buckets.iter().map(|bucket| rate(bucket.calls()));
+    let limit = allowed.iter().copied().filter(|_| !stats.is_far_below());
     let top = most.chain(limit).fold(1.0, f64::max) * 1.1;
-    let end = stretches.len() as f64 * width;
+    let end = buckets.len() as f64 * width;
     let mut chart = axes(area, (0.0..end, 0.0..top), (36, 44))?;
     mesh(&mut chart, &|x| seconds(*x), Some(&|y| number(*y)))?;
-    for (index, stretch) in stretches.iter().enumerate() {
+    for (index, bucket) in buckets.iter().enumerate() {
         let from = index as f64 * width;
         let to = from + width * 0.94;
         let mut base = 0.0;
         let kinds = [
-            (stretch.accepted, ACCEPTED),
-            (stretch.throttled, THROTTLED),
-            (stretch.failed, FAILED),
+            (bucket.accepted, ACCEPTED),
+            (bucket.throttled, THROTTLED),
+            (bucket.failed, FAILED),
         ];
         for (calls, colour) in kinds {
             if calls > 0 {
@@ -75,7 +75,7 @@ fn draw_throughput(area: &Area<'_>, figures: &Figures) -> Drawn {
             }
         }
     }
-    if figures.is_far_below() {
+    if stats.is_far_below() {
         return Ok(());
     }
     let mut steps = Vec::new();
@@ -88,12 +88,12 @@ fn draw_throughput(area: &Area<'_>, figures: &Figures) -> Drawn {
 }
 
 /// How many answers took how long.
-pub(super) fn latency(latency: &Latency) -> Result<Markup, Box<dyn Error>> {
-    let bands = latency.bands();
+pub(super) fn latency(latency: &LatencyHistogram) -> Result<Markup, Box<dyn Error>> {
+    let buckets = latency.buckets();
     let desc = "Bars: how many answers took from one time to the next; the times grow from left \
                 to right, not evenly. The figures are in the table below.";
-    let svg = draw(SIZE, |area| draw_latency(area, &bands))?;
-    Ok(framed(
+    let svg = draw(SIZE, |area| draw_latency(area, &buckets))?;
+    Ok(svg_element(
         "latency",
         "Answers by the time they took",
         desc,
@@ -108,20 +108,25 @@ pub(super) fn latency(latency: &Latency) -> Result<Markup, Box<dyn Error>> {
     clippy::cast_sign_loss,
     reason = "labels are small whole numbers from 0"
 )]
-fn draw_latency(area: &Area<'_>, bands: &[Band]) -> Drawn {
-    let most = bands.iter().map(|band| band.answers).max().unwrap_or(1);
-    let count = bands.len() as f64;
+fn draw_latency(area: &Area<'_>, buckets: &[LatencyBucket]) -> Drawn {
+    let most = buckets
+        .iter()
+        .map(|bucket| bucket.answers)
+        .max()
+        .unwrap_or(1);
+    let count = buckets.len() as f64;
     let mut chart = axes(area, (0.0..count, 0.0..most as f64 * 1.1), (36, 44))?;
     let begins = |x: &f64| {
-        let band = bands.get(x.round() as usize);
+        let bucket = buckets.get(x.round() as usize);
         let is_whole = (x - x.round()).abs() < 1e-6;
-        band.filter(|_| is_whole)
-            .map_or_else(String::new, |band| milliseconds(band.from))
+        bucket
+            .filter(|_| is_whole)
+            .map_or_else(String::new, |bucket| milliseconds(bucket.from))
     };
     mesh(&mut chart, &begins, Some(&|y| number(*y)))?;
-    for (index, band) in bands.iter().enumerate() {
+    for (index, bucket) in buckets.iter().enumerate() {
         let from = index as f64 + 0.04;
-        let corners = [(from, 0.0), (from + 0.92, band.answers as f64)];
+        let corners = [(from, 0.0), (from + 0.92, bucket.answers as f64)];
         chart.draw_series([Rectangle::new(corners, ACCEPTED.filled())])?;
     }
     Ok(())
@@ -134,7 +139,7 @@ pub(super) fn channels(channels: &[ChannelTime]) -> Result<Markup, Box<dyn Error
     let desc = "A bar for each channel, the longest first: the time from its first call to its \
                 last answer. The figures are in the table below.";
     let svg = draw(size, |area| draw_channels(area, channels))?;
-    Ok(framed(
+    Ok(svg_element(
         "channels",
         "Time per channel, the longest",
         desc,
@@ -226,7 +231,13 @@ fn draw(size: (u32, u32), with: impl FnOnce(&Area<'_>) -> Drawn) -> Result<Strin
 
 /// The element, with its name and its meaning for those who do not see it. The library has escaped
 /// the texts within.
-fn framed(id: &str, title: &str, desc: &str, (width, height): (u32, u32), svg: &str) -> Markup {
+fn svg_element(
+    id: &str,
+    title: &str,
+    desc: &str,
+    (width, height): (u32, u32),
+    svg: &str,
+) -> Markup {
     let (title_id, desc_id) = (format!("{id}-title"), format!("{id}-desc"));
     html! {
         svg id=(id) role="img" viewBox=(format!("0 0 {width} {height}"))

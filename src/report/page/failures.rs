@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::model::escape_control;
 
 /// Codes of which rows are kept: the service may invent more.
-const MOST_CODES: usize = 100;
+const MAX_CODES: usize = 100;
 /// Rows of one code.
-const FIRST: usize = 5;
+const ROWS_PER_CODE: usize = 5;
 /// Characters of a code, a name and a message.
-const CODE: usize = 80;
-const NAME: usize = 160;
-const MESSAGE: usize = 300;
+const MAX_CODE: usize = 80;
+const MAX_NAME: usize = 160;
+const MAX_MESSAGE: usize = 300;
 
 /// A row that did not get in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,18 +35,18 @@ impl Failures {
         [channel, member, message]: [&str; 3],
     ) {
         if !self.0.contains_key(code) {
-            if self.0.len() >= MOST_CODES {
+            if self.0.len() >= MAX_CODES {
                 return;
             }
             self.0.insert(code.to_owned(), Vec::new());
         }
         let rows = self.0.get_mut(code);
-        if let Some(rows) = rows.filter(|rows| rows.len() < FIRST) {
+        if let Some(rows) = rows.filter(|rows| rows.len() < ROWS_PER_CODE) {
             rows.push(FailedRow {
                 row,
-                channel: escape_control(channel, NAME),
-                member: escape_control(member, NAME),
-                message: escape_control(message, MESSAGE),
+                channel: escape_control(channel, MAX_NAME),
+                member: escape_control(member, MAX_NAME),
+                message: escape_control(message, MAX_MESSAGE),
             });
         }
     }
@@ -58,8 +58,8 @@ impl Failures {
 }
 
 /// A code fit to be shown.
-pub(super) fn shown(code: &str) -> String {
-    escape_control(code, CODE)
+pub(super) fn display_code(code: &str) -> String {
+    escape_control(code, MAX_CODE)
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
                 .iter()
                 .all(|row| row.member.len() < 200 && row.message.len() < 400)
         );
-        assert_eq!(failures.0.len(), MOST_CODES);
+        assert_eq!(failures.0.len(), MAX_CODES);
         assert!(failures.of("Code1000").is_empty());
     }
 }

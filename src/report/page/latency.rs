@@ -1,17 +1,17 @@
 //! How long answers took.
 
 /// Milliseconds that are told apart; longer times count as this.
-const LONGEST: usize = 60_000;
+const MAX_MS: usize = 60_000;
 
 /// Where the bars of the distribution begin, in milliseconds.
-const EDGES: [usize; 26] = [
+const BOUNDARIES: [usize; 26] = [
     0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1_000, 1_500, 2_000,
     3_000, 5_000, 10_000, 20_000, 30_000,
 ];
 
 /// The times of all answers, to the millisecond.
 #[derive(Debug)]
-pub(super) struct Latency {
+pub(super) struct LatencyHistogram {
     /// Answers by milliseconds.
     counts: Vec<u64>,
     answers: u64,
@@ -19,25 +19,25 @@ pub(super) struct Latency {
 
 /// Answers that took from one time to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Band {
+pub(super) struct LatencyBucket {
     pub(super) from: usize,
     /// None: as long as it may be.
     pub(super) to: Option<usize>,
     pub(super) answers: u64,
 }
 
-impl Default for Latency {
+impl Default for LatencyHistogram {
     fn default() -> Self {
         Self {
-            counts: vec![0; LONGEST + 1],
+            counts: vec![0; MAX_MS + 1],
             answers: 0,
         }
     }
 }
 
-impl Latency {
+impl LatencyHistogram {
     pub(super) fn add(&mut self, milliseconds: u64) {
-        let index = usize::try_from(milliseconds).map_or(LONGEST, |index| index.min(LONGEST));
+        let index = usize::try_from(milliseconds).map_or(MAX_MS, |index| index.min(MAX_MS));
         if let Some(count) = self.counts.get_mut(index) {
             *count += 1;
             self.answers += 1;
@@ -60,21 +60,24 @@ impl Latency {
     }
 
     /// The distribution, from the first to the last time that there is.
-    pub(super) fn bands(&self) -> Vec<Band> {
-        let ends = EDGES.iter().skip(1).copied().map(Some).chain([None]);
-        let bands: Vec<Band> = EDGES
+    pub(super) fn buckets(&self) -> Vec<LatencyBucket> {
+        let ends = BOUNDARIES.iter().skip(1).copied().map(Some).chain([None]);
+        let buckets: Vec<LatencyBucket> = BOUNDARIES
             .iter()
             .copied()
             .zip(ends)
-            .map(|(from, to)| Band {
+            .map(|(from, to)| LatencyBucket {
                 from,
                 to,
-                answers: self.counts[from..to.unwrap_or(LONGEST + 1)].iter().sum(),
+                answers: self.counts[from..to.unwrap_or(MAX_MS + 1)].iter().sum(),
             })
             .collect();
-        let full = |band: &Band| band.answers > 0;
-        match (bands.iter().position(full), bands.iter().rposition(full)) {
-            (Some(first), Some(last)) => bands[first..=last].to_vec(),
+        let full = |bucket: &LatencyBucket| bucket.answers > 0;
+        match (
+            buckets.iter().position(full),
+            buckets.iter().rposition(full),
+        ) {
+            (Some(first), Some(last)) => buckets[first..=last].to_vec(),
             _ => Vec::new(),
         }
     }
@@ -86,17 +89,20 @@ mod tests {
 
     #[test]
     fn each_answer_is_in_one_band_and_percentiles_are_those_of_the_times() {
-        let mut latency = Latency::default();
-        assert_eq!((latency.bands(), latency.percentile(50)), (Vec::new(), 0));
+        let mut latency = LatencyHistogram::default();
+        assert_eq!((latency.buckets(), latency.percentile(50)), (Vec::new(), 0));
         for milliseconds in 1..=100 {
             latency.add(milliseconds);
         }
         let percentiles = [0, 1, 50, 99, 100].map(|share| latency.percentile(share));
         assert_eq!(percentiles, [1, 1, 50, 99, 100]);
         latency.add(u64::MAX);
-        let bands = latency.bands();
-        assert_eq!(bands.iter().map(|band| band.answers).sum::<u64>(), 101);
-        assert_eq!((bands[0].from, bands[0].to), (1, Some(2)));
-        assert_eq!(bands.last().unwrap().to, None);
+        let buckets = latency.buckets();
+        assert_eq!(
+            buckets.iter().map(|bucket| bucket.answers).sum::<u64>(),
+            101
+        );
+        assert_eq!((buckets[0].from, buckets[0].to), (1, Some(2)));
+        assert_eq!(buckets.last().unwrap().to, None);
     }
 }

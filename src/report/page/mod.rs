@@ -4,9 +4,9 @@
 //! its size and the memory it takes do not grow with the list. Must not: name an instant of its own
 //! making, so that the same ledger returns the same page.
 
+mod call_stats;
 mod charts;
 mod failures;
-mod figures;
 mod format;
 mod latency;
 mod sections;
@@ -20,7 +20,7 @@ use std::path::Path;
 
 pub(super) use failures::Failures;
 
-use self::figures::Figures;
+use self::call_stats::CallStats;
 use super::{PAGE, ReportError, Summary};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::Limits;
@@ -31,7 +31,7 @@ pub(super) struct RunPage<'a> {
     summary: &'a Summary,
     limits: &'a Limits,
     failures: &'a Failures,
-    figures: Figures,
+    stats: CallStats,
     settings: Vec<(String, String)>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> RunPage<'a> {
         summary: &'a Summary,
         limits: &'a Limits,
         failures: &'a Failures,
-        go_on: impl FnMut() -> bool,
+        should_continue: impl FnMut() -> bool,
     ) -> Result<Self, ReportError> {
         let given = ledger.fact(fact::SETTINGS)?.unwrap_or_default();
         Ok(Self {
@@ -51,7 +51,13 @@ impl<'a> RunPage<'a> {
             summary,
             limits,
             failures,
-            figures: Figures::of(ledger, limits, summary.bearers, summary.state, go_on)?,
+            stats: CallStats::of(
+                ledger,
+                limits,
+                summary.bearers,
+                summary.state,
+                should_continue,
+            )?,
             settings: settings::settings(&given),
         })
     }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use maud::{Markup, html};
 
-use super::failures::shown;
+use super::failures::display_code;
 use super::format::{count_of, grouped, milliseconds, short_id};
 use super::{RunPage, charts, tables};
 use crate::model::{RunState, codes, escape_control};
@@ -12,7 +12,7 @@ use crate::report::format::time;
 use crate::report::{FAILED, shell_word};
 
 /// Error codes that are told of.
-const MOST_CODES: usize = 50;
+const MAX_CODES: usize = 50;
 /// Characters of a channel's id, of a setting's value.
 const CHANNEL: usize = 40;
 const VALUE: usize = 600;
@@ -57,19 +57,23 @@ pub(super) fn errors(page: &RunPage<'_>) -> Markup {
             .map(|(code, rows)| (code, *rows)),
     );
     codes.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-    let more = codes.len().saturating_sub(MOST_CODES);
+    let more = codes.len().saturating_sub(MAX_CODES);
     html! {
         section aria-labelledby="errors" {
             h2 id="errors" { "Errors" }
             @if codes.is_empty() { p { "None." } }
-            @for (code, rows) in codes.iter().take(MOST_CODES) { (error(page, code, *rows)) }
+            @for (code, rows) in codes.iter().take(MAX_CODES) { (error(page, code, *rows)) }
             @if more > 0 { p { "And " (count_of(more as u64, "code")) " more: see results.csv." } }
         }
     }
 }
 
 fn error(page: &RunPage<'_>, code: &str, rows: u64) -> Markup {
-    let (known, first, name) = (codes::explain(code), page.failures.of(code), shown(code));
+    let (known, first, name) = (
+        codes::explain(code),
+        page.failures.of(code),
+        display_code(code),
+    );
     html! {
         h3 { (name) ": " (count_of(rows, "row")) }
         @if let Some(known) = known {
@@ -103,7 +107,7 @@ fn error(page: &RunPage<'_>, code: &str, rows: u64) -> Markup {
 }
 
 /// A chart's section: its title, a note, the chart and its table; or that there is nothing.
-fn charted(
+fn chart_section(
     (id, title): (&str, &str),
     note: Option<Markup>,
     chart: impl FnOnce() -> Result<Markup, Box<dyn Error>>,
@@ -129,27 +133,27 @@ fn charted(
 
 /// Calls a second over time.
 pub(super) fn throughput(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
-    let figures = &page.figures;
-    let length = time(figures.timeline.seconds());
-    let note = (!figures.timeline.stretches().is_empty()).then(|| {
+    let stats = &page.stats;
+    let length = time(stats.timeline.seconds());
+    let note = (!stats.timeline.buckets().is_empty()).then(|| {
         html! {
             p.soft {
                 "Calls a second over the time at work, in stretches of " (length) ". The limit is "
                 "that of the bearers together, or of the channels not done yet if that is less."
-                @if figures.is_far_below() {
+                @if stats.is_far_below() {
                     " It is far above these calls, and stands in the table only."
                 }
-                @if figures.pauses > 0 {
-                    " Left out: " (count_of(figures.pauses, "pause"))
+                @if stats.pauses > 0 {
+                    " Left out: " (count_of(stats.pauses, "pause"))
                     " in which no call left for a minute or more."
                 }
             }
             (key())
         }
     });
-    let chart = || charts::throughput(figures);
+    let chart = || charts::throughput(stats);
     let title = ("over-time", "Throughput against the limit");
-    charted(title, note, chart, &tables::throughput(figures))
+    chart_section(title, note, chart, &tables::throughput(stats))
 }
 
 /// What the forms in the chart mean.
@@ -181,7 +185,7 @@ fn key() -> Markup {
 
 /// The channels that took longest.
 pub(super) fn channels(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
-    let (shown, called) = (&page.figures.channels, page.figures.called);
+    let (shown, called) = (&page.stats.channels, page.stats.called);
     let note = (!shown.is_empty()).then(|| {
         html! {
             p.soft {
@@ -193,7 +197,7 @@ pub(super) fn channels(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
         }
     });
     let chart = || charts::channels(shown);
-    charted(
+    chart_section(
         ("by-channel", "Time per channel"),
         note,
         chart,
@@ -203,7 +207,7 @@ pub(super) fn channels(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
 
 /// How long answers took.
 pub(super) fn latency(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
-    let latency = &page.figures.latency;
+    let latency = &page.stats.latency;
     let within = |share| milliseconds(latency.percentile(share));
     let note = (latency.answers() > 0).then(|| {
         html! {
@@ -216,7 +220,7 @@ pub(super) fn latency(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
     });
     let chart = || charts::latency(latency);
     let title = ("answers", "Latency");
-    charted(title, note, chart, &tables::latency(latency))
+    chart_section(title, note, chart, &tables::latency(latency))
 }
 
 /// The limits kept, and the settings used.

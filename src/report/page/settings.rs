@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 /// Lists are shown to this length.
-const MOST: usize = 20;
+const MAX_ITEMS: usize = 20;
 
 /// Each setting with a value, in the order of their names; those within another have its
 /// name too.
 pub(super) fn settings(of: &Value) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    gather(&mut pairs, "", of);
+    flatten(&mut pairs, "", of);
     pairs
 }
 
-fn gather(pairs: &mut Vec<(String, String)>, name: &str, value: &Value) {
+fn flatten(pairs: &mut Vec<(String, String)>, name: &str, value: &Value) {
     let value = match value {
         Value::Object(fields) => {
             for (field, value) in fields {
@@ -22,16 +22,16 @@ fn gather(pairs: &mut Vec<(String, String)>, name: &str, value: &Value) {
                 } else {
                     format!("{name}.{field}")
                 };
-                gather(pairs, &field, value);
+                flatten(pairs, &field, value);
             }
             return;
         }
         Value::Null => return,
         Value::Array(items) if items.is_empty() => return,
         Value::Array(items) => {
-            let mut shown: Vec<String> = items.iter().take(MOST).map(text).collect();
-            if items.len() > MOST {
-                shown.push(format!("and {} more", items.len() - MOST));
+            let mut shown: Vec<String> = items.iter().take(MAX_ITEMS).map(text).collect();
+            if items.len() > MAX_ITEMS {
+                shown.push(format!("and {} more", items.len() - MAX_ITEMS));
             }
             shown.join(", ")
         }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::figures::{ChannelTime, Figures};
+use super::call_stats::{CallStats, ChannelTime};
 use super::format::{count_of, grouped, milliseconds, seconds, share, short_id};
-use super::latency::Latency;
+use super::latency::LatencyHistogram;
 use crate::model::Outcome;
 use crate::report::Summary;
 use crate::report::format::{binding_text, time};
@@ -12,7 +12,7 @@ use crate::report::format::{binding_text, time};
 /// Characters of a channel's id.
 const CHANNEL: usize = 64;
 /// Lines of a table that is shown without being asked for.
-const FEW: usize = 12;
+const MAX_OPEN_LINES: usize = 12;
 
 /// What was asked, as names and values.
 pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)> {
@@ -26,8 +26,8 @@ pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)
         ("Rows read", format!("{rows}{left_out}")),
         ("Channels", grouped(summary.channels)),
         ("In the name of", count_of(summary.bearers, "bearer")),
-        ("Began", moment(&summary.started_at)),
-        ("Ended", moment(&summary.finished_at)),
+        ("Began", timestamp(&summary.started_at)),
+        ("Ended", timestamp(&summary.finished_at)),
         ("Time at work", time(summary.elapsed_seconds)),
         (
             "Least time",
@@ -53,7 +53,7 @@ pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)
 }
 
 /// A UTC timestamp for people.
-fn moment(stamp: &str) -> String {
+fn timestamp(stamp: &str) -> String {
     let date = stamp.split_once('T');
     date.map_or_else(String::new, |(date, time)| {
         format!("{date} {} UTC", time.trim_end_matches('Z'))
@@ -107,9 +107,9 @@ pub(super) fn outcomes(summary: &Summary) -> Markup {
 }
 
 /// A table that is folded away where it is long.
-fn folded(title: &str, lines: usize, table: &Markup) -> Markup {
+fn collapsible(title: &str, lines: usize, table: &Markup) -> Markup {
     html! {
-        details open[lines <= FEW] {
+        details open[lines <= MAX_OPEN_LINES] {
             summary { (title) }
             div.wide tabindex="0" role="region" aria-label=(title) { (table) }
         }
@@ -118,8 +118,8 @@ fn folded(title: &str, lines: usize, table: &Markup) -> Markup {
 
 /// The figures of the throughput.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(super) fn throughput(figures: &Figures) -> Markup {
-    let timeline = &figures.timeline;
+pub(super) fn throughput(stats: &CallStats) -> Markup {
+    let timeline = &stats.timeline;
     let table = html! {
         table {
             thead { tr {
@@ -129,23 +129,23 @@ pub(super) fn throughput(figures: &Figures) -> Markup {
                 th.n scope="col" { "Members in accepted calls" }
             } }
             tbody {
-                @for (index, stretch) in timeline.stretches().iter().enumerate() {
+                @for (index, bucket) in timeline.buckets().iter().enumerate() {
                     tr {
                         th.n scope="row" { (timeline.begins(index)) }
-                        td.n { (format!("{:.1}", stretch.calls() as f64 / timeline.seconds())) }
-                        td.n { (format!("{:.1}", figures.allowed.get(index).unwrap_or(&0.0))) }
-                        td.n { (grouped(stretch.accepted)) }
-                        td.n { (grouped(stretch.throttled)) }
-                        td.n { (grouped(stretch.failed)) }
-                        td.n { (grouped(stretch.members)) }
+                        td.n { (format!("{:.1}", bucket.calls() as f64 / timeline.seconds())) }
+                        td.n { (format!("{:.1}", stats.allowed.get(index).unwrap_or(&0.0))) }
+                        td.n { (grouped(bucket.accepted)) }
+                        td.n { (grouped(bucket.throttled)) }
+                        td.n { (grouped(bucket.failed)) }
+                        td.n { (grouped(bucket.members)) }
                     }
                 }
             }
         }
     };
-    folded(
+    collapsible(
         "The throughput in figures",
-        timeline.stretches().len(),
+        timeline.buckets().len(),
         &table,
     )
 }
@@ -170,12 +170,12 @@ pub(super) fn channels(channels: &[ChannelTime]) -> Markup {
             }
         }
     };
-    folded("The channels in figures", channels.len(), &table)
+    collapsible("The channels in figures", channels.len(), &table)
 }
 
 /// The figures of the latency.
-pub(super) fn latency(latency: &Latency) -> Markup {
-    let bands = latency.bands();
+pub(super) fn latency(latency: &LatencyHistogram) -> Markup {
+    let buckets = latency.buckets();
     let table = html! {
         table {
             thead { tr {
@@ -183,16 +183,16 @@ pub(super) fn latency(latency: &Latency) -> Markup {
                 th.n scope="col" { "Answers" } th.n scope="col" { "Share" }
             } }
             tbody {
-                @for band in &bands {
+                @for bucket in &buckets {
                     tr {
-                        th.n scope="row" { (milliseconds(band.from)) }
-                        td.n { (band.to.map_or_else(|| "longer".to_owned(), milliseconds)) }
-                        td.n { (grouped(band.answers)) }
-                        td.n { (share(band.answers, latency.answers())) }
+                        th.n scope="row" { (milliseconds(bucket.from)) }
+                        td.n { (bucket.to.map_or_else(|| "longer".to_owned(), milliseconds)) }
+                        td.n { (grouped(bucket.answers)) }
+                        td.n { (share(bucket.answers, latency.answers())) }
                     }
                 }
             }
         }
     };
-    folded("The answers in figures", bands.len(), &table)
+    collapsible("The answers in figures", buckets.len(), &table)
 }

@@ -4,9 +4,9 @@ use super::super::format::time;
 use crate::ledger::CallResult;
 
 /// Stretches of time that are shown at most.
-const MOST: u64 = 60;
+const MAX_BUCKETS: u64 = 60;
 /// The shortest stretch, in milliseconds.
-const SHORTEST: u64 = 1_000;
+const MIN_WIDTH: u64 = 1_000;
 
 /// The time at work: that of the calls, without the times when none left for long.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl WorkClock {
 
 /// What left in one stretch of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct TimeBucket {
     pub(super) accepted: u64,
     pub(super) throttled: u64,
     /// Refused for another reason, or never answered.
@@ -59,8 +59,8 @@ pub(super) struct Stretch {
     pub(super) members: u64,
 }
 
-impl Stretch {
-    fn and(self, other: Self) -> Self {
+impl TimeBucket {
+    fn merge(self, other: Self) -> Self {
         Self {
             accepted: self.accepted + other.accepted,
             throttled: self.throttled + other.throttled,
@@ -78,14 +78,14 @@ impl Stretch {
 #[derive(Debug)]
 pub(super) struct Timeline {
     width: u64,
-    stretches: Vec<Stretch>,
+    buckets: Vec<TimeBucket>,
 }
 
 impl Default for Timeline {
     fn default() -> Self {
         Self {
-            width: SHORTEST,
-            stretches: Vec::new(),
+            width: MIN_WIDTH,
+            buckets: Vec::new(),
         }
     }
 }
@@ -93,27 +93,31 @@ impl Default for Timeline {
 impl Timeline {
     /// Counts a call that left then.
     pub(super) fn add(&mut self, at: u64, result: CallResult, members: u64) {
-        while at / self.width >= MOST {
+        while at / self.width >= MAX_BUCKETS {
             self.width *= 2;
-            let pairs = self.stretches.chunks(2);
-            self.stretches = pairs
-                .map(|pair| pair.iter().copied().fold(Stretch::default(), Stretch::and))
+            let pairs = self.buckets.chunks(2);
+            self.buckets = pairs
+                .map(|pair| {
+                    pair.iter()
+                        .copied()
+                        .fold(TimeBucket::default(), TimeBucket::merge)
+                })
                 .collect();
         }
         let index = self.index(at);
-        if self.stretches.len() <= index {
-            self.stretches.resize(index + 1, Stretch::default());
+        if self.buckets.len() <= index {
+            self.buckets.resize(index + 1, TimeBucket::default());
         }
-        let Some(stretch) = self.stretches.get_mut(index) else {
+        let Some(bucket) = self.buckets.get_mut(index) else {
             return;
         };
         match result {
             CallResult::Accepted => {
-                stretch.accepted += 1;
-                stretch.members = stretch.members.saturating_add(members);
+                bucket.accepted += 1;
+                bucket.members = bucket.members.saturating_add(members);
             }
-            CallResult::Throttled => stretch.throttled += 1,
-            CallResult::Refused | CallResult::Unanswered => stretch.failed += 1,
+            CallResult::Throttled => bucket.throttled += 1,
+            CallResult::Refused | CallResult::Unanswered => bucket.failed += 1,
         }
     }
 
@@ -122,8 +126,8 @@ impl Timeline {
         usize::try_from(at / self.width).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn stretches(&self) -> &[Stretch] {
-        &self.stretches
+    pub(super) fn buckets(&self) -> &[TimeBucket] {
+        &self.buckets
     }
 
     /// The length of a stretch, in seconds.
@@ -151,15 +155,15 @@ mod tests {
             timeline.add(second * 1_000 + 1, CallResult::Throttled, 100);
         }
         assert!((timeline.seconds() - 32.0).abs() < 1e-9);
-        assert_eq!(timeline.stretches().len(), 32);
-        let full = Stretch {
+        assert_eq!(timeline.buckets().len(), 32);
+        let full = TimeBucket {
             accepted: 32,
             throttled: 32,
             failed: 0,
             members: 3_200,
         };
-        assert_eq!(timeline.stretches()[..31], [full; 31]);
-        assert_eq!(timeline.stretches()[31].accepted, 8);
+        assert_eq!(timeline.buckets()[..31], [full; 31]);
+        assert_eq!(timeline.buckets()[31].accepted, 8);
     }
 
     #[test]

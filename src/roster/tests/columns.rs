@@ -59,7 +59,7 @@ fn a_header_is_told_apart_from_rows() {
     for (text, has_header) in cases {
         let options = if text.contains("/channel/") || text.starts_with("c,") {
             Options {
-                app_instance: Some(HOME.to_owned()),
+                app_instance: Some(HOME.parse().unwrap()),
                 ..Options::default()
             }
         } else {
@@ -183,64 +183,36 @@ fn what_is_not_found_is_said_with_a_hint() {
 #[test]
 fn settings_that_cannot_be_are_refused() {
     let other = "arn:aws:chime:eu-central-1:123456789012:app-instance/5f7c1a9e";
-    let text = |text: &str| Some(text.to_owned());
+    let instance = |arn: &str| Some(arn.parse().unwrap());
     let cases = [
         (
             Options {
-                channel_column: text("channel"),
+                channel_column: Some("channel".to_owned()),
                 ..one_channel()
             },
             "--channel-arn: one for all rows and a column of channels exclude each other",
         ),
         (
             Options {
-                channel_arn: text("general"),
+                channel_arn: Some("general".parse().unwrap()),
                 ..Options::default()
             },
             "--channel-arn: a channel's id, but no app instance is given for it",
         ),
         (
             Options {
-                channel_arn: Some(user("ann")),
-                ..Options::default()
-            },
-            "--channel-arn: not the ARN of a channel",
-        ),
-        (
-            Options {
-                bearer_app_instance: text(other),
+                bearer_app_instance: instance(other),
                 ..one_channel()
             },
             "--channel-arn: of another region than the bearer",
         ),
         (
             Options {
-                app_instance: text(HOME),
-                bearer_app_instance: text(other),
+                app_instance: instance(HOME),
+                bearer_app_instance: instance(other),
                 ..Options::default()
             },
             "--app-instance-arn: of another region than the bearer",
-        ),
-        (
-            Options {
-                app_instance: text("arn:aws:s3:::x"),
-                ..Options::default()
-            },
-            "--app-instance-arn: an ARN of another AWS service, not of chime",
-        ),
-        (
-            Options {
-                sub_channel: text("a b"),
-                ..one_channel()
-            },
-            "--sub-channel-id: a sub-channel id has 1 to 128 letters, digits, - or _",
-        ),
-        (
-            Options {
-                delimiter: Some(b'"'),
-                ..one_channel()
-            },
-            "--delimiter: `\\\"` cannot be one",
         ),
     ];
     for (options, message) in cases {

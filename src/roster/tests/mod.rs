@@ -23,7 +23,7 @@ fn channel(id: &str) -> String {
 /// All rows into one channel.
 fn one_channel() -> Options {
     Options {
-        channel_arn: Some(channel("c")),
+        channel_arn: Some(channel("c").parse().unwrap()),
         ..Options::default()
     }
 }
@@ -44,7 +44,7 @@ fn rows(mut roster: Roster) -> Result<Vec<(u64, String)>, RosterError> {
     let mut row = Row::new();
     let mut rows = Vec::new();
     while roster.read(&mut row)? {
-        let text = match row.verdict() {
+        let text = match row.kind() {
             RowKind::Take(entry) => format!(
                 "{}/{}",
                 entry.channel_arn().rsplit('/').next().unwrap(),

@@ -136,11 +136,11 @@ fn the_delimiter_is_found_in_the_header_or_given() {
     ];
     for (text, delimiter) in cases {
         let roster = open(text, &one_channel()).unwrap();
-        assert_eq!(roster.layout().delimiter(), delimiter, "{text}");
+        assert_eq!(roster.layout().delimiter().byte(), delimiter, "{text}");
         assert_eq!(verdicts(text, &one_channel()), ["c/ann"], "{text}");
     }
     let options = Options {
-        delimiter: Some(b'/'),
+        delimiter: Some(b'/'.try_into().unwrap()),
         ..one_channel()
     };
     assert_eq!(verdicts("user_id/name\nann/A\n", &options), ["c/ann"]);
@@ -165,7 +165,7 @@ fn a_hundred_thousand_columns_are_read() {
     let header: Vec<String> = (0..100_000).map(|n| format!("c{n}")).collect();
     let text = format!("user_id,{}\nann,{}\n", header.join(","), ",".repeat(99_999));
     let options = Options {
-        max_record_size: Some(1_024),
+        max_record_size: Some(1_024.try_into().unwrap()),
         ..one_channel()
     };
     assert_eq!(verdicts(text, &options), ["c/ann"]);
@@ -218,7 +218,7 @@ proptest! {
         for (id, note) in &rows {
             prop_assert!(roster.read(&mut row).unwrap());
             prop_assert_eq!(row.fields().collect::<Vec<_>>(), [id, note]);
-            let RowKind::Take(entry) = row.verdict() else { panic!("a good row") };
+            let RowKind::Take(entry) = row.kind() else { panic!("a good row") };
             prop_assert_eq!(entry.member_arn(), user(id));
         }
         prop_assert!(!roster.read(&mut row).unwrap());

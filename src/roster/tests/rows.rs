@@ -15,7 +15,7 @@ fn one(
     let mut roster = open(text, options).unwrap();
     let mut row = Row::new();
     assert!(roster.read(&mut row).unwrap());
-    match row.verdict() {
+    match row.kind() {
         RowKind::Take(entry) => Ok(entry.clone()),
         RowKind::Defect(defect) => Err(defect.to_string()),
         RowKind::LeftOut => panic!("no filter was given"),
@@ -24,7 +24,7 @@ fn one(
 
 fn at_home() -> Options {
     Options {
-        app_instance: Some(HOME.to_owned()),
+        app_instance: Some(HOME.parse().unwrap()),
         ..Options::default()
     }
 }
@@ -40,7 +40,7 @@ fn ids_become_arns() {
         (Options::default(), &*c, "ann@example.com"),
         (
             Options {
-                bearer_app_instance: Some(HOME.to_owned()),
+                bearer_app_instance: Some(HOME.parse().unwrap()),
                 ..Options::default()
             },
             "general",
@@ -59,7 +59,7 @@ fn ids_become_arns() {
 fn types_and_sub_channels_are_of_the_row_or_of_all() {
     let all = Options {
         membership_type: MembershipType::Hidden,
-        sub_channel: Some("all".to_owned()),
+        sub_channel: Some("all".parse().unwrap()),
         ..at_home()
     };
     let cases = [
@@ -177,7 +177,7 @@ fn each_other_defect_has_its_column_and_rule() {
 fn an_arn_of_valid_parts_can_still_be_too_long() {
     let home = format!("{HOME}{}", "x".repeat(1500));
     let options = Options {
-        app_instance: Some(home.clone()),
+        app_instance: Some(home.parse().unwrap()),
         ..Options::default()
     };
     assert!(one("c", "ann", "", "", &options).is_ok());
@@ -254,7 +254,7 @@ fn a_stored_record_resolves_as_it_did_when_read() {
     while roster.read(&mut row).unwrap() {
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let again = layout.resolve(&fields, &mut entry);
-        match (row.verdict(), again) {
+        match (row.kind(), again) {
             (RowKind::Take(first), Ok(())) => assert_eq!(first, &entry),
             (RowKind::Defect(first), Err(again)) => assert_eq!(first, &again),
             (first, again) => panic!("{first:?}, then {again:?}"),

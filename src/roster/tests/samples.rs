@@ -30,7 +30,7 @@ fn count(roster: &mut Roster) -> Counts {
     let (mut channels, mut members) = (HashSet::new(), HashSet::new());
     let mut row = Row::new();
     while roster.read(&mut row).unwrap() {
-        match row.verdict() {
+        match row.kind() {
             RowKind::Take(entry) => {
                 channels.insert(entry.channel_arn().to_owned());
                 let pair = (
@@ -54,7 +54,7 @@ fn count(roster: &mut Roster) -> Counts {
 #[test]
 fn each_sample_has_the_counts_of_its_readme() {
     let general = || Options {
-        channel_arn: Some(format!("{HOME}/channel/general")),
+        channel_arn: Some(channel("general").parse().unwrap()),
         ..Options::default()
     };
     let filtered = |filters: &[&str]| Options {
@@ -66,7 +66,7 @@ fn each_sample_has_the_counts_of_its_readme() {
         ..general()
     };
     let at_home = Options {
-        app_instance: Some(HOME.to_owned()),
+        app_instance: Some(HOME.parse().unwrap()),
         ..Options::default()
     };
     // Name, options, then rows taken, duplicate, with a defect, left out; channels; detected.
@@ -145,7 +145,7 @@ fn each_sample_has_the_counts_of_its_readme() {
 #[test]
 fn the_umlauts_of_a_windows_list_are_read() {
     let options = Options {
-        channel_arn: Some(format!("{HOME}/channel/general")),
+        channel_arn: Some(channel("general").parse().unwrap()),
         member_column: Some("Benutzer".to_owned()),
         ..Options::default()
     };
@@ -163,7 +163,7 @@ fn each_dirty_row_is_what_its_last_field_says() {
     let mut members = HashSet::new();
     while roster.read(&mut row).unwrap() {
         let said = row.fields().last().unwrap();
-        match row.verdict() {
+        match row.kind() {
             RowKind::Take(entry) => {
                 let pair = (
                     entry.channel_arn().to_owned(),

@@ -22,9 +22,9 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(settings: SandboxConfig) -> Self {
+    fn new(config: SandboxConfig) -> Self {
         Self {
-            world: World::new(Arc::new(settings)),
+            world: World::new(Arc::new(config)),
             channel: instance().channel("c").unwrap(),
             bearer: instance().user("admin").unwrap(),
         }
@@ -50,13 +50,13 @@ impl Scene {
 
     /// The codes of a call's members, `+` for added.
     fn codes(&mut self, ms: u64, members: &[String]) -> Vec<String> {
-        let code = |verdict| match verdict {
+        let code = |result| match result {
             MemberResult::Added => "+".to_owned(),
             MemberResult::Refused { code, .. } => code.into_owned(),
             MemberResult::LeftOut => "left out".to_owned(),
         };
-        let verdicts = self.add(ms, members).unwrap();
-        verdicts.into_iter().map(code).collect()
+        let results = self.add(ms, members).unwrap();
+        results.into_iter().map(code).collect()
     }
 
     fn population(&self) -> u64 {
@@ -75,9 +75,9 @@ proptest! {
             now += gap;
             let in_time = last.is_none_or(|last| now >= last + 1000);
             match scene.add(now, &users(call * 3..call * 3 + 3)) {
-                Ok(verdicts) => {
+                Ok(results) => {
                     prop_assert!(in_time);
-                    prop_assert_eq!(verdicts, vec![MemberResult::Added; 3]);
+                    prop_assert_eq!(results, vec![MemberResult::Added; 3]);
                     last = Some(now);
                     expected += 3;
                 }
@@ -117,7 +117,7 @@ proptest! {
 
 #[test]
 fn quotas_can_be_set_and_lowered_for_a_time() {
-    let settings = SandboxConfig {
+    let config = SandboxConfig {
         quotas: Quotas {
             channel_rate: 2.0,
             bearer_rate: Some(4.0),
@@ -131,22 +131,22 @@ fn quotas_can_be_set_and_lowered_for_a_time() {
         ..SandboxConfig::default()
     };
     let member = users(0..1);
-    let mut scene = Scene::new(settings.clone());
-    let mut let_in: Vec<u64> = (0..5_000).collect();
-    let_in.retain(|ms| scene.add(*ms, &member).is_ok());
+    let mut scene = Scene::new(config.clone());
+    let mut admitted: Vec<u64> = (0..5_000).collect();
+    admitted.retain(|ms| scene.add(*ms, &member).is_ok());
     let on_one_channel = [0, 500, 1_000, 2_000, 3_000, 3_500, 4_000, 4_500];
-    assert_eq!(let_in, on_one_channel);
+    assert_eq!(admitted, on_one_channel);
 
-    let mut scene = Scene::new(settings);
-    let mut let_in: Vec<u64> = (500..4_000).step_by(10).collect();
-    let_in.retain(|ms| {
+    let mut scene = Scene::new(config);
+    let mut admitted: Vec<u64> = (500..4_000).step_by(10).collect();
+    admitted.retain(|ms| {
         scene.channel = instance().channel(&format!("c{ms}")).unwrap();
         scene.add(*ms, &member).is_ok()
     });
     let by_one_bearer = [
         500, 750, 1_000, 1_500, 2_000, 2_500, 3_000, 3_250, 3_500, 3_750,
     ];
-    assert_eq!(let_in, by_one_bearer);
+    assert_eq!(admitted, by_one_bearer);
 }
 
 #[test]
@@ -204,15 +204,15 @@ fn a_call_that_is_none_is_refused_by_its_name() {
 
 #[test]
 fn settings_decide_who_exists_and_who_may() {
-    let settings = SandboxConfig {
+    let config = SandboxConfig {
         unlimited: true,
         missing_users: vec!["u1".into()],
         missing_channels: vec!["gone".into()],
         re_add: ReAdd::Silent,
-        admins: Some(vec![format!("{INSTANCE}/user/admin")]),
+        admins: Some(vec![format!("{INSTANCE}/user/admin").parse().unwrap()]),
         ..SandboxConfig::default()
     };
-    let mut scene = Scene::new(settings);
+    let mut scene = Scene::new(config);
     let banned = MemberArn::parse(&users(2..3)[0]).unwrap();
     scene.world.ban(&scene.channel.clone(), &banned);
     assert_eq!(scene.codes(0, &users(0..3)), ["+", "NotFound", "Forbidden"]);
@@ -239,10 +239,10 @@ fn a_membership_is_as_it_was_made() {
     };
     let (member, now) = (users(0..1).remove(0), Duration::from_millis(7900));
     let call = [member.as_str()];
-    let verdicts = scene
+    let results = scene
         .world
         .batch_create(at, &membership, &call, |_, _| None, now);
-    assert_eq!(verdicts, Ok(vec![MemberResult::Added]));
+    assert_eq!(results, Ok(vec![MemberResult::Added]));
     let record = scene.world.describe(at, &member, None, now).unwrap();
     assert_eq!(record.membership_type, MembershipType::Hidden);
     assert_eq!(record.sub_channel.as_deref(), Some("sub-1"));

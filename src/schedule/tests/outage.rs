@@ -35,13 +35,13 @@ fn ten_calls_throttled_together_are_one_cool_down() {
     for flight in flights {
         desk.refuse(flight, RefusalKind::Throttled);
     }
-    assert_eq!(desk.scheduler.channels[0].level, 1);
+    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(0)), 1);
     let flight = desk.next_call();
     desk.refuse(flight, RefusalKind::Throttled);
-    assert_eq!(desk.scheduler.channels[0].level, 2);
+    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(0)), 2);
     let flight = desk.next_call();
     desk.accept(flight);
-    assert_eq!(desk.scheduler.channels[0].level, 0);
+    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(0)), 0);
 }
 
 /// Three channels, the first two of which were just called, by a bearer of ten calls a second.
@@ -62,7 +62,7 @@ fn called_lately() -> (SchedulerHarness, InFlightCall, InFlightCall) {
 
 /// How long the bearer waits from now to his next call.
 fn pause(desk: &SchedulerHarness) -> Duration {
-    let (_, at) = desk.scheduler.bearers.first(|_| true).unwrap();
+    let (_, at) = desk.scheduler.pacing().first_of(0..1).unwrap();
     at.saturating_sub(desk.now)
 }
 
@@ -73,7 +73,7 @@ fn a_channel_throttled_alone_is_to_blame_and_the_bearer_goes_on() {
     let (mut desk, first, second) = called_lately();
     desk.accept(second);
     desk.refuse(first, RefusalKind::Throttled);
-    assert_eq!(desk.scheduler.channels[0].level, 1);
+    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(0)), 1);
     assert!(pause(&desk) <= TENTH);
 }
 
@@ -83,7 +83,7 @@ fn a_bearer_throttled_on_two_channels_in_a_row_slows_down_once() {
     desk.refuse(first, RefusalKind::Throttled);
     assert!(pause(&desk) <= TENTH);
     desk.refuse(second, RefusalKind::Throttled);
-    assert_eq!(desk.scheduler.channels[1].level, 0);
+    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(1)), 0);
     assert!(pause(&desk) > TENTH);
 }
 
@@ -95,7 +95,7 @@ fn a_channel_not_called_before_cannot_be_over_its_limit() {
     let channel = flight.channel;
     desk.refuse(flight, RefusalKind::Throttled);
     assert!(pause(&desk) > TENTH, "the bearer is to blame");
-    assert_eq!(desk.scheduler.channels[channel.index()].level, 0);
+    assert_eq!(desk.scheduler.pacing().cool_downs(channel), 0);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_channel_throttled_again_and_again_while_others_are_not_is_to_blame() {
     let mut desk =
         SchedulerHarness::new(&[10_000; 2], |settings| settings.limits.bearer_rate = 10.0);
     let mut refused = 0;
-    while desk.scheduler.channels[0].level < 3 {
+    while desk.scheduler.pacing().cool_downs(ChannelId(0)) < 3 {
         let flight = desk.next_call();
         if flight.channel == ChannelId(0) {
             desk.refuse(flight, RefusalKind::Throttled);
@@ -276,5 +276,5 @@ fn a_service_that_refuses_calls_for_a_members_sake_is_not_down() {
         }
         assert_eq!(desk.scheduler.stopped(), None);
     }
-    assert!(desk.now > desk.scheduler.settings.patience);
+    assert!(desk.now > desk.scheduler.config().patience);
 }

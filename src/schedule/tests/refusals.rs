@@ -74,7 +74,7 @@ fn a_member_over_the_limit_alone_ends_its_channel() {
     let is_in = ended.iter().filter(|(_, outcome)| outcome.is_in()).count();
     assert_eq!((taken.get(), is_in), (359, 359 + 100));
     assert!(calls < 20, "{calls}");
-    assert_eq!(desk.scheduler.failures.failures(), 641);
+    assert_eq!(desk.scheduler.failures(), 641);
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_channel_where_the_bearer_is_denied_ends_after_a_few_calls() {
         let is_in = |(_, outcome): &&(u64, Outcome)| outcome.is_in();
         assert_eq!(ended.iter().filter(is_in).count() as u64, others);
         assert_eq!(
-            (desk.scheduler.stopped(), desk.scheduler.failures.failures()),
+            (desk.scheduler.stopped(), desk.scheduler.failures()),
             (None, 10_000)
         );
     }

@@ -14,8 +14,8 @@ use crate::support::program::{APP, CHANNEL, FAST, Output, WorkDir, ids, tally};
 
 fn options() -> Options {
     Options {
-        channel_arn: Some(format!("{APP}/channel/c")),
-        max_record_size: Some(1_024),
+        channel_arn: Some(format!("{APP}/channel/c").parse().unwrap()),
+        max_record_size: Some(1_024.try_into().unwrap()),
         ..Options::default()
     }
 }
@@ -29,7 +29,7 @@ fn read(list: impl Into<Vec<u8>>) -> Result<Vec<String>, RosterError> {
     let mut roster = Roster::open(&source, &options())?;
     let (mut row, mut rows) = (Row::new(), Vec::new());
     while roster.read(&mut row)? {
-        let text = match row.verdict() {
+        let text = match row.kind() {
             RowKind::Take(entry) => entry.member_arn().rsplit('/').next().unwrap().to_owned(),
             RowKind::Defect(defect) => defect.to_string(),
             RowKind::LeftOut => unreachable!("no filter"),
@@ -122,7 +122,7 @@ fn a_field_of_a_million_characters_is_a_defect_with_a_short_message() {
     let mut roster = Roster::open(&source, &named).unwrap();
     let mut row = Row::new();
     assert!(roster.read(&mut row).unwrap());
-    let RowKind::Defect(defect) = row.verdict() else {
+    let RowKind::Defect(defect) = row.kind() else {
         panic!("`|` is no member");
     };
     assert!(defect.column.starts_with("\\u{202e}xx") && defect.column.ends_with("x…"));

@@ -2,6 +2,7 @@
 
 mod bad_limits;
 mod bad_lists;
+mod bad_values;
 mod fuzz;
 mod legacy_rows;
 #[cfg(unix)]

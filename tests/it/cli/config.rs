@@ -24,7 +24,7 @@ const FILE: &str = "\
 channel-rate = 3
 bearer-rate = 30.5
 max-rate = 300
-bearer = [\"arn:a\", \"arn:b\"]
+bearer = [\"arn:aws:chime:us-east-1:1:app-instance/i/user/a\", \"arn:aws:chime:us-east-1:1:app-instance/i/user/b\"]
 where = \"team=red\"
 no-header = true
 delimiter = \";\"
@@ -44,7 +44,7 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
         "channel-rate = 1 # --channel-rate",
         "bearer-rate = 20 # CHIME_BULK_BEARER_RATE",
         "max-rate = 300 # job.toml, line 4",
-        "bearer = [\"arn:a\", \"arn:b\"] # job.toml, line 5",
+        "bearer = [\"arn:aws:chime:us-east-1:1:app-instance/i/user/a\", \"arn:aws:chime:us-east-1:1:app-instance/i/user/b\"] # job.toml, line 5",
         "where = [\"team=red\"] # job.toml, line 6",
         "no-header = true # job.toml, line 7",
         "delimiter = \";\" # job.toml, line 8",
@@ -130,6 +130,16 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
         (
             "max-rate = 5\nchannel-rate = \"fast\"",
             "job.toml, line 2: invalid value 'fast' for '--channel-rate <N>': calls per second",
+            "hint: correct it there",
+        ),
+        (
+            "max-rate = 5\nbearer = [\"arn:aws:chime:us-east-1:1:app-instance/i/user/a\", \"admin\"]",
+            "job.toml, line 2: --bearer `admin`: not an ARN (wanted arn:aws:chime:",
+            "hint: the bearer is an app instance user or bot: arn:aws:chime:",
+        ),
+        (
+            "sub-channel-id = \"a b\"",
+            "job.toml, line 1: --sub-channel-id: a sub-channel id has 1 to 128 letters",
             "hint: correct it there",
         ),
         (

@@ -36,7 +36,7 @@ fn exit_code_0_if_all_members_are_in() {
 #[test]
 fn existing_members_count_as_in() {
     let work_dir = WorkDir::with("list.csv", ids("u", 250));
-    let existing = format!("channel_arn,member_arn\n{},u1\n{0},u77\n", CHANNEL);
+    let existing = format!("channel_arn,member_arn\n{CHANNEL},u1\n{CHANNEL},u77\n");
     std::fs::write(work_dir.path("in.csv"), existing).unwrap();
     let flags = ["--channel-arn", CHANNEL, "--existing", "in.csv"];
     let output = work_dir.run_fast("list.csv", &flags);

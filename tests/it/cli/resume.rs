@@ -7,16 +7,19 @@ use chime_bulk::job::{
     self, Conclusion, JobError, LimitOverrides, RunSettings, RunVerdict, Target,
 };
 use chime_bulk::ledger::{Durability, Ledger, fact};
+use chime_bulk::model::MemberArn;
 use chime_bulk::roster::{Options, Roster, Source};
 
 const CHANNEL: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/channel/c";
+
+const BOSS: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/user/boss";
 
 /// A run of this list that was killed before its first row was staged.
 fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
     let path = dir.join("list.csv");
     std::fs::write(&path, list).unwrap();
     let options = Options {
-        channel_arn: Some(CHANNEL.to_owned()),
+        channel_arn: Some(CHANNEL.parse().unwrap()),
         ..Options::default()
     };
     let roster = Roster::open(&Source::File(path.clone()), &options).unwrap();
@@ -25,7 +28,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
     let settings = RunSettings {
         list: Some(path.clone()),
         options,
-        bearers: vec!["arn:aws:chime:us-east-1:123456789012:app-instance/i/user/boss".to_owned()],
+        bearers: BOSS.parse::<MemberArn>().unwrap().into(),
         limits: LimitOverrides::default(),
         region: "us-east-1".to_owned(),
         aws: job::AwsTarget::default(),

@@ -108,8 +108,8 @@ fn the_catalogue_of_codes() {
 
     let mut text = String::new();
     for code in CODES {
-        let (level, scope, follows) = (code.level, code.scope, code.follows);
-        let _ = writeln!(text, "{} {level:?} {scope:?} {follows:?}", code.text);
+        let (level, scope, effect) = (code.level, code.scope, code.effect);
+        let _ = writeln!(text, "{} {level:?} {scope:?} {effect:?}", code.text);
     }
     compare("codes", &text);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chime_bulk::chime::{FixedCredentials, connect};
-use chime_bulk::model::codes::{self, CODES, Follows, Level};
+use chime_bulk::model::codes::{self, CODES, Effect, Level};
 use chime_bulk::model::{MemberError, RefusalKind, Reply};
 use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
@@ -162,7 +162,7 @@ async fn each_exception_has_its_kind_and_is_not_retried(backend: Backend) {
     let named = named.filter(|code| !code.text.starts_with("Http"));
     let mut before = 0;
     for code in named {
-        let Follows::Call(kind) = code.follows else {
+        let Effect::Call(kind) = code.effect else {
             panic!("{code:?}");
         };
         // With and without the suffix `Exception`, and with other statuses than the usual one.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::engine::Ending;
-use chime_bulk::model::codes::{Code, Follows};
+use chime_bulk::model::codes::{Code, Effect};
 use chime_bulk::model::{CallAction, Outcome, RefusalKind};
 use chime_bulk::sandbox::{CallCode, SandboxConfig, Storm};
 use chime_bulk::schedule::Stop;
@@ -29,8 +29,8 @@ enum To {
 }
 
 fn kind(code: &Code) -> RefusalKind {
-    match code.follows {
-        Follows::Call(kind) => kind,
+    match code.effect {
+        Effect::Call(kind) => kind,
         other => panic!("{other:?}"),
     }
 }
@@ -264,7 +264,7 @@ async fn over_http_a_short_storm_of_any_code_fails_no_member() {
                                 let is_expected = is_expected(code.code(), stop);
                                 assert!(is_expected, "{backend:?} {code:?}: {stop:?}");
                             }
-                            _ => assert_eq!(result.tally.is_in(), CHANNELS as u64 * ROWS),
+                            _ => assert_eq!(result.tally.in_channel(), CHANNELS as u64 * ROWS),
                         }
                     });
                 }

@@ -82,7 +82,7 @@ impl Backend {
 pub(crate) fn settings(api: Api, url: &str) -> chime::ClientConfig {
     let sandbox = SandboxConfig::default();
     chime::ClientConfig {
-        endpoint_url: Some(url.to_owned()),
+        endpoint_url: Some(url.parse().unwrap()),
         credentials: Some(FixedCredentials {
             access_key_id: sandbox.access_key,
             secret_access_key: sandbox.secret_key,
@@ -99,7 +99,7 @@ impl Fixture {
 
     /// Makes the call.
     pub(crate) async fn add(&self, ids: &[&str]) -> Result<Reply, Refusal> {
-        let timeout = self.service.settings().attempt_timeout;
+        let timeout = self.service.config().attempt_timeout;
         self.client.add_members(call(ids), timeout).await
     }
 

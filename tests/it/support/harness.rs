@@ -134,7 +134,7 @@ impl Harness {
             dir: tempfile::tempdir().unwrap(),
             list,
             options: Options {
-                app_instance: Some(INSTANCE.to_owned()),
+                app_instance: Some(INSTANCE.parse().unwrap()),
                 ..Options::default()
             },
             scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
@@ -267,7 +267,7 @@ impl Harness {
                     Interruption::Crash => {}
                     Interruption::Stall(time) => tokio::time::sleep(time).await,
                     Interruption::PowerLoss(torn) => {
-                        crash_image = Some(CrashImage::of(&self.ledger_path(), torn))
+                        crash_image = Some(CrashImage::of(&self.ledger_path(), torn));
                     }
                 }
                 if done.is_none() {

@@ -15,6 +15,8 @@ use chime_bulk::report::shell_value;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::output;
+use crate::value::ValueError;
 use file::{File, OUTSIDE, Setting};
 
 /// The variable for a flag.
@@ -44,9 +46,36 @@ impl From<clap::Error> for ReadError {
     }
 }
 
-/// Reads a command line, with the file that it names.
-pub(crate) fn read(command: &Command, line: &[OsString]) -> Result<ArgMatches, ReadError> {
-    let given = command.clone().try_get_matches_from(line)?;
+/// Reads a command line, with the file that it names. Where that fails, and these ask for JSON on
+/// standard error, so is the error.
+pub(crate) fn read(command: &Command, mut line: Vec<OsString>) -> Result<ArgMatches, ReadError> {
+    read_with_file(command, &mut line).inspect_err(|_| {
+        if asks_for_json(&line) {
+            output::set_json();
+        }
+    })
+}
+
+/// Whether this command line, or else the environment, asks for JSON on standard error. For one
+/// that clap cannot read.
+fn asks_for_json(line: &[OsString]) -> bool {
+    let mut modes = line.iter().enumerate().filter_map(|(at, word)| {
+        let mode = word.to_str()?.strip_prefix("--progress")?;
+        match mode.strip_prefix('=') {
+            Some(mode) => Some(mode),
+            None if mode.is_empty() => line.get(at + 1)?.to_str(),
+            None => None,
+        }
+    });
+    match modes.next() {
+        Some(mode) => mode == "json",
+        None => std::env::var_os(variable("progress")).is_some_and(|mode| mode == "json"),
+    }
+}
+
+/// As [`read`]. Adds to the command line what the file sets.
+fn read_with_file(command: &Command, line: &mut Vec<OsString>) -> Result<ArgMatches, ReadError> {
+    let given = command.clone().try_get_matches_from(&*line)?;
     let Some((name, flags)) = given.subcommand() else {
         return Ok(given);
     };
@@ -63,9 +92,10 @@ pub(crate) fn read(command: &Command, line: &[OsString]) -> Result<ArgMatches, R
         arg.is_some_and(|arg| !is_given(flags, arg) && !is_set_aside(known, flags, arg))
     });
     let merged = put_on(known, line, &file.settings);
-    let matches = match command.clone().try_get_matches_from(merged) {
+    let own = std::mem::replace(line, merged);
+    let matches = match command.clone().try_get_matches_from(&*line) {
         Ok(matches) => matches,
-        Err(error) => return Err(blame(&file, command, known, line, &error)),
+        Err(error) => return Err(blame(&file, command, known, &own, &error)),
     };
     if let Some((_, flags)) = matches.subcommand() {
         show_if_asked(known, flags, Some(&file))?;
@@ -135,11 +165,18 @@ fn blame(
         || file.path.display().to_string(),
         |setting| format!("{}, line {}", file.path.display(), setting.line),
     );
+    let usual = "correct it there, or give another value as a flag, which wins";
+    if let Some(value) = ValueError::of(error) {
+        return ReadError::File {
+            what: format!("{place}: {value}"),
+            hint: value.hint().unwrap_or(usual).to_owned(),
+        };
+    }
     let said = error.render().to_string();
     let said = said.trim_start_matches("error: ").lines().next();
     ReadError::File {
         what: format!("{place}: {}", said.unwrap_or_default()),
-        hint: "correct it there, or give another value as a flag, which wins".to_owned(),
+        hint: usual.to_owned(),
     }
 }
 

@@ -137,7 +137,7 @@ impl Observer for Progress {
             Mode::Bars | Mode::Plain,
         ) = (event, self.mode)
         {
-            let least = report::least(*calls, *time, *binding);
+            let least = report::lower_bound_text(*calls, *time, *binding);
             output::note(format_args!("bound: {least}"));
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

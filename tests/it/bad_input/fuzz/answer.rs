@@ -56,7 +56,7 @@ pub(crate) fn run(input: &[u8]) {
 
 async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnswer) {
     let settings = ClientConfig {
-        endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        endpoint_url: "http://127.0.0.1:1".parse().ok(),
         credentials: Some(FixedCredentials {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "wJalrXUtnFEMI".to_owned(),

@@ -38,18 +38,19 @@ pub(crate) fn run(input: &[u8]) {
         Some(Encoding::Windows1252),
     ];
     let in_instance = |bytes: &[u8], kind: &str| {
-        text(bytes).map(|id| match id.strip_prefix('~') {
+        let text = text(bytes).unwrap_or_default();
+        match text.strip_prefix('~') {
             Some(id) => format!("{INSTANCE}{kind}{id}"),
-            None => id,
-        })
+            None => text,
+        }
     };
     let options = Options {
-        delimiter: delimiter.first().copied(),
+        delimiter: delimiter.first().and_then(|byte| (*byte).try_into().ok()),
         encoding: encodings[usize::from(how >> 2) % encodings.len()],
         no_header: how & 1 != 0,
         member_column: text(member),
         channel_column: text(channel),
-        channel_arn: in_instance(channel_arn, "/channel/"),
+        channel_arn: in_instance(channel_arn, "/channel/").parse().ok(),
         type_column: text(kind),
         membership_type: if how & 2 == 0 {
             MembershipType::Default
@@ -57,9 +58,9 @@ pub(crate) fn run(input: &[u8]) {
             MembershipType::Hidden
         },
         sub_channel_column: text(sub),
-        sub_channel: text(sub_id),
-        app_instance: in_instance(home, ""),
-        bearer_app_instance: (how & 128 != 0).then(|| INSTANCE.to_owned()),
+        sub_channel: text(sub_id).and_then(|id| id.parse().ok()),
+        app_instance: in_instance(home, "").parse().ok(),
+        bearer_app_instance: (how & 128 != 0).then(|| INSTANCE.parse().unwrap()),
         legacy_api: how & 64 != 0,
         filters: text(filter)
             .unwrap_or_default()

@@ -281,7 +281,7 @@ fn use_ledger(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let _ = ledger.lower_bound(100_u64).inspect_err(check);
     let _ = ledger.defect_kinds(10, 3).inspect_err(check);
     let _ = ledger.repeats(3).inspect_err(check);
-    let _ = ledger.unsettled(|_| {}).inspect_err(check);
+    let _ = ledger.for_each_unsettled(|_| {}).inspect_err(check);
     for n in [0, 1, 2, u32::MAX] {
         let _ = ledger.lane(LaneId(n)).inspect_err(check);
         let _ = ledger
@@ -297,7 +297,7 @@ fn use_ledger(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let _ = report::write(&ledger, reports, || true);
     ledger.recover(8)?;
     let mut lanes = 0;
-    let _ = ledger.lanes_left(|_| lanes += 1).inspect_err(check);
+    let _ = ledger.for_each_lane(|_| lanes += 1).inspect_err(check);
     for lane in 0..lanes.min(4) {
         for most in [7, 1_000] {
             let channel = ledger

@@ -72,7 +72,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Contents {
         line = row.line();
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let resolved = layout.resolve(&fields, &mut again);
-        let verdict = match row.verdict() {
+        let verdict = match row.kind() {
             RowKind::Take(entry) => {
                 assert_eq!(resolved.as_ref().ok().map(|()| &again), Some(entry));
                 let home = entry.app_instance();
@@ -87,7 +87,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Contents {
                 format!("{defect:?}")
             }
             RowKind::LeftOut => {
-                assert!(!layout.takes(&fields));
+                assert!(!layout.matches(&fields));
                 String::from("-")
             }
         };
@@ -157,12 +157,13 @@ pub(crate) fn run(input: &[u8]) {
     let Some((&how, list)) = input.split_first() else {
         return;
     };
-    let given = |bit: u8, text: String| (how & bit != 0).then_some(text);
+    let is_given = |bit: u8| how & bit != 0;
+    let channel = format!("{INSTANCE}/channel/c");
     let options = Options {
         no_header: how & 1 != 0,
-        channel_arn: given(2, format!("{INSTANCE}/channel/c")),
-        member_column: given(4, "1".to_owned()),
-        app_instance: given(8, INSTANCE.to_owned()),
+        channel_arn: is_given(2).then(|| channel.parse().unwrap()),
+        member_column: is_given(4).then(|| "1".to_owned()),
+        app_instance: is_given(8).then(|| INSTANCE.parse().unwrap()),
         ..Options::default()
     };
     let whole = read(list, &options, usize::MAX);
@@ -174,7 +175,7 @@ pub(crate) fn run(input: &[u8]) {
         assert_same(list, &pieces, &whole);
     }
     if let (Some(lines), Some(layout), None) = (split_lines(list), &whole.layout, &whole.fault) {
-        let delimiter = char::from(layout.delimiter()).to_string();
+        let delimiter = char::from(layout.delimiter().byte()).to_string();
         let rows = whole.fields.iter().map(|fields| fields.join(&delimiter));
         let rows: Vec<Vec<u8>> = rows.map(String::into_bytes).collect();
         let header = usize::from(layout.has_header());

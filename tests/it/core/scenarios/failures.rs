@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Event};
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{Fault, MemberAnswer, ReAdd, SandboxConfig, Scripted};
+use chime_bulk::sandbox::{Fault, MemberRule, ReAdd, SandboxConfig, Scripted};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{fault, many_channels, stop};
@@ -14,7 +14,7 @@ use crate::support::harness::{Harness, Interruption, channel, list, one_channel,
 #[tokio::test(start_paused = true)]
 async fn a_member_that_is_always_throttled_fails_after_its_attempts() {
     let sandbox = SandboxConfig {
-        answers: vec!["bad=Throttled".parse::<MemberAnswer>().unwrap()],
+        answers: vec!["bad=Throttled".parse::<MemberRule>().unwrap()],
         ..SandboxConfig::default()
     };
     let rows = (0..250).map(|n| {

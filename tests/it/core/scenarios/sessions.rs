@@ -75,7 +75,7 @@ async fn a_process_that_crashes_again_and_again_adds_each_member_once() {
     }
     let result = run.run().await;
     assert!(result.is_finished());
-    assert_eq!(result.tally.is_in(), 8_400);
+    assert_eq!(result.tally.in_channel(), 8_400);
     assert_eq!(run.service.stats().members_added, 8_400);
     assert!(result.count(Outcome::AlreadyMember) > 0);
 }
@@ -135,7 +135,7 @@ async fn a_run_interrupted_while_it_stages_the_list_reads_the_rest_later() {
         let result = run.run().await;
         assert!(result.is_finished());
         assert_eq!(result.count(Outcome::Duplicate), 2_100);
-        assert_eq!(result.tally.is_in(), 10_500);
+        assert_eq!(result.tally.in_channel(), 10_500);
         assert_eq!(run.service.stats().members_added, 10_500);
     }
 }
@@ -175,7 +175,7 @@ async fn channels_that_a_crashed_session_read_but_did_not_commit_are_read_again(
     run.list = with_tail(5);
     run.pace = ListPace::Inline;
     let result = run.run().await;
-    assert_eq!(result.tally.is_in(), 9_144, "{:?}", result.ending);
+    assert_eq!(result.tally.in_channel(), 9_144, "{:?}", result.ending);
     let stats = run.service.stats();
     assert_eq!(stats.members.get(channel(1).as_str()), None);
     assert_eq!(stats.members[channel(5).as_str()], 1_500);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chime_bulk::engine::Command;
-use chime_bulk::model::codes::Follows;
+use chime_bulk::model::codes::Effect;
 use chime_bulk::model::{CallAction, ChannelArn, Limits, MemberArn, RefusalKind};
 use chime_bulk::sandbox::{
     CallCode, Fault, FaultShare, Lowered, OverCapacity, Quotas, ReAdd, SandboxConfig, Storm,
@@ -116,7 +116,7 @@ impl Case {
     /// channel: a channel refused while others are accepted, or refused twice, ends.
     fn with_storms(mut self, rng: &mut SeededRng) -> Self {
         let codes: Vec<CallCode> = CallCode::all()
-            .filter(|code| code.code().follows != Follows::Call(RefusalKind::NotFound))
+            .filter(|code| code.code().effect != Effect::Call(RefusalKind::NotFound))
             .collect();
         for number in 0..rng.pick(&[0, 0, 0, 1, 1, 2]) {
             let begin = rng.duration(1.0, 40_000.0);
@@ -126,7 +126,7 @@ impl Case {
                 bearers: Vec::new(),
                 channels: Vec::new(),
             };
-            let Follows::Call(kind) = storm.code.code().follows else {
+            let Effect::Call(kind) = storm.code.code().effect else {
                 continue;
             };
             let is_examined = kind.action() == CallAction::Examine;
@@ -216,8 +216,8 @@ impl Case {
     /// end.
     pub(super) fn is_certain(&self) -> bool {
         let charges = |share: &FaultShare| share.fault != Fault::CallThrottled && share.share > 0.0;
-        let storm_charges = |storm: &Storm| match storm.code.code().follows {
-            Follows::Call(kind) => {
+        let storm_charges = |storm: &Storm| match storm.code.code().effect {
+            Effect::Call(kind) => {
                 kind.action() == CallAction::Retry && kind != RefusalKind::WrongAddress
             }
             _ => false,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chime_bulk::model::codes::{self, Follows, MemberAction};
+use chime_bulk::model::codes::{self, Effect, MemberAction};
 use chime_bulk::model::{CallAction, ChannelArn, MemberArn, Outcome, RefusalKind};
 use rusqlite::Connection;
 
@@ -138,10 +138,8 @@ fn is_definite(code: &str) -> bool {
             | "NoVerdict"
             | "Interrupted"
     );
-    let is_temporary = codes::explain(code).is_some_and(|known| match known.follows {
-        Follows::Call(kind) => {
-            kind.action() != CallAction::Examine && kind != RefusalKind::NotFound
-        }
+    let is_temporary = codes::explain(code).is_some_and(|known| match known.effect {
+        Effect::Call(kind) => kind.action() != CallAction::Examine && kind != RefusalKind::NotFound,
         _ => false,
     });
     !is_unanswered && !is_temporary && codes::member_action(code) == MemberAction::Fail

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::{InFlightCall, PendingRow, Ruling, Scheduler, Settlement};
+use super::Scheduler;
 use crate::model::{LaneId, Refusal};
+use crate::schedule::{InFlightCall, PendingRow, Ruling, Settlement};
 
 impl Scheduler {
     /// A part of a refused call was accepted: the bad row is in the other half.

@@ -12,7 +12,7 @@ use super::zstd::Frames;
 
 /// How a list is packed, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum Compression {
     /// Not at all.
     Plain,
     /// One or many gzip members (RFC 1952).
@@ -21,7 +21,7 @@ pub(super) enum Packing {
     Zstd,
 }
 
-impl Packing {
+impl Compression {
     fn of(start: &[u8]) -> Self {
         match start {
             [0x1F, 0x8B, ..] => Self::Gzip,
@@ -40,28 +40,28 @@ impl Packing {
     }
 }
 
-impl fmt::Display for Packing {
+impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
 /// Unpacks a stream, counting the raw bytes taken from it.
-pub(super) fn unpack(
+pub(super) fn decompress(
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
-) -> Result<(Box<dyn Read + Send>, Packing), Problem> {
-    let mut raw: Box<dyn Read + Send> = Box::new(Counted { source, count });
+) -> Result<(Box<dyn Read + Send>, Compression), Problem> {
+    let mut raw: Box<dyn Read + Send> = Box::new(CountingReader { source, count });
     let start = peek(&mut raw, 4, |_| false)?;
-    let packing = Packing::of(&start);
+    let compression = Compression::of(&start);
     let raw = Cursor::new(start).chain(raw);
-    let unpacked: Box<dyn Read + Send> = match packing {
-        Packing::Plain => return Ok((Box::new(raw), packing)),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
-        Packing::Zstd => Box::new(Frames::new(raw)),
+    let decompressed: Box<dyn Read + Send> = match compression {
+        Compression::Plain => return Ok((Box::new(raw), compression)),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
+        Compression::Zstd => Box::new(Frames::new(raw)),
     };
-    let inner = unpacked;
-    Ok((Box::new(Unpacked { inner, packing }), packing))
+    let inner = decompressed;
+    Ok((Box::new(Decompressed { inner, compression }), compression))
 }
 
 /// How much is read at once, in bytes.
@@ -89,12 +89,12 @@ pub(super) fn peek(
 }
 
 /// Counts what is read, and marks the source's errors as its own, not the unpacker's.
-struct Counted {
+struct CountingReader {
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.source.read(buffer) {
             Ok(read) => {
@@ -108,14 +108,14 @@ impl Read for Counted {
 }
 
 /// Tells truncated from damaged data.
-struct Unpacked {
+struct Decompressed {
     inner: Box<dyn Read + Send>,
-    packing: Packing,
+    compression: Compression,
 }
 
-impl Read for Unpacked {
+impl Read for Decompressed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let format = self.packing.name();
+        let format = self.compression.name();
         self.inner.read(buffer).map_err(|error| {
             let inner = error.get_ref();
             let is_marked = inner
@@ -161,9 +161,12 @@ mod tests {
         let gzip_start = vec![0x1F, 0x8B, 8, 0];
         for start in [b"user_id\n".to_vec(), packed[..9].to_vec(), gzip_start] {
             let source = Box::new(Failing(Cursor::new(start)));
-            let (mut bytes, packing) = unpack(source, Arc::default()).unwrap();
+            let (mut bytes, compression) = decompress(source, Arc::default()).unwrap();
             let problem: Problem = bytes.read_to_end(&mut Vec::new()).unwrap_err().into();
-            assert!(matches!(problem, Problem::Io(_)), "{packing}: {problem}");
+            assert!(
+                matches!(problem, Problem::Io(_)),
+                "{compression}: {problem}"
+            );
             assert_eq!(problem.to_string(), "cannot be read: the disk is gone");
         }
     }

@@ -17,32 +17,32 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::ClientConfig;
-use super::answers::Bounded;
-use super::credentials::{CREDENTIALS_TIMEOUT, Timely, chain, fixed};
+use super::bounded_client::BoundedClient;
+use super::credentials::{CREDENTIALS_TIMEOUT, ProviderWithTimeout, chain, fixed};
 use super::secrets::Secrets;
 
 /// How long an unused connection is kept. Load balancers close theirs after 60 s unless told
 /// otherwise (AWS, "Application Load Balancers"); a request sent into a closing one is lost.
-const IDLE: Duration = Duration::from_secs(20);
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One configuration, one HTTP client and one pool of connections for whichever API.
 pub(super) async fn configure(settings: ClientConfig, secrets: &Secrets) -> SdkConfig {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .build_https();
-    configure_over(settings, http, secrets).await
+    configure_with(settings, http, secrets).await
 }
 
 /// The configuration over this HTTP client, whose answers are bounded. The credentials it uses are
 /// noted in `secrets`.
-pub(super) async fn configure_over(
+pub(super) async fn configure_with(
     settings: ClientConfig,
     http: SharedHttpClient,
     secrets: &Secrets,
 ) -> SdkConfig {
-    let calls = Bounded::for_calls(http.clone());
-    let http = Bounded::for_credentials(http, CREDENTIALS_TIMEOUT);
+    let calls = BoundedClient::for_calls(http.clone());
+    let http = BoundedClient::for_credentials(http, CREDENTIALS_TIMEOUT);
     let region = Region::new(settings.region);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
@@ -54,7 +54,7 @@ pub(super) async fn configure_over(
         loader = loader.profile_name(profile);
     }
     if let Some(url) = settings.endpoint_url {
-        loader = loader.endpoint_url(url);
+        loader = loader.endpoint_url(url.as_str());
     }
     let provider = match settings.credentials {
         Some(credentials) => Some(fixed(credentials)),
@@ -83,7 +83,9 @@ pub(super) async fn configure_over(
                 .build(),
         );
     config.set_credentials_provider(
-        credentials.map(|chain| SharedCredentialsProvider::new(Timely(chain, secrets.clone()))),
+        credentials.map(|chain| {
+            SharedCredentialsProvider::new(ProviderWithTimeout(chain, secrets.clone()))
+        }),
     );
     config.build()
 }
@@ -125,7 +127,7 @@ mod tests {
 
     fn settings(url: &str) -> ClientConfig {
         ClientConfig {
-            endpoint_url: Some(url.to_owned()),
+            endpoint_url: Some(url.parse().unwrap()),
             credentials: Some(FixedCredentials {
                 access_key_id: "AKIDEXAMPLE".to_owned(),
                 secret_access_key: "wJalrXUtnFEMI".to_owned(),
@@ -166,7 +168,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_that_waits_for_credentials_longer_than_for_an_answer_was_never_sent() {
         let addressed = Addressed::default();
-        let silent = SharedCredentialsProvider::new(Timely(
+        let silent = SharedCredentialsProvider::new(ProviderWithTimeout(
             SharedCredentialsProvider::new(Silent),
             Secrets::default(),
         ));
@@ -212,7 +214,7 @@ mod tests {
                 api,
                 region: region.to_owned(),
                 endpoint_url: None,
-                ..settings("")
+                ..settings("http://127.0.0.1:1")
             };
             let addressed = addressed.clone();
             async move {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use crate::model::ChannelId;
+use crate::schedule::channel::Lane;
 
 /// What is left to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,19 +39,19 @@ impl Scheduler {
         let full = self.settings.limits.members_per_call;
         let mut overview = Overview::default();
         let mut largest = BinaryHeap::new();
-        for (index, channel) in self.channels.iter().enumerate() {
-            let lanes = || channel.lanes.iter().map(|lane| self.backlog.lane(*lane));
+        for (channel, state) in (0..).map(ChannelId).zip(&self.channels) {
+            let lanes = || state.lanes.iter().map(|lane| self.backlog.lane(*lane));
             let calls: u64 = lanes().map(|lane| lane.calls_left(full)).sum();
             if calls == 0 {
                 continue;
             }
             overview.open += 1;
-            overview.cooling += usize::from(channel.level > 0 && channel.next > now);
+            overview.cooling += usize::from(self.pacing.is_cooling(channel, now));
             overview.calls_left += calls;
             largest.push(Reverse(ChannelLeft {
                 calls,
-                members: lanes().map(super::channel::Lane::members_left).sum(),
-                channel: ChannelId(u32::try_from(index).unwrap_or(u32::MAX)),
+                members: lanes().map(Lane::members_left).sum(),
+                channel,
             }));
             if largest.len() > named {
                 largest.pop();

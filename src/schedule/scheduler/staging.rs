@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::channel::Channel;
-use super::{PendingRow, Scheduler};
+use super::Scheduler;
 use crate::model::{ChannelId, LaneId};
+use crate::schedule::PendingRow;
+use crate::schedule::channel::Channel;
 
 impl Scheduler {
     /// Opens the next lane, on a channel that is known or new. Lanes and channels are numbered
@@ -15,6 +16,7 @@ impl Scheduler {
             self.channels
                 .resize_with(channel.index() + 1, Channel::default);
         }
+        self.pacing.open(channel);
         self.channels[channel.index()].lanes.push(lane);
         lane
     }

@@ -15,17 +15,18 @@
 //!   have been refused alone to each bearer, and never was anything accepted on the channel; or not
 //!   even control calls are accepted.
 //! - A bearer is set aside when others get through with a call refused to it: see
-//!   [`bearers`](super::bearers).
+//!   [`bearers`](crate::schedule::bearers).
 //! - The run stops when nobody gets through any more. Nobody is marked failed for that.
 //!
 //! `tests/incidents.rs` holds this to random bad rows, bearers and times of refusal.
 
 use std::time::Duration;
 
-use super::examination::{Examination, Works};
-use super::{InFlightCall, PartRefusal, PendingRow, Ruling, Scheduler, Settlement};
+use super::Scheduler;
 use crate::model::codes::Scope;
 use crate::model::{ChannelId, LaneId, Outcome, Refusal, RefusalKind};
+use crate::schedule::examination::{Examination, Works};
+use crate::schedule::{InFlightCall, PendingRow, Ruling, Settlement};
 
 impl Scheduler {
     /// A call was refused, and it is not known for whose sake.
@@ -246,29 +247,6 @@ impl Scheduler {
         } = held;
         self.backlog
             .wait_as_part(lane, Duration::ZERO, rows, Vec::new(), refusals);
-    }
-}
-
-impl InFlightCall {
-    /// By whom its rows were refused, with this refusal of all of them.
-    pub(super) fn refused_by(&self, refusal: &Refusal, now: Duration) -> Vec<PartRefusal> {
-        let mut refusals = self.refusals.clone();
-        if self.first_refused_at(refusal).is_none() {
-            refusals.push(PartRefusal {
-                bearer: self.bearer,
-                code: refusal.code.clone(),
-                at: now,
-            });
-        }
-        refusals
-    }
-
-    /// When its rows were first refused as they are now: by this bearer, with this code.
-    pub(super) fn first_refused_at(&self, refusal: &Refusal) -> Option<Duration> {
-        let mut known = self.refusals.iter();
-        known
-            .find(|known| known.bearer == self.bearer && known.code == refusal.code)
-            .map(|known| known.at)
     }
 }
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 /// What is left of a rate: the generic cell rate algorithm, in two words per channel or bearer.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Allowance {
+pub(super) struct TokenBucket {
     /// When the bucket will be full again.
     full_at: Duration,
 }
 
 /// Fewest calls a second of any rate.
-const LOWEST: f64 = 0.001;
+const MIN_RATE: f64 = 0.001;
 
 /// A rate and how much of it may come at once.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ impl Rate {
 
     /// Calls a second, and calls at once; by default a second's worth.
     pub(super) fn new(rate: f64, burst: Option<u32>) -> Self {
-        let interval = Duration::from_secs_f64(1.0 / rate.max(LOWEST));
+        let interval = Duration::from_secs_f64(1.0 / rate.max(MIN_RATE));
         Self {
             interval,
             lead: match burst {
@@ -43,7 +43,7 @@ impl Rate {
     }
 }
 
-impl Allowance {
+impl TokenBucket {
     /// Whether a call now is within the rate.
     pub(super) fn has_room(self, rate: Rate, now: Duration) -> bool {
         now + rate.lead >= self.full_at
@@ -64,12 +64,12 @@ mod tests {
     }
 
     fn judged(rate: Rate, at_ms: &[u64]) -> Vec<bool> {
-        let mut allowance = Allowance::default();
+        let mut bucket = TokenBucket::default();
         let one = |ms: &u64| {
             let now = Duration::from_millis(*ms);
-            let room = allowance.has_room(rate, now);
+            let room = bucket.has_room(rate, now);
             if room {
-                allowance.take(rate, now);
+                bucket.take(rate, now);
             }
             room
         };

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Api;
+use super::{Api, EndpointUrl};
 
 /// How to reach the service.
 #[derive(Debug, Clone)]
@@ -18,9 +18,8 @@ pub struct ClientConfig {
     /// `None` takes AWS's chain: environment, the profile `AWS_PROFILE` or `default`, SSO, process,
     /// web identity, ECS, EC2.
     pub profile: Option<String>,
-    /// Where the service is, if not at AWS: `http://HOST:PORT`; `None` takes `AWS_ENDPOINT_URL` and
-    /// its kin, else AWS.
-    pub endpoint_url: Option<String>,
+    /// Where the service is, if not at AWS; `None` takes `AWS_ENDPOINT_URL` and its kin, else AWS.
+    pub endpoint_url: Option<EndpointUrl>,
     /// Credentials in place of profile and chain: for a sandbox of one's own.
     pub credentials: Option<FixedCredentials>,
     /// How long a connection may take to be made, TLS included.

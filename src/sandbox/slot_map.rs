@@ -6,59 +6,59 @@
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
-/// Where a value is in its [`Table`].
+/// Where a value is in its [`SlotMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot(usize);
 
 /// Values by text.
 #[derive(Debug)]
-pub(super) struct Table<V> {
-    places: HashMap<Box<str>, Slot>,
+pub(super) struct SlotMap<V> {
+    slots: HashMap<Box<str>, Slot>,
     values: Vec<V>,
 }
 
-impl<V: Default> Table<V> {
+impl<V: Default> SlotMap<V> {
     /// A table without values.
     pub(super) fn new() -> Self {
         Self {
-            places: HashMap::new(),
+            slots: HashMap::new(),
             values: Vec::new(),
         }
     }
 
     /// The place of a key, made with the default value if it is new.
-    pub(super) fn place(&mut self, key: &str) -> Slot {
-        if let Some(place) = self.places.get(key) {
-            return *place;
+    pub(super) fn get_or_insert(&mut self, key: &str) -> Slot {
+        if let Some(slot) = self.slots.get(key) {
+            return *slot;
         }
-        let place = Slot(self.values.len());
+        let slot = Slot(self.values.len());
         self.values.push(V::default());
-        self.places.insert(key.into(), place);
-        place
+        self.slots.insert(key.into(), slot);
+        slot
     }
 
     /// The value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&V> {
-        self.places.get(key).map(|place| &self[*place])
+        self.slots.get(key).map(|slot| &self[*slot])
     }
 
     /// All keys with their values, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
-        self.places
+        self.slots
             .iter()
-            .map(|(key, place)| (&**key, &self.values[place.0]))
+            .map(|(key, slot)| (&**key, &self.values[slot.0]))
     }
 }
 
-impl<V> Index<Slot> for Table<V> {
+impl<V> Index<Slot> for SlotMap<V> {
     type Output = V;
-    fn index(&self, place: Slot) -> &V {
-        &self.values[place.0]
+    fn index(&self, slot: Slot) -> &V {
+        &self.values[slot.0]
     }
 }
 
-impl<V> IndexMut<Slot> for Table<V> {
-    fn index_mut(&mut self, place: Slot) -> &mut V {
-        &mut self.values[place.0]
+impl<V> IndexMut<Slot> for SlotMap<V> {
+    fn index_mut(&mut self, slot: Slot) -> &mut V {
+        &mut self.values[slot.0]
     }
 }

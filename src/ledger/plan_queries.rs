@@ -91,7 +91,7 @@ impl LedgerReader {
     /// If the ledger cannot be read.
     pub fn defect_kinds(
         &self,
-        most: usize,
+        max: usize,
         examples: usize,
     ) -> Result<(Vec<DefectKind>, u64), LedgerError> {
         let mut kinds = self.read(|connection| {
@@ -99,7 +99,7 @@ impl LedgerReader {
                 "SELECT column_name, reason, count(*) AS rows FROM verified_defect
                  GROUP BY column_name, reason ORDER BY rows DESC, min(row) LIMIT ?1",
             )?;
-            let kinds = statement.query_map([most], |row| {
+            let kinds = statement.query_map([max], |row| {
                 Ok(DefectKind {
                     column: row.get(0)?,
                     reason: row.get(1)?,
@@ -121,8 +121,8 @@ impl LedgerReader {
     }
 
     /// Finds the first rows of each kind: one pass over the defects, until all are found.
-    fn find_examples(&self, kinds: &mut [DefectKind], most: usize) -> Result<(), LedgerError> {
-        let wanted = |kind: &DefectKind| most.min(usize::try_from(kind.rows).unwrap_or(most));
+    fn find_examples(&self, kinds: &mut [DefectKind], max: usize) -> Result<(), LedgerError> {
+        let wanted = |kind: &DefectKind| max.min(usize::try_from(kind.rows).unwrap_or(max));
         let mut missing: usize = kinds.iter().map(wanted).sum();
         self.read(|connection| {
             let mut statement =
@@ -135,7 +135,7 @@ impl LedgerReader {
                 let kind = kinds
                     .iter_mut()
                     .find(|kind| kind.reason == reason && kind.column == column);
-                if let Some(kind) = kind.filter(|kind| kind.examples.len() < most) {
+                if let Some(kind) = kind.filter(|kind| kind.examples.len() < max) {
                     kind.examples.push(defect.get(0)?);
                     missing -= 1;
                 }
@@ -148,11 +148,11 @@ impl LedgerReader {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn repeats(&self, most: usize) -> Result<Vec<Repeat>, LedgerError> {
+    pub fn repeats(&self, max: usize) -> Result<Vec<Repeat>, LedgerError> {
         self.read(|connection| {
             connection
                 .prepare("SELECT row, of_row FROM verified_duplicate ORDER BY row LIMIT ?1")?
-                .query_map([most], |row| {
+                .query_map([max], |row| {
                     Ok(Repeat {
                         row: row.get(0)?,
                         of_row: row.get(1)?,

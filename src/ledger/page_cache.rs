@@ -11,37 +11,37 @@ use super::page::Page;
 use super::{LedgerError, LedgerReader};
 
 /// Bytes kept at most: the pages of some hundred thousand rows.
-const MOST_KEPT: usize = 8 << 20;
+const MAX_CACHED: usize = 8 << 20;
 
 /// Open pages, the one opened first at the front.
 #[derive(Debug, Default)]
-pub(super) struct Pages {
-    open: HashMap<u64, Page>,
+pub(super) struct PageCache {
+    pages: HashMap<u64, Page>,
     order: VecDeque<u64>,
     size: usize,
 }
 
-impl Pages {
+impl PageCache {
     /// A page of the list, read if it is not open.
-    pub(super) fn open(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
+    pub(super) fn get(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
         let damaged = || ledger.damaged(format!("page {id}"));
-        if !self.open.contains_key(&id) {
+        if !self.pages.contains_key(&id) {
             let page = Page::new(ledger.page(id)?).ok_or_else(damaged)?;
-            self.keep(id, page);
+            self.insert(id, page);
         }
-        self.open.get(&id).ok_or_else(damaged)
+        self.pages.get(&id).ok_or_else(damaged)
     }
 
     /// Keeps one page more, and closes the oldest beyond what may be kept.
-    fn keep(&mut self, id: u64, page: Page) {
+    fn insert(&mut self, id: u64, page: Page) {
         self.size += page.size();
         self.order.push_back(id);
-        self.open.insert(id, page);
-        while self.size > MOST_KEPT
+        self.pages.insert(id, page);
+        while self.size > MAX_CACHED
             && self.order.len() > 1
             && let Some(oldest) = self.order.pop_front()
         {
-            self.size -= self.open.remove(&oldest).map_or(0, |page| page.size());
+            self.size -= self.pages.remove(&oldest).map_or(0, |page| page.size());
         }
     }
 }
@@ -52,14 +52,14 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_may_be() {
-        let mut pages = Pages::default();
+        let mut pages = PageCache::default();
         let text = format!("[[\"{}\"]]", "a".repeat(1 << 20));
         for id in 0..40 {
-            pages.keep(id, Page::new(text.clone()).unwrap());
-            assert!(pages.open.contains_key(&id));
-            assert!(pages.size <= MOST_KEPT);
+            pages.insert(id, Page::new(text.clone()).unwrap());
+            assert!(pages.pages.contains_key(&id));
+            assert!(pages.size <= MAX_CACHED);
         }
-        assert_eq!(pages.open.len(), MOST_KEPT / (text.len() + 16));
-        assert_eq!(pages.order.len(), pages.open.len());
+        assert_eq!(pages.pages.len(), MAX_CACHED / (text.len() + 16));
+        assert_eq!(pages.order.len(), pages.pages.len());
     }
 }

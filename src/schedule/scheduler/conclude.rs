@@ -1,8 +1,9 @@
 //! When a channel ends, and when the run stops, because calls are refused.
 
-use super::examination::{ALONE, Examination, RefusedBearer};
-use super::{Ruling, Scheduler, Settlement, Stop};
+use super::Scheduler;
 use crate::model::{ChannelId, Refusal, RefusalKind};
+use crate::schedule::examination::{ALONE, Examination, RefusedBearer};
+use crate::schedule::{Ruling, Settlement, Stop};
 
 /// As many are enough for a denial where nothing was accepted anywhere: what follows is a stop, no
 /// failure.
@@ -44,7 +45,9 @@ impl Scheduler {
             self.end_channel(channel, &refusal, settlement);
         } else if is_over
             && !state.accepted
-            && (self.is_any_untested(channel) || little_tried.is_some())
+            && !examination.has_asked_enough()
+            && (self.is_any_untested(channel)
+                || little_tried.is_some_and(|bearer| examination.is_any_untried_by(bearer)))
         {
             // Another bearer may be allowed.
             self.resend_one(channel, little_tried);
@@ -55,8 +58,7 @@ impl Scheduler {
         {
             // One of them, and then it takes another accepted call elsewhere.
             let asked_at = examination.asked_at();
-            let state = &mut self.channels[channel.index()];
-            state.next = state.next.max(asked_at);
+            self.pacing.postpone(channel, asked_at);
             if !has_parts {
                 self.resend_one(channel, None);
             }

@@ -33,82 +33,85 @@ const MAX_DEPTH: usize = 64;
 
 tokio::task_local! {
     /// How long the answer of the task's call is waited for.
-    static TIMEOUT: Duration;
+    static CALL_TIMEOUT: Duration;
 }
 
 /// Makes a call whose answer is waited for this long, from when its request leaves.
-pub(super) fn within<F: Future>(timeout: Duration, call: F) -> impl Future<Output = F::Output> {
-    TIMEOUT.scope(timeout, call)
+pub(super) fn with_timeout<F: Future>(
+    timeout: Duration,
+    call: F,
+) -> impl Future<Output = F::Output> {
+    CALL_TIMEOUT.scope(timeout, call)
 }
 
 /// An HTTP client that reads bodies itself, within bounds.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub(super) struct BoundedClient {
     inner: SharedHttpClient,
-    patience: Patience,
+    timeout: AnswerTimeout,
 }
 
 /// How long an answer may take, to its end.
 #[derive(Debug, Clone, Copy)]
-enum Patience {
-    /// As long as its call allows: see [`within`].
+enum AnswerTimeout {
+    /// As long as its call allows: see [`with_timeout`].
     OfCall,
     /// This long.
     Fixed(Duration),
 }
 
-impl Bounded {
-    /// For calls made [`within`] a time.
+impl BoundedClient {
+    /// For calls made [`with_timeout`] a time.
     pub(super) fn for_calls(inner: SharedHttpClient) -> SharedHttpClient {
-        let patience = Patience::OfCall;
-        Self { inner, patience }.into_shared()
+        let timeout = AnswerTimeout::OfCall;
+        Self { inner, timeout }.into_shared()
     }
 
     /// For the requests of a credential chain, within whose call others are made.
-    pub(super) fn for_credentials(inner: SharedHttpClient, patience: Duration) -> SharedHttpClient {
-        let patience = Patience::Fixed(patience);
-        Self { inner, patience }.into_shared()
+    pub(super) fn for_credentials(inner: SharedHttpClient, timeout: Duration) -> SharedHttpClient {
+        let timeout = AnswerTimeout::Fixed(timeout);
+        Self { inner, timeout }.into_shared()
     }
 }
 
-impl HttpClient for Bounded {
+impl HttpClient for BoundedClient {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connector {
+        SharedHttpConnector::new(BoundedConnector {
             inner: self.inner.http_connector(settings, components),
-            patience: self.patience,
+            timeout: self.timeout,
         })
     }
 }
 
 #[derive(Debug)]
-struct Connector {
+struct BoundedConnector {
     inner: SharedHttpConnector,
-    patience: Patience,
+    timeout: AnswerTimeout,
 }
 
-impl HttpConnector for Connector {
+impl HttpConnector for BoundedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let patience = match self.patience {
-            Patience::OfCall => TIMEOUT
+        let timeout = match self.timeout {
+            AnswerTimeout::OfCall => CALL_TIMEOUT
                 .try_with(|timeout| *timeout)
                 .unwrap_or(Duration::MAX),
-            Patience::Fixed(patience) => patience,
+            AnswerTimeout::Fixed(timeout) => timeout,
         };
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
-            let due = later(patience);
-            let late = || ConnectorError::timeout(Fault::Slow(patience).into());
-            let answer = tokio::time::timeout_at(due, answer).await;
+            let deadline = deadline_after(timeout);
+            let late = || ConnectorError::timeout(AnswerError::TooSlow(timeout).into());
+            let answer = tokio::time::timeout_at(deadline, answer).await;
             let mut answer: HttpResponse = answer.map_err(|_| late())??;
-            let body = read(answer.take_body(), due).await;
+            let body = read_bounded(answer.take_body(), deadline).await;
             *answer.body_mut() = match body {
                 Ok(bytes) => SdkBody::from(bytes),
-                Err(Fault::Slow(_)) if answer.status().is_success() => return Err(late()),
-                Err(fault) => SdkBody::from_body_1_x(Broken(Some(fault))),
+                Err(AnswerError::TooSlow(_)) if answer.status().is_success() => return Err(late()),
+                Err(error) => SdkBody::from_body_1_x(FailedBody(Some(error))),
             };
             Ok(answer)
         })
@@ -116,23 +119,23 @@ impl HttpConnector for Connector {
 }
 
 /// This long from now, or so late that it never comes.
-fn later(time: Duration) -> Instant {
-    const NEVER: Duration = Duration::from_hours(24 * 365);
-    Instant::now() + time.min(NEVER)
+fn deadline_after(time: Duration) -> Instant {
+    const MAX_WAIT: Duration = Duration::from_hours(24 * 365);
+    Instant::now() + time.min(MAX_WAIT)
 }
 
 /// Reads a body to its end.
-async fn read(body: SdkBody, due: Instant) -> Result<Vec<u8>, Fault> {
-    let patience = due.saturating_duration_since(Instant::now());
-    let whole = tokio::time::timeout_at(due, read_body(body, MAX_BODY));
+async fn read_bounded(body: SdkBody, deadline: Instant) -> Result<Vec<u8>, AnswerError> {
+    let timeout = deadline.saturating_duration_since(Instant::now());
+    let whole = tokio::time::timeout_at(deadline, read_body(body, MAX_BODY));
     let bytes = match whole.await {
-        Err(_) => return Err(Fault::Slow(patience)),
-        Ok(Err(BodyError::TooLong(_))) => return Err(Fault::Long),
-        Ok(Err(BodyError::Broken(error))) => return Err(Fault::Broken(error)),
+        Err(_) => return Err(AnswerError::TooSlow(timeout)),
+        Ok(Err(BodyError::TooLong(_))) => return Err(AnswerError::TooLong),
+        Ok(Err(BodyError::Broken(error))) => return Err(AnswerError::Broken(error)),
         Ok(Ok(whole)) => whole,
     };
     if depth(&bytes) > MAX_DEPTH {
-        return Err(Fault::Deep);
+        return Err(AnswerError::TooDeep);
     }
     Ok(bytes)
 }
@@ -157,25 +160,25 @@ fn depth(text: &[u8]) -> usize {
 
 /// Why a body is not given to the decoder.
 #[derive(Debug)]
-enum Fault {
-    Long,
-    Slow(Duration),
-    Deep,
+enum AnswerError {
+    TooLong,
+    TooSlow(Duration),
+    TooDeep,
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Long => write!(f, "the answer is longer than {} MiB", MAX_BODY >> 20),
-            Self::Slow(patience) => write!(f, "the answer did not end within {patience:?}"),
-            Self::Deep => write!(f, "the answer is nested more than {MAX_DEPTH} deep"),
+            Self::TooLong => write!(f, "the answer is longer than {} MiB", MAX_BODY >> 20),
+            Self::TooSlow(timeout) => write!(f, "the answer did not end within {timeout:?}"),
+            Self::TooDeep => write!(f, "the answer is nested more than {MAX_DEPTH} deep"),
             Self::Broken(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for Fault {
+impl std::error::Error for AnswerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Broken(error) => error.source(),
@@ -185,16 +188,16 @@ impl std::error::Error for Fault {
 }
 
 /// A body that breaks off at once.
-struct Broken(Option<Fault>);
+struct FailedBody(Option<AnswerError>);
 
-impl Body for Broken {
+impl Body for FailedBody {
     type Data = Bytes;
-    type Error = Fault;
+    type Error = AnswerError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         Poll::Ready(self.0.take().map(Err))
     }
 }
@@ -224,11 +227,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_is_read_within_its_bounds_or_not_at_all() {
-        let patience = Duration::from_secs(1);
+        let timeout = Duration::from_secs(1);
         let said = |body: SdkBody| async move {
-            let read = read(body, Instant::now() + patience).await;
+            let read = read_bounded(body, Instant::now() + timeout).await;
             read.map(|bytes| bytes.len())
-                .map_err(|fault| fault.to_string())
+                .map_err(|error| error.to_string())
         };
         assert_eq!(said(SdkBody::from("{}")).await, Ok(2));
         let most = SdkBody::from(vec![b' '; MAX_BODY]);
@@ -242,7 +245,7 @@ mod tests {
             deep,
             Err("the answer is nested more than 64 deep".to_owned())
         );
-        let broken = SdkBody::from_body_1_x(Broken(Some(Fault::Broken("reset".into()))));
+        let broken = SdkBody::from_body_1_x(FailedBody(Some(AnswerError::Broken("reset".into()))));
         assert_eq!(said(broken).await, Err("reset".to_owned()));
         let silent = SdkBody::from_body_1_x(Silent);
         assert_eq!(
@@ -275,11 +278,11 @@ mod tests {
 
     impl Body for Drips {
         type Data = Bytes;
-        type Error = Fault;
+        type Error = AnswerError;
         fn poll_frame(
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
             let Some(left) = self.left.checked_sub(1) else {
                 return Poll::Ready(None);
             };
@@ -300,7 +303,9 @@ mod tests {
             most_kept: Arc::clone(&most_kept),
         };
         let body = SdkBody::from_body_1_x(drips);
-        let whole = read(body, later(Duration::from_mins(1))).await.unwrap();
+        let whole = read_bounded(body, deadline_after(Duration::from_mins(1)))
+            .await
+            .unwrap();
         assert_eq!(whole.len(), 100_000);
         assert_eq!(most_kept.load(Ordering::Relaxed), 1);
     }
@@ -310,11 +315,11 @@ mod tests {
 
     impl Body for Silent {
         type Data = Bytes;
-        type Error = Fault;
+        type Error = AnswerError;
         fn poll_frame(
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
             Poll::Pending
         }
     }

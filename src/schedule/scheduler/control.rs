@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use super::examination::Examination;
-use super::{CallPlan, Scheduler};
+use super::Scheduler;
 use crate::model::ChannelId;
+use crate::schedule::CallPlan;
+use crate::schedule::examination::Examination;
 
 /// How long a channel waits whose bearers all wait for answers.
 const PARK: Duration = Duration::from_millis(100);
@@ -15,16 +16,22 @@ impl Scheduler {
     pub(super) fn bearer_for(&self, channel: ChannelId) -> Option<(usize, Duration)> {
         let active = |bearer: usize| self.bearers.is_active(bearer);
         let Some(examination) = &self.channels[channel.index()].examination else {
-            return self.bearers.first(active);
+            return self.first_bearer(active);
         };
         if let Some(bearer) = self.control_due(channel) {
-            return self.bearers.first(|one| one == bearer);
+            return self.first_bearer(|one| one == bearer);
         }
         let ranks = self.bearers.numbers();
         let ranks = ranks.filter_map(|bearer| self.rank(channel, examination, bearer));
         let best = ranks.min()?;
-        self.bearers
-            .first(|bearer| self.rank(channel, examination, bearer) == Some(best))
+        self.first_bearer(|bearer| self.rank(channel, examination, bearer) == Some(best))
+    }
+
+    /// Of the bearers among these, the one that may call first, and when: of several the one that
+    /// has called least lately. None if all of them wait for an answer first.
+    pub(super) fn first_bearer(&self, among: impl Fn(usize) -> bool) -> Option<(usize, Duration)> {
+        let is_free = |bearer: &usize| among(*bearer) && !self.bearers.is_busy(*bearer);
+        self.pacing.first_of(self.bearers.numbers().filter(is_free))
     }
 
     /// How well a bearer suits a channel under examination, the best first; none if not at all.
@@ -67,8 +74,7 @@ impl Scheduler {
 
     /// Puts a channel off whose bearers all wait for answers.
     pub(super) fn park(&mut self, now: Duration, channel: ChannelId, until: Option<Duration>) {
-        let state = &mut self.channels[channel.index()];
-        state.next = state.next.max(until.unwrap_or(now + PARK));
+        self.pacing.postpone(channel, until.unwrap_or(now + PARK));
         self.update_ready(channel);
     }
 

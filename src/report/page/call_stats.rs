@@ -2,27 +2,27 @@
 
 use std::cmp::Reverse;
 
-use super::latency::Latency;
+use super::latency::LatencyHistogram;
 use super::timeline::{Timeline, WorkClock};
 use crate::ledger::{CallRecord, CallResult, LedgerError, LedgerReader};
 use crate::model::{ChannelId, Limits, RunState};
 use crate::report::ReportError;
 
 /// Channels that are named.
-const NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 /// Calls after which to check whether to continue.
-const ASKED_EVERY: usize = 1_024;
+const CHECK_INTERVAL: usize = 1_024;
 /// Milliseconds without a call that are a pause at least, and answers that are believed at most.
-const MINUTE: i64 = 60_000;
+const MINUTE_MS: i64 = 60_000;
 
 /// What the calls came to.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(super) struct CallStats {
     pub(super) timeline: Timeline,
     /// Calls a second that the limits allowed, in each stretch.
     pub(super) allowed: Vec<f64>,
     pub(super) pauses: u64,
-    pub(super) latency: Latency,
+    pub(super) latency: LatencyHistogram,
     /// Those that took longest, the longest first.
     pub(super) channels: Vec<ChannelTime>,
     /// How many were called.
@@ -66,22 +66,22 @@ impl Span {
     }
 }
 
-impl Figures {
+impl CallStats {
     /// Asks the ledger. Of each channel some bytes are held, as by the run itself.
     pub(super) fn of(
         ledger: &LedgerReader,
         limits: &Limits,
         bearers: u64,
         state: RunState,
-        mut go_on: impl FnMut() -> bool,
+        mut should_continue: impl FnMut() -> bool,
     ) -> Result<Self, ReportError> {
         let mut clock = WorkClock::new(longest_wait(limits));
-        let (mut timeline, mut latency) = (Timeline::default(), Latency::default());
+        let (mut timeline, mut latency) = (Timeline::default(), LatencyHistogram::default());
         let mut spans: Vec<Span> = Vec::new();
         let mut seen = 0usize;
         ledger.for_each_call(|call| {
             seen += 1;
-            if seen.is_multiple_of(ASKED_EVERY) && !go_on() {
+            if seen.is_multiple_of(CHECK_INTERVAL) && !should_continue() {
                 return Err(ReportError::Interrupted);
             }
             let (at, took) = (clock.read(call.sent_at), took(&call));
@@ -108,15 +108,11 @@ impl Figures {
     }
 }
 
-impl Figures {
+impl CallStats {
     /// Whether the limit is so far above the calls that a chart of both would show neither.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     pub(super) fn is_far_below(&self) -> bool {
-        let calls = self
-            .timeline
-            .stretches()
-            .iter()
-            .map(|stretch| stretch.calls());
+        let calls = self.timeline.buckets().iter().map(|bucket| bucket.calls());
         let most = calls.max().unwrap_or_default() as f64 / self.timeline.seconds();
         self.allowed.iter().copied().fold(0.0, f64::max) > 5.0 * most.max(1.0)
     }
@@ -132,13 +128,13 @@ fn longest_wait(limits: &Limits) -> i64 {
         reason = "the cast saturates, and rates are above 0.001"
     )]
     let wait = (4_000.0 / slowest.min(limits.bearer_rate)) as i64;
-    wait.max(MINUTE)
+    wait.max(MINUTE_MS)
 }
 
 /// How long the answer took, as far as the two times make sense.
 fn took(call: &CallRecord) -> Option<u64> {
     let took = call.settled_at?.checked_sub(call.sent_at)?;
-    u64::try_from(took).ok().filter(|_| took <= 10 * MINUTE)
+    u64::try_from(took).ok().filter(|_| took <= 10 * MINUTE_MS)
 }
 
 /// The limits' calls a second in each stretch: those of the bearers together, or of the channels
@@ -153,7 +149,7 @@ fn allowed(
 ) -> Vec<f64> {
     let pool = limits.bearer_rate * bearers.max(1) as f64;
     let pool = limits.max_rate.map_or(pool, |rate| rate.min(pool));
-    let mut done = vec![0u64; timeline.stretches().len()];
+    let mut done = vec![0u64; timeline.buckets().len()];
     let called = spans.iter().filter(|span| span.calls > 0);
     let mut open = 0u64;
     for span in called {
@@ -181,7 +177,7 @@ fn longest(ledger: &LedgerReader, spans: &[Span]) -> Result<Vec<ChannelTime>, Le
             order.push((id, span));
         }
         // Of equals the first in the list comes first: the sort is stable.
-        if order.len() == 10 * NAMED {
+        if order.len() == 10 * MAX_NAMED {
             keep_longest(&mut order);
         }
     }
@@ -198,5 +194,5 @@ fn longest(ledger: &LedgerReader, spans: &[Span]) -> Result<Vec<ChannelTime>, Le
 
 fn keep_longest(order: &mut Vec<(u32, Span)>) {
     order.sort_by_key(|(_, span)| Reverse(span.end.saturating_sub(span.first)));
-    order.truncate(NAMED);
+    order.truncate(MAX_NAMED);
 }

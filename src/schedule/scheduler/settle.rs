@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Answer, InFlightCall, MemberAnswer, PendingRow, Ruling, Scheduler, Settlement, Stop};
+use super::Scheduler;
 use crate::model::codes::{self, MemberAction, Scope};
 use crate::model::{CallAction, LaneId, Outcome, Refusal, RefusalKind};
+use crate::schedule::{Answer, InFlightCall, MemberAnswer, PendingRow, Ruling, Settlement, Stop};
 
 impl Scheduler {
     /// A call came back, or is given up.
@@ -48,8 +49,9 @@ impl Scheduler {
         answers: Vec<MemberAnswer>,
     ) -> Settlement {
         self.outage.on_accepted();
-        self.timeout.answered();
-        self.on_accepted(now, &flight);
+        self.pacing.on_accepted(now, &flight);
+        self.bearers
+            .accepted(flight.bearer, flight.channel, flight.sent_at);
         let mut settlement = Settlement::default();
         // One draw for all, so that they can share their next call.
         let share = self.delays.draw();
@@ -125,7 +127,7 @@ impl Scheduler {
 
     fn refused(&mut self, now: Duration, flight: InFlightCall, refusal: &Refusal) -> Settlement {
         if refusal.kind == RefusalKind::Lost {
-            self.timeout.lost();
+            self.pacing.on_lost();
         }
         match refusal.kind.action() {
             CallAction::StopRun => {
@@ -138,7 +140,7 @@ impl Scheduler {
             }
             CallAction::SlowDown => {
                 self.lose_patience(now, refusal);
-                self.on_throttled(now, &flight);
+                self.pacing.on_throttled(now, &flight, &mut self.delays);
                 self.return_rows(now, flight, refusal)
             }
             CallAction::Retry => self.failed_call(now, flight, refusal),

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::fault::{FaultShare, MemberAnswer};
+use super::fault::{FaultShare, MemberRule};
 use super::quotas::Quotas;
 use super::storm::{CodeShare, Storm};
-use crate::model::quota;
+use crate::model::{MemberArn, quota};
 
 /// What becomes of adding somebody who is a member already (undocumented).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub struct SandboxConfig {
     pub missing_channels: Vec<String>,
     /// Users and bots whose id begins so do not exist; all others do.
     pub missing_users: Vec<String>,
-    /// ARNs of the bearers who may call; `None`: everybody may.
-    pub admins: Option<Vec<String>>,
+    /// The bearers who may call; `None`: everybody may.
+    pub admins: Option<Vec<MemberArn>>,
     /// Calls per second that are let in.
     pub quotas: Quotas,
     /// Lifts the quotas of calls per second.
@@ -59,7 +59,7 @@ pub struct SandboxConfig {
     /// Calls refused with a code for some time.
     pub storms: Vec<Storm>,
     /// Members answered by rule; the first that fits.
-    pub answers: Vec<MemberAnswer>,
+    pub answers: Vec<MemberRule>,
     /// From the request's departure to its answer's arrival, half each way.
     pub latency: Duration,
     /// Share of its half by which each way varies, by itself, up and down: 0 to 1.

@@ -1,0 +1,189 @@
+//! When one channel may be called next, by what its calls showed of its limit.
+
+use std::time::Duration;
+
+use super::learned_interval::{Learned, LearnedInterval};
+
+/// A channel called no longer ago than this many of its intervals may be over its limit.
+const RECENT: f64 = 1.5;
+/// Throttled more often than this in a row, the channel is at its limit however long ago it was
+/// called: others share the limit.
+const OFTEN: u32 = 2;
+
+/// When a channel may be called next. `configured` is the interval of its limit as configured,
+/// `lifts` how many times a limit was found to have lifted so far.
+#[derive(Debug, Default)]
+pub(super) struct ChannelPace {
+    /// Not to be called before.
+    next: Duration,
+    /// When it was called last.
+    called_at: Duration,
+    /// When the last call that was not throttled was sent, if there was one.
+    accepted_at: Option<Duration>,
+    /// Throttled calls in a row, one an episode.
+    throttled_in_row: u32,
+    /// Those of them that met the channel's own limit: cool-downs in a row.
+    cool_downs: u32,
+    /// When the last episode began: refusals of calls sent before belong to it.
+    episode_began: Option<Duration>,
+    /// What refusals showed of its limit, if they showed anything.
+    learned: Option<Box<LearnedInterval>>,
+}
+
+impl ChannelPace {
+    /// When it may be called next.
+    pub(super) fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// Whether it waits because it was throttled.
+    pub(super) fn is_cooling(&self, now: Duration) -> bool {
+        self.cool_downs > 0 && self.next > now
+    }
+
+    #[cfg(test)]
+    pub(super) fn cool_downs(&self) -> u32 {
+        self.cool_downs
+    }
+
+    /// A call is made; `margin` is added to the interval.
+    pub(super) fn on_sent(
+        &mut self,
+        now: Duration,
+        configured: Duration,
+        lifts: u32,
+        margin: Duration,
+    ) {
+        self.called_at = now;
+        self.next = now + self.interval(configured, lifts) + margin;
+    }
+
+    /// The last call was not made after all: the next one is due then.
+    pub(super) fn reset(&mut self, next: Duration) {
+        self.next = next;
+    }
+
+    /// Not before then.
+    pub(super) fn postpone(&mut self, until: Duration) {
+        self.next = self.next.max(until);
+    }
+
+    /// The last call leaves this much later, at `sent_at`.
+    pub(super) fn delay(&mut self, sent_at: Duration, by: Duration) {
+        self.called_at = self.called_at.max(sent_at);
+        self.next += by;
+    }
+
+    /// A call sent then was throttled. Returns whether that begins an episode.
+    pub(super) fn begins_episode(&mut self, sent_at: Duration, now: Duration) -> bool {
+        if self.episode_began.is_some_and(|began| sent_at < began) {
+            return false;
+        }
+        self.episode_began = Some(now);
+        self.throttled_in_row += 1;
+        true
+    }
+
+    /// Whether a throttled call sent then may have met the channel's own limit: the channel was
+    /// called shortly before, or is throttled time and again.
+    pub(super) fn may_be_at_limit(
+        &self,
+        sent_at: Duration,
+        configured: Duration,
+        lifts: u32,
+    ) -> bool {
+        let recent = self.interval(configured, lifts).mul_f64(RECENT);
+        self.since_accepted(sent_at)
+            .is_some_and(|since| since < recent)
+            || self.cool_downs > 0
+            || self.throttled_in_row > OFTEN
+    }
+
+    /// A call sent then met the channel's limit. Returns whether it was sent early on purpose, to
+    /// find out whether the limit has lifted: then the next one is due when it would have been.
+    pub(super) fn refused_early(
+        &mut self,
+        sent_at: Duration,
+        configured: Duration,
+        lifts: u32,
+        margin: Duration,
+    ) -> bool {
+        let since = self.since_accepted(sent_at);
+        let (Some(learned), Some(since)) = (&mut self.learned, since) else {
+            return false;
+        };
+        if !learned.is_early(since) {
+            return false;
+        }
+        learned.refused_early(since, lifts);
+        let due = self.accepted_at.unwrap_or_default() + learned.interval(lifts) + margin;
+        self.next = due.max(sent_at + configured);
+        true
+    }
+
+    /// A call met the channel's limit: it cools down. Returns the number of cool-downs in a row.
+    pub(super) fn cool_down(&mut self) -> u32 {
+        self.cool_downs += 1;
+        self.cool_downs
+    }
+
+    /// A call sent then was accepted. Returns whether the limit is found to have lifted.
+    pub(super) fn on_accepted(
+        &mut self,
+        sent_at: Duration,
+        configured: Duration,
+        lifts: u32,
+    ) -> bool {
+        let lifted = self.learn(sent_at, configured, lifts);
+        self.accepted_at = self.accepted_at.max(Some(sent_at));
+        self.throttled_in_row = 0;
+        self.cool_downs = 0;
+        lifted
+    }
+
+    /// The answer to a call sent then shows how much is to be added to the interval after it: the
+    /// next call may come sooner than was planned without that answer.
+    pub(super) fn shorten(
+        &mut self,
+        sent_at: Duration,
+        configured: Duration,
+        lifts: u32,
+        margin: Duration,
+    ) {
+        let is_last = self.called_at == sent_at;
+        if is_last && self.episode_began.is_none_or(|began| began < sent_at) {
+            let due = sent_at + self.interval(configured, lifts) + margin;
+            self.next = self.next.min(due);
+        }
+    }
+
+    /// How long before a call sent then the last call was sent that was not throttled.
+    fn since_accepted(&self, sent_at: Duration) -> Option<Duration> {
+        self.accepted_at.map(|at| sent_at.saturating_sub(at))
+    }
+
+    /// How long after an accepted call the next one is due, jitter apart.
+    fn interval(&self, configured: Duration, lifts: u32) -> Duration {
+        self.learned
+            .as_ref()
+            .map_or(configured, |learned| learned.interval(lifts))
+    }
+
+    /// Learns from an accepted call how far apart calls must be. Returns whether the limit is found
+    /// to have lifted.
+    fn learn(&mut self, sent_at: Duration, configured: Duration, lifts: u32) -> bool {
+        let was_refused = self.cool_downs > 0;
+        let Some(since) = self.since_accepted(sent_at) else {
+            return false;
+        };
+        let result = match self.learned.take() {
+            Some(learned) => learned.accepted(since, was_refused, lifts),
+            None if was_refused => Learned::Interval(LearnedInterval::new(configured, lifts)),
+            None => return false,
+        };
+        if let Learned::Interval(learned) = result {
+            self.learned = Some(Box::new(learned));
+        }
+        matches!(result, Learned::Lifted)
+    }
+}
