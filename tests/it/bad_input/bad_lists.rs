@@ -240,14 +240,14 @@ fn a_truncated_or_damaged_compressed_list_is_refused() {
         "list.csv, line 3: the zstd data is cut short",
         "fetch it",
     );
-    let rubbish = |list: &[u8]| [list, b"rubbish, and more of it"].concat();
+    let with_garbage = |list: &[u8]| [list, b"garbage, and more of it"].concat();
     assert_refused(
-        rubbish(&whole),
+        with_garbage(&whole),
         "list.csv, line 4: the gzip data is damaged",
         "pack the file again",
     );
     assert_refused(
-        rubbish(&frames),
+        with_garbage(&frames),
         "list.csv, line 4: the zstd data is damaged",
         "pack the file again",
     );

@@ -33,6 +33,8 @@ fn completions_and_man_pages_have_every_command() {
         let synopsis = page.split_once(".SH SYNOPSIS").unwrap().1;
         assert!(synopsis.contains(command), "{command}: {page}");
     }
+    let retry = std::fs::read_to_string(work_dir.path("man/chime-bulk-retry.1")).unwrap();
+    assert!(retry.contains("codes"), "{retry}");
 }
 
 #[test]

@@ -106,11 +106,13 @@ impl Case {
 
 fn row() -> impl Strategy<Value = Row> {
     let channel = prop_oneof![3 => Just(0_u8), 5 => 0_u8..6, 1 => Just(9_u8)];
-    (channel, 0_u8..94, any::<bool>(), 0_u8..20).prop_map(|(channel, member, is_hidden, rng)| Row {
-        channel,
-        member,
-        is_hidden: is_hidden && rng < 10,
-        is_defective: rng == 0,
+    (channel, 0_u8..94, any::<bool>(), 0_u8..20).prop_map(|(channel, member, is_hidden, roll)| {
+        Row {
+            channel,
+            member,
+            is_hidden: is_hidden && roll < 10,
+            is_defective: roll == 0,
+        }
     })
 }
 

@@ -9,8 +9,8 @@ use chime_bulk::schedule::MemberAnswer;
 
 use super::list::{INSTANCE, assert_printable};
 
-/// The longest code and the longest message, in characters.
-const KEPT: (usize, usize) = (101, 501);
+/// The most characters of a code and of a message.
+const MAX_CHARS: (usize, usize) = (101, 501);
 
 /// The input is an HTTP answer: a line with the status and the number of members in the call, headers,
 /// a blank line, and the body.
@@ -84,13 +84,13 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
     }
     // An answer for a member needs its ARN in the body, as it is or escaped.
     let text = String::from_utf8_lossy(&body).into_owned();
-    let verdicts = reconcile(asked, reply.clone());
-    assert_eq!(verdicts.len(), asked.len());
-    for (member, verdict) in asked.iter().zip(verdicts) {
+    let answers = reconcile(asked, reply.clone());
+    assert_eq!(answers.len(), asked.len());
+    for (member, answer) in asked.iter().zip(answers) {
         let member = member.as_str();
         let added = reply.added.iter().any(|listed| listed == member);
         let mut named = reply.errors.iter().filter(|error| error.member == member);
-        match verdict {
+        match answer {
             MemberAnswer::Added => {
                 assert!(added && named.next().is_none(), "{member}: {reply:?}");
             }
@@ -115,8 +115,8 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
 
 /// Checks that a code and a message are not too long, and have no control characters.
 fn check_text(code: &str, message: &str) {
-    assert!(code.chars().count() <= KEPT.0, "{code}");
-    assert!(message.chars().count() <= KEPT.1, "{message}");
+    assert!(code.chars().count() <= MAX_CHARS.0, "{code}");
+    assert!(message.chars().count() <= MAX_CHARS.1, "{message}");
     assert_printable(code);
     assert_printable(message);
 }

@@ -72,7 +72,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Contents {
         line = row.line();
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let resolved = layout.resolve(&fields, &mut again);
-        let verdict = match row.kind() {
+        let kind = match row.kind() {
             RowKind::Take(entry) => {
                 assert_eq!(resolved.as_ref().ok().map(|()| &again), Some(entry));
                 let home = entry.app_instance();
@@ -93,7 +93,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Contents {
         };
         contents
             .rows
-            .push(format!("{} {fields:?} {verdict}", row.line()));
+            .push(format!("{} {fields:?} {kind}", row.line()));
         contents.fields.push(fields);
     }
     contents.layout = Some(layout);

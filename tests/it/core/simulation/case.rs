@@ -16,7 +16,7 @@ use super::row::Row;
 use crate::support::harness::{ListPace, channel, user};
 use crate::support::interruption::{Interruption, Moment};
 
-/// So many attempts that chance does not use them up.
+/// Enough attempts that random faults do not use them up.
 pub(super) const ENOUGH: u32 = 60;
 
 /// Rows of a chunk.

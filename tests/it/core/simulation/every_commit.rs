@@ -56,8 +56,8 @@ fn small(pace: ListPace) -> Case {
     }
 }
 
-/// Plays the case many times, interrupted after its first commit, then after its second, and so on;
-/// and each time once more after `further` commits of the next session. Returns the number of runs
+/// Plays the case many times: interrupted after its first commit, then after its second, and so on.
+/// With `further`, the next session is also interrupted, after that many commits. Returns the number of runs
 /// that were interrupted.
 fn interrupt_after_each(case: &Case, interruption: Interruption, further: Option<u32>) -> u32 {
     for polls in 1.. {

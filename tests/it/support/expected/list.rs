@@ -61,7 +61,7 @@ impl List {
         Self((0..rows).map(line).collect())
     }
 
-    /// Rows of every expected, most of them good.
+    /// Rows with every expected outcome, most of them good.
     pub(crate) fn mixed(rows: usize, channels: usize, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let Self(mut lines) = Self::good(rows, channels);
