@@ -224,6 +224,6 @@ fn the_printed_configuration_comments_out_values_that_are_not_utf8() {
     let mut command = work_dir.command(["run", "list.csv", "--print-config", "--run-dir"]);
     let output = Output::of(command.arg(OsStr::from_bytes(b"run\xff")));
     assert_eq!(output.code, Some(0), "{output:#?}");
-    let message = "# run-dir: $'run\\377' (--run-dir) is not UTF-8, which a file cannot hold\n";
+    let message = "# run-dir: $'run\\377' (--run-dir) is not UTF-8, so it cannot be in a file\n";
     assert!(output.stdout.contains(message), "{output:#?}");
 }

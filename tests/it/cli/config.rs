@@ -120,7 +120,7 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
         (
             "bearer = { arn = 1 }",
             "job.toml, line 1: `bearer` is table\n",
-            "hint: give a text, a number, true or false",
+            "hint: write a text, a number, true or false",
         ),
         (
             "\n\nsandbox = \"yes\"",
