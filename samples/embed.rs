@@ -1,4 +1,4 @@
-//! Runs a list from another program: against a simulated service, with progress on standard error.
+//! Runs a list from another program, against a simulated service, with progress on standard error.
 //!
 //! `cargo run --release --example embed`
 

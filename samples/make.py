@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the sample lists beside it. Running it again changes no byte of them.
+"""Writes the sample lists into the folder of this file. Running it again changes no byte.
 
 All people are invented: given names joined with trees, stones and rivers.
 """
@@ -52,7 +52,7 @@ def channels():
     rows = []
     for n in range(48):
         name = f"{TEAMS[n // 12]}-{TOPICS[n % 12]}"
-        # 47 channels of 15 to 95 members, and one that everybody is in.
+        # 47 channels of 15 to 95 members, and one of 1,000.
         size = 1000 if n == 24 else 15 + n * 37 % 81
         rows += [[channel(name), user((n * 61 + k) % 1024)] for k in range(size)]
     write("channels.csv", [["channel_arn", "user_id"], *rows])
@@ -87,7 +87,7 @@ def cognito():
         row["name"], row["given_name"], row["family_name"] = f"{given} {family}", given, family
         row["email"] = f"{user(n * 11)}@example.com"
         row["email_verified"] = "false" if n % 8 == 5 else "true"
-        # An address has lines of its own.
+        # Some addresses contain a line break.
         row["address"] = f"{n + 1} Main Street\nExampletown" if n % 4 == 0 else ""
         row["cognito:mfa_enabled"] = "false"
         rows.append(list(row.values()))
@@ -106,9 +106,9 @@ def excel():
 
 def dirty():
     here, other = channel("atlas-help"), channel("atlas-news")
-    away = HOME.replace("us-east-1", "eu-central-1")
-    stranger = HOME.replace("123456789012", "210987654321")
-    neighbour = HOME.replace("5f7c1a9e", "00000000")
+    other_region = HOME.replace("us-east-1", "eu-central-1")
+    other_account = HOME.replace("123456789012", "210987654321")
+    other_instance = HOME.replace("5f7c1a9e", "00000000")
     ada, ben = user(0), user(1)
     rows = [
         ["channel_arn", "user_id", "membership_type", "sub_channel_id", "what"],
@@ -137,9 +137,9 @@ def dirty():
         [here, channel("atlas-help"), "", "", "invalid: not the ARN of an app instance user or bot"],
         [here, f"{HOME}/user/ada|alder", "", "", "invalid: `|` cannot stand in a user id"],
         [here, f"{HOME}/user/{'a' * 1600}", "", "", "invalid: the user id has 1600 characters"],
-        [here, f"{away}/user/{ada}", "", "", "invalid: of another region than the channel"],
-        [here, f"{stranger}/user/{ada}", "", "", "invalid: of another account than the channel"],
-        [here, f"{neighbour}/user/{ada}", "", "", "invalid: of another app instance than the channel"],
+        [here, f"{other_region}/user/{ada}", "", "", "invalid: of another region than the channel"],
+        [here, f"{other_account}/user/{ada}", "", "", "invalid: of another account than the channel"],
+        [here, f"{other_instance}/user/{ada}", "", "", "invalid: of another app instance than the channel"],
         [f"{HOME}/user/{ada}", ada, "", "", "invalid: not the ARN of a channel"],
         ["atlas-help", ada, "", "", "invalid: a channel's id, but no app instance is given for it"],
         [here, user(3), "VISIBLE", "", "invalid: the type is DEFAULT or HIDDEN"],

@@ -1,4 +1,5 @@
-//! The bare loop: the messaging SDK, the batches of a list, some of them at once, and nothing else.
+//! The bare loop: it sends the batches of a list with the messaging SDK, several in flight, and does
+//! nothing else.
 
 use std::process::{Command, Stdio};
 
@@ -10,18 +11,18 @@ use aws_sdk_chimesdkmessaging::config::{
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
 use tokio::task::JoinSet;
 
-use super::list::{self, CallPlan, INSTANCE, List};
-use super::process::{Whose, cpu_seconds};
+use super::list::{self, INSTANCE, List, RowOrder};
+use super::process::{Processes, cpu_seconds};
 use super::sandbox::Sandbox;
 use super::{Failure, calls};
 
-/// What tells this program to be the bare loop.
+/// The argument that makes this program run the bare loop.
 pub(crate) const ARGUMENT: &str = "--bare-loop";
 
-/// Runs the loop in a process of its own; returns the processor time of its calls, in seconds.
+/// Runs the bare loop in a process of its own. Returns the processor time of its calls, in seconds.
 pub(crate) fn measure(list: &List, sandbox: &Sandbox) -> Result<f64, Failure> {
     let (order, channels) = match list.order {
-        CallPlan::Interleaved(channels) => ("interleaved", channels),
+        RowOrder::Interleaved(channels) => ("interleaved", channels),
         _ => ("sorted", list.channels()),
     };
     let mut command = Command::new(std::env::current_exe()?);
@@ -34,48 +35,49 @@ pub(crate) fn measure(list: &List, sandbox: &Sandbox) -> Result<f64, Failure> {
         ])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    let output = sandbox.known_to(&mut command).output()?;
+    let output = sandbox.configure(&mut command).output()?;
     if !output.status.success() {
         return Err(format!("the bare loop: {}", output.status).into());
     }
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
-/// Is the bare loop.
+/// Runs the bare loop in this process, and prints its processor time.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let [order, channels, rows] = arguments else {
-        return Err("order, channels and rows are wanted".into());
+        return Err("the arguments are: order, channels, rows".into());
     };
     let (channels, rows) = (channels.parse()?, rows.parse()?);
     let order = match order.as_str() {
-        "interleaved" => CallPlan::Interleaved(channels),
-        _ => CallPlan::Sorted(channels),
+        "interleaved" => RowOrder::Interleaved(channels),
+        _ => RowOrder::Sorted(channels),
     };
     let batches = batches(&List {
         rows,
         order,
         repeats: false,
     })?;
-    // As the program has it.
+    // As many threads as the program has.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let before = cpu_seconds(Whose::Own)?;
+    let before = cpu_seconds(Processes::Own)?;
     runtime.block_on(send(client()?, batches))?;
-    say(cpu_seconds(Whose::Own)? - before);
+    print(cpu_seconds(Processes::Own)? - before);
     Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the other process reads it")]
-fn say(seconds: f64) {
+fn print(seconds: f64) {
     println!("{seconds}");
 }
 
-/// A channel and a call's members.
+/// The channel and the members of a call.
 type Batch = (String, Vec<String>);
 
-/// All calls, made before any is sent, so that only sending is measured.
+/// The batches of all calls. They are built before the first is sent, so that only sending is
+/// measured.
 fn batches(list: &List) -> Result<Vec<Batch>, Failure> {
     let mut channels = vec![Vec::new(); usize::try_from(list.channels())?];
     for row in 0..list.rows {
@@ -93,7 +95,7 @@ fn batches(list: &List) -> Result<Vec<Batch>, Failure> {
 }
 
 fn client() -> Result<Client, Failure> {
-    // What the program sets, too: it would only make the bare loop look dearer.
+    // The program disables these features too. They would only make the bare loop look more expensive.
     let config = aws_sdk_chimesdkmessaging::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

@@ -1,5 +1,5 @@
-//! Member lists of a known shape: every row follows from its number, so that whoever sends the
-//! same batches needs no list.
+//! Member lists of a known shape. Every row is computed from its number, so the bare loop sends the
+//! same batches without reading a list.
 
 use std::fs::File;
 use std::hash::Hasher;
@@ -11,24 +11,24 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 /// The app instance of all channels and members.
 pub(crate) const INSTANCE: &str =
     "arn:aws:chime:us-east-1:123456789012:app-instance/5f1c0f4e-9a3b-4c58-8a43-0a3f6d2b7c11";
-/// One row in this many repeats an earlier one, where a list has repeats.
+/// In a list with repeats, one row in this many repeats an earlier one.
 const REPEATS: u64 = 1_000;
 
-/// In which order rows of which channels come.
+/// The channels of a list, and the order of their rows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum CallPlan {
-    /// One channel, named by a flag: the list holds ids alone.
+pub(crate) enum RowOrder {
+    /// One channel, set by a flag: the list contains ids only.
     One,
-    /// Sorted by channel, of this many.
+    /// This many channels; the rows are sorted by channel.
     Sorted(u64),
-    /// The channels in turn, of this many.
+    /// This many channels, in turn.
     Interleaved(u64),
-    /// Any channel, of this many.
+    /// This many channels, in random order.
     Shuffled(u64),
 }
 
-/// So many channels that each has a hundred rows: a hundred thousand for the ten million rows
-/// that the budgets are set for.
+/// The number of channels with which each has a hundred rows: a hundred thousand for the ten million
+/// rows that the budgets are set for.
 pub(crate) fn channels_for(rows: u64) -> u64 {
     (rows / 100).clamp(1, 100_000)
 }
@@ -36,26 +36,26 @@ pub(crate) fn channels_for(rows: u64) -> u64 {
 /// A list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct List {
-    /// How many rows.
+    /// The number of rows.
     pub(crate) rows: u64,
-    /// Their order.
-    pub(crate) order: CallPlan,
-    /// Whether some repeat earlier ones.
+    /// The channels, and the order of the rows.
+    pub(crate) order: RowOrder,
+    /// Whether some rows repeat earlier ones.
     pub(crate) repeats: bool,
 }
 
 impl List {
-    /// How many channels it names.
+    /// The number of channels.
     pub(crate) fn channels(&self) -> u64 {
         match self.order {
-            CallPlan::One => 1,
-            CallPlan::Sorted(channels)
-            | CallPlan::Interleaved(channels)
-            | CallPlan::Shuffled(channels) => channels,
+            RowOrder::One => 1,
+            RowOrder::Sorted(channels)
+            | RowOrder::Interleaved(channels)
+            | RowOrder::Shuffled(channels) => channels,
         }
     }
 
-    /// How many rows repeat an earlier one.
+    /// The number of rows that repeat an earlier one.
     pub(crate) fn repeated(&self) -> u64 {
         if self.repeats { self.rows / REPEATS } else { 0 }
     }
@@ -63,16 +63,16 @@ impl List {
     /// A row's channel, counted from 0.
     pub(crate) fn channel(&self, row: u64) -> u64 {
         match self.order {
-            CallPlan::One => 0,
-            CallPlan::Sorted(channels) => row * channels / self.rows,
-            CallPlan::Interleaved(channels) => row % channels,
-            CallPlan::Shuffled(channels) => {
+            RowOrder::One => 0,
+            RowOrder::Sorted(channels) => row * channels / self.rows,
+            RowOrder::Interleaved(channels) => row % channels,
+            RowOrder::Shuffled(channels) => {
                 u64::try_from(random(row, 1) % u128::from(channels)).unwrap_or_default()
             }
         }
     }
 
-    /// The row whose channel and member this one has: as a rule itself.
+    /// The row that this one repeats, or the row itself.
     fn original(&self, mut row: u64) -> u64 {
         while self.repeats && row % REPEATS == REPEATS - 1 {
             row /= 2;
@@ -80,10 +80,10 @@ impl List {
         row
     }
 
-    /// Writes it as CSV; returns its size in bytes.
+    /// Writes the list as CSV. Returns its size in bytes.
     pub(crate) fn write(&self, path: &Path) -> io::Result<u64> {
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-        let one = matches!(self.order, CallPlan::One);
+        let one = matches!(self.order, RowOrder::One);
         file.write_all(if one {
             b"user_id\n"
         } else {
@@ -111,7 +111,7 @@ pub(crate) fn user_id(row: u64) -> String {
     uuid(random(row, 3))
 }
 
-/// Always the same for the same numbers.
+/// A random number that depends only on the arguments.
 fn random(number: u64, purpose: u64) -> u128 {
     let mut hasher = SipHasher13::new_with_keys(20_250_101, purpose);
     hasher.write_u64(number);

@@ -1,12 +1,13 @@
-//! The budgets of cost, measured: what a run takes over what must be taken in any case.
+//! Compares the cost of a run with its budgets: a run costs more than the work that any program
+//! must do, and a budget limits by how much.
 //!
-//! Promises: both sides of a ratio are measured in one run on one machine, the service is the
-//! sandbox in a process of its own, and what is measured is the program itself wherever a process
-//! can be measured from outside (Linux, through `/proc`). Must not: fail for a budget that is
-//! not kept; it says so.
+//! Promises: both sides of a ratio are measured in one run on one machine. The service is the
+//! sandbox, in a process of its own. The program itself is measured, from outside, except by the
+//! section `staging`. Needs Linux (`/proc`). Must not: fail if a figure is over its budget; the
+//! table shows it.
 //!
-//! `cargo bench` takes a million rows and about two minutes. `BUDGET_ROWS=10000000 cargo bench`
-//! takes the rows that the budgets are set for; `cargo bench -- staging resume` some sections only.
+//! `cargo bench --bench budgets` measures a million rows, in about two minutes. The budgets are set
+//! for ten million: `BUDGET_ROWS=10000000`. `-- staging resume` measures these sections only.
 
 mod bare;
 mod calls;
@@ -23,13 +24,13 @@ use std::path::Path;
 
 use table::Table;
 
-/// Whatever keeps a figure from being taken.
+/// Why a figure cannot be measured.
 type Failure = Box<dyn Error>;
 
-/// Takes the figures of one section: rows, a directory for its files, the table.
+/// Measures a section. The arguments are the number of rows, a directory for files, and the table.
 type Section = fn(u64, &Path, &mut Table) -> Result<(), Failure>;
 
-/// Sections by name, in their order.
+/// The sections in their order, by name.
 const SECTIONS: [(&str, Section); 4] = [
     ("calls", calls::measure),
     ("memory", memory::measure),
@@ -48,14 +49,14 @@ fn main() -> Result<(), Failure> {
         Ok(text) => text.parse()?,
         Err(_) => 1_000_000,
     };
-    // cargo adds `--bench`.
-    let wanted: Vec<&String> = arguments
+    // `cargo bench` adds `--bench`.
+    let selected: Vec<&String> = arguments
         .iter()
         .filter(|argument| !argument.starts_with("--"))
         .collect();
     let mut table = Table::begin(rows);
     for (name, measure) in SECTIONS {
-        if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
+        if selected.is_empty() || selected.iter().any(|selected| *selected == name) {
             let dir = tempfile::tempdir()?;
             measure(rows, dir.path(), &mut table)?;
         }

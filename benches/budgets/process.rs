@@ -1,4 +1,4 @@
-//! Processes, and what they took.
+//! Runs processes and measures what they use.
 
 use std::fs;
 use std::path::Path;
@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 
-/// Between two looks at a process. What its memory grows by in the last of these is missed.
-const LOOK: Duration = Duration::from_millis(10);
-/// Clock ticks per second in `/proc`: fixed in Linux's interface (`man 5 proc`, `USER_HZ`).
+/// The time between two measurements of a process's memory. Growth after the last one is missed.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Clock ticks per second in `/proc`. Linux's interface fixes them (`man 5 proc`, `USER_HZ`).
 const TICKS: f64 = 100.0;
-/// No process is waited for longer.
-const PATIENCE: Duration = Duration::from_mins(30);
+/// A process that takes longer is killed.
+const TIMEOUT: Duration = Duration::from_mins(30);
 
-/// What a process took.
+/// What a process used.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken {
-    /// Processor time, of user and system.
+pub(crate) struct Usage {
+    /// Processor time, user and system.
     pub(crate) cpu_seconds: f64,
-    /// Most memory resident, in MB of a million bytes.
+    /// Peak resident memory, in MB of a million bytes.
     pub(crate) peak_mb: f64,
-    /// From its start to its end.
+    /// Time from its start to its end.
     pub(crate) seconds: f64,
 }
 
-/// The program under measure.
+/// The program, without input and output.
 pub(crate) fn chime_bulk() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chime-bulk"));
     command
@@ -36,55 +36,55 @@ pub(crate) fn chime_bulk() -> Command {
 }
 
 /// Runs a command to its end.
-pub(crate) fn run(command: &mut Command) -> Result<Taken, Failure> {
-    let (taken, status) = run_until(command, || false)?;
+pub(crate) fn run(command: &mut Command) -> Result<Usage, Failure> {
+    let (usage, status) = run_until(command, || false)?;
     if status.success() {
-        Ok(taken)
+        Ok(usage)
     } else {
         Err(format!("{command:?}: {status}").into())
     }
 }
 
-/// Runs a command to its end, or until it is enough: then it is killed.
+/// Runs a command to its end, or kills it once `enough` returns true.
 pub(crate) fn run_until(
     command: &mut Command,
     mut enough: impl FnMut() -> bool,
-) -> Result<(Taken, ExitStatus), Failure> {
-    let before = cpu_seconds(Whose::Children)?;
+) -> Result<(Usage, ExitStatus), Failure> {
+    let before = cpu_seconds(Processes::Children)?;
     let start = Instant::now();
     let mut child = command.spawn()?;
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak_kib = 0;
     let status = loop {
-        // A process that has just ended shows no memory any more.
+        // A process that has just ended has no memory left to measure.
         if let Ok(text) = fs::read_to_string(&status_file) {
             peak_kib = peak_kib.max(high_water_kib(&text).unwrap_or_default());
         }
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if enough() || start.elapsed() > PATIENCE {
+        if enough() || start.elapsed() > TIMEOUT {
             kill(&mut child)?;
             break child.wait()?;
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     };
-    let taken = Taken {
-        cpu_seconds: cpu_seconds(Whose::Children)? - before,
+    let usage = Usage {
+        cpu_seconds: cpu_seconds(Processes::Children)? - before,
         peak_mb: f64::from(peak_kib) * 1_024.0 / 1e6,
         seconds: start.elapsed().as_secs_f64(),
     };
-    Ok((taken, status))
+    Ok((usage, status))
 }
 
-/// Ends a process that may have ended by itself.
+/// Kills a process, which may have ended already.
 pub(crate) fn kill(child: &mut Child) -> Result<(), Failure> {
     child.kill()?;
     child.wait()?;
     Ok(())
 }
 
-/// `VmHWM` out of `/proc/PID/status`.
+/// The field `VmHWM` of `/proc/PID/status`.
 fn high_water_kib(status: &str) -> Option<u32> {
     let line = status
         .lines()
@@ -92,25 +92,25 @@ fn high_water_kib(status: &str) -> Option<u32> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Of which processes.
+/// The processes whose time is measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Whose {
-    /// This one.
+pub(crate) enum Processes {
+    /// This process.
     Own,
-    /// Those it has waited for.
+    /// Its children that have ended.
     Children,
 }
 
-/// Processor time taken so far.
-pub(crate) fn cpu_seconds(whose: Whose) -> Result<f64, Failure> {
+/// Processor time used so far, in seconds.
+pub(crate) fn cpu_seconds(of: Processes) -> Result<f64, Failure> {
     let text = fs::read_to_string(Path::new("/proc/self/stat"))?;
-    // The second field, the name in parentheses, may hold anything; fields after it are plain.
+    // The second field is the name in parentheses, which may contain any character.
     let (_, fields) = text
         .rsplit_once(')')
-        .ok_or("/proc/self/stat makes no sense")?;
-    let (user, system) = match whose {
-        Whose::Own => (11, 12),
-        Whose::Children => (13, 14),
+        .ok_or("/proc/self/stat has no process name")?;
+    let (user, system) = match of {
+        Processes::Own => (11, 12),
+        Processes::Children => (13, 14),
     };
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks =
@@ -118,7 +118,7 @@ pub(crate) fn cpu_seconds(whose: Whose) -> Result<f64, Failure> {
     Ok((ticks(user)? + ticks(system)?) / TICKS)
 }
 
-/// Calls that a run has begun, once there is a ledger to tell.
+/// The number of calls that a run has made; `None` before its ledger exists.
 pub(crate) fn calls_made(ledger: &Path) -> Option<u64> {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let ledger = rusqlite::Connection::open_with_flags(ledger, flags).ok()?;

@@ -1,4 +1,4 @@
-//! From the start of `resume` to its first call.
+//! The time from the start of `resume` to its first call.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::calls::run_of;
-use super::list::{CallPlan, List, channels_for};
+use super::list::{List, RowOrder, channels_for};
 use super::process::{self, chime_bulk};
 use super::sandbox::Sandbox;
 use super::table::Table;
 
 /// The budget, in seconds.
 const BUDGET: f64 = 5.0;
-/// Longer is not waited for the first call.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long to wait for the first call.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Takes the figures.
+/// Measures the section.
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
     let channels = channels_for(rows);
     for (name, order) in [
-        ("one channel".to_owned(), CallPlan::One),
-        (format!("{channels} channels"), CallPlan::Shuffled(channels)),
+        ("one channel".to_owned(), RowOrder::One),
+        (format!("{channels} channels"), RowOrder::Shuffled(channels)),
     ] {
         let list = List {
             rows,
@@ -31,8 +31,8 @@ pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Fa
         let path = dir.join("list.csv");
         list.write(&path)?;
         let run_dir = dir.join("run");
-        half_do(&list, &path, &run_dir)?;
-        let seconds = to_first_call(&run_dir)?;
+        run_half(&list, &path, &run_dir)?;
+        let seconds = time_to_first_call(&run_dir)?;
         table.figure(
             &format!("resume to its first call, {name}"),
             seconds,
@@ -44,8 +44,8 @@ pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Fa
     Ok(())
 }
 
-/// A run, killed when half of its calls are made.
-fn half_do(list: &List, path: &Path, run_dir: &Path) -> Result<(), Failure> {
+/// Runs a list, and kills the run when half of its calls are made.
+fn run_half(list: &List, path: &Path, run_dir: &Path) -> Result<(), Failure> {
     let sandbox = Sandbox::start(&[])?;
     let ledger = run_dir.join("ledger.db");
     let half = list.rows / 200;
@@ -54,13 +54,14 @@ fn half_do(list: &List, path: &Path, run_dir: &Path) -> Result<(), Failure> {
         process::calls_made(&ledger).is_some_and(|calls| calls >= half)
     })?;
     if status.code().is_some() {
-        return Err(format!("{command:?} was not ended half-way: {status}").into());
+        return Err(format!("{command:?} ended before it was killed: {status}").into());
     }
     Ok(())
 }
 
-/// Seconds until somebody calls: a listener of our own sees the very connection.
-fn to_first_call(run_dir: &Path) -> Result<f64, Failure> {
+/// Resumes the run. Returns the seconds until it connects to the service, which is a listener of
+/// this process.
+fn time_to_first_call(run_dir: &Path) -> Result<f64, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -78,7 +79,7 @@ fn to_first_call(run_dir: &Path) -> Result<f64, Failure> {
         if listener.accept().is_ok() {
             break Ok(start.elapsed().as_secs_f64());
         }
-        if resumed.try_wait()?.is_some() || start.elapsed() > PATIENCE {
+        if resumed.try_wait()?.is_some() || start.elapsed() > TIMEOUT {
             break Err("resume made no call".into());
         }
         std::thread::sleep(Duration::from_millis(1));

@@ -6,15 +6,15 @@ use std::process::{Child, Command, Stdio};
 use super::Failure;
 use super::process::{self, chime_bulk};
 
-/// A sandbox that has seen nothing yet; ended when dropped.
+/// A new sandbox; killed when this is dropped.
 pub(crate) struct Sandbox {
     process: Child,
-    /// Where it is and who may call it, as environment variables.
+    /// The environment variables that it prints: its address and credentials.
     variables: Vec<(String, String)>,
 }
 
 impl Sandbox {
-    /// Starts one without quotas of calls, and with these further arguments.
+    /// Starts a sandbox without quotas of calls, with additional arguments.
     pub(crate) fn start(arguments: &[&str]) -> Result<Self, Failure> {
         let mut process = chime_bulk()
             .args(["sandbox", "--unlimited", "--listen", "127.0.0.1:0"])
@@ -22,18 +22,21 @@ impl Sandbox {
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()?;
-        let stdout = process.stdout.take().ok_or("the sandbox says nothing")?;
+        let stdout = process
+            .stdout
+            .take()
+            .ok_or("the sandbox has no standard output")?;
         let mut variables = Vec::new();
         for line in BufReader::new(stdout).lines() {
             let line = line?;
-            let said = line
+            let variable = line
                 .trim()
                 .strip_prefix("export ")
-                .and_then(|said| said.split_once('='));
-            if let Some((name, value)) = said {
+                .and_then(|text| text.split_once('='));
+            if let Some((name, value)) = variable {
                 variables.push((name.to_owned(), value.to_owned()));
             }
-            if line.starts_with("What it has seen") {
+            if line.starts_with("Statistics: ") {
                 return Ok(Self { process, variables });
             }
         }
@@ -41,15 +44,15 @@ impl Sandbox {
         Err("the sandbox did not start".into())
     }
 
-    /// Lets a command find it.
-    pub(crate) fn known_to<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+    /// Sets the variables with which a command calls this sandbox.
+    pub(crate) fn configure<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)))
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // It may have ended; there is nothing to do about it here.
+        // It may have ended already.
         let _ = process::kill(&mut self.process);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading, checking and staging a list, over reading it as plain CSV.
+//! The time to read, check and stage a list, over the time to read it as plain CSV.
 
 use std::fs;
 use std::path::Path;
@@ -9,26 +9,27 @@ use chime_bulk::ledger::{Chunk, Durability, Ledger, Stager};
 use chime_bulk::roster::{Options, Roster, RosterError, Source};
 
 use super::Failure;
-use super::list::{CallPlan, INSTANCE, List, channel_arn, channels_for};
+use super::list::{INSTANCE, List, RowOrder, channel_arn, channels_for};
 use super::table::Table;
 
-/// The budget, in times of plain reading.
+/// The budget, as a multiple of plain reading.
 const BUDGET: f64 = 20.0;
-/// A ledger's budget, in sizes of the list.
+/// The budget of a ledger, as a multiple of the list's size.
 const LEDGER_BUDGET: f64 = 1.5;
-/// Time per row is flat: at all lengths at most this many times that of a tenth of the length.
+/// The budget of the time per row, as a multiple of that of a list with a tenth of the rows.
 const FLAT_BUDGET: f64 = 1.25;
-/// As the engine has it: chunks read ahead, and taken between two commits.
+/// Chunks that are read ahead, as in the engine.
 const AHEAD: usize = 8;
+/// Chunks between two commits, as in the engine.
 const PER_COMMIT: usize = 8;
 
-/// Takes the figures.
+/// Measures the section.
 pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Failure> {
-    type OrderOver = fn(u64) -> CallPlan;
-    let orders: [(&str, OrderOver); 3] = [
-        ("one channel", |_| CallPlan::One),
-        ("channels sorted", CallPlan::Sorted),
-        ("channels shuffled", CallPlan::Shuffled),
+    type OrderOf = fn(u64) -> RowOrder;
+    let orders: [(&str, OrderOf); 3] = [
+        ("one channel", |_| RowOrder::One),
+        ("channels sorted", RowOrder::Sorted),
+        ("channels shuffled", RowOrder::Shuffled),
     ];
     for (name, order) in orders {
         let mut shorter: Option<f64> = None;
@@ -63,13 +64,13 @@ pub(crate) fn measure(rows: u64, dir: &Path, table: &mut Table) -> Result<(), Fa
     Ok(())
 }
 
-/// What staging a list costs.
+/// The cost of staging a list.
 struct Costs {
     /// Seconds per row.
     per_row: f64,
-    /// Times plain reading.
+    /// As a multiple of plain reading.
     ratio: f64,
-    /// The ledger, in sizes of the list.
+    /// The size of the ledger, as a multiple of the list's.
     size: f64,
 }
 
@@ -89,13 +90,13 @@ fn costs(list: &List, dir: &Path) -> Result<Costs, Failure> {
     })
 }
 
-/// Ten thousand, and ten times as many up to those wanted.
+/// Ten thousand rows, then ten times as many each time, up to `rows`.
 fn lengths(rows: u64) -> impl Iterator<Item = u64> {
     std::iter::successors(Some(10_000.min(rows)), |length| Some(length * 10))
         .take_while(move |length| *length <= rows)
 }
 
-/// Seconds that the plain `csv` crate takes.
+/// Seconds that the `csv` crate takes to read the list.
 fn read_plainly(path: &Path) -> Result<f64, Failure> {
     let start = Instant::now();
     let mut reader = csv::Reader::from_path(path)?;
@@ -108,11 +109,11 @@ fn read_plainly(path: &Path) -> Result<f64, Failure> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Seconds until every row is in the ledger and every duplicate found: as in a run, one thread
-/// reads and checks, another writes.
+/// Seconds until every row is in the ledger and every duplicate is found. As in a run, one thread
+/// reads and checks, and another writes.
 fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     let start = Instant::now();
-    let one = matches!(list.order, CallPlan::One).then(|| channel_arn(0).parse());
+    let one = matches!(list.order, RowOrder::One).then(|| channel_arn(0).parse());
     let one = one.transpose()?;
     let options = Options {
         app_instance: Some(INSTANCE.parse()?),
@@ -125,7 +126,7 @@ fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     let stager = Stager::new(roster, key);
     std::thread::scope(|scope| {
         let (send, chunks) = mpsc::sync_channel(AHEAD);
-        scope.spawn(move || read_on(stager, &send));
+        scope.spawn(move || send_chunks(stager, &send));
         while let Ok(first) = chunks.recv() {
             for chunk in std::iter::once(first).chain(chunks.try_iter().take(PER_COMMIT - 1)) {
                 ledger.stage(&chunk?)?;
@@ -149,11 +150,11 @@ fn stage(list: &List, path: &Path, ledger: &Path) -> Result<f64, Failure> {
     if (counts.rows_read, counts.duplicate) == (list.rows, list.repeated()) {
         Ok(seconds)
     } else {
-        Err(format!("staged otherwise than written: {counts:?}").into())
+        Err(format!("the ledger has other rows than the list: {counts:?}").into())
     }
 }
 
-fn read_on(mut stager: Stager, chunks: &mpsc::SyncSender<Result<Chunk, RosterError>>) {
+fn send_chunks(mut stager: Stager, chunks: &mpsc::SyncSender<Result<Chunk, RosterError>>) {
     while let Some(chunk) = stager.next_chunk().transpose() {
         if chunks.send(chunk).is_err() {
             return;

@@ -1,18 +1,19 @@
-//! The least time of a job whose limits change over time.
+//! The lower bound of a job whose limits change over time.
 
 use std::ops::Range;
 use std::time::Duration;
 
-/// A time in which the service takes a share of what the limits allow; none in an outage.
+/// A time in which the service accepts only a share of the calls that the limits allow: 0 in an
+/// outage.
 #[derive(Debug, Clone)]
 pub(super) struct Slowdown {
     pub(super) share: f64,
     pub(super) during: Range<Duration>,
 }
 
-/// How long it takes what would take `least` if the limits never changed: the limits as they are
-/// at each moment, integrated.
-pub(super) fn stretched(least: Duration, slowdowns: &[Slowdown]) -> Duration {
+/// The time that a job takes which would take `least` without slowdowns: the share at each moment,
+/// integrated.
+pub(super) fn with_slowdowns(least: Duration, slowdowns: &[Slowdown]) -> Duration {
     let mut edges: Vec<Duration> = slowdowns
         .iter()
         .flat_map(|slow| [slow.during.start, slow.during.end])
@@ -41,14 +42,14 @@ fn share_at(now: Duration, slowdowns: &[Slowdown]) -> f64 {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_bound_is_stretched_by_what_the_service_does_not_take() {
-        use super::{Duration, Slowdown, stretched};
+    fn slowdowns_raise_the_lower_bound() {
+        use super::{Duration, Slowdown, with_slowdowns};
         let slow = |share, from, until| Slowdown {
             share,
             during: Duration::from_secs(from)..Duration::from_secs(until),
         };
         let of = |seconds, slowdowns: &[Slowdown]| {
-            stretched(Duration::from_secs(seconds), slowdowns).as_secs()
+            with_slowdowns(Duration::from_secs(seconds), slowdowns).as_secs()
         };
         assert_eq!(of(110, &[]), 110);
         assert_eq!(of(110, &[slow(0.5, 0, 110)]), 165);

@@ -1,18 +1,18 @@
-//! What a trial came to.
+//! The figures of a trial.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What a trial came to.
+/// The figures of a trial.
 #[derive(Debug)]
 pub(super) struct Figures {
-    /// The least time at the limits as they were, faults considered.
+    /// The lower bound, with the limits and faults that there were.
     pub(super) bound: Duration,
     pub(super) makespan: Duration,
     /// The fewest calls without faults.
-    pub(super) least: u64,
-    /// The fewest calls with what the faults made needful, in hindsight.
-    pub(super) needful: u64,
+    pub(super) fewest: u64,
+    /// The fewest calls with the faults that occurred.
+    pub(super) fewest_with_faults: u64,
     pub(super) calls: u64,
     /// Calls answered 429.
     pub(super) throttled: u64,
@@ -20,13 +20,14 @@ pub(super) struct Figures {
     pub(super) channel_second: u64,
     /// Calls by one bearer in its busiest second.
     pub(super) bearer_second: u64,
-    /// From the outage's end to full speed; none without an outage, or if it never came.
+    /// The time from the end of the outage to full speed. `None` without an outage, or if full speed
+    /// was not reached.
     pub(super) recovery: Option<Duration>,
 }
 
-/// The head of the table.
-pub(super) const HEAD: &str = "scenario bound  makespan   ratio   least needful   calls  \
-     calls/needful  refused  busiest c/b  recovery  verdict";
+/// The header of the table.
+pub(super) const HEAD: &str = "scenario                             bound  makespan   ratio  fewest +faults   calls  \
+     calls/+faults  throttled  busiest c/b  recovery  result";
 
 #[expect(clippy::cast_precision_loss, reason = "call counts are far below 2^52")]
 impl Figures {
@@ -34,12 +35,12 @@ impl Figures {
         self.makespan.as_secs_f64() / self.bound.as_secs_f64()
     }
 
-    pub(super) fn refused(&self) -> f64 {
+    pub(super) fn throttled_share(&self) -> f64 {
         self.throttled as f64 / self.calls as f64
     }
 
     pub(super) fn calls_over_fewest(&self) -> f64 {
-        self.calls as f64 / self.needful as f64
+        self.calls as f64 / self.fewest_with_faults as f64
     }
 }
 
@@ -50,15 +51,15 @@ impl fmt::Display for Figures {
         });
         write!(
             f,
-            "{:>9.1}{:>10.1}{:>8.3}{:>8}{:>8}{:>8}{:>15.3}{:>8.2}%{:>13}{:>10}",
+            "{:>9.1}{:>10.1}{:>8.3}{:>8}{:>8}{:>8}{:>15.3}{:>10.2}%{:>13}{:>10}",
             self.bound.as_secs_f64(),
             self.makespan.as_secs_f64(),
             self.ratio(),
-            self.least,
-            self.needful,
+            self.fewest,
+            self.fewest_with_faults,
             self.calls,
             self.calls_over_fewest(),
-            self.refused() * 100.0,
+            self.throttled_share() * 100.0,
             format!("{}/{}", self.channel_second, self.bearer_second),
             recovery,
         )

@@ -1,13 +1,13 @@
-//! A trial of the scheduler: a scenario from a file, played against the simulated service, and its
-//! figures judged by the scenario's bands.
+//! Trials of the scheduler. A trial plays a scenario with one seed against the simulated service,
+//! and checks its figures against the scenario's bands.
 //!
-//! Shared by the bench and the test `makespan`.
+//! The bench and the test `makespan` share this module.
 
 mod bands;
 mod bound;
-mod door;
 mod figures;
 mod play;
+mod proxy;
 mod roster;
 mod scenario;
 
@@ -17,17 +17,17 @@ use std::sync::{Mutex, PoisonError};
 
 pub(crate) use scenario::Scenario;
 
-/// What became of the trials.
+/// The results of all trials.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// A line for each trial, with its figures and its broken bands.
+    /// A line for each trial with its figures, and one for each figure that is out of its band.
     pub(crate) table: String,
-    /// How many trials are out of their bands.
-    pub(crate) broken: usize,
+    /// The number of trials with a figure out of its band.
+    pub(crate) failed: usize,
 }
 
-/// Plays all scenarios with all their seeds, spread over `threads`, and judges every trial.
-pub(crate) fn hold(scenarios: &[Scenario], threads: usize) -> Report {
+/// Plays all scenarios with all their seeds on this many threads, and checks every trial.
+pub(crate) fn run_all(scenarios: &[Scenario], threads: usize) -> Report {
     let mut trials: Vec<(&Scenario, u64)> = Vec::new();
     for scenario in scenarios {
         trials.extend(scenario.seeds.iter().map(|seed| (scenario, *seed)));
@@ -38,12 +38,12 @@ pub(crate) fn hold(scenarios: &[Scenario], threads: usize) -> Report {
         for _ in 0..threads.clamp(1, trials.len().max(1)) {
             scope.spawn(|| {
                 loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((scenario, seed)) = trials.get(place) else {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((scenario, seed)) = trials.get(index) else {
                         break;
                     };
                     let line = line(scenario, *seed);
-                    lines.lock().unwrap_or_else(PoisonError::into_inner)[place] = line;
+                    lines.lock().unwrap_or_else(PoisonError::into_inner)[index] = line;
                 }
             });
         }
@@ -52,30 +52,31 @@ pub(crate) fn hold(scenarios: &[Scenario], threads: usize) -> Report {
         table: figures::HEAD.to_owned(),
         ..Report::default()
     };
-    for (line, is_broken) in lines.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    for (line, has_failed) in lines.into_inner().unwrap_or_else(PoisonError::into_inner) {
         let _ = write!(report.table, "\n{line}");
-        report.broken += usize::from(is_broken);
+        report.failed += usize::from(has_failed);
     }
     report
 }
 
-/// A trial's line, and whether it is out of its bands.
+/// Plays a trial. Returns its lines, and whether it failed.
 fn line(scenario: &Scenario, seed: u64) -> (String, bool) {
     let name = format!("{} {seed}", scenario.name);
-    let (mut line, broken) = match play::play(scenario, seed) {
+    let (mut line, violations) = match play::play(scenario, seed) {
         Ok(figures) => (
-            format!("{name:<6}{figures}"),
-            scenario.bands.broken(&figures),
+            format!("{name:<33}{figures}"),
+            scenario.bands.violations(&figures),
         ),
-        Err(error) => (
-            format!("{name:<6}"),
-            vec![format!("it could not be played: {error}")],
-        ),
+        Err(error) => (format!("{name:<33}"), vec![format!("{error}")]),
     };
-    let verdict = if broken.is_empty() { "pass" } else { "BROKEN" };
-    let _ = write!(line, "  {verdict:<8} {}", scenario.sentence);
-    for band in &broken {
-        let _ = write!(line, "\n        {band}");
+    let result = if violations.is_empty() {
+        "pass"
+    } else {
+        "FAIL"
+    };
+    let _ = write!(line, "  {result:<8} {}", scenario.description);
+    for violation in &violations {
+        let _ = write!(line, "\n        {violation}");
     }
-    (line, !broken.is_empty())
+    (line, !violations.is_empty())
 }

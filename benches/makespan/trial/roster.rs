@@ -7,10 +7,10 @@ use std::fmt::Write;
 use chime_bulk::model::{ChannelArn, MemberArn};
 use serde::Deserialize;
 
-/// The app instance of all.
+/// The app instance of all channels and members.
 pub(super) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
-/// Channels with a number of members each.
+/// A number of channels with the same number of members each.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
@@ -18,21 +18,21 @@ pub(super) struct Group {
     members: u64,
 }
 
-/// The members of each channel, in the order of the list: sorted by channel.
+/// The number of members of each channel. The list is sorted by channel.
 #[derive(Debug)]
 pub(super) struct Roster(Vec<u64>);
 
 impl Roster {
-    /// The groups one after another, no channel with more members than `most`.
-    pub(super) fn new(groups: &[Group], most: Option<u64>) -> Self {
-        let members = |group: &Group| group.members.min(most.unwrap_or(u64::MAX));
+    /// The channels of the groups, in order, with at most `max` members each.
+    pub(super) fn new(groups: &[Group], max: Option<u64>) -> Self {
+        let members = |group: &Group| group.members.min(max.unwrap_or(u64::MAX));
         let sizes = groups
             .iter()
             .flat_map(|group| std::iter::repeat_n(members(group), group.channels));
         Self(sizes.collect())
     }
 
-    /// How many members each channel has.
+    /// The number of members of each channel.
     pub(super) fn sizes(&self) -> &[u64] {
         &self.0
     }
@@ -41,7 +41,7 @@ impl Roster {
         self.0.iter().sum()
     }
 
-    /// The list, as it is given to a run.
+    /// The list, as CSV.
     pub(super) fn list(&self) -> Vec<u8> {
         let mut text = String::from("channel,user_id\n");
         for (channel, member) in self.rows() {
@@ -78,7 +78,7 @@ fn id(channel: usize, member: u64) -> String {
     format!("m{channel}-{member}")
 }
 
-/// The number of a channel of the list.
+/// The index of a channel of the list.
 pub(super) fn number(channel: &ChannelArn) -> Option<usize> {
     channel.as_str().rsplit_once("/c")?.1.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! A scenario, as in its file.
+//! A scenario, as its file describes it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,49 +10,49 @@ use super::bands::Bands;
 use super::bound::Slowdown;
 use super::roster::{Group, Roster};
 
-/// A job and the service it meets, in a file of its own.
+/// A job and the service that it calls.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// The file's name without its ending.
+    /// The name of the file, without extension.
     #[serde(skip)]
     pub(crate) name: String,
-    /// What it is, in words.
-    pub(super) sentence: String,
-    /// The channels and their members, in the list's order.
+    /// One line for the table.
+    pub(super) description: String,
+    /// The channels and their members, in the order of the list.
     roster: Vec<Group>,
-    /// Most members of a channel in a debug build, which takes too long for all of them.
+    /// The most members of a channel in a debug build, which would take too long with all of them.
     members_in_debug: Option<u64>,
-    /// How many bearers share the work.
+    /// The number of bearers.
     #[serde(default = "one")]
     pub(super) bearers: usize,
-    /// Of a round trip.
+    /// The mean time of a round trip, in milliseconds.
     latency_ms: u64,
-    /// Share of its half by which each way varies, up and down.
+    /// By how much each way of a round trip varies, as a share of its mean.
     jitter: f64,
-    /// Seeds of the service's dice and of the scheduler's: it is played with each of them.
+    /// The seeds of the service and the scheduler. The scenario is played with each of them.
     #[serde(default = "seeds")]
     pub(crate) seeds: Vec<u64>,
-    /// Faults by chance, as the sandbox takes them: `lost=0.005`.
+    /// Random faults, in the syntax of the flag `--fault`: `lost=0.005`.
     #[serde(default)]
     faults: Vec<String>,
-    /// Share of the members, evenly spread, whose first answer is `Throttled`.
+    /// The share of the members whose first answer is `Throttled`. They are evenly spread.
     #[serde(default)]
     pub(super) throttled_once: f64,
-    /// When every call is answered 503.
+    /// When every call is answered with status 503.
     pub(super) outage: Option<Span>,
-    /// Where the server's limits are other than those that the run keeps.
+    /// Limits of the server that differ from those of the run.
     #[serde(default)]
     server: Server,
-    /// Over HTTP on loopback, in real time, by the messaging client; else within the process on a
-    /// paused clock.
+    /// Whether calls go over HTTP on loopback, in real time. Otherwise the service is in the process,
+    /// on a paused clock.
     #[serde(default)]
     pub(super) http: bool,
-    /// What its figures must be.
+    /// The bands of its figures.
     pub(super) bands: Bands,
 }
 
-/// Seconds since the service's start.
+/// A time span, in seconds since the start of the service.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
@@ -60,14 +60,14 @@ pub(super) struct Span {
     until: u64,
 }
 
-/// The server's limits. What is not said is as documented: a channel takes 1 call a second and no
-/// burst, a bearer makes 10 a second and a second's worth at once.
+/// The server's limits. By default they are those that AWS documents: a channel takes 1 call per
+/// second without bursts; a bearer makes 10 per second, with bursts of 10.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Server {
-    /// Calls a bearer may make at once.
+    /// The most calls of a bearer at once.
     bearer_burst: Option<u32>,
-    /// The time in which the rates are lower.
+    /// Lower rates, for a time.
     lowered: Option<LoweredUntil>,
 }
 
@@ -75,9 +75,9 @@ struct Server {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoweredUntil {
-    /// Of the rates of channels and bearers.
+    /// The share of the rates of channels and bearers that is left.
     share: f64,
-    /// Seconds since the service's start.
+    /// Their end, in seconds since the start of the service.
     until: u64,
 }
 
@@ -99,12 +99,12 @@ impl Scenario {
     /// All scenarios of a folder, by name.
     ///
     /// # Errors
-    /// If a file cannot be read, or is no scenario: which, and why.
+    /// If a file cannot be read, or is not a scenario. The error names the file.
     pub(crate) fn all(folder: &Path) -> Result<Vec<Self>, String> {
-        let told = |error: std::io::Error| format!("{}: {error}", folder.display());
+        let with_place = |error: std::io::Error| format!("{}: {error}", folder.display());
         let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(told)? {
-            paths.push(entry.map_err(told)?.path());
+        for entry in std::fs::read_dir(folder).map_err(with_place)? {
+            paths.push(entry.map_err(with_place)?.path());
         }
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
         paths.sort();
@@ -112,16 +112,16 @@ impl Scenario {
     }
 
     fn read(path: &Path) -> Result<Self, String> {
-        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
-        let scenario: Self = toml::from_str(&text).map_err(|error| told(&error))?;
-        scenario.faults().map_err(|error| told(&error))?;
+        let with_place = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| with_place(&error))?;
+        let scenario: Self = toml::from_str(&text).map_err(|error| with_place(&error))?;
+        scenario.faults().map_err(|error| with_place(&error))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let fewer = scenario.fewer_members();
-        let note = fewer.map(|members| format!(" (in this debug build of {members})"));
+        let max = scenario.max_members();
+        let note = max.map(|members| format!(" ({members} in this debug build)"));
         Ok(Self {
             name: name.into_owned(),
-            sentence: scenario.sentence.clone() + &note.unwrap_or_default(),
+            description: scenario.description.clone() + &note.unwrap_or_default(),
             ..scenario
         })
     }
@@ -130,20 +130,20 @@ impl Scenario {
         self.faults.iter().map(|fault| fault.parse()).collect()
     }
 
-    fn fewer_members(&self) -> Option<u64> {
+    fn max_members(&self) -> Option<u64> {
         self.members_in_debug.filter(|_| cfg!(debug_assertions))
     }
 
     pub(super) fn roster(&self) -> Roster {
-        Roster::new(&self.roster, self.fewer_members())
+        Roster::new(&self.roster, self.max_members())
     }
 
-    /// The service that the job meets: strict, and with room for everybody.
+    /// The service that the job calls. Its channels have room for all members.
     pub(super) fn service(&self, seed: u64) -> SandboxConfig {
-        let usual = SandboxConfig::default();
+        let default = SandboxConfig::default();
         let largest = self.roster().sizes().iter().copied().max();
         SandboxConfig {
-            capacity: usual.capacity.max(largest.unwrap_or_default()),
+            capacity: default.capacity.max(largest.unwrap_or_default()),
             latency: Duration::from_millis(self.latency_ms),
             jitter: self.jitter,
             seed,
@@ -157,11 +157,11 @@ impl Scenario {
                 }),
                 ..Quotas::default()
             },
-            ..usual
+            ..default
         }
     }
 
-    /// When the service takes less than the run's limits, and which share of them.
+    /// The times in which the service accepts less than the limits of the run.
     pub(super) fn slowdowns(&self) -> Vec<Slowdown> {
         let lowered = self.server.lowered.map(|lowered| Slowdown {
             share: lowered.share,

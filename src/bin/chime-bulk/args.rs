@@ -1,4 +1,4 @@
-//! The arguments.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -16,13 +16,13 @@ use crate::schema::Output;
 use crate::screen::ScreenArguments;
 use crate::value;
 
-/// The version, and the commit it was built from.
+/// The version, and the commit that it was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("CHIME_BULK_BUILT_FROM"));
 
-/// Adds very many members to Amazon Chime SDK channels.
+/// Adds large numbers of members to Amazon Chime SDK channels.
 ///
-/// Streams a member list (CSV), keeps every AWS rate limit full and none exceeded, retries what can
-/// still succeed, and ends with one outcome per row.
+/// Reads a member list (CSV), makes calls as fast as AWS's rate limits allow, retries the members
+/// that can still succeed, and ends with one outcome for every row.
 #[derive(Debug, Parser)]
 #[command(
     name = "chime-bulk",
@@ -47,7 +47,8 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line and, where it is silent, the environment and the file it names.
+    /// Reads the command line. Flags that are not in it come from the environment, or from the file of
+    /// `--config`.
     pub(crate) fn read() -> Result<Self, ReadError> {
         let command = with_environment(Self::command());
         let matches = config::read(&command, std::env::args_os().collect())?;
@@ -55,7 +56,7 @@ impl Arguments {
     }
 }
 
-/// Each flag can also be an environment variable, whose value help never shows.
+/// Lets each flag also be an environment variable. Help never shows its value.
 fn with_environment(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let Some(flag) = arg
@@ -81,7 +82,7 @@ fn with_environment(command: Command) -> Command {
     })
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
     /// Read and check a list, and estimate the work; makes no call.
@@ -117,7 +118,7 @@ Example:
 Example:
   chime-bulk runs --json")]
     Runs {
-        /// The directory that holds the run directories.
+        /// The directory with the run directories.
         #[arg(value_name = "DIR", default_value = "runs")]
         dir: PathBuf,
         /// Print them as JSON.
@@ -139,7 +140,7 @@ Example:
 Example:
   chime-bulk explain NotFound")]
     Explain {
-        /// The code, as results.csv has it [default: all].
+        /// The code, as in results.csv [default: all].
         #[arg(value_name = "CODE")]
         code: Option<String>,
     },
@@ -151,7 +152,7 @@ does not write; a later version may add fields.
 Example:
   chime-bulk schema summary > summary.schema.json")]
     Schema {
-        /// Which output.
+        /// The output.
         #[arg(value_name = "NAME")]
         output: Output,
     },
@@ -160,7 +161,7 @@ Example:
 Example:
   source <(chime-bulk completions bash)")]
     Completions {
-        /// Which shell.
+        /// The shell.
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
@@ -169,7 +170,7 @@ Example:
 Example:
   chime-bulk man ~/.local/share/man/man1")]
     Man {
-        /// Into this directory.
+        /// The directory to write to.
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
@@ -213,7 +214,7 @@ pub(crate) struct RunArguments {
     pub(crate) failures: FailureArguments,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
-    /// Rehearse against a sandbox in this process: no AWS account.
+    /// Call a sandbox in this process: needs no AWS account.
     #[arg(long, help_heading = "Sandbox",
         conflicts_with_all = ["region", "profile", "endpoint_url", "api"])]
     pub(crate) sandbox: bool,
@@ -241,11 +242,11 @@ pub(crate) struct RunArguments {
     config: ConfigArguments,
 }
 
-/// Where flags come from that are not given.
+/// The file with values of flags.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArguments {
-    /// Take flags that are given neither here nor as a variable from this TOML file.
+    /// A TOML file with flags. The command line and variables take precedence.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print each flag's value and where it comes from, and do nothing.
@@ -253,14 +254,14 @@ pub(crate) struct ConfigArguments {
     print_config: bool,
 }
 
-/// What to do where the run directory holds a run.
+/// What to do if the run directory contains a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum IfExists {
     /// Refuse.
     Fail,
-    /// Go on with it, unless it is finished.
+    /// Resume it, unless it is finished.
     Resume,
-    /// Begin another beside it.
+    /// Begin a new run beside it.
     New,
 }
 
@@ -274,7 +275,7 @@ impl From<IfExists> for job::IfExists {
     }
 }
 
-/// Who adds.
+/// The bearers.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BearerArguments {
     /// The AppInstanceAdmin to call as (ARN); repeat to spread the load.
@@ -321,7 +322,7 @@ pub(crate) struct ResumeArguments {
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
 pub(crate) struct RetryArguments {
-    /// Only rows with one of these error codes, such as those in results.csv.
+    /// Retry only the rows with one of these error codes of results.csv.
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) codes: Vec<String>,
     #[command(flatten)]
@@ -339,7 +340,7 @@ pub(crate) struct ReportArguments {
     pub(crate) json: bool,
 }
 
-/// Where the service is, and who calls it.
+/// The service to call.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsArguments {
@@ -349,10 +350,10 @@ pub(crate) struct AwsArguments {
     /// The profile of the AWS configuration.
     #[arg(long)]
     pub(crate) profile: Option<String>,
-    /// Call this address instead of Amazon's.
+    /// Call this URL instead of AWS.
     #[arg(long, value_name = "URL", value_parser = value::endpoint_url)]
     pub(crate) endpoint_url: Option<EndpointUrl>,
-    /// Which API: messaging, or legacy (the first namespace; us-east-1 only).
+    /// The API to call: messaging, or legacy (the first namespace; us-east-1 only).
     #[arg(long)]
     pub(crate) api: Option<Api>,
 }
@@ -373,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_are_sound() {
+    fn the_arguments_are_valid() {
         with_environment(Arguments::command()).debug_assert();
     }
 }

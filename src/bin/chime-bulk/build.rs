@@ -1,13 +1,14 @@
-//! Tells the program which commit it was built from.
+//! Passes the commit to the program that is built, for `--version`.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    // Its last line changes with every commit and every checkout.
-    for trace in [".git/logs/HEAD", ".cargo_vcs_info.json"] {
-        if Path::new(trace).exists() {
-            println!("cargo::rerun-if-changed={trace}");
+    // The log gets a line with every commit and every checkout. In a worktree it is not in `.git`.
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"]);
+    for path in log.into_iter().chain([".cargo_vcs_info.json".to_owned()]) {
+        if Path::new(&path).exists() {
+            println!("cargo::rerun-if-changed={path}");
         }
     }
     println!("cargo::rerun-if-changed=src/bin/chime-bulk/build.rs");
@@ -18,23 +19,24 @@ fn main() {
     );
 }
 
-/// The commit that is checked out here; none where this is not a repository of its own.
+/// The commit that is checked out. `None` outside of a Git repository.
 fn of_repository() -> Option<String> {
+    git(&["rev-parse", "--short=12", "HEAD"])
+}
+
+/// The output of git. `None` if this folder is not the root of a repository, or git fails.
+fn git(arguments: &[&str]) -> Option<String> {
     if !Path::new(".git").exists() {
         return None;
     }
-    let output = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    let commit = String::from_utf8(output.stdout).ok()?;
-    Some(commit.trim().to_owned())
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
-/// The commit that a published package was made from: cargo leaves a note in it.
+/// The commit that a published package was made from. cargo writes it into the package.
 fn of_package() -> Option<String> {
-    let note = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
-    let (_, rest) = note.split_once("\"sha1\": \"")?;
+    let info = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
+    let (_, rest) = info.split_once("\"sha1\": \"")?;
     rest.get(..12).map(str::to_owned)
 }

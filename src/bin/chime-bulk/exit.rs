@@ -1,4 +1,4 @@
-//! Exit codes: a contract.
+//! The exit codes, which are a contract.
 
 use std::process::ExitCode;
 
@@ -10,9 +10,9 @@ use chime_bulk::report::ReportError;
 pub(crate) enum Exit {
     /// 0: all rows added or already members.
     AllIn,
-    /// 1: finished, some rows not.
+    /// 1: finished, some rows are not in.
     SomeNotIn,
-    /// 2: the request itself is at fault; nothing was begun.
+    /// 2: the request is wrong; no run was started.
     Usage,
     /// 3: stopped by credentials, denial, outage, list, ledger or disk.
     Fatal,
@@ -23,7 +23,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The number.
+    /// The exit code as a number.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::AllIn => 0,
@@ -35,7 +35,7 @@ impl Exit {
         }
     }
 
-    /// Whether the run can be resumed from here.
+    /// Whether the run can be resumed.
     pub(crate) fn is_resumable(self) -> bool {
         matches!(
             self,

@@ -18,9 +18,9 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
     }
     let nearest = closest_match(code, codes::CODES.iter().map(|known| known.text));
     let hint = nearest.map_or_else(
-        || "chime-bulk explain lists all that are known".to_owned(),
+        || "chime-bulk explain lists all codes".to_owned(),
         |nearest| format!("did you mean {nearest}?"),
     );
-    output::error(&format!("no code `{code}` is known"), Some(&hint));
+    output::error(&format!("unknown error code `{code}`"), Some(&hint));
     Exit::Usage
 }

@@ -5,7 +5,7 @@ use chime_bulk::roster::RecordSize;
 use chime_bulk::schedule::FailureThreshold;
 use clap::Args;
 
-/// The limits to keep.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArguments {
@@ -18,30 +18,30 @@ pub(crate) struct LimitArguments {
     /// Calls per second, all channels together [default: no limit].
     #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     max_rate: Option<f64>,
-    /// Calls in flight at once [default: as the rates need, from 64 to 2048].
+    /// Calls in flight at once [default: 64 to 2048, depending on the rates].
     #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     max_in_flight: Option<u32>,
-    /// Times one member is tried [default: 8].
+    /// Attempts to add a member [default: 8].
     #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     max_attempts: Option<u32>,
     /// Members in one call, 1 to 100 [default: 100].
     #[arg(long, value_name = "N", value_parser = parse_members, allow_negative_numbers = true)]
     members_per_call: Option<u32>,
-    /// KiB that one row of the list may take, 1 to 8192 [default: 256].
+    /// The longest row of the list, in KiB, 1 to 8192 [default: 256].
     #[arg(long, value_name = "KIB", allow_negative_numbers = true)]
     max_record_size: Option<RecordSize>,
 }
 
-/// When to stop for failures.
+/// The limit on failures.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct FailureArguments {
-    /// Stop when more rows than this failed, over all sessions: a number, or a share such as 5%.
+    /// Stop when more rows than this have failed, over all sessions: a number, or a share such as 5%.
     #[arg(long, value_name = "N|N%", allow_negative_numbers = true)]
     max_failures: Option<FailureThreshold>,
 }
 
-/// Reads a number; the limits check its range.
+/// Parses a number. `Limits` checks its range.
 fn parse_rate(text: &str) -> Result<f64, String> {
     text.parse()
         .map_err(|_| "calls per second: a number from 0.001 to 1000000".to_owned())
@@ -59,7 +59,7 @@ fn parse_members(text: &str) -> Result<u32, String> {
 }
 
 impl LimitArguments {
-    /// These limits, and when to stop for failures.
+    /// These limits, with the limit on failures.
     pub(crate) fn with(self, failures: FailureArguments) -> LimitOverrides {
         LimitOverrides {
             max_failures: failures.max_failures,

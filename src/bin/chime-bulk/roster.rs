@@ -1,4 +1,4 @@
-//! Arguments for what to add, and how the list is read.
+//! Arguments about the list, and the channel that its members are added to.
 
 use chime_bulk::model::{AppInstanceArn, MembershipType, SubChannelId};
 use chime_bulk::roster::{ChannelName, Delimiter, Encoding, Filter, Options};
@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::value;
 
-/// What to add, and how the list is read.
+/// The list, and the channel that its members are added to.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What to add")]
 pub(crate) struct RosterArguments {
@@ -34,7 +34,7 @@ pub(crate) struct RosterArguments {
     /// The column with the sub-channel's id.
     #[arg(long, value_name = "NAME")]
     sub_channel_column: Option<String>,
-    /// Take only rows where COLUMN=VALUE or COLUMN!=VALUE. All must hold.
+    /// Take only rows with COLUMN=VALUE or COLUMN!=VALUE; repeat to require several.
     #[arg(long = "where", value_name = "CONDITION")]
     filters: Vec<Filter>,
     /// The character between fields, or tab [default: detected].
@@ -43,7 +43,7 @@ pub(crate) struct RosterArguments {
     /// utf-8, utf-16le, utf-16be or windows-1252 [default: detected].
     #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
-    /// The first row is a member already; columns are named by number.
+    /// The list has no header: columns are named by number, from 1.
     #[arg(long)]
     no_header: bool,
 }

@@ -1,8 +1,8 @@
-//! The runtime, made only where the system has enough threads and descriptors left.
+//! The tokio runtime. It is created only if enough threads and file descriptors are free.
 //!
-//! Promises: a limit that is too low for a command is an error before anything is begun. tokio
-//! panics where it cannot have a thread or a socket, and other libraries report a file that cannot
-//! be opened as one that is not there.
+//! Promises: if a limit of the system is too low, the command fails before it starts anything. Without
+//! the check, tokio panics if it cannot create a thread or a socket, and other libraries report a file
+//! that they cannot open as missing.
 
 use std::io;
 #[cfg(unix)]
@@ -16,26 +16,26 @@ use tokio::runtime::{Builder, Runtime};
 use crate::exit::Exit;
 use crate::output;
 
-/// Pairs of descriptors that must be free: for the runtime and signals, the list, the log file, the
-/// ledger and its own files, the lock, the reports, and some connections.
+/// Pairs of file descriptors that must be free: for the runtime, signals, the list, the log file, the
+/// ledger and its files, the lock, the reports, and some connections.
 #[cfg(unix)]
 const PAIRS: usize = 16;
 /// Threads of the runtime.
 const WORKERS: usize = 2;
-/// Threads that must be free: the runtime's, one that opens the list and one that reads it, one that
-/// shows progress, and one that resolves names.
+/// Threads that must be free: those of the runtime, and one each to open the list, to read it, to show
+/// progress, and to resolve names.
 const THREADS: usize = WORKERS + 4;
 
-/// Why there is no runtime.
+/// Why the runtime cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RuntimeError {
-    /// Descriptors are missing.
+    /// Not enough file descriptors are free.
     #[error("too few files can be open at once: {0}")]
     Files(io::Error),
-    /// Threads are missing.
+    /// Not enough threads can be started.
     #[error("too few threads can be started: {0}")]
     Threads(io::Error),
-    /// Something else is missing.
+    /// Any other reason.
     #[error("cannot start: {0}")]
     Other(io::Error),
 }
@@ -53,13 +53,13 @@ impl RuntimeError {
     }
 }
 
-/// Makes the runtime.
+/// Creates the runtime.
 pub(crate) fn runtime() -> Result<Runtime, RuntimeError> {
     #[cfg(unix)]
     check_files().map_err(RuntimeError::Files)?;
     check_threads().map_err(RuntimeError::Threads)?;
-    // Another process can take what was free a moment ago. Then tokio panics, and to unwind waits for
-    // the threads that it has started, without end.
+    // Another process may have taken the threads since the check. Then tokio panics, and unwinding
+    // waits forever for the threads that tokio has started. So the hook ends the process.
     let hook = take_hook();
     set_hook(Box::new(|_| {
         let error = RuntimeError::Threads(io::ErrorKind::WouldBlock.into());
@@ -76,20 +76,20 @@ pub(crate) fn runtime() -> Result<Runtime, RuntimeError> {
 
 #[expect(
     clippy::exit,
-    reason = "there is nothing to return to, and nothing is begun"
+    reason = "a panic hook cannot return an error, and no run is started yet"
 )]
 fn end() -> ! {
     std::process::exit(Exit::Fatal.code().into())
 }
 
-/// Opens as many descriptors as a command takes, and closes them.
+/// Opens as many file descriptors as a command needs, and closes them.
 #[cfg(unix)]
 fn check_files() -> io::Result<()> {
     let pairs: io::Result<Vec<_>> = (0..PAIRS).map(|_| UnixStream::pair()).collect();
     pairs.map(drop)
 }
 
-/// Starts as many threads as a command takes, and ends them.
+/// Starts as many threads as a command needs, and ends them.
 fn check_threads() -> io::Result<()> {
     let end = Arc::new(Mutex::new(()));
     let held = end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +100,7 @@ fn check_threads() -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS).map(start).collect();
     drop(held);
     for thread in threads {
-        // It did nothing: it cannot have panicked.
+        // The thread cannot panic: it only waits for the lock.
         let _ = thread?.join();
     }
     Ok(())

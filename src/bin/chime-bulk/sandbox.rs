@@ -1,4 +1,4 @@
-//! `sandbox`, and the sandbox of `run --sandbox`.
+//! The command `sandbox`, and the sandbox of `run --sandbox`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,13 +30,13 @@ pub(crate) struct SandboxArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SandboxShape {
-    /// Lift the quotas of calls per second.
+    /// Do not limit calls per second.
     #[arg(long)]
     pub(crate) unlimited: bool,
     /// Time from a call to its answer, in milliseconds [default: 0; with run: 60].
     #[arg(long, value_name = "MS")]
     pub(crate) latency: Option<u64>,
-    /// Let calls fail by chance: call-throttled, call-unavailable,
+    /// Make calls fail at random: call-throttled, call-unavailable,
     /// member-throttled, lost, reset, slow, or a code that `explain`
     /// lists, such as `AccessDenied`; and a share from 0 to 1.
     #[arg(long, value_name = "NAME=SHARE")]
@@ -45,28 +45,28 @@ pub(crate) struct SandboxShape {
     /// ,bearer=PREFIX or ,channel=PREFIX to refuse only some.
     #[arg(long, value_name = "CODE=FROM..TO")]
     pub(crate) storm: Vec<sandbox::Storm>,
-    /// Where chance begins: the same seed, the same faults [default: 0].
+    /// The seed of random faults: the same seed, the same faults [default: 0].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// A list, columns `channel_arn` and `member_arn`, of members who are in already.
+    /// A list of existing members, with the columns `channel_arn` and `member_arn`.
     #[arg(long, value_name = "LIST")]
     pub(crate) existing: Option<PathBuf>,
-    /// Users whose id begins so do not exist.
+    /// Users whose id begins with this do not exist.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) missing_users: Vec<String>,
-    /// Channels whose id begins so do not exist.
+    /// Channels whose id begins with this do not exist.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) missing_channels: Vec<String>,
-    /// Users whose id begins so are refused with this code.
+    /// Refuse users whose id begins with PREFIX, with this error code.
     #[arg(long, value_name = "PREFIX=CODE")]
     pub(crate) answer_member: Vec<sandbox::MemberRule>,
-    /// The only bearer who may call [default: everybody may]. Can be repeated.
+    /// A bearer that may call; repeat to allow several [default: all may].
     #[arg(long, value_name = "ARN", value_parser = value::admin)]
     pub(crate) admin: Vec<MemberArn>,
-    /// Memberships that one channel holds [default: 10000].
+    /// The most members of a channel [default: 10000].
     #[arg(long, value_name = "N")]
     pub(crate) capacity: Option<u64>,
-    /// Answer every call 503 from second FROM to second TO.
+    /// Answer every call with status 503 from second FROM to second TO.
     #[arg(long, value_name = "FROM..TO", value_parser = parse_outage)]
     pub(crate) outage: Option<std::ops::Range<u64>>,
 }
@@ -161,11 +161,11 @@ Point any AWS client at it:
   export AWS_SECRET_ACCESS_KEY={secret_key}
   export AWS_REGION=us-east-1
 
-What it has seen: http://{address}/_sandbox/stats"
+Statistics: http://{address}/_sandbox/stats"
     ));
     if !address.ip().is_loopback() {
         output::note(
-            "warning: not a loopback address: everybody who reaches it can use this sandbox",
+            "warning: not a loopback address: everybody who can reach it can use this sandbox",
         );
     }
     match sandbox::serve(listener, service, signals.next()).await {

@@ -47,7 +47,7 @@ fn schema_of<T: JsonSchema>(name: &str) -> Schema {
     schema
 }
 
-/// What differs from schemars' defaults, in each part of a schema.
+/// Changes each part of a schema where the defaults of schemars do not fit.
 fn adjust(schema: &mut Schema) {
     // Without this, an object with a field that the schema does not name would be valid.
     if schema.get("properties").is_some() {

@@ -1,5 +1,4 @@
-//! Values of flags that stand for something: read from their text, with an error that names how to
-//! fix it.
+//! Parsers for the values of flags, with errors that have a hint.
 
 use std::error::Error;
 use std::fmt;
@@ -8,8 +7,8 @@ use chime_bulk::chime::EndpointUrl;
 use chime_bulk::model::{AppInstanceArn, ArnError, MemberArn, SubChannelId};
 use chime_bulk::roster::ChannelName;
 
-/// A text that is not what its flag stands for. Printed as it is, unlike other errors of clap, which
-/// repeat the text: it may be a password.
+/// A value that its flag does not accept. Its message is printed without clap's own, which contains
+/// the value: the value may have a password in it.
 #[derive(Debug)]
 pub(crate) struct ValueError {
     what: String,
@@ -17,7 +16,7 @@ pub(crate) struct ValueError {
 }
 
 impl ValueError {
-    /// The one among the causes of an error of clap.
+    /// The cause of an error of clap, if that is a `ValueError`.
     pub(crate) fn of(error: &clap::Error) -> Option<&Self> {
         error.source()?.downcast_ref()
     }
@@ -36,12 +35,12 @@ impl fmt::Display for ValueError {
 
 impl Error for ValueError {}
 
-/// Reads `--bearer`.
+/// Parses `--bearer`.
 pub(crate) fn bearer(text: &str) -> Result<MemberArn, ValueError> {
     member("--bearer", text)
 }
 
-/// Reads `--admin`.
+/// Parses `--admin`.
 pub(crate) fn admin(text: &str) -> Result<MemberArn, ValueError> {
     member("--admin", text)
 }
@@ -55,7 +54,7 @@ fn member(flag: &str, text: &str) -> Result<MemberArn, ValueError> {
     })
 }
 
-/// Reads `--channel-arn`.
+/// Parses `--channel-arn`.
 pub(crate) fn channel(text: &str) -> Result<ChannelName, ValueError> {
     text.parse().map_err(|error| ValueError {
         what: format!("--channel-arn: {error}"),
@@ -63,7 +62,7 @@ pub(crate) fn channel(text: &str) -> Result<ChannelName, ValueError> {
     })
 }
 
-/// Reads `--app-instance-arn`.
+/// Parses `--app-instance-arn`.
 pub(crate) fn app_instance(text: &str) -> Result<AppInstanceArn, ValueError> {
     text.parse().map_err(|error: ArnError| ValueError {
         what: format!("--app-instance-arn: {}", error.reason()),
@@ -71,7 +70,7 @@ pub(crate) fn app_instance(text: &str) -> Result<AppInstanceArn, ValueError> {
     })
 }
 
-/// Reads `--sub-channel-id`.
+/// Parses `--sub-channel-id`.
 pub(crate) fn sub_channel(text: &str) -> Result<SubChannelId, ValueError> {
     text.parse().map_err(|error| ValueError {
         what: format!("--sub-channel-id: {error}"),
@@ -79,7 +78,7 @@ pub(crate) fn sub_channel(text: &str) -> Result<SubChannelId, ValueError> {
     })
 }
 
-/// Reads `--endpoint-url`.
+/// Parses `--endpoint-url`.
 pub(crate) fn endpoint_url(text: &str) -> Result<EndpointUrl, ValueError> {
     text.parse().map_err(|error| ValueError {
         what: format!("{error}"),

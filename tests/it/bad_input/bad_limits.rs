@@ -1,9 +1,9 @@
-//! Limits that cannot be kept: refused before anything is begun, and named.
+//! Invalid values of limits.
 
-use crate::support::program::{APP, WorkDir, ids};
+use crate::support::program::{CHANNEL, WorkDir, ids};
 
 #[test]
-fn a_limit_that_cannot_be_kept_is_2_and_named() {
+fn an_invalid_limit_is_exit_code_2_and_the_error_names_flag_and_range() {
     let rate = "calls per second";
     let count = "from 1 to 10000";
     let members = "from 1 to 100: AWS takes at most 100 members a call";
@@ -32,23 +32,23 @@ fn a_limit_that_cannot_be_kept_is_2_and_named() {
             "a whole number of KiB from 1 to 8192",
         ),
     ];
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let channel = format!("{APP}/channel/c");
-    for (flag, values, wanted) in cases {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    for (flag, values, range) in cases {
         let flag = format!("--{flag}");
         for value in values {
             for command in [&["plan"][..], &["run", "--sandbox"]] {
-                let list = ["list.csv", "--channel-arn", &channel, &flag, value];
-                let ended = place.run(command.iter().chain(&list));
-                assert_eq!(ended.code, Some(2), "{flag} {value}: {ended:#?}");
-                for said in [&*flag, value, wanted] {
-                    assert!(ended.stderr.contains(said), "{said}: {ended:#?}");
+                let list = ["list.csv", "--channel-arn", CHANNEL, &flag, value];
+                let output = work_dir.run(command.iter().chain(&list));
+                assert_eq!(output.code, Some(2), "{flag} {value}: {output:#?}");
+                for text in [&*flag, value, range] {
+                    assert!(output.stderr.contains(text), "{text}: {output:#?}");
                 }
             }
         }
     }
-    assert!(!place.path("runs").exists());
+    assert!(!work_dir.path("runs").exists());
     let negative = ["run", "list.csv", "--sandbox", "--max-failures", "-5"];
-    let ended = place.run(negative);
-    assert!(ended.stderr.contains("`-5` is neither"), "{ended:#?}");
+    let output = work_dir.run(negative);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(output.stderr.contains("`-5` is neither"), "{output:#?}");
 }

@@ -1,30 +1,30 @@
-//! Values of flags that are not what the flag stands for: refused before anything is begun, with
-//! the same words wherever they come from.
+//! Invalid values of flags: the program refuses them before it starts anything, with the same
+//! message whether the value comes from a flag or from a variable.
 
-use crate::support::program::{APP, Ended, WorkDir, ids};
+use crate::support::program::{APP, CHANNEL, Output, WorkDir, ids};
 
-/// How a value is given.
+/// Where a value comes from.
 #[derive(Clone, Copy)]
-enum By {
+enum Origin {
     Flag,
     Variable,
 }
 
-fn given(place: &WorkDir, by: By, flag: &str, value: &str) -> Ended {
-    let mut command = place.command(["run", "list.csv"]);
-    match by {
-        By::Flag => command.args([flag, value]),
-        By::Variable => {
+fn run_with(work_dir: &WorkDir, origin: Origin, flag: &str, value: &str) -> Output {
+    let mut command = work_dir.command(["run", "list.csv"]);
+    match origin {
+        Origin::Flag => command.args([flag, value]),
+        Origin::Variable => {
             let name = flag.trim_start_matches('-').to_uppercase();
             command.env(format!("CHIME_BULK_{}", name.replace('-', "_")), value)
         }
     };
-    Ended::of(&mut command)
+    Output::of(&mut command)
 }
 
 #[test]
-fn a_value_that_is_not_what_its_flag_stands_for_is_2_with_its_fix() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
+fn an_invalid_value_of_a_flag_exits_with_2_and_a_hint() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
     let user = format!("{APP}/user/ann");
     let (bearer_hint, channel_hint, url_hint) = (
         "the bearer is an app instance user or bot: \
@@ -83,40 +83,39 @@ fn a_value_that_is_not_what_its_flag_stands_for_is_2_with_its_fix() {
             Some(bearer_hint),
         ),
     ];
-    for (flag, value, what, hint) in cases {
+    for (flag, value, error, hint) in cases {
         let hint = hint.map(|hint| format!("\nhint: {hint}\n"));
-        let wanted = format!("error: {what}\n{}", hint.unwrap_or_default());
-        for by in [By::Flag, By::Variable] {
-            let ended = given(&place, by, flag, value);
-            assert_eq!(ended.code, Some(2), "{flag} {value}: {ended:#?}");
-            assert_eq!(ended.stderr, wanted, "{flag} {value}");
-            assert_eq!(ended.stdout, "", "{flag} {value}");
+        let expected = format!("error: {error}\n{}", hint.unwrap_or_default());
+        for origin in [Origin::Flag, Origin::Variable] {
+            let output = run_with(&work_dir, origin, flag, value);
+            assert_eq!(output.code, Some(2), "{flag} {value}: {output:#?}");
+            assert_eq!(output.stderr, expected, "{flag} {value}");
+            assert_eq!(output.stdout, "", "{flag} {value}");
         }
     }
-    assert!(!place.path("runs").exists());
+    assert!(!work_dir.path("runs").exists());
 }
 
 #[test]
-fn bearers_are_of_one_app_instance_and_count_once() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let channel = format!("{APP}/channel/c");
+fn bearers_must_be_of_one_app_instance_and_repeats_count_once() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
     let [ann, bob] = ["ann", "bob"].map(|id| format!("{APP}/user/{id}"));
-    let list = ["plan", "list.csv", "--channel-arn", &channel];
-    let plan = |bearers: &str| place.run(list.iter().chain(&["--bearer", bearers]));
-    let twice = plan(&format!("{ann},{bob},{ann}"));
-    assert_eq!(twice.code, Some(0), "{twice:#?}");
-    assert!(twice.stdout.contains("with 3 bearers"), "{twice:#?}");
-    let stranger = ann.replace("app-instance/", "app-instance/x");
-    let apart = plan(&format!("{ann},{stranger}"));
-    assert_eq!(apart.code, Some(2), "{apart:#?}");
-    let wanted = "error: the bearers are of different app instances\n\n\
+    let list = ["plan", "list.csv", "--channel-arn", CHANNEL];
+    let plan = |bearers: &str| work_dir.run(list.iter().chain(&["--bearer", bearers]));
+    let repeated = plan(&format!("{ann},{bob},{ann}"));
+    assert_eq!(repeated.code, Some(0), "{repeated:#?}");
+    assert!(repeated.stdout.contains("with 3 bearers"), "{repeated:#?}");
+    let other = ann.replace("app-instance/", "app-instance/x");
+    let mixed = plan(&format!("{ann},{other}"));
+    assert_eq!(mixed.code, Some(2), "{mixed:#?}");
+    let expected = "error: the bearers are of different app instances\n\n\
                   hint: a run is for one app instance: start one run for each\n";
-    assert_eq!(apart.stderr, wanted);
+    assert_eq!(mixed.stderr, expected);
 }
 
 #[test]
-fn in_json_an_error_of_the_command_line_is_json() {
-    let place = WorkDir::with("job.toml", "bearer = \"admin\"\nprogress = \"json\"\n");
+fn with_json_progress_a_command_line_error_is_json() {
+    let work_dir = WorkDir::with("job.toml", "bearer = \"admin\"\nprogress = \"json\"\n");
     for (flags, text, hint) in [
         (
             &["--bearer", "admin", "--progress=json"][..],
@@ -134,17 +133,17 @@ fn in_json_an_error_of_the_command_line_is_json() {
             "tip: a similar argument exists: '--channel-arn'",
         ),
     ] {
-        let ended = place.run(["run", "list.csv"].iter().chain(flags));
-        assert_eq!(ended.code, Some(2), "{ended:#?}");
-        let lines: Vec<&str> = ended.stderr.lines().collect();
+        let output = work_dir.run(["run", "list.csv"].iter().chain(flags));
+        assert_eq!(output.code, Some(2), "{output:#?}");
+        let lines: Vec<&str> = output.stderr.lines().collect();
         let [line] = lines[..] else {
-            panic!("{ended:#?}")
+            panic!("{output:#?}")
         };
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["event"], "error");
-        for (field, said) in [("text", text), ("hint", hint)] {
+        for (field, begin) in [("text", text), ("hint", hint)] {
             let found = line[field].as_str().unwrap();
-            assert!(found.starts_with(said), "{said}: {found}");
+            assert!(found.starts_with(begin), "{begin}: {found}");
         }
     }
 }

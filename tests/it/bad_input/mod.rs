@@ -1,4 +1,4 @@
-//! Lists, flags and files that cannot be used, or only with care.
+//! Lists, flags and file names that are wrong or unusual.
 
 mod bad_limits;
 mod bad_lists;

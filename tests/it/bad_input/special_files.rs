@@ -1,4 +1,5 @@
-//! Something else than a file under a name of ours: it is refused at once, and left as it is.
+//! FIFOs, sockets, directories and links with the name of a file of a run: they are refused, and left
+//! as they are.
 
 use std::fs::FileType;
 use std::os::unix::fs::{FileTypeExt, symlink};
@@ -6,9 +7,10 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::expected::through;
-use crate::support::program::{APP, Ended, FAST, Running, WorkDir, ids};
+use crate::support::program::{CHANNEL, FAST, Output, Running, WorkDir, ids, make_fifo};
 
+/// Flags of a run of which one row fails.
+const FLAGS: [&str; 4] = ["--channel-arn", CHANNEL, "--missing-users", "gone"];
 /// Files that every command opens.
 const OPENED: [&str; 5] = [
     "owner.lock",
@@ -29,45 +31,29 @@ const REPLACED: [&str; 8] = [
     ".report.html.part",
 ];
 
-/// A finished run of which one row failed, in `run`.
+/// A finished run of which one row failed; the run directory is `run`.
 fn finished() -> WorkDir {
-    let place = WorkDir::with("list.csv", ids("u", 3) + "gone1\n");
-    let ended = place.run_fast("list.csv", &flags());
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    place
+    let work_dir = WorkDir::with("list.csv", ids("u", 3) + "gone1\n");
+    let output = work_dir.run_fast("list.csv", &FLAGS);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    work_dir
 }
 
-fn flags() -> Vec<&'static str> {
-    let channel = "arn:aws:chime:us-east-1:123456789012:app-instance/i/channel/c";
-    assert!(channel.starts_with(APP));
-    vec!["--channel-arn", channel, "--missing-users", "gone"]
-}
-
-/// The commands that use a run directory, each with its arguments.
-fn command(place: &WorkDir, name: &str) -> Command {
+/// A command that uses the run directory.
+fn command(work_dir: &WorkDir, name: &str) -> Command {
     match name {
-        "run" => place.command(
+        "run" => work_dir.command(
             ["run", "list.csv", "--run-dir", "run"]
                 .into_iter()
                 .chain(FAST)
-                .chain(flags()),
+                .chain(FLAGS),
         ),
-        "runs" => place.command(["runs", "."]),
-        name => place.command([name, "run"]),
+        "runs" => work_dir.command(["runs", "."]),
+        name => work_dir.command([name, "run"]),
     }
 }
 
-/// Runs it to its end; if it does not end, it is killed.
-fn bounded(command: &Command) -> Ended {
-    Ended::of(&mut through(&["timeout", "-s", "KILL", "60"], command))
-}
-
-fn make_fifo(path: &Path) {
-    let made = Command::new("mkfifo").arg(path).status().unwrap();
-    assert!(made.success());
-}
-
-/// What can have a name, how it is made, and how it is recognised.
+/// A kind of file: its name in errors, how it is created, and how it is recognized.
 type Kind = (&'static str, fn(&Path), fn(FileType) -> bool);
 
 const KINDS: [Kind; 4] = [
@@ -89,29 +75,33 @@ const KINDS: [Kind; 4] = [
     ),
 ];
 
-/// The command refuses what has this name in the run directory, and leaves it as it is.
+/// Creates a file of this kind in the run directory, and checks that the command refuses it and leaves
+/// it as it is.
 #[track_caller]
-fn refuses(place: &WorkDir, command_name: &str, name: &str, (kind, make, is_still): Kind) {
-    let path = place.path("run").join(name);
-    let aside = place.path("aside");
+fn check_refused(work_dir: &WorkDir, command_name: &str, name: &str, (kind, make, is_kind): Kind) {
+    let path = work_dir.path("run").join(name);
+    let aside = work_dir.path("aside");
     let is_there = std::fs::rename(&path, &aside).is_ok();
     make(&path);
-    let precious = place.path("precious");
+    let precious = work_dir.path("precious");
     std::fs::write(&precious, "precious").unwrap();
-    let ended = bounded(&command(place, command_name));
-    let case = format!("{command_name}, {name}, {kind}: {ended:#?}");
+    let output = Output::within_a_minute(&command(work_dir, command_name));
+    let case = format!("{command_name}, {name}, {kind}: {output:#?}");
     let what = format!("run/{name} is {kind}, not a regular file");
     if command_name == "runs" {
-        assert_eq!(ended.code, Some(0), "{case}");
-        assert!(ended.stdout.contains("unreadable  ./run: "), "{case}");
-        assert!(ended.stdout.contains(&what), "{case}");
+        assert_eq!(output.code, Some(0), "{case}");
+        assert!(output.stdout.contains("unreadable  ./run: "), "{case}");
+        assert!(output.stdout.contains(&what), "{case}");
     } else {
-        assert_eq!(ended.code, Some(3), "{case}");
-        assert!(ended.stderr.contains(&format!("error: {what}\n")), "{case}");
-        assert!(ended.stderr.contains("\nhint: "), "{case}");
+        assert_eq!(output.code, Some(3), "{case}");
+        assert!(
+            output.stderr.contains(&format!("error: {what}\n")),
+            "{case}"
+        );
+        assert!(output.stderr.contains("\nhint: "), "{case}");
     }
     let about = std::fs::symlink_metadata(&path).unwrap();
-    assert!(is_still(about.file_type()), "{case}");
+    assert!(is_kind(about.file_type()), "{case}");
     assert_eq!(std::fs::read(&precious).unwrap(), b"precious", "{case}");
     if about.is_dir() {
         std::fs::remove_dir(&path).unwrap();
@@ -124,118 +114,121 @@ fn refuses(place: &WorkDir, command_name: &str, name: &str, (kind, make, is_stil
 }
 
 #[test]
-fn a_fifo_is_refused_by_every_command_that_uses_the_name() {
-    let place = finished();
+fn a_fifo_is_refused_by_every_command_that_uses_its_name() {
+    let work_dir = finished();
     let fifo = KINDS[0];
     for name in OPENED {
         for command in ["resume", "retry", "report", "status", "runs"] {
-            refuses(&place, command, name, fifo);
+            check_refused(&work_dir, command, name, fifo);
         }
     }
     for name in REPLACED {
         for command in ["resume", "retry", "report"] {
-            refuses(&place, command, name, fifo);
+            check_refused(&work_dir, command, name, fifo);
         }
     }
-    let ended = bounded(&command(&place, "retry"));
-    assert_eq!(ended.code, Some(0), "nothing was lost: {ended:#?}");
+    let output = Output::within_a_minute(&command(&work_dir, "retry"));
+    assert_eq!(output.code, Some(0), "the run was changed: {output:#?}");
 }
 
 #[test]
-fn a_run_is_not_begun_where_something_else_has_a_name() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    std::fs::create_dir(place.path("run")).unwrap();
+fn a_run_is_not_begun_if_another_kind_of_file_has_one_of_its_names() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    std::fs::create_dir(work_dir.path("run")).unwrap();
     for kind in KINDS {
         for name in OPENED.into_iter().chain(REPLACED) {
-            refuses(&place, "run", name, kind);
-            assert!(!place.path("run/summary.json").exists(), "{name}");
+            check_refused(&work_dir, "run", name, kind);
+            assert!(!work_dir.path("run/summary.json").exists(), "{name}");
         }
     }
-    let ended = bounded(&command(&place, "run"));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let output = Output::within_a_minute(&command(&work_dir, "run"));
+    assert_eq!(output.code, Some(0), "{output:#?}");
 }
 
 #[test]
-fn whatever_it_is_it_is_refused() {
-    let place = finished();
+fn every_other_kind_of_file_is_refused() {
+    let work_dir = finished();
     for kind in &KINDS[1..] {
         for name in OPENED.into_iter().chain(REPLACED) {
-            refuses(&place, "report", name, *kind);
+            check_refused(&work_dir, "report", name, *kind);
         }
-        refuses(&place, "status", "owner.lock", *kind);
-        refuses(&place, "status", "ledger.db", *kind);
+        check_refused(&work_dir, "status", "owner.lock", *kind);
+        check_refused(&work_dir, "status", "ledger.db", *kind);
     }
 }
 
 #[test]
-fn a_file_with_another_name_is_not_written_to() {
-    let place = finished();
+fn a_file_with_a_second_hard_link_is_not_written_to() {
+    let work_dir = finished();
     for name in ["owner.lock", "ledger.db"] {
-        let other = place.path("other");
-        std::fs::hard_link(place.path("run").join(name), &other).unwrap();
-        std::fs::write(place.path("precious"), "").unwrap();
+        let other = work_dir.path("other");
+        std::fs::hard_link(work_dir.path("run").join(name), &other).unwrap();
+        std::fs::write(work_dir.path("precious"), "").unwrap();
         let before = std::fs::read(&other).unwrap();
         for command_name in ["resume", "retry", "report", "status"] {
-            let ended = bounded(&command(&place, command_name));
-            assert_eq!(ended.code, Some(3), "{name}: {ended:#?}");
+            let output = Output::within_a_minute(&command(&work_dir, command_name));
+            assert_eq!(output.code, Some(3), "{name}: {output:#?}");
             let what = format!("error: run/{name} is a file with 2 names (hard links)\n\nhint: ");
-            assert!(ended.stderr.contains(&what), "{name}: {ended:#?}");
+            assert!(output.stderr.contains(&what), "{name}: {output:#?}");
         }
         assert_eq!(std::fs::read(&other).unwrap(), before, "{name}");
         std::fs::remove_file(&other).unwrap();
     }
-    // A report is not written to but replaced: what has another name stays as it was.
-    std::fs::hard_link(place.path("run/summary.json"), place.path("other")).unwrap();
-    let before = std::fs::read(place.path("other")).unwrap();
-    assert_eq!(bounded(&command(&place, "retry")).code, Some(0));
-    assert_eq!(std::fs::read(place.path("other")).unwrap(), before);
-    assert_eq!(place.summary("run").added, 4);
+    // A report is replaced, not written to: the other hard link keeps the old content.
+    std::fs::hard_link(work_dir.path("run/summary.json"), work_dir.path("other")).unwrap();
+    let before = std::fs::read(work_dir.path("other")).unwrap();
+    assert_eq!(
+        Output::within_a_minute(&command(&work_dir, "retry")).code,
+        Some(0)
+    );
+    assert_eq!(std::fs::read(work_dir.path("other")).unwrap(), before);
+    assert_eq!(work_dir.summary("run").added, 4);
 }
 
 #[test]
-fn a_log_file_is_a_file_or_a_device_and_links_to_it_are_followed() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
+fn a_log_file_may_be_a_file_a_device_or_a_link() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
     let log_to = |name: &str, dir: &str| {
         let begin = ["run", "list.csv", "--run-dir", dir, "--log-file", name];
-        bounded(&place.command(begin.into_iter().chain(FAST).chain(flags())))
+        Output::within_a_minute(&work_dir.command(begin.into_iter().chain(FAST).chain(FLAGS)))
     };
-    for (kind, make, is_still) in &KINDS[..3] {
-        let path = place.path("log");
+    for (kind, make, is_kind) in &KINDS[..3] {
+        let path = work_dir.path("log");
         make(&path);
-        let ended = log_to("log", "run");
-        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        let output = log_to("log", "run");
+        assert_eq!(output.code, Some(2), "{output:#?}");
         let what = format!("log is {kind}, not a regular file\n\nhint: ");
-        assert!(ended.stderr.contains(&what), "{ended:#?}");
-        assert!(!place.path("run").exists());
+        assert!(output.stderr.contains(&what), "{output:#?}");
+        assert!(!work_dir.path("run").exists());
         let about = std::fs::symlink_metadata(&path).unwrap();
-        assert!(is_still(about.file_type()), "{kind}");
+        assert!(is_kind(about.file_type()), "{kind}");
         if about.is_dir() {
             std::fs::remove_dir(&path).unwrap();
         } else {
             std::fs::remove_file(&path).unwrap();
         }
     }
-    symlink("target", place.path("log")).unwrap();
+    symlink("target", work_dir.path("log")).unwrap();
     assert_eq!(log_to("log", "one").code, Some(0));
-    let log = std::fs::read_to_string(place.path("target")).unwrap();
+    let log = std::fs::read_to_string(work_dir.path("target")).unwrap();
     assert!(log.contains("ended with exit code 0"), "{log}");
     assert_eq!(log_to("/dev/null", "two").code, Some(0));
 }
 
-/// Whatever comes to have a report's name while calls are made, no call is lost.
+/// The calls that were made are not lost.
 #[test]
-fn a_fifo_that_comes_during_the_run_is_refused_at_its_end() {
-    let place = WorkDir::new();
-    let mut running: Running = place.start_slow(&[]);
-    running.hear("bound:");
-    make_fifo(&place.path("run/results.csv"));
+fn a_fifo_created_during_the_run_is_refused_at_its_end() {
+    let work_dir = WorkDir::new();
+    let mut running: Running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
+    make_fifo(&work_dir.path("run/results.csv"));
     running.interrupt();
-    let ended = running.end();
-    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    let output = running.end();
+    assert_eq!(output.code, Some(3), "{output:#?}");
     let what = "run/results.csv is a FIFO, not a regular file\n\nhint: ";
-    assert!(ended.stderr.contains(what), "{ended:#?}");
-    assert_eq!(ended.resume(), ["resume", "run"]);
-    std::fs::remove_file(place.path("run/results.csv")).unwrap();
-    let ended = bounded(&place.command(["report", "run"]));
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(output.stderr.contains(what), "{output:#?}");
+    assert_eq!(output.resume(), ["resume", "run"]);
+    std::fs::remove_file(work_dir.path("run/results.csv")).unwrap();
+    let output = Output::within_a_minute(&work_dir.command(["report", "run"]));
+    assert_eq!(output.code, Some(1), "{output:#?}");
 }

@@ -1,18 +1,18 @@
-//! Where the values of flags come from.
+//! The values of flags: from the command line, the environment, the file, or the default.
 
-use crate::support::program::{APP, Ended, WorkDir, ids, repository};
+use crate::support::program::{APP, CHANNEL, Output, WorkDir, ids, repository};
 
-/// What `--print-config` says of a run, as lines.
-fn shown(place: &WorkDir, flags: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+/// The lines that `run --print-config` prints.
+fn print_config(work_dir: &WorkDir, flags: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     let begin = ["run", "list.csv", "--print-config"];
-    let mut command = place.command(begin.iter().chain(flags));
-    let ended = Ended::of(command.envs(variables.iter().copied()));
+    let mut command = work_dir.command(begin.iter().chain(flags));
+    let output = Output::of(command.envs(variables.iter().copied()));
     assert_eq!(
-        (ended.code, ended.stderr.as_str()),
+        (output.code, output.stderr.as_str()),
         (Some(0), ""),
-        "{ended:#?}"
+        "{output:#?}"
     );
-    ended.stdout.lines().map(str::to_owned).collect()
+    output.stdout.lines().map(str::to_owned).collect()
 }
 
 fn has(lines: &[String], line: &str) -> bool {
@@ -33,13 +33,13 @@ verbose = 2
 
 #[test]
 fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
-    let place = WorkDir::with("job.toml", FILE);
+    let work_dir = WorkDir::with("job.toml", FILE);
     let flags = ["--config", "job.toml", "--channel-rate", "1"];
     let variables = [
         ("CHIME_BULK_CHANNEL_RATE", "2"),
         ("CHIME_BULK_BEARER_RATE", "20"),
     ];
-    let lines = shown(&place, &flags, &variables);
+    let lines = print_config(&work_dir, &flags, &variables);
     for line in [
         "channel-rate = 1 # --channel-rate",
         "bearer-rate = 20 # CHIME_BULK_BEARER_RATE",
@@ -55,26 +55,26 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     ] {
         assert!(has(&lines, line), "{line}: {lines:#?}");
     }
-    assert!(!place.path("runs").exists());
+    assert!(!work_dir.path("runs").exists());
 }
 
 #[test]
-fn what_is_printed_is_a_file_that_says_the_same() {
-    let place = WorkDir::with("job.toml", FILE);
+fn the_printed_configuration_is_a_file_with_the_same_values() {
+    let work_dir = WorkDir::with("job.toml", FILE);
     let values = |lines: Vec<String>| {
         let value = |line: &String| line.split(" # ").next().unwrap().to_owned();
         lines.iter().map(value).collect::<Vec<_>>()
     };
-    let first = shown(&place, &["--config", "job.toml"], &[]);
-    std::fs::write(place.path("again.toml"), first.join("\n")).unwrap();
-    let again = shown(&place, &[], &[("CHIME_BULK_CONFIG", "again.toml")]);
-    assert_eq!(values(first), values(again));
+    let first = print_config(&work_dir, &["--config", "job.toml"], &[]);
+    std::fs::write(work_dir.path("printed.toml"), first.join("\n")).unwrap();
+    let second = print_config(&work_dir, &[], &[("CHIME_BULK_CONFIG", "printed.toml")]);
+    assert_eq!(values(first), values(second));
 }
 
 #[test]
-fn a_flag_sets_aside_what_it_rules_out_in_the_file() {
-    let place = WorkDir::with("job.toml", "region = \"us-east-1\"\nprofile = \"work\"\n");
-    let lines = shown(&place, &["--config", "job.toml", "--sandbox"], &[]);
+fn a_flag_disables_conflicting_settings_of_the_file() {
+    let work_dir = WorkDir::with("job.toml", "region = \"us-east-1\"\nprofile = \"work\"\n");
+    let lines = print_config(&work_dir, &["--config", "job.toml", "--sandbox"], &[]);
     for line in [
         "sandbox = true # --sandbox",
         "# region: not given",
@@ -82,25 +82,24 @@ fn a_flag_sets_aside_what_it_rules_out_in_the_file() {
     ] {
         assert!(has(&lines, line), "{line}: {lines:#?}");
     }
-    // One file serves several commands: what this one does not know is not its own.
-    let place = WorkDir::with("job.toml", "if-exists = \"resume\"\njson = true\n");
-    std::fs::write(place.path("list.csv"), ids("u", 3)).unwrap();
-    let channel = format!("{APP}/channel/c");
+    // One file can be used with several commands. A command ignores the flags of the others.
+    let work_dir = WorkDir::with("job.toml", "if-exists = \"resume\"\njson = true\n");
+    std::fs::write(work_dir.path("list.csv"), ids("u", 3)).unwrap();
     let flags = [
         "plan",
         "list.csv",
         "--channel-arn",
-        &channel,
+        CHANNEL,
         "--config",
         "job.toml",
     ];
-    let ended = place.run(flags);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert!(ended.stdout.starts_with('{'), "{ended:#?}");
+    let output = work_dir.run(flags);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert!(output.stdout.starts_with('{'), "{output:#?}");
 }
 
 #[test]
-fn a_wrong_file_is_refused_with_place_and_fix() {
+fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
     for (file, what, hint) in [
         ("a = = 1", "job.toml, line 1: ", "hint: the file is TOML: "),
         (
@@ -121,7 +120,7 @@ fn a_wrong_file_is_refused_with_place_and_fix() {
         (
             "bearer = { arn = 1 }",
             "job.toml, line 1: `bearer` is table\n",
-            "hint: give a text, a number, true or false",
+            "hint: write a text, a number, true or false",
         ),
         (
             "\n\nsandbox = \"yes\"",
@@ -154,53 +153,53 @@ fn a_wrong_file_is_refused_with_place_and_fix() {
             "hint: correct it there",
         ),
     ] {
-        let place = WorkDir::with("job.toml", file);
-        std::fs::write(place.path("list.csv"), ids("u", 3)).unwrap();
-        let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
-        assert_eq!(ended.code, Some(2), "{file}: {ended:#?}");
+        let work_dir = WorkDir::with("job.toml", file);
+        std::fs::write(work_dir.path("list.csv"), ids("u", 3)).unwrap();
+        let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+        assert_eq!(output.code, Some(2), "{file}: {output:#?}");
         assert!(
-            ended.stderr.starts_with(&format!("error: {what}")),
-            "{file}: {ended:#?}"
+            output.stderr.starts_with(&format!("error: {what}")),
+            "{file}: {output:#?}"
         );
         assert!(
-            ended.stderr.contains(&format!("\n{hint}")),
-            "{file}: {ended:#?}"
+            output.stderr.contains(&format!("\n{hint}")),
+            "{file}: {output:#?}"
         );
     }
-    let place = WorkDir::new();
-    let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
-    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let work_dir = WorkDir::new();
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
     assert!(
-        ended.stderr.starts_with("error: job.toml: No such file"),
-        "{ended:#?}"
+        output.stderr.starts_with("error: job.toml: No such file"),
+        "{output:#?}"
     );
 }
 
 #[test]
-fn a_run_does_as_the_file_says() {
-    let place = WorkDir::with("list.csv", ids("u", 250));
+fn a_run_uses_the_settings_of_the_file() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 250));
     let file = format!(
         "channel-arn = \"{APP}/channel/c\"\nsandbox = true\nunlimited = true\nlatency = 0\n\
          channel-rate = 100000\nmembers-per-call = 50\nrun-dir = \"run\"\n"
     );
-    std::fs::write(place.path("job.toml"), file).unwrap();
-    let ended = place.run(["run", "list.csv", "--config", "job.toml"]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let summary = place.summary("run");
+    std::fs::write(work_dir.path("job.toml"), file).unwrap();
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let summary = work_dir.summary("run");
     assert_eq!((summary.added, summary.calls), (250, 5));
 }
 
 #[test]
-fn the_sample_is_such_a_file() {
+fn all_lines_of_the_sample_file_are_used() {
     let file = repository("samples/deploy/job.toml");
-    let place = WorkDir::with("job.toml", &file);
-    let lines = shown(&place, &["--config", "job.toml"], &[]);
+    let work_dir = WorkDir::with("job.toml", &file);
+    let lines = print_config(&work_dir, &["--config", "job.toml"], &[]);
     assert!(
         has(&lines, "max-failures = \"5%\" # job.toml, line 3"),
         "{lines:#?}"
     );
-    let taken = lines
+    let used = lines
         .iter()
         .filter(|line| line.contains(" # job.toml, line "));
-    assert_eq!(taken.count(), file.lines().count());
+    assert_eq!(used.count(), file.lines().count());
 }

@@ -4,8 +4,6 @@ mod config;
 mod exit_codes;
 mod failed_csv;
 #[cfg(unix)]
-mod first_moments;
-#[cfg(unix)]
 mod if_exists;
 mod page;
 pub(crate) mod plan;
@@ -20,6 +18,8 @@ mod shell;
 #[cfg(unix)]
 mod signals;
 mod snapshots;
+#[cfg(unix)]
+mod starting;
 #[cfg(unix)]
 mod status;
 #[cfg(unix)]

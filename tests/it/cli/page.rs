@@ -1,4 +1,4 @@
-//! The page, as text and in a browser.
+//! `report.html`, as text and in a browser.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,32 +9,31 @@ use chime_bulk::ledger::{Durability, Ledger};
 use chime_bulk::model::{Limits, RunState};
 use chime_bulk::report::{self, PAGE, Reports};
 
-use crate::support::program::{APP, WorkDir, ids};
+use crate::support::program::{CHANNEL, WorkDir, ids};
 
-/// Widths of a phone and of a desktop.
+/// The widths of a phone and of a desktop.
 const WIDTHS: [u32; 2] = [390, 1_280];
-/// `required`: the tests that need a browser must not be skipped.
+/// If `required`, the tests that need a browser must not be skipped.
 const BROWSER: &str = "CHIME_BULK_BROWSER";
 
-/// A finished run of these members into one channel.
-fn ran(list: &str, flags: &[&str]) -> WorkDir {
-    let place = WorkDir::with("list.csv", list);
-    let channel = format!("{APP}/channel/c");
-    let flags: Vec<&str> = ["--channel-arn", &channel]
+/// A finished run of a list for one channel.
+fn finished_run(list: &str, flags: &[&str]) -> WorkDir {
+    let work_dir = WorkDir::with("list.csv", list);
+    let flags: Vec<&str> = ["--channel-arn", CHANNEL]
         .iter()
         .chain(flags)
         .copied()
         .collect();
-    let ended = place.run_fast("list.csv", &flags);
-    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
-    place
+    let output = work_dir.run_fast("list.csv", &flags);
+    assert!(matches!(output.code, Some(0 | 1)), "{output:#?}");
+    work_dir
 }
 
-fn page(place: &WorkDir) -> String {
-    std::fs::read_to_string(place.path("run").join(PAGE)).unwrap()
+fn page(work_dir: &WorkDir) -> String {
+    std::fs::read_to_string(work_dir.path("run").join(PAGE)).unwrap()
 }
 
-/// Sees that every element is closed in its turn, and that no quote or bracket is loose.
+/// Checks that elements are nested and closed, and that quotes and brackets match.
 fn assert_well_formed(html: &str) {
     const VOID: [&str; 2] = ["meta", "link"];
     let mut open: Vec<&str> = Vec::new();
@@ -50,7 +49,7 @@ fn assert_well_formed(html: &str) {
         assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
         rest = &rest[end + 1..];
         if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(name), "closes what is open");
+            assert_eq!(open.pop(), Some(name), "wrong closing tag");
             continue;
         }
         let name = tag.split([' ', '\n', '/']).next().unwrap_or_default();
@@ -59,15 +58,15 @@ fn assert_well_formed(html: &str) {
             open.push(name);
         }
     }
-    assert_eq!(open, [""; 0], "all is closed");
+    assert_eq!(open, [""; 0], "unclosed elements");
 }
 
 #[test]
 fn the_page_of_a_finished_run_is_complete() {
-    let place = ran(&(ids("u", 2_999) + "gone\n"), &["--missing-users", "gone"]);
-    let page = page(&place);
+    let work_dir = finished_run(&(ids("u", 2_999) + "gone\n"), &["--missing-users", "gone"]);
+    let page = page(&work_dir);
     assert_well_formed(&page);
-    let told = [
+    let texts = [
         "<html lang=\"en\">",
         "default-src 'none'",
         "Members of list.csv",
@@ -82,7 +81,7 @@ fn the_page_of_a_finished_run_is_complete() {
         "prefers-color-scheme:dark",
         "@media print",
     ];
-    for text in told {
+    for text in texts {
         assert!(page.contains(text), "{text}\n{page}");
     }
     for chart in ["throughput", "channels", "latency"] {
@@ -96,31 +95,30 @@ fn the_page_of_a_finished_run_is_complete() {
             "{chart}"
         );
     }
-    for never in [
+    for absent in [
         "<script",
         "chime-bulk resume",
         "chime-bulk undo",
         "chime-bulk verify",
     ] {
-        assert!(!page.contains(never), "{never}");
+        assert!(!page.contains(absent), "{absent}");
     }
 }
 
 #[test]
-fn what_is_written_in_a_list_is_never_markup() {
-    const NASTY: &str = "<img src=x onerror=alert(1)>\"'&amp;</td></style><script>";
+fn text_of_the_list_is_never_markup() {
+    const MARKUP: &str = "<img src=x onerror=alert(1)>\"'&amp;</td></style><script>";
     let mut list = "user_id,note\n".to_owned();
-    let _ = writeln!(list, "\"{}\",a", NASTY.replace('"', "\"\""));
+    let _ = writeln!(list, "\"{}\",a", MARKUP.replace('"', "\"\""));
     let _ = writeln!(list, "\u{202e}evil,b");
-    let place = WorkDir::with("<b>&\"list.csv", list);
-    let channel = format!("{APP}/channel/c");
-    let flags = ["--channel-arn", &channel, "--member-column", "user_id"];
-    let ended = place.run_fast("<b>&\"list.csv", &flags);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let page = page(&place);
+    let work_dir = WorkDir::with("<b>&\"list.csv", list);
+    let flags = ["--channel-arn", CHANNEL, "--member-column", "user_id"];
+    let output = work_dir.run_fast("<b>&\"list.csv", &flags);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let page = page(&work_dir);
     assert_well_formed(&page);
-    for never in ["<img", "<script", "<b>", "\u{202e}"] {
-        assert!(!page.contains(never), "{never}\n{page}");
+    for absent in ["<img", "<script", "<b>", "\u{202e}"] {
+        assert!(!page.contains(absent), "{absent}\n{page}");
     }
     assert!(
         page.contains("Members of &lt;b&gt;&amp;&quot;list.csv"),
@@ -130,8 +128,8 @@ fn what_is_written_in_a_list_is_never_markup() {
 }
 
 #[test]
-fn a_list_without_rows_and_one_with_a_single_row_have_a_page() {
-    let none = page(&ran("user_id\n", &[]));
+fn a_list_without_rows_and_a_list_with_one_row_have_a_page() {
+    let none = page(&finished_run("user_id\n", &[]));
     assert_well_formed(&none);
     assert!(
         none.contains("Finished: there was no row to add."),
@@ -141,7 +139,7 @@ fn a_list_without_rows_and_one_with_a_single_row_have_a_page() {
         none.contains("No call was made.") && !none.contains("NaN"),
         "{none}"
     );
-    let one = page(&ran("user_id\nu1\n", &[]));
+    let one = page(&finished_run("user_id\nu1\n", &[]));
     assert_well_formed(&one);
     assert!(one.contains("every member of the list is in"), "{one}");
     assert!(one.contains("class=\"verdict good\""), "{one}");
@@ -152,7 +150,7 @@ fn a_list_without_rows_and_one_with_a_single_row_have_a_page() {
     assert!(!one.contains("chime-bulk retry"), "{one}");
 }
 
-/// A column of the throughput's table, from 1.
+/// The sum of a column of the throughput table, counted from 1.
 fn column(page: &str, number: usize) -> u64 {
     let table = page.split_once("The throughput in figures").unwrap().1;
     let table = table.split("</table>").next().unwrap();
@@ -169,10 +167,10 @@ fn column(page: &str, number: usize) -> u64 {
 }
 
 #[test]
-fn every_call_is_in_the_throughput_with_what_came_of_it() {
+fn the_throughput_table_counts_every_call_and_member() {
     let flags = ["--fault", "call-throttled=0.2", "--seed", "3"];
-    let place = ran(&ids("u", 2_000), &flags);
-    let (page, summary) = (page(&place), place.summary("run"));
+    let work_dir = finished_run(&ids("u", 2_000), &flags);
+    let (page, summary) = (page(&work_dir), work_dir.summary("run"));
     assert!(summary.throttled_calls > 0, "{summary:?}");
     let [accepted, throttled, failed, members] = [3, 4, 5, 6].map(|number| column(&page, number));
     assert_eq!(throttled, summary.throttled_calls);
@@ -180,9 +178,9 @@ fn every_call_is_in_the_throughput_with_what_came_of_it() {
     assert_eq!(members, summary.added);
 }
 
-/// Writes the reports of a run as if it had ended in this state.
-fn rewritten(place: &WorkDir, state: RunState) -> String {
-    let dir = place.path("run");
+/// Writes the reports of a run as if it had ended in this state; returns the page.
+fn write_reports_as(work_dir: &WorkDir, state: RunState) -> String {
+    let dir = work_dir.path("run");
     let ledger = Ledger::open(&dir.join(job::LEDGER), Durability::None).unwrap();
     let limits = &Limits::of_region("us-east-1");
     let reports = Reports {
@@ -191,17 +189,17 @@ fn rewritten(place: &WorkDir, state: RunState) -> String {
         limits,
     };
     report::write(&ledger, reports, || true).unwrap();
-    page(place)
+    page(work_dir)
 }
 
 #[test]
-fn a_run_that_is_not_finished_says_how_it_goes_on() {
-    let place = ran(&ids("u", 300), &[]);
+fn the_page_of_an_unfinished_run_has_the_resume_command() {
+    let work_dir = finished_run(&ids("u", 300), &[]);
     for (state, word) in [
         (RunState::Interrupted, "Interrupted after"),
         (RunState::Aborted, "Stopped after"),
     ] {
-        let page = rewritten(&place, state);
+        let page = write_reports_as(&work_dir, state);
         assert_well_formed(&page);
         assert!(
             page.contains(word) && page.contains("with 300 of 300 rows in"),
@@ -213,8 +211,14 @@ fn a_run_that_is_not_finished_says_how_it_goes_on() {
 
 #[test]
 fn the_page_does_not_grow_with_the_list() {
-    let small = page(&ran(&ids("gone", 200), &["--missing-users", "gone"]));
-    let large = page(&ran(&ids("gone", 20_000), &["--missing-users", "gone"]));
+    let small = page(&finished_run(
+        &ids("gone", 200),
+        &["--missing-users", "gone"],
+    ));
+    let large = page(&finished_run(
+        &ids("gone", 20_000),
+        &["--missing-users", "gone"],
+    ));
     assert!(
         large.len() < small.len() + 8_000,
         "{} {}",
@@ -223,8 +227,8 @@ fn the_page_does_not_grow_with_the_list() {
     );
 }
 
-/// Chromium, if it is installed. CI sets `CHIME_BULK_BROWSER=required`: there these tests must run.
-#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
+/// Chromium, if it is installed. CI sets `CHIME_BULK_BROWSER=required`, so that these tests run there.
+#[expect(clippy::print_stderr, reason = "shows that a test was skipped")]
 fn browser() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -241,7 +245,7 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// What Chromium makes of a page, and what it said.
+/// The DOM that Chromium renders from a page, and its log.
 fn rendered(chromium: &Path, scratch: &Path, url: &str) -> (String, String) {
     let profile = tempfile::tempdir_in(scratch).unwrap();
     let output = Command::new(chromium)
@@ -264,9 +268,9 @@ fn rendered(chromium: &Path, scratch: &Path, url: &str) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
-/// Puts the page into frames of each width and has them measured by a page around it: the page
-/// itself runs nothing.
-fn measure(chromium: &Path, place: &WorkDir) -> String {
+/// Measures the page in frames of each width, with a script in the page around them: the page itself
+/// has no script.
+fn measure(chromium: &Path, work_dir: &WorkDir) -> String {
     let mut harness = "<!DOCTYPE html><meta charset=utf-8><body>".to_owned();
     for width in WIDTHS {
         let _ = write!(
@@ -283,14 +287,14 @@ fn measure(chromium: &Path, place: &WorkDir) -> String {
         const fetched=f.contentWindow.performance.getEntriesByType('resource').length;
         p.textContent=`width ${r.clientWidth} over ${r.scrollWidth-r.clientWidth} wide ${wide} charts ${drawn} fetched ${fetched} scripts ${d.scripts.length};`;
         document.body.append(p)}}</script>";
-    let file = place.path("harness.html");
+    let file = work_dir.path("harness.html");
     std::fs::write(&file, harness).unwrap();
-    let (dom, said) = rendered(
+    let (dom, log) = rendered(
         chromium,
-        &place.path("."),
+        &work_dir.path("."),
         &format!("file://{}", file.display()),
     );
-    assert!(!said.contains("CONSOLE"), "{said}");
+    assert!(!log.contains("CONSOLE"), "{log}");
     dom
 }
 
@@ -308,13 +312,13 @@ fn in_a_browser_nothing_overflows_or_is_fetched_and_every_chart_is_drawn() {
         (long, 3),
     ];
     for (list, charts) in lists {
-        let dom = measure(&chromium, &ran(&list, &["--missing-users", "u7"]));
+        let dom = measure(&chromium, &finished_run(&list, &["--missing-users", "u7"]));
         for width in WIDTHS {
-            let wanted =
+            let expected =
                 format!("width {width} over 0 wide 0 charts {charts} fetched 0 scripts 0;");
             assert!(
-                dom.contains(&wanted),
-                "{wanted}\n{}",
+                dom.contains(&expected),
+                "{expected}\n{}",
                 &dom[dom.len().saturating_sub(600)..]
             );
         }
@@ -322,10 +326,10 @@ fn in_a_browser_nothing_overflows_or_is_fetched_and_every_chart_is_drawn() {
 }
 
 #[test]
-fn a_million_rows_make_a_page_of_the_usual_size() {
+fn the_page_of_a_million_rows_has_the_usual_size() {
     let flags = ["--missing-users", "u77", "--capacity", "1000000"];
-    let place = ran(&ids("u", 1_000_000), &flags);
-    let page = page(&place);
+    let work_dir = finished_run(&ids("u", 1_000_000), &flags);
+    let page = page(&work_dir);
     assert_well_formed(&page);
     assert!(
         page.contains("of 1,000,000 rows got in, 11,111 did not."),
@@ -333,9 +337,9 @@ fn a_million_rows_make_a_page_of_the_usual_size() {
     );
     assert!(page.len() < 200_000, "{}", page.len());
     let Some(chromium) = browser() else { return };
-    let dom = measure(&chromium, &place);
+    let dom = measure(&chromium, &work_dir);
     for width in WIDTHS {
-        let wanted = format!("width {width} over 0 wide 0 charts 3 fetched 0 scripts 0;");
-        assert!(dom.contains(&wanted), "{wanted}");
+        let expected = format!("width {width} over 0 wide 0 charts 3 fetched 0 scripts 0;");
+        assert!(dom.contains(&expected), "{expected}");
     }
 }

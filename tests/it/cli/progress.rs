@@ -1,15 +1,15 @@
-//! Progress as it is asked for: lines, JSON, none; and the last line in each.
+//! The modes of `--progress`, and the last line in each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::support::program::{APP, Ended, WorkDir, ids};
+use crate::support::program::{APP, CHANNEL, Output, WorkDir, ids};
 
-/// A line of `--progress json`: its fields are a contract.
+/// A line of `--progress json`. Its fields are a contract.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
-#[expect(dead_code, reason = "that they are there is what is tested")]
+#[expect(dead_code, reason = "the test is that the fields exist")]
 enum Line {
     Begun {
         run_id: String,
@@ -85,14 +85,14 @@ enum Line {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "that they are there is what is tested")]
+#[expect(dead_code, reason = "the test is that the fields exist")]
 struct Channel {
     id: String,
     members_left: u64,
     calls_left: u64,
 }
 
-/// Every line of a text, parsed; the same lines' names with their fields.
+/// The lines of a text, parsed; and the fields of each event by its name.
 fn lines(text: &str) -> (Vec<Line>, BTreeMap<String, BTreeSet<String>>) {
     let mut fields = BTreeMap::<String, BTreeSet<String>>::new();
     let parse = |line: &str| {
@@ -106,11 +106,11 @@ fn lines(text: &str) -> (Vec<Line>, BTreeMap<String, BTreeSet<String>>) {
     (text.lines().map(parse).collect(), fields)
 }
 
-/// A run of rows that are refused for a while or for good.
-fn troubled(place: &WorkDir, flags: &[&str]) -> Ended {
+/// A run in which some calls and members are throttled, and some members fail.
+fn run_with_faults(work_dir: &WorkDir, flags: &[&str]) -> Output {
     let faults = [
         "--channel-arn",
-        &format!("{APP}/channel/c"),
+        CHANNEL,
         "--fault",
         "call-throttled=0.2",
         "--fault",
@@ -118,7 +118,7 @@ fn troubled(place: &WorkDir, flags: &[&str]) -> Ended {
         "--missing-users",
         "gone",
     ];
-    place.run_fast("list.csv", &[&faults, flags].concat())
+    work_dir.run_fast("list.csv", &[&faults, flags].concat())
 }
 
 fn list() -> String {
@@ -127,13 +127,13 @@ fn list() -> String {
 
 #[test]
 fn every_line_in_json_has_known_fields() {
-    let place = WorkDir::with("list.csv", list());
-    let ended = troubled(&place, &["--progress", "json"]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let (events, mut fields) = lines(&ended.stderr);
+    let work_dir = WorkDir::with("list.csv", list());
+    let output = run_with_faults(&work_dir, &["--progress", "json"]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let (events, mut fields) = lines(&output.stderr);
     assert!(matches!(events[0], Line::Begun { .. }), "{:?}", events[0]);
 
-    let summary = place.summary("run");
+    let summary = work_dir.summary("run");
     let mut sent = 0;
     let mut done = (0, 0);
     let mut throttled = 0;
@@ -163,12 +163,12 @@ fn every_line_in_json_has_known_fields() {
     assert!(throttled > 0);
     assert_eq!(by_code, BTreeMap::from([("NotFound".to_owned(), 2)]));
 
-    // Two events more that a good run has not.
+    // Two more events, `note` and `error`, of a run that fails at once.
     let empty = WorkDir::with("list.csv", ids("u", 3));
     let failed = empty.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
     assert_eq!(failed.code, Some(2), "{failed:#?}");
     fields.extend(lines(&failed.stderr).1);
-    // And one of a run with a denied bearer.
+    // One more, of a run with a denied bearer.
     let pool = WorkDir::with("list.csv", ids("u", 300));
     let bearers = ["admin0", "admin1"].map(|id| format!("{APP}/user/{id}"));
     let denied = pool.run_fast(
@@ -177,7 +177,7 @@ fn every_line_in_json_has_known_fields() {
             "--progress",
             "json",
             "--channel-arn",
-            &format!("{APP}/channel/c"),
+            CHANNEL,
             "--bearer",
             &bearers[0],
             "--bearer",
@@ -194,7 +194,7 @@ fn every_line_in_json_has_known_fields() {
     };
     assert!(events.iter().any(is_first), "{denied:#?}");
     fields.extend(set_aside);
-    // Each event that needs no signal was seen.
+    // All events but `draining`, which needs a signal.
     let seen: Vec<&str> = fields.keys().map(String::as_str).collect();
     let known = [
         "bearer_set_aside",
@@ -212,52 +212,51 @@ fn every_line_in_json_has_known_fields() {
 }
 
 #[test]
-fn none_is_silent_and_plain_says_the_bound() {
-    let place = WorkDir::with("list.csv", list());
-    let ended = troubled(&place, &["--progress", "none"]);
-    let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
-    assert_eq!(said, ["list:", "run: ", "repor", "next:"], "{ended:#?}");
+fn none_prints_notes_only_and_the_other_modes_print_the_lower_bound_too() {
+    let work_dir = WorkDir::with("list.csv", list());
+    let output = run_with_faults(&work_dir, &["--progress", "none"]);
+    let labels: Vec<_> = output.stderr.lines().map(|l| &l[..5]).collect();
+    assert_eq!(labels, ["list:", "run: ", "repor", "next:"], "{output:#?}");
     for mode in ["plain", "auto", "bars"] {
-        let place = WorkDir::with("list.csv", list());
-        let ended = troubled(&place, &["--progress", mode]);
-        let said: Vec<_> = ended.stderr.lines().map(|l| &l[..5]).collect();
+        let work_dir = WorkDir::with("list.csv", list());
+        let output = run_with_faults(&work_dir, &["--progress", mode]);
+        let labels: Vec<_> = output.stderr.lines().map(|l| &l[..5]).collect();
         assert_eq!(
-            said,
+            labels,
             ["list:", "run: ", "bound", "repor", "next:"],
-            "{ended:#?}"
+            "{output:#?}"
         );
     }
 }
 
 #[test]
-fn the_mode_can_be_a_variable() {
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let channel = format!("{APP}/channel/c");
-    let flags = ["run", "list.csv", "--sandbox", "--channel-arn", &channel];
-    let mut command = place.command(flags);
-    let ended = Ended::of(command.env("CHIME_BULK_PROGRESS", "json"));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    lines(&ended.stderr);
+fn the_mode_can_be_set_by_a_variable() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    let flags = ["run", "list.csv", "--sandbox", "--channel-arn", CHANNEL];
+    let mut command = work_dir.command(flags);
+    let output = Output::of(command.env("CHIME_BULK_PROGRESS", "json"));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    lines(&output.stderr);
 }
 
 #[test]
-fn logs_name_codes_and_nobody_and_leave_the_last_line() {
-    let place = WorkDir::with("list.csv", list());
-    let ended = troubled(&place, &["-vv", "--max-failures", "1"]);
-    assert_eq!(ended.code, Some(4), "{ended:#?}");
-    assert_eq!(ended.resume(), ["resume", "run"]);
+fn logs_have_codes_but_no_members_and_do_not_change_the_last_line() {
+    let work_dir = WorkDir::with("list.csv", list());
+    let output = run_with_faults(&work_dir, &["-vv", "--max-failures", "1"]);
+    assert_eq!(output.code, Some(4), "{output:#?}");
+    assert_eq!(output.resume(), ["resume", "run"]);
     let logged = |text: &str, level: &str| {
         let line = |line: &&str| line.contains(level) && !line.contains("gone");
         text.lines().filter(line).count()
     };
-    assert!(logged(&ended.stderr, " DEBUG call ") > 10, "{ended:#?}");
-    assert!(logged(&ended.stderr, " NotFound") > 0, "{ended:#?}");
+    assert!(logged(&output.stderr, " DEBUG call ") > 10, "{output:#?}");
+    assert!(logged(&output.stderr, " NotFound") > 0, "{output:#?}");
 
-    let place = WorkDir::with("list.csv", list());
-    let ended = troubled(&place, &["--log-file", "run.log"]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert!(!ended.stderr.contains("INFO"), "{ended:#?}");
-    let log = std::fs::read_to_string(place.path("run.log")).unwrap();
+    let work_dir = WorkDir::with("list.csv", list());
+    let output = run_with_faults(&work_dir, &["--log-file", "run.log"]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert!(!output.stderr.contains("INFO"), "{output:#?}");
+    let log = std::fs::read_to_string(work_dir.path("run.log")).unwrap();
     assert!(logged(&log, " WARN  call ") > 0, "{log}");
     assert_eq!(logged(&log, " DEBUG "), 0, "{log}");
     assert!(log.ends_with(" INFO  ended with exit code 1\n"), "{log}");
@@ -265,51 +264,50 @@ fn logs_name_codes_and_nobody_and_leave_the_last_line() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(place.path("run.log"))
+        let mode = std::fs::metadata(work_dir.path("run.log"))
             .unwrap()
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
-    let place = WorkDir::with("list.csv", list());
-    let ended = troubled(&place, &["--log-file", "nowhere/run.log"]);
-    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let work_dir = WorkDir::with("list.csv", list());
+    let output = run_with_faults(&work_dir, &["--log-file", "nowhere/run.log"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
     assert!(
-        ended
+        output
             .stderr
             .contains("cannot write to the log file nowhere/run.log"),
-        "{ended:#?}"
+        "{output:#?}"
     );
-    assert!(!place.path("run").exists());
+    assert!(!work_dir.path("run").exists());
 }
 
-/// The command that resumes is the last line, as it is, in every mode: after 3, 4 and
-/// 130.
+/// After the exit codes 3, 4 and 130.
 #[test]
 #[cfg(unix)]
-fn the_last_line_resumes_in_every_mode() {
+fn the_last_line_is_the_resume_command_in_every_mode() {
     for mode in ["auto", "bars", "plain", "json", "none"] {
         let end = |flags: &[&str], code| {
-            let place = WorkDir::with("list.csv", list());
-            let ended = troubled(&place, &[flags, &["--progress", mode]].concat());
-            assert_eq!(ended.code, Some(code), "{ended:#?}");
-            assert_eq!(ended.resume(), ["resume", "run"]);
+            let work_dir = WorkDir::with("list.csv", list());
+            let output = run_with_faults(&work_dir, &[flags, &["--progress", mode]].concat());
+            assert_eq!(output.code, Some(code), "{output:#?}");
+            assert_eq!(output.resume(), ["resume", "run"]);
             if mode == "json" {
-                let (rest, _) = ended.stderr.trim_end().rsplit_once('\n').unwrap();
+                let (rest, _) = output.stderr.trim_end().rsplit_once('\n').unwrap();
                 lines(rest);
             }
         };
         end(&["--max-failures", "1"], 4);
         end(&["--admin", &format!("{APP}/user/somebody")], 3);
-        let place = WorkDir::new();
-        let mut running = place.start_slow(&["--progress", mode]);
-        // The first line of the program is the first in each mode, and the run has begun by then.
-        running.hear("");
-        while !place.path("run/ledger.db").exists() {}
+        let work_dir = WorkDir::new();
+        let mut running = work_dir.start_slow(&["--progress", mode]);
+        // Any line will do: the modes begin with different ones.
+        running.wait_for_line("");
+        while !work_dir.path("run/ledger.db").exists() {}
         running.interrupt();
-        let ended = running.end();
-        assert_eq!(ended.code, Some(130), "{ended:#?}");
-        assert_eq!(ended.resume(), ["resume", "run"]);
+        let output = running.end();
+        assert_eq!(output.code, Some(130), "{output:#?}");
+        assert_eq!(output.resume(), ["resume", "run"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Reports written again, and not written.
+//! `report`: reports that are written again, and reports that are not written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,20 +8,19 @@ use chime_bulk::ledger::{Durability, Ledger};
 use chime_bulk::model::{Limits, RunState};
 use chime_bulk::report::{self, ReportError, Reports};
 
-use crate::support::program::{APP, WorkDir, ids};
+use crate::support::program::{CHANNEL, WorkDir, ids};
 
 const REPORTS: [&str; 4] = ["results.csv", "failed.csv", "report.html", "summary.json"];
 
 /// A finished run of 3,001 rows, one of which failed.
 fn finished() -> WorkDir {
-    let place = WorkDir::with("list.csv", ids("u", 3_000) + "gone\n");
-    let channel = format!("{APP}/channel/c");
-    let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
-    assert_eq!(place.run_fast("list.csv", &flags).code, Some(1));
-    place
+    let work_dir = WorkDir::with("list.csv", ids("u", 3_000) + "gone\n");
+    let flags = ["--channel-arn", CHANNEL, "--missing-users", "gone"];
+    assert_eq!(work_dir.run_fast("list.csv", &flags).code, Some(1));
+    work_dir
 }
 
-/// Everything in the run directory that is no part of the ledger.
+/// The files of the run directory, without the ledger and the lock.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
     let named = entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.path()));
@@ -32,30 +31,30 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn reports_are_written_again_as_they_were() {
-    let place = finished();
-    let before = files(&place.path("run"));
+fn report_writes_the_same_reports_again() {
+    let work_dir = finished();
+    let before = files(&work_dir.path("run"));
     assert_eq!(before.keys().collect::<Vec<_>>(), {
         let mut names = REPORTS;
         names.sort_unstable();
         names
     });
     for name in REPORTS {
-        std::fs::remove_file(place.path("run").join(name)).unwrap();
+        std::fs::remove_file(work_dir.path("run").join(name)).unwrap();
     }
-    let ended = place.run(["report", "run"]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert!(ended.stdout.contains("3000"), "{ended:#?}");
-    assert_eq!(files(&place.path("run")), before);
-    let again = place.run(["report", "run", "--json"]);
+    let output = work_dir.run(["report", "run"]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert!(output.stdout.contains("3000"), "{output:#?}");
+    assert_eq!(files(&work_dir.path("run")), before);
+    let again = work_dir.run(["report", "run", "--json"]);
     assert_eq!(again.stdout.as_bytes(), before["summary.json"]);
-    assert_eq!(place.run(["report", "nowhere"]).code, Some(2));
+    assert_eq!(work_dir.run(["report", "nowhere"]).code, Some(2));
 }
 
 #[test]
-fn told_to_stop_while_it_is_written_a_report_stays_as_it_was() {
-    let place = finished();
-    let dir = place.path("run");
+fn an_interrupted_report_command_leaves_the_reports_as_they_were() {
+    let work_dir = finished();
+    let dir = work_dir.path("run");
     let before = files(&dir);
     let ledger = Ledger::open(&dir.join(job::LEDGER), Durability::None).unwrap();
     let reports = Reports {
@@ -73,6 +72,6 @@ fn told_to_stop_while_it_is_written_a_report_stays_as_it_was() {
     assert_eq!(
         files(&dir),
         before,
-        "nothing half-written, and nothing left"
+        "a report was changed, or a temporary file left"
     );
 }

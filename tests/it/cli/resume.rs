@@ -1,4 +1,4 @@
-//! Resuming, where only the use case as a whole can be asked.
+//! `resume`, called as a library.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ const CHANNEL: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/chann
 
 const BOSS: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/user/boss";
 
-/// A run of this list that was killed before a row of it was staged.
+/// A run of this list that was killed before its first row was staged.
 fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
     let path = dir.join("list.csv");
     std::fs::write(&path, list).unwrap();

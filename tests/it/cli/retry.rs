@@ -1,12 +1,13 @@
-//! A finished run that retries what failed.
+//! `retry` of a finished run.
 
 use std::fmt::Write as _;
 
 use chime_bulk::report::Status;
 
-use crate::support::program::{APP, Ended, FAST, WorkDir, ids};
+use crate::support::program::{APP, CHANNEL, FAST, Output, WorkDir, ids};
 
-/// Two channels: of one two users are missing, and the other channel is itself. 150 rows of each.
+/// A run of two channels with 150 rows each. Two users of the first are missing, and all of the second
+/// channel is.
 fn finished() -> WorkDir {
     let mut list = "channel_id,user_id\n".to_owned();
     for id in ids("u", 148).lines().skip(1).chain(["gone1", "gone2"]) {
@@ -15,7 +16,7 @@ fn finished() -> WorkDir {
     for id in ids("v", 150).lines().skip(1) {
         let _ = writeln!(list, "lost,{id}");
     }
-    let place = WorkDir::with("list.csv", list);
+    let work_dir = WorkDir::with("list.csv", list);
     let flags = [
         "--app-instance-arn",
         APP,
@@ -24,21 +25,21 @@ fn finished() -> WorkDir {
         "--missing-channels",
         "lost",
     ];
-    let ended = place.run_fast("list.csv", &flags);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let summary = place.summary("run");
+    let output = work_dir.run_fast("list.csv", &flags);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let summary = work_dir.summary("run");
     assert_eq!((summary.added, summary.failed), (148, 152));
-    place
+    work_dir
 }
 
-fn retry(place: &WorkDir, flags: &[&str]) -> Ended {
+fn retry(work_dir: &WorkDir, flags: &[&str]) -> Output {
     let sandbox = FAST.iter().filter(|flag| **flag != "--sandbox");
-    place.run(["retry", "run"].iter().chain(sandbox).chain(flags))
+    work_dir.run(["retry", "run"].iter().chain(sandbox).chain(flags))
 }
 
-/// The rows of a channel, by outcome, and the attempts of the last of them.
-fn rows(place: &WorkDir, channel: &str, outcome: &str) -> (usize, String) {
-    let rows = place.results("run");
+/// The number of rows of a channel with this outcome, and the attempts of the last of them.
+fn rows(work_dir: &WorkDir, channel: &str, outcome: &str) -> (usize, String) {
+    let rows = work_dir.results("run");
     let of: Vec<_> = rows
         .iter()
         .filter(|row| row[1].ends_with(channel) && &row[4] == outcome)
@@ -48,74 +49,76 @@ fn rows(place: &WorkDir, channel: &str, outcome: &str) -> (usize, String) {
 }
 
 #[test]
-fn what_failed_is_tried_again_and_nothing_else() {
-    let place = finished();
-    let calls = place.summary("run").calls;
-    let ended = retry(&place, &[]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let summary = place.summary("run");
+fn retry_sends_the_failed_rows_and_no_others() {
+    let work_dir = finished();
+    let calls = work_dir.summary("run").calls;
+    let output = retry(&work_dir, &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let summary = work_dir.summary("run");
     assert_eq!((summary.added, summary.failed), (300, 0));
-    // Those of the missing channel take two calls, the two users one.
+    // Two calls for the 150 rows of the missing channel, one for the two missing users.
     assert_eq!(summary.calls, calls + 3);
-    assert_eq!(rows(&place, "there", "added"), (150, "2".to_owned()));
-    let status = place.run(["status", "run", "--json"]).stdout;
+    assert_eq!(rows(&work_dir, "there", "added"), (150, "2".to_owned()));
+    let status = work_dir.run(["status", "run", "--json"]).stdout;
     let status: Status = serde_json::from_str(&status).unwrap();
     assert_eq!((status.passes, status.added, status.open), (2, 300, 0));
     assert_eq!(status.next, None);
 
-    let again = retry(&place, &[]);
+    let again = retry(&work_dir, &[]);
     assert_eq!(again.code, Some(2), "{again:#?}");
     assert!(again.stderr.contains("no row to retry"), "{again:#?}");
-    assert_eq!(place.summary("run"), summary);
+    assert_eq!(work_dir.summary("run"), summary);
 }
 
 #[test]
-fn what_failed_is_narrowed_by_its_codes() {
-    let place = finished();
+fn codes_selects_the_failed_rows_to_retry() {
+    let work_dir = finished();
     let code = |channel: &str| {
-        let rows = place.results("run");
+        let rows = work_dir.results("run");
         let failed = |row: &&csv::StringRecord| row[1].ends_with(channel) && &row[4] == "failed";
         rows.iter().find(failed).unwrap()[5].to_owned()
     };
     let (member, channel) = (code("there"), code("lost"));
     assert_ne!(member, channel);
-    assert_eq!(retry(&place, &["--codes", "NoSuchCode"]).code, Some(2));
-    let ended = retry(&place, &["--codes", &member]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert_eq!(rows(&place, "there", "added").0, 150);
-    assert_eq!(rows(&place, "lost", "failed").0, 150);
-    let ended = retry(&place, &["--codes", &channel.to_lowercase()]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert_eq!(rows(&place, "lost", "added").0, 150);
+    assert_eq!(retry(&work_dir, &["--codes", "NoSuchCode"]).code, Some(2));
+    let output = retry(&work_dir, &["--codes", &member]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert_eq!(rows(&work_dir, "there", "added").0, 150);
+    assert_eq!(rows(&work_dir, "lost", "failed").0, 150);
+    let output = retry(&work_dir, &["--codes", &channel.to_lowercase()]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(rows(&work_dir, "lost", "added").0, 150);
 }
 
 #[test]
-fn what_fails_again_has_failed() {
-    let place = finished();
+fn rows_that_fail_again_stay_failed() {
+    let work_dir = finished();
     let flags = ["--missing-users", "gone1", "--missing-channels", "lost"];
-    let ended = retry(&place, &flags);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let summary = place.summary("run");
+    let output = retry(&work_dir, &flags);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let summary = work_dir.summary("run");
     assert_eq!((summary.added, summary.failed), (149, 151));
-    assert_eq!(rows(&place, "there", "failed"), (1, "2".to_owned()));
+    assert_eq!(rows(&work_dir, "there", "failed"), (1, "2".to_owned()));
 }
 
 #[test]
-fn a_run_that_is_not_finished_is_to_be_resumed_first() {
+fn retry_refuses_an_unfinished_run() {
     let list = ids("u", 300);
-    let place = WorkDir::with("list.csv", list);
-    let channel = format!("{APP}/channel/c");
+    let work_dir = WorkDir::with("list.csv", list);
     let flags = [
         "--channel-arn",
-        &channel,
+        CHANNEL,
         "--missing-users",
         "u1",
         "--max-failures",
         "0",
     ];
-    let ended = place.run_fast("list.csv", &flags);
-    assert_eq!(ended.code, Some(4), "{ended:#?}");
-    let ended = retry(&place, &[]);
-    assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.stderr.contains("chime-bulk resume run"), "{ended:#?}");
+    let output = work_dir.run_fast("list.csv", &flags);
+    assert_eq!(output.code, Some(4), "{output:#?}");
+    let output = retry(&work_dir, &[]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(
+        output.stderr.contains("chime-bulk resume run"),
+        "{output:#?}"
+    );
 }

@@ -1,8 +1,6 @@
-//! The sandbox's HTTP face, spoken to by AWS's own client.
+//! The sandbox over HTTP, called by AWS's own client.
 
 use std::error::Error;
-use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -13,57 +11,39 @@ use aws_sdk_chimesdkmessaging::config::{BehaviorVersion, Region};
 use aws_sdk_chimesdkmessaging::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_chimesdkmessaging::types::ChannelMembershipType;
 use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
-use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, serve};
+use chime_bulk::sandbox::{SandboxConfig, Scripted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-/// A sandbox that listens on loopback as long as it lives.
-struct Running {
-    service: Arc<Service>,
-    endpoint: String,
-    _server: tokio::task::JoinSet<()>,
+use crate::support::server::Server;
+
+async fn unlimited() -> Server {
+    Server::start(SandboxConfig {
+        unlimited: true,
+        ..SandboxConfig::default()
+    })
+    .await
 }
 
-impl Running {
-    async fn start(settings: SandboxConfig) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let service = Arc::new(Service::new(settings));
-        let mut server = tokio::task::JoinSet::new();
-        let behind = Arc::clone(&service);
-        server.spawn(async move { serve(listener, behind, pending()).await.unwrap() });
-        Self {
-            service,
-            endpoint,
-            _server: server,
-        }
-    }
+fn client_of(server: &Server) -> Client {
+    client_with(
+        server,
+        Credentials::new("sandbox", "sandbox", None, None, "test"),
+    )
+}
 
-    async fn unlimited() -> Self {
-        Self::start(SandboxConfig {
-            unlimited: true,
-            ..SandboxConfig::default()
-        })
-        .await
-    }
-
-    fn client(&self) -> Client {
-        self.client_with(Credentials::new("sandbox", "sandbox", None, None, "test"))
-    }
-
-    fn client_with(&self, credentials: Credentials) -> Client {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
-        let config = aws_sdk_chimesdkmessaging::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(&self.endpoint)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .credentials_provider(credentials)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts.build())
-            .build();
-        Client::from_conf(config)
-    }
+fn client_with(server: &Server, credentials: Credentials) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
+    let config = aws_sdk_chimesdkmessaging::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(&server.url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
+        .build();
+    Client::from_conf(config)
 }
 
 fn instance() -> AppInstanceArn {
@@ -83,7 +63,7 @@ fn members(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(arn).collect()
 }
 
-/// A batch call, ready to be sent.
+/// A batch call that adds these members.
 macro_rules! batch {
     ($client:expr, $members:expr) => {
         $client
@@ -95,9 +75,9 @@ macro_rules! batch {
 }
 
 #[tokio::test]
-async fn awss_client_adds_lists_describes_and_deletes() {
-    let running = Running::unlimited().await;
-    let client = running.client();
+async fn the_aws_client_adds_lists_describes_and_deletes() {
+    let server = unlimited().await;
+    let client = client_of(&server);
     let (channel, bearer) = (channel().to_string(), member("admin").to_string());
 
     let hidden = batch!(client, members(0..1)).r#type(ChannelMembershipType::Hidden);
@@ -164,15 +144,15 @@ async fn awss_client_adds_lists_describes_and_deletes() {
 }
 
 #[tokio::test]
-async fn awss_client_reads_each_refusal() {
-    let running = Running::start(SandboxConfig::default()).await;
-    let client = running.client();
+async fn the_aws_client_recognizes_each_refusal() {
+    let server = Server::start(SandboxConfig::default()).await;
+    let client = client_of(&server);
     batch!(client, members(0..1)).send().await.unwrap();
     let refused = batch!(client, members(1..2)).send().await.unwrap_err();
     assert!(refused.into_service_error().is_throttled_client_exception());
 
-    let running = Running::unlimited().await;
-    let refused = batch!(running.client(), members(0..101)).send().await;
+    let server = unlimited().await;
+    let refused = batch!(client_of(&server), members(0..101)).send().await;
     assert!(
         refused
             .unwrap_err()
@@ -180,7 +160,7 @@ async fn awss_client_reads_each_refusal() {
             .is_bad_request_exception()
     );
     let wrong =
-        |key, secret| running.client_with(Credentials::new(key, secret, None, None, "test"));
+        |key, secret| client_with(&server, Credentials::new(key, secret, None, None, "test"));
     for (client, code) in [
         (wrong("sandbox", "guess"), "InvalidSignatureException"),
         (wrong("guess", "sandbox"), "UnrecognizedClientException"),
@@ -189,14 +169,14 @@ async fn awss_client_reads_each_refusal() {
         assert_eq!(refused.code(), Some(code));
     }
     let session = Credentials::new("sandbox", "sandbox", Some("t/+=".into()), None, "test");
-    let session = running.client_with(session);
+    let session = client_with(&server, session);
     batch!(session, members(0..1)).send().await.unwrap();
 }
 
 #[tokio::test]
-async fn an_answer_withheld_is_applied_all_the_same() {
-    let running = Running::unlimited().await;
-    running.service.script([
+async fn a_call_whose_answer_is_withheld_is_applied() {
+    let server = unlimited().await;
+    server.service.script([
         vec![Scripted::Reset],
         vec![Scripted::Garbage("<html>".into())],
         vec![Scripted::Refuse {
@@ -206,7 +186,7 @@ async fn an_answer_withheld_is_applied_all_the_same() {
         }],
         vec![Scripted::Silence],
     ]);
-    let client = running.client();
+    let client = client_of(&server);
     let reset = batch!(client, members(0..1)).send().await.unwrap_err();
     assert!(matches!(reset, SdkError::DispatchFailure(_)), "{reset:?}");
     let garbage = batch!(client, members(1..2)).send().await.unwrap_err();
@@ -216,18 +196,17 @@ async fn an_answer_withheld_is_applied_all_the_same() {
     let silence = batch!(client, members(3..4)).send().await.unwrap_err();
     assert!(matches!(silence, SdkError::TimeoutError(_)), "{silence:?}");
     let expected = [members(0..2), members(3..4)].concat();
-    assert_eq!(running.service.members(&channel()), expected);
-    assert_eq!(running.service.stats().unanswered_calls, 2);
+    assert_eq!(server.service.members(&channel()), expected);
+    assert_eq!(server.service.stats().unanswered_calls, 2);
 }
 
 #[tokio::test]
-async fn only_the_statistics_need_no_signature() -> Result<(), Box<dyn Error>> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let running = Running::unlimited().await;
-    batch!(running.client(), members(0..5)).send().await?;
+async fn all_requests_but_the_statistics_need_a_signature() -> Result<(), Box<dyn Error>> {
+    let server = unlimited().await;
+    batch!(client_of(&server), members(0..5)).send().await?;
     let ask = async |path: &str| -> Result<String, std::io::Error> {
-        let address = running.endpoint.trim_start_matches("http://");
-        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        let address = server.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
@@ -237,7 +216,7 @@ async fn only_the_statistics_need_no_signature() -> Result<(), Box<dyn Error>> {
     let answer = ask("/_sandbox/stats").await?;
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let stats: chime_bulk::sandbox::Stats = serde_json::from_str(body)?;
-    assert_eq!(stats, running.service.stats());
+    assert_eq!(stats, server.service.stats());
     assert_eq!(stats.members[channel().as_str()], 5);
 
     let answer = ask("/channels/x").await?;
@@ -247,11 +226,11 @@ async fn only_the_statistics_need_no_signature() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Idle clients must not keep the sandbox's descriptors.
+/// Idle clients must not use up the sandbox's file descriptors.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stays_silent_is_closed() {
-    let sandbox = Running::unlimited().await;
-    let address = sandbox.endpoint.strip_prefix("http://").unwrap();
+async fn an_idle_connection_is_closed() {
+    let server = unlimited().await;
+    let address = server.url.strip_prefix("http://").unwrap();
     let stats = "GET /_sandbox/stats HTTP/1.1\r\nhost: x\r\n\r\n";
     let body_missing =
         "POST /channels/c/memberships HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{";

@@ -1,4 +1,4 @@
-//! `schema`: the program's own output is valid, and nothing else is.
+//! `schema`: the output of the program is valid, and variations of it are not.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
 use crate::cli::plan::list;
-use crate::support::program::{APP, Ended, WorkDir, ids, repository};
+use crate::support::program::{APP, CHANNEL, Output, WorkDir, ids, repository};
 
 /// A schema that the program prints.
 struct Schema {
@@ -16,17 +16,17 @@ struct Schema {
 }
 
 impl Schema {
-    /// Compiling it validates it against draft 2020-12.
-    fn of(output: &str) -> Self {
-        let ended = WorkDir::new().run(["schema", output]);
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
-        assert_eq!(ended.stderr, "");
-        let printed: Value = serde_json::from_str(&ended.stdout).unwrap();
+    /// Prints a schema and compiles it, which validates it against draft 2020-12.
+    fn of(name: &str) -> Self {
+        let output = WorkDir::new().run(["schema", name]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        assert_eq!(output.stderr, "");
+        let printed: Value = serde_json::from_str(&output.stdout).unwrap();
         let draft = "https://json-schema.org/draft/2020-12/schema";
         assert_eq!(printed["$schema"], draft);
         let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
-        compiler.add_resource(output, printed.clone()).unwrap();
-        let index = compiler.compile(output, &mut schemas).unwrap();
+        compiler.add_resource(name, printed.clone()).unwrap();
+        let index = compiler.compile(name, &mut schemas).unwrap();
         Self {
             printed,
             schemas,
@@ -38,10 +38,10 @@ impl Schema {
         self.schemas.validate(value, self.index).is_ok()
     }
 
-    /// Validates an output; then adds a field to each object in it, and removes each field.
+    /// Checks that an output is valid, and that it is not with a field added or removed.
     #[track_caller]
-    fn check(&self, output: &str) -> Value {
-        let value: Value = serde_json::from_str(output).unwrap();
+    fn check(&self, json: &str) -> Value {
+        let value: Value = serde_json::from_str(json).unwrap();
         if let Err(error) = self.schemas.validate(&value, self.index) {
             panic!("{error:#}\n{value:#}");
         }
@@ -54,7 +54,7 @@ impl Schema {
             object["surprise"] = 1.into();
             assert!(
                 !self.accepts(&changed),
-                "one more in `{pointer}`: {value:#}"
+                "a field added to `{pointer}`: {value:#}"
             );
             for name in names.iter().filter(|name| *name != "dir_hex") {
                 let mut changed = value.clone();
@@ -88,11 +88,11 @@ fn find_objects(value: &Value, pointer: String, found: &mut Vec<String>) {
     }
 }
 
-/// Validates `summary.json` and what was printed with `--json`, which are the same.
+/// Checks that `summary.json` is valid and the same as the output of `--json`.
 #[track_caller]
-fn check_summary(place: &WorkDir, ended: &Ended, state: &str) -> Value {
-    let file = std::fs::read_to_string(place.path("run/summary.json")).unwrap();
-    assert_eq!(ended.stdout, file, "{ended:#?}");
+fn check_summary(work_dir: &WorkDir, output: &Output, state: &str) -> Value {
+    let file = std::fs::read_to_string(work_dir.path("run/summary.json")).unwrap();
+    assert_eq!(output.stdout, file, "{output:#?}");
     let summary = Schema::of("summary").check(&file);
     assert_eq!(summary["state"], state, "{summary:#}");
     summary
@@ -100,46 +100,45 @@ fn check_summary(place: &WorkDir, ended: &Ended, state: &str) -> Value {
 
 #[test]
 fn summaries_of_finished_interrupted_and_failed_runs_are_valid() {
-    let channel = format!("{APP}/channel/c");
     let flags = [
         "--json",
         "--channel-arn",
-        &channel,
+        CHANNEL,
         "--missing-users",
         "gone",
     ];
-    let place = WorkDir::with("list.csv", ids("u", 1_500) + "u3\ngone1\nnot valid\n");
-    let ended = place.run_fast("list.csv", &flags);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let summary = check_summary(&place, &ended, "finished");
+    let work_dir = WorkDir::with("list.csv", ids("u", 1_500) + "u3\ngone1\nnot valid\n");
+    let output = work_dir.run_fast("list.csv", &flags);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let summary = check_summary(&work_dir, &output, "finished");
     assert!(summary["lower_bound_ratio"].is_f64(), "{summary:#}");
     assert_eq!(summary["errors_by_code"]["NotFound"], 1);
 
-    let place = WorkDir::new();
-    let mut running = place.start_slow(&["--json"]);
-    running.hear("bound:");
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&["--json"]);
+    running.wait_for_line("bound:");
     running.interrupt();
-    let ended = running.end();
-    assert_eq!(ended.code, Some(130), "{ended:#?}");
-    check_summary(&place, &ended, "interrupted");
+    let output = running.end();
+    assert_eq!(output.code, Some(130), "{output:#?}");
+    check_summary(&work_dir, &output, "interrupted");
 
-    let place = WorkDir::with("list.csv", ids("gone", 300));
-    let ended = place.run_fast("list.csv", &[&flags[..], &["--max-failures", "1"]].concat());
-    assert_eq!(ended.code, Some(4), "{ended:#?}");
-    let summary = check_summary(&place, &ended, "aborted");
+    let work_dir = WorkDir::with("list.csv", ids("gone", 300));
+    let output = work_dir.run_fast("list.csv", &[&flags[..], &["--max-failures", "1"]].concat());
+    assert_eq!(output.code, Some(4), "{output:#?}");
+    let summary = check_summary(&work_dir, &output, "aborted");
     assert!(summary["lower_bound_ratio"].is_null(), "{summary:#}");
 }
 
 #[test]
 fn plans_of_clean_and_dirty_lists_are_valid() {
     let schema = Schema::of("plan");
-    let place = WorkDir::with("list.csv", list(APP, &[("large", 10_001), ("small", 3)]));
-    std::fs::write(place.path("dirty.csv"), repository("samples/dirty.csv")).unwrap();
-    std::fs::write(place.path("one.csv"), list(APP, &[("small", 1)])).unwrap();
+    let work_dir = WorkDir::with("list.csv", list(APP, &[("large", 10_001), ("small", 3)]));
+    std::fs::write(work_dir.path("dirty.csv"), repository("samples/dirty.csv")).unwrap();
+    std::fs::write(work_dir.path("one.csv"), list(APP, &[("small", 1)])).unwrap();
     let plan = |list: &str, code| {
-        let ended = place.run(["plan", list, "--json"]);
-        assert_eq!(ended.code, Some(code), "{ended:#?}");
-        schema.check(&ended.stdout)
+        let output = work_dir.run(["plan", list, "--json"]);
+        assert_eq!(output.code, Some(code), "{output:#?}");
+        schema.check(&output.stdout)
     };
     let clean = plan("list.csv", 0);
     assert_eq!(clean["over_capacity"]["channels"], 1);
@@ -151,16 +150,16 @@ fn plans_of_clean_and_dirty_lists_are_valid() {
 }
 
 #[test]
-fn the_status_of_a_run_in_progress_and_after_is_valid() {
+fn the_status_of_running_killed_and_finished_runs_is_valid() {
     let schema = Schema::of("status");
-    let place = WorkDir::new();
+    let work_dir = WorkDir::new();
     let status = |dir| {
-        let ended = place.run(["status", dir, "--json"]);
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
-        schema.check(&ended.stdout)
+        let output = work_dir.run(["status", dir, "--json"]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        schema.check(&output.stdout)
     };
-    let mut running = place.start_slow(&[]);
-    running.hear("bound:");
+    let mut running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
     while status("run")["seconds_left"].is_null() {}
     let now = status("run");
     assert_eq!(now["state"], "running");
@@ -173,18 +172,17 @@ fn the_status_of_a_run_in_progress_and_after_is_valid() {
         (&"interrupted".into(), &"none".into())
     );
 
-    let channel = format!("{APP}/channel/c");
-    std::fs::write(place.path("three.csv"), ids("u", 3)).unwrap();
+    std::fs::write(work_dir.path("three.csv"), ids("u", 3)).unwrap();
     let run = ["run", "three.csv", "--sandbox", "--run-dir", "three"];
-    let ended = place.run(run.iter().chain(&["--channel-arn", &channel]));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let output = work_dir.run(run.iter().chain(&["--channel-arn", CHANNEL]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
     let finished = status("three");
     assert_eq!(finished["state"], "finished");
     assert!(finished["next"].is_null(), "{finished:#}");
 
-    let ended = place.run(["runs", ".", "--json"]);
-    let runs: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(runs.len(), 2, "{ended:#?}");
+    let output = work_dir.run(["runs", ".", "--json"]);
+    let runs: Vec<Value> = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(runs.len(), 2, "{output:#?}");
     for run in runs {
         schema.check(&run.to_string());
     }
@@ -196,22 +194,21 @@ fn the_status_of_a_directory_that_is_not_utf_8_is_valid() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let channel = format!("{APP}/channel/c");
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
     let dir = OsStr::from_bytes(b"r\xff");
     let run = [
         "run",
         "list.csv",
         "--sandbox",
         "--channel-arn",
-        &channel,
+        CHANNEL,
         "--run-dir",
     ];
-    let ended = place.run(run.iter().map(OsStr::new).chain([dir]));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let ended = place.run([OsStr::new("status"), OsStr::new("--json"), dir]);
+    let output = work_dir.run(run.iter().map(OsStr::new).chain([dir]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let output = work_dir.run([OsStr::new("status"), OsStr::new("--json"), dir]);
     let schema = Schema::of("status");
-    let mut status = schema.check(&ended.stdout);
+    let mut status = schema.check(&output.stdout);
     assert_eq!(status["dir_hex"], "72ff");
     status["dir_hex"] = Value::Null;
     assert!(!schema.accepts(&status));
@@ -220,37 +217,36 @@ fn the_status_of_a_directory_that_is_not_utf_8_is_valid() {
 #[test]
 fn each_line_of_progress_in_json_is_valid_and_each_event_occurs() {
     let schema = Schema::of("events");
-    let events = |ended: &Ended, code| -> BTreeSet<String> {
-        assert_eq!(ended.code, Some(code), "{ended:#?}");
-        let lines = ended.stderr.lines();
+    let events = |output: &Output, code| -> BTreeSet<String> {
+        assert_eq!(output.code, Some(code), "{output:#?}");
+        let lines = output.stderr.lines();
         let lines = lines.filter(|line| !line.starts_with("chime-bulk resume "));
         let names = lines.map(|line| schema.check(line)["event"].as_str().unwrap().to_owned());
         names.collect()
     };
-    let channel = format!("{APP}/channel/c");
-    let flags = ["--progress", "json", "--channel-arn", &channel];
+    let flags = ["--progress", "json", "--channel-arn", CHANNEL];
 
-    let place = WorkDir::with("list.csv", ids("u", 1_500) + "gone1\nnot valid,1\n");
+    let work_dir = WorkDir::with("list.csv", ids("u", 1_500) + "gone1\nnot valid,1\n");
     let faults = ["call-throttled=0.2", "member-throttled=0.02", "reset=0.1"];
     let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
     let faults: Vec<&str> = faults.chain(["--missing-users", "gone"]).collect();
-    let retried = place.run_fast("list.csv", &[&flags[..], &faults].concat());
+    let retried = work_dir.run_fast("list.csv", &[&flags[..], &faults].concat());
     let mut seen = events(&retried, 1);
 
-    let place = WorkDir::with("list.csv", ids("u", 300));
+    let work_dir = WorkDir::with("list.csv", ids("u", 300));
     let bearers = ["admin0", "admin1"].map(|id| format!("{APP}/user/{id}"));
     let storm = ["--storm", "ForbiddenException=0..,bearer=admin0"];
     let pool = ["--bearer", &bearers[0], "--bearer", &bearers[1]];
-    let denied = place.run_fast("list.csv", &[&flags[..], &storm, &pool].concat());
+    let denied = work_dir.run_fast("list.csv", &[&flags[..], &storm, &pool].concat());
     seen.extend(events(&denied, 0));
 
-    let place = WorkDir::with("list.csv", ids("u", 3));
-    let flawed = place.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    let flawed = work_dir.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
     seen.extend(events(&flawed, 2));
 
-    let place = WorkDir::new();
-    let mut running = place.start_slow(&["--progress", "json"]);
-    running.hear(r#"{"event":"call_sent""#);
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&["--progress", "json"]);
+    running.wait_for_line(r#"{"event":"call_sent""#);
     running.interrupt();
     seen.extend(events(&running.end(), 130));
 
@@ -262,7 +258,7 @@ fn each_line_of_progress_in_json_is_valid_and_each_event_occurs() {
     assert_eq!(seen, names);
 }
 
-/// Each description of a schema; each property without one, by name.
+/// Finds the descriptions in a schema, and the names of properties without one.
 fn find_descriptions<'a>(schema: &'a Value, found: &mut Vec<&'a str>, missing: &mut Vec<&'a str>) {
     match schema {
         Value::Object(fields) => {
@@ -295,17 +291,17 @@ fn find_descriptions<'a>(schema: &'a Value, found: &mut Vec<&'a str>, missing: &
 
 #[test]
 fn each_field_has_a_description_in_plain_text() {
-    for output in ["summary", "plan", "status", "events"] {
-        let printed = Schema::of(output).printed;
+    for name in ["summary", "plan", "status", "events"] {
+        let printed = Schema::of(name).printed;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         find_descriptions(&printed, &mut found, &mut missing);
-        assert_eq!(missing, [""; 0], "{output}");
-        assert!(found.len() > 20, "{output}");
+        assert_eq!(missing, [""; 0], "{name}");
+        assert!(found.len() > 20, "{name}");
         for text in found {
-            assert!(text.ends_with('.'), "{output}: {text}");
+            assert!(text.ends_with('.'), "{name}: {text}");
             assert!(
                 !text.contains("  ") && !text.contains(['\n', '[']),
-                "{output}: {text}"
+                "{name}: {text}"
             );
         }
     }

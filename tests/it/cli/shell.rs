@@ -1,42 +1,49 @@
-//! What helps at a shell: error codes explained, completions, man pages.
+//! `explain`, `completions`, `man`, `--version`, and suggestions after typing errors.
 
-use crate::support::program::{Ended, WorkDir};
+use crate::support::program::{COMMANDS, Output, WorkDir};
 
 #[test]
-fn a_code_is_explained_and_one_that_is_unknown_is_a_usage_error() {
-    let place = WorkDir::new();
-    let ended = place.run(["explain", "notfound"]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert!(ended.stdout.starts_with("NotFound\n"), "{ended:#?}");
-    assert!(ended.stdout.contains("fix: "), "{ended:#?}");
-    let all = place.run(["explain"]);
-    assert!(all.stdout.contains(&ended.stdout), "{all:#?}");
-    let unknown = place.run(["explain", "Nope"]);
+fn explain_explains_a_code_and_refuses_an_unknown_one() {
+    let work_dir = WorkDir::new();
+    let output = work_dir.run(["explain", "notfound"]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert!(output.stdout.starts_with("NotFound\n"), "{output:#?}");
+    assert!(output.stdout.contains("fix: "), "{output:#?}");
+    let all = work_dir.run(["explain"]);
+    assert!(all.stdout.contains(&output.stdout), "{all:#?}");
+    let unknown = work_dir.run(["explain", "Nope"]);
     assert_eq!(unknown.code, Some(2), "{unknown:#?}");
     assert!(unknown.stderr.contains("`Nope`"), "{unknown:#?}");
 }
 
 #[test]
-fn completions_and_man_pages_know_each_command() {
-    let place = WorkDir::new();
-    for shell in ["bash", "zsh", "fish", "powershell"] {
-        let ended = place.run(["completions", shell]);
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
-        assert!(ended.stdout.contains("retry"), "{shell}");
+fn completions_and_man_pages_have_every_command() {
+    let work_dir = WorkDir::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = work_dir.run(["completions", shell]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        for command in COMMANDS {
+            assert!(output.stdout.contains(command), "{shell}: {command}");
+        }
     }
-    std::fs::create_dir(place.path("man")).unwrap();
-    assert_eq!(place.run(["man", "man"]).code, Some(0));
-    let page = std::fs::read_to_string(place.path("man").join("chime-bulk-retry.1")).unwrap();
-    assert!(page.contains("codes"), "{page}");
+    assert_eq!(work_dir.run(["man", "man"]).code, Some(0));
+    for command in COMMANDS {
+        let page = work_dir.path(&format!("man/chime-bulk-{command}.1"));
+        let page = std::fs::read_to_string(page).unwrap();
+        let synopsis = page.split_once(".SH SYNOPSIS").unwrap().1;
+        assert!(synopsis.contains(command), "{command}: {page}");
+    }
+    let retry = std::fs::read_to_string(work_dir.path("man/chime-bulk-retry.1")).unwrap();
+    assert!(retry.contains("codes"), "{retry}");
 }
 
 #[test]
 #[cfg(unix)]
-fn bash_takes_the_completions() {
-    let place = WorkDir::new();
+fn the_completions_work_in_bash() {
+    let work_dir = WorkDir::new();
     std::fs::write(
-        place.path("script"),
-        place.run(["completions", "bash"]).stdout,
+        work_dir.path("script"),
+        work_dir.run(["completions", "bash"]).stdout,
     )
     .unwrap();
     let mut bash = std::process::Command::new("bash");
@@ -45,19 +52,19 @@ fn bash_takes_the_completions() {
         [[ $(complete -p chime-bulk) =~ -F\\ ([^ ]+) ]]
         ${BASH_REMATCH[1]} chime-bulk ret chime-bulk
         echo \"${COMPREPLY[*]}\"";
-    let ended = Ended::of(bash.args(["-euc", ask]).current_dir(place.path("")));
+    let output = Output::of(bash.args(["-euc", ask]).current_dir(work_dir.path("")));
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (output.code, output.stdout.as_str()),
         (Some(0), "retry\n"),
-        "{ended:#?}"
+        "{output:#?}"
     );
 }
 
 #[test]
-fn the_version_tells_the_commit() {
-    let ended = WorkDir::new().run(["--version"]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let mut words = ended.stdout.split_whitespace();
+fn the_version_has_the_commit() {
+    let output = WorkDir::new().run(["--version"]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let mut words = output.stdout.split_whitespace();
     assert_eq!(words.next(), Some("chime-bulk"));
     assert_eq!(words.next(), Some(env!("CARGO_PKG_VERSION")));
     let commit = words
@@ -65,24 +72,24 @@ fn the_version_tells_the_commit() {
         .and_then(|word| word.strip_prefix('(')?.strip_suffix(')'));
     let git = |arguments: &[&str]| std::process::Command::new("git").args(arguments).output();
     let head = git(&["rev-parse", "--short=12", "HEAD"]);
-    // A copy that is no repository knows of no commit.
+    // Outside of a Git repository, the version has no commit.
     let head = head.ok().filter(|output| output.status.success());
     let head = head.map(|output| String::from_utf8(output.stdout).unwrap());
     assert_eq!(commit, head.as_deref().map(str::trim));
 }
 
 #[test]
-fn a_slip_in_a_flag_or_a_code_is_understood() {
-    let place = WorkDir::new();
-    let ended = place.run(["run", "list.csv", "--chanel-arn", "x"]);
-    assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.stderr.contains("'--channel-arn'"), "{ended:#?}");
-    let ended = place.run(["resum", "run"]);
-    assert!(ended.stderr.contains("'resume'"), "{ended:#?}");
-    let ended = place.run(["explain", "NotFond"]);
+fn a_typing_error_in_a_flag_command_or_code_gets_a_suggestion() {
+    let work_dir = WorkDir::new();
+    let output = work_dir.run(["run", "list.csv", "--chanel-arn", "x"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(output.stderr.contains("'--channel-arn'"), "{output:#?}");
+    let output = work_dir.run(["resum", "run"]);
+    assert!(output.stderr.contains("'resume'"), "{output:#?}");
+    let output = work_dir.run(["explain", "NotFond"]);
     assert!(
-        ended.stderr.ends_with("hint: did you mean NotFound?\n"),
-        "{ended:#?}"
+        output.stderr.ends_with("hint: did you mean NotFound?\n"),
+        "{output:#?}"
     );
 }
 

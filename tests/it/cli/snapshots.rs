@@ -1,17 +1,17 @@
-//! The output of the program, compared with the output that was accepted: `tests/it/cli/snapshots/`.
+//! The output of the program, compared with the snapshots in `tests/it/cli/snapshots/`.
 //! To accept a change, delete the snapshot, run the tests with `INSTA_UPDATE=always`, and read it.
 
 use std::fmt::Write as _;
 
-use crate::support::program::{APP, Ended, WorkDir, ids};
+use crate::support::program::{CHANNEL, Output, WorkDir, ids};
 
 /// Compares a text with the snapshot of this name.
 fn compare(name: &str, text: &str) {
-    insta::assert_snapshot!(name, varied(text));
+    insta::assert_snapshot!(name, without_variable_parts(text));
 }
 
-/// The text without what is different each time: moments, the run's name, durations.
-fn varied(text: &str) -> String {
+/// The text with placeholders for timestamps and decimal numbers, which are different in each run.
+fn without_variable_parts(text: &str) -> String {
     let mut lines = String::new();
     for line in text.lines() {
         let mut words = Vec::new();
@@ -31,22 +31,22 @@ fn varied(text: &str) -> String {
     lines
 }
 
-/// All that a program left behind.
-fn told(ended: &Ended) -> String {
+/// The exit code and the output of a command, as one text.
+fn output_text(output: &Output) -> String {
     format!(
         "exit code: {:?}\n--- standard output\n{}--- standard error\n{}",
-        ended.code, ended.stdout, ended.stderr
+        output.code, output.stdout, output.stderr
     )
 }
 
 #[test]
 fn help() {
-    let place = WorkDir::new();
-    let mut all = place.run(["--help"]).stdout;
+    let work_dir = WorkDir::new();
+    let mut all = work_dir.run(["--help"]).stdout;
     for command in [
         "plan", "run", "resume", "retry", "status", "runs", "sandbox", "schema",
     ] {
-        let help = place.run([command, "--help"]).stdout;
+        let help = work_dir.run([command, "--help"]).stdout;
         let _ = write!(all, "\n=== {command}\n{help}");
     }
     compare("help", &all);
@@ -54,11 +54,10 @@ fn help() {
 
 #[test]
 fn errors() {
-    let place = WorkDir::with("list.csv", "team,usr_id\nred,u1\n");
-    std::fs::write(place.path("good.csv"), ids("u", 3)).unwrap();
+    let work_dir = WorkDir::with("list.csv", "team,usr_id\nred,u1\n");
+    std::fs::write(work_dir.path("good.csv"), ids("u", 3)).unwrap();
     let mut all = String::new();
-    let channel = format!("{APP}/channel/c");
-    let to = ["--channel-arn", &channel];
+    let to = ["--channel-arn", CHANNEL];
     let sandbox = [&to[..], &["--sandbox"]].concat();
     for (flags, more) in [
         (&["run"][..], &[][..]),
@@ -76,8 +75,13 @@ fn errors() {
         (&["status", "nowhere"], &[]),
         (&["explain", "NotFond"], &[]),
     ] {
-        let ended = place.run(flags.iter().chain(more));
-        let _ = write!(all, "$ chime-bulk {}\n{}\n", flags.join(" "), told(&ended));
+        let output = work_dir.run(flags.iter().chain(more));
+        let _ = write!(
+            all,
+            "$ chime-bulk {}\n{}\n",
+            flags.join(" "),
+            output_text(&output)
+        );
     }
     compare("errors", &all);
 }
@@ -85,17 +89,16 @@ fn errors() {
 #[test]
 fn a_run_with_plain_progress_its_summary_and_its_status() {
     let list = ids("u", 1_500) + "u3\ngone1\ngone2\nnot valid\n";
-    let place = WorkDir::with("list.csv", list);
-    let channel = format!("{APP}/channel/c");
-    let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
-    let run = place.run_fast("list.csv", &flags);
-    compare("run", &told(&run));
-    compare("status", &told(&place.run(["status", "run"])));
-    compare("runs", &told(&place.run(["runs", "."])));
-    compare("retry", &told(&place.run(["retry", "run"])));
+    let work_dir = WorkDir::with("list.csv", list);
+    let flags = ["--channel-arn", CHANNEL, "--missing-users", "gone"];
+    let run = work_dir.run_fast("list.csv", &flags);
+    compare("run", &output_text(&run));
+    compare("status", &output_text(&work_dir.run(["status", "run"])));
+    compare("runs", &output_text(&work_dir.run(["runs", "."])));
+    compare("retry", &output_text(&work_dir.run(["retry", "run"])));
     compare(
         "explain",
-        &told(&place.run(["explain", "ThrottlingException"])),
+        &output_text(&work_dir.run(["explain", "ThrottlingException"])),
     );
 }
 

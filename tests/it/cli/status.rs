@@ -1,4 +1,4 @@
-//! The status of runs, in progress and finished.
+//! `status` and `runs`, of running and finished runs.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,28 +6,28 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chime_bulk::model::RunState;
 use chime_bulk::report::{ReportsState, Status};
 
-use crate::support::program::{APP, Running, WorkDir, ids};
+use crate::support::program::{CHANNEL, Running, WorkDir, ids};
 
-fn status(place: &WorkDir) -> Status {
-    let ended = place.run(["status", "run", "--json"]);
+fn status(work_dir: &WorkDir) -> Status {
+    let output = work_dir.run(["status", "run", "--json"]);
     assert_eq!(
-        (ended.code, ended.stderr.as_str()),
+        (output.code, output.stderr.as_str()),
         (Some(0), ""),
-        "{ended:#?}"
+        "{output:#?}"
     );
-    serde_json::from_str(&ended.stdout).unwrap()
+    serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// Each file of the run directory, and a print of what is in it.
-fn files(place: &WorkDir) -> BTreeMap<String, u64> {
-    std::fs::read_dir(place.path("run"))
+/// The files of the run directory, with a hash of their content.
+fn files(work_dir: &WorkDir) -> BTreeMap<String, u64> {
+    std::fs::read_dir(work_dir.path("run"))
         .unwrap()
         .map(|entry| entry.unwrap())
         .map(|entry| {
             let name = entry.file_name().into_string().unwrap();
-            let mut print = DefaultHasher::new();
-            std::fs::read(entry.path()).unwrap().hash(&mut print);
-            (name, print.finish())
+            let mut hasher = DefaultHasher::new();
+            std::fs::read(entry.path()).unwrap().hash(&mut hasher);
+            (name, hasher.finish())
         })
         .collect()
 }
@@ -35,13 +35,12 @@ fn files(place: &WorkDir) -> BTreeMap<String, u64> {
 #[test]
 fn the_status_of_a_finished_run_agrees_with_its_reports() {
     let list = ids("u", 1_500) + "u3\ngone1\ngone2\nnot valid\n";
-    let place = WorkDir::with("list.csv", list);
-    let channel = format!("{APP}/channel/c");
-    let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
-    assert_eq!(place.run_fast("list.csv", &flags).code, Some(1));
-    let before = files(&place);
-    let status = status(&place);
-    let summary = place.summary("run");
+    let work_dir = WorkDir::with("list.csv", list);
+    let flags = ["--channel-arn", CHANNEL, "--missing-users", "gone"];
+    assert_eq!(work_dir.run_fast("list.csv", &flags).code, Some(1));
+    let before = files(&work_dir);
+    let status = status(&work_dir);
+    let summary = work_dir.summary("run");
     assert_eq!(status.state, RunState::Finished);
     assert_eq!(status.rows_read, 1_504);
     assert_eq!(
@@ -64,23 +63,23 @@ fn the_status_of_a_finished_run_agrees_with_its_reports() {
     assert_eq!(status.next.as_deref(), Some("chime-bulk retry run"));
     assert_eq!(status.finished_at, Some(summary.finished_at));
 
-    let shown = place.run(["status", "run"]);
+    let shown = work_dir.run(["status", "run"]);
     assert_eq!(shown.code, Some(0), "{shown:#?}");
     assert!(shown.stdout.contains(" finished\n"), "{shown:#?}");
     assert!(
         shown.stdout.ends_with("\nnext: chime-bulk retry run\n"),
         "{shown:#?}"
     );
-    assert_eq!(files(&place), before);
+    assert_eq!(files(&work_dir), before);
 }
 
 #[test]
 fn the_status_of_a_run_in_progress_does_not_disturb_it() {
-    let place = WorkDir::new();
-    let mut running = place.start_slow(&[]);
-    running.hear("bound:");
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
     let first = loop {
-        let status = status(&place);
+        let status = status(&work_dir);
         if status.added > 0 {
             break status;
         }
@@ -96,33 +95,33 @@ fn the_status_of_a_run_in_progress_does_not_disturb_it() {
     assert!(first.calls > 0 && first.calls_lately == first.calls);
     assert!(first.seconds_left.unwrap() > 1.0);
     assert_eq!((first.next, first.finished_at), (None, None));
-    let shown = place.run(["status", "run"]).stdout;
+    let shown = work_dir.run(["status", "run"]).stdout;
     assert!(shown.contains("  in flight "), "{shown}");
     assert!(
         shown.lines().all(|line| line.chars().count() <= 80),
         "{shown}"
     );
-    let listed = place.run(["runs", "."]);
+    let listed = work_dir.run(["runs", "."]);
     assert!(listed.stdout.contains("\nrunning "), "{listed:#?}");
 
     running.signal(&["INT"]);
-    let ended = running.end();
-    assert_eq!(ended.code, Some(130), "{ended:#?}");
-    let after = status(&place);
+    let output = running.end();
+    assert_eq!(output.code, Some(130), "{output:#?}");
+    let after = status(&work_dir);
     assert_eq!((after.state, after.owner), (RunState::Interrupted, None));
     assert_eq!(after.next.as_deref(), Some("chime-bulk resume run"));
-    assert_eq!(after.added, place.summary("run").added);
+    assert_eq!(after.added, work_dir.summary("run").added);
 }
 
 #[test]
 fn a_killed_run_is_interrupted_and_its_calls_in_flight_are_open() {
-    let place = WorkDir::new();
-    let mut running = place.start_slow(&[]);
-    running.hear("bound:");
-    while status(&place).added == 0 {}
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
+    while status(&work_dir).added == 0 {}
     running.signal(&["KILL"]);
     assert_eq!(running.end().code, None);
-    let after = status(&place);
+    let after = status(&work_dir);
     assert_eq!(after.state, RunState::Interrupted);
     assert_eq!(after.added + after.open, 3_000);
     assert_eq!(after.next.as_deref(), Some("chime-bulk resume run"));
@@ -130,56 +129,55 @@ fn a_killed_run_is_interrupted_and_its_calls_in_flight_are_open() {
 
 #[test]
 fn reports_of_an_earlier_session_are_out_of_date() {
-    let place = WorkDir::new();
-    let mut running = place.start_slow(&[]);
-    running.hear("bound:");
-    assert_eq!(status(&place).reports, ReportsState::None);
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
+    assert_eq!(status(&work_dir).reports, ReportsState::None);
     running.interrupt();
     assert_eq!(running.end().code, Some(130));
-    assert_eq!(status(&place).reports, ReportsState::Complete);
-    assert_eq!(place.summary("run").generation, 1);
-    let mut running = Running::start(&mut place.command(["resume", "run"]));
-    running.hear("bound:");
+    assert_eq!(status(&work_dir).reports, ReportsState::Complete);
+    assert_eq!(work_dir.summary("run").generation, 1);
+    let mut running = Running::start(&mut work_dir.command(["resume", "run"]));
+    running.wait_for_line("bound:");
     running.signal(&["KILL"]);
     assert_eq!(running.end().code, None);
-    assert_eq!(status(&place).reports, ReportsState::Outdated);
-    assert_eq!(place.run(["report", "run"]).code, Some(1));
-    assert_eq!(status(&place).reports, ReportsState::Complete);
-    assert_eq!(place.summary("run").generation, 2);
+    assert_eq!(status(&work_dir).reports, ReportsState::Outdated);
+    assert_eq!(work_dir.run(["report", "run"]).code, Some(1));
+    assert_eq!(status(&work_dir).reports, ReportsState::Complete);
+    assert_eq!(work_dir.summary("run").generation, 2);
 }
 
 #[test]
-fn where_there_is_no_run_that_is_said() {
-    let place = WorkDir::new();
-    std::fs::create_dir(place.path("empty")).unwrap();
+fn a_directory_without_a_run_is_an_error() {
+    let work_dir = WorkDir::new();
+    std::fs::create_dir(work_dir.path("empty")).unwrap();
     for dir in ["empty", "nowhere"] {
-        let ended = place.run(["status", dir]);
-        assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(ended.stderr.contains("no run found in "), "{ended:#?}");
+        let output = work_dir.run(["status", dir]);
+        assert_eq!(output.code, Some(2), "{output:#?}");
+        assert!(output.stderr.contains("no run found in "), "{output:#?}");
     }
-    let ended = place.run(["runs", "nowhere"]);
-    assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert!(ended.stderr.contains("nowhere"), "{ended:#?}");
-    let ended = place.run(["runs", "empty"]);
+    let output = work_dir.run(["runs", "nowhere"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(output.stderr.contains("nowhere"), "{output:#?}");
+    let output = work_dir.run(["runs", "empty"]);
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (output.code, output.stdout.as_str()),
         (Some(0), ""),
-        "{ended:#?}"
+        "{output:#?}"
     );
-    assert_eq!(ended.stderr, "no runs in empty\n");
+    assert_eq!(output.stderr, "no runs in empty\n");
 }
 
 #[test]
-fn runs_are_listed_also_those_that_cannot_be_read() {
-    let place = WorkDir::with("list.csv", ids("u", 250) + "gone1\n");
-    let channel = format!("{APP}/channel/c");
-    let flags = ["--channel-arn", &channel, "--missing-users", "gone"];
-    assert_eq!(place.run_fast("list.csv", &flags).code, Some(1));
-    std::fs::create_dir(place.path("broken")).unwrap();
-    std::fs::write(place.path("broken/ledger.db"), "none of ours").unwrap();
-    let ended = place.run(["runs", "."]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let lines: Vec<Vec<&str>> = ended
+fn unreadable_runs_are_listed_too() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 250) + "gone1\n");
+    let flags = ["--channel-arn", CHANNEL, "--missing-users", "gone"];
+    assert_eq!(work_dir.run_fast("list.csv", &flags).code, Some(1));
+    std::fs::create_dir(work_dir.path("broken")).unwrap();
+    std::fs::write(work_dir.path("broken/ledger.db"), "not a ledger").unwrap();
+    let output = work_dir.run(["runs", "."]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let lines: Vec<Vec<&str>> = output
         .stdout
         .lines()
         .map(|line| line.split_whitespace().collect())
@@ -187,8 +185,8 @@ fn runs_are_listed_also_those_that_cannot_be_read() {
     assert_eq!(lines[1][..5], ["finished", "251", "250", "1", "0"]);
     assert_eq!(lines[1].last(), Some(&"./run"));
     assert_eq!(lines[2][..2], ["unreadable", "./broken:"]);
-    let ended = place.run(["runs", ".", "--json"]);
-    let runs: Vec<serde_json::Value> = serde_json::from_str(&ended.stdout).unwrap();
+    let output = work_dir.run(["runs", ".", "--json"]);
+    let runs: Vec<serde_json::Value> = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(runs[0]["state"], "finished");
     assert!(runs[1]["error"].is_string(), "{runs:?}");
 }

@@ -1,4 +1,4 @@
-//! The program at a terminal: the content of the screen.
+//! The program in a terminal: the content of the screen.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::support::program::{APP, WorkDir, ids};
+use crate::support::program::{BEARER, CHANNEL, WorkDir, ids};
 
-/// Longer nothing takes to show on the screen.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The longest time until something appears on the screen.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A program at a terminal.
+/// The program in a terminal.
 struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
@@ -29,14 +29,14 @@ fn size(rows: u16, cols: u16) -> PtySize {
 }
 
 impl Terminal {
-    fn start(place: &WorkDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    fn start(work_dir: &WorkDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let (rows, cols) = (24, 80);
         let pair = native_pty_system().openpty(size(rows, cols)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_chime-bulk"));
         command.args(arguments);
-        command.cwd(place.path(""));
+        command.cwd(work_dir.path(""));
         command.env_clear();
-        command.env("HOME", place.path(""));
+        command.env("HOME", work_dir.path(""));
         command.env("TERM", "xterm-256color");
         for (name, value) in variables {
             command.env(name, value);
@@ -46,7 +46,7 @@ impl Terminal {
         let (sender, output) = channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // The end of a terminal is an error or nothing more, as the system likes.
+            // At the end, a read fails or returns nothing, depending on the system.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
                 if sender.send(buffer[..length].to_vec()).is_err() {
                     return;
@@ -62,7 +62,7 @@ impl Terminal {
         }
     }
 
-    /// The lines on the screen, without blanks at their ends.
+    /// The lines on the screen, without trailing blanks.
     fn lines(&self) -> Vec<String> {
         let screen = self.screen.screen();
         let rows = screen.rows(0, screen.size().1);
@@ -72,14 +72,14 @@ impl Terminal {
         lines
     }
 
-    /// Waits until the screen is so, and returns its lines.
-    fn until(&mut self, is_so: impl Fn(&[String]) -> bool) -> Vec<String> {
+    /// Waits until the lines on the screen fulfil a condition, and returns them.
+    fn until(&mut self, condition: impl Fn(&[String]) -> bool) -> Vec<String> {
         loop {
             let lines = self.lines();
-            if is_so(&lines) {
+            if condition(&lines) {
                 return lines;
             }
-            match self.output.recv_timeout(PATIENCE) {
+            match self.output.recv_timeout(TIMEOUT) {
                 Ok(bytes) => self.screen.process(&bytes),
                 Err(error) => panic!("{error}; on the screen:\n{}", lines.join("\n")),
             }
@@ -96,17 +96,17 @@ impl Terminal {
         self.keyboard.flush().unwrap();
     }
 
-    /// Waits for its end: the exit code, and the lines on the screen then.
+    /// Waits until the program ends. Returns the exit code and the lines on the screen.
     fn end(&mut self) -> (u32, Vec<String>) {
         let status = self.child.wait().unwrap();
-        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+        while let Ok(bytes) = self.output.recv_timeout(TIMEOUT) {
             self.screen.process(&bytes);
         }
         (status.exit_code(), self.lines())
     }
 }
 
-/// How many bars are on the screen.
+/// The number of bars on the screen.
 fn bars(lines: &[String]) -> usize {
     lines.iter().filter(|l| l.contains('░')).count()
 }
@@ -115,23 +115,22 @@ fn has(lines: &[String], text: &str) -> bool {
     lines.iter().any(|line| line.contains(text))
 }
 
-/// A run of half a minute, three channels.
-fn run(place: &WorkDir, more: &[&str]) -> Terminal {
+/// A run with three channels that takes half a minute.
+fn run(work_dir: &WorkDir, more: &[&str]) -> Terminal {
     let list = "channel,member\n".to_owned()
         + &[("big", 3_000), ("middle", 2_000), ("small", 1_000)]
             .iter()
             .flat_map(|(channel, rows)| (0..*rows).map(move |row| format!("{channel},u{row}\n")))
             .collect::<String>();
-    std::fs::write(place.path("list.csv"), list).unwrap();
-    let bearer = format!("{APP}/user/admin");
-    let begin = ["run", "list.csv", "--sandbox", "--bearer", &bearer];
-    Terminal::start(place, &[&begin, more].concat(), &[])
+    std::fs::write(work_dir.path("list.csv"), list).unwrap();
+    let begin = ["run", "list.csv", "--sandbox", "--bearer", BEARER];
+    Terminal::start(work_dir, &[&begin, more].concat(), &[])
 }
 
 #[test]
-fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
-    let place = WorkDir::new();
-    let mut terminal = run(&place, &["--run-dir", "run"]);
+fn bars_are_drawn_resized_and_removed_at_an_interrupt() {
+    let work_dir = WorkDir::new();
+    let mut terminal = run(&work_dir, &["--run-dir", "run"]);
     let lines = terminal.until(|lines| has(lines, " small ") && has(lines, "/s of 3"));
     assert_eq!(bars(&lines), 1, "{lines:#?}");
     assert!(has(&lines, " of 6,000 members · "), "{lines:#?}");
@@ -161,9 +160,9 @@ fn bars_are_drawn_resized_and_gone_at_an_interrupt() {
 }
 
 #[test]
-fn logs_stand_above_the_bars() {
-    let place = WorkDir::new();
-    let mut terminal = run(&place, &["--run-dir", "run", "-vv"]);
+fn logs_are_printed_above_the_bars() {
+    let work_dir = WorkDir::new();
+    let mut terminal = run(&work_dir, &["--run-dir", "run", "-vv"]);
     let lines = terminal.until(|lines| has(lines, "call 9 answered after ") && bars(lines) > 0);
     assert_eq!(bars(&lines), 1, "{lines:#?}");
     let bar = lines.iter().position(|line| line.contains('░')).unwrap();
@@ -175,12 +174,11 @@ fn logs_stand_above_the_bars() {
 }
 
 #[test]
-fn plain_draws_nothing_at_a_terminal() {
-    let channel = format!("{APP}/channel/c");
-    let place = WorkDir::with("list.csv", ids("u", 250));
+fn plain_draws_no_bars_in_a_terminal() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 250));
     let flags = ["run", "list.csv", "--sandbox", "--progress", "plain"];
-    let arguments = [&flags[..], &["--channel-arn", &channel]].concat();
-    let mut terminal = Terminal::start(&place, &arguments, &[]);
+    let arguments = [&flags[..], &["--channel-arn", CHANNEL]].concat();
+    let mut terminal = Terminal::start(&work_dir, &arguments, &[]);
     let (code, lines) = terminal.end();
     assert_eq!(code, 0, "{lines:#?}");
     assert_eq!(bars(&lines), 0, "{lines:#?}");
@@ -188,17 +186,16 @@ fn plain_draws_nothing_at_a_terminal() {
 }
 
 #[test]
-fn a_dumb_terminal_is_given_lines() {
-    let channel = format!("{APP}/channel/c");
-    let place = WorkDir::with("list.csv", ids("u", 250));
-    let arguments = ["run", "list.csv", "--sandbox", "--channel-arn", &channel];
-    let mut terminal = Terminal::start(&place, &arguments, &[("TERM", "dumb")]);
+fn a_dumb_terminal_gets_lines() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 250));
+    let arguments = ["run", "list.csv", "--sandbox", "--channel-arn", CHANNEL];
+    let mut terminal = Terminal::start(&work_dir, &arguments, &[("TERM", "dumb")]);
     let (code, lines) = terminal.end();
     assert_eq!(code, 0, "{lines:#?}");
     assert_eq!(bars(&lines), 0, "{lines:#?}");
 }
 
-/// Whether anything on the screen is bold, underlined or in colour.
+/// Whether nothing on the screen is bold, underlined or coloured.
 fn is_plain(screen: &vt100::Screen) -> bool {
     let (rows, cols) = screen.size();
     let mut cells = (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col)));
@@ -210,10 +207,10 @@ fn is_plain(screen: &vt100::Screen) -> bool {
 }
 
 #[test]
-fn no_color_is_minded() {
-    let place = WorkDir::new();
+fn no_color_is_respected() {
+    let work_dir = WorkDir::new();
     for (variables, plain) in [(&[][..], false), (&[("NO_COLOR", "1")], true)] {
-        let mut terminal = Terminal::start(&place, &["run", "--nonsense"], variables);
+        let mut terminal = Terminal::start(&work_dir, &["run", "--nonsense"], variables);
         let (code, lines) = terminal.end();
         assert_eq!(code, 2, "{lines:#?}");
         assert_eq!(is_plain(terminal.screen.screen()), plain, "{lines:#?}");

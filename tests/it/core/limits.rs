@@ -1,5 +1,5 @@
-//! What holds of the pace of any run: the limits as the service counts them, no channel left
-//! behind, and the makespan near its bound.
+//! The pace of any run: it stays within the limits as the service counts them, leaves no channel
+//! behind, and takes little more than the lower bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,26 +9,26 @@ use chime_bulk::sandbox::{Fault, FaultShare, SandboxConfig};
 use chime_bulk::schedule::LowerBound;
 use proptest::prelude::*;
 
-use crate::core::properties::{cases, rehearse};
-use crate::support::harness::{Ended, Harness, channel, list};
-use crate::support::recorder::Seen;
+use crate::core::properties::{cases, run_paused};
+use crate::support::harness::{Harness, SessionResult, channel, list};
+use crate::support::recorder::RecordedCall;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Refused calls that are no fault: their share of all, and how many besides.
-const REFUSED: (f64, f64) = (0.03, 3.0);
-/// The same of the calls on any one channel, of which a run may have few.
-const REFUSED_ON_ONE: (f64, f64) = (0.05, 3.0);
-/// Share of the bearers' rate that is used at least while a channel is due.
+/// Throttled calls that a run may have: a share of its calls, and a number in addition.
+const THROTTLED: (f64, f64) = (0.03, 3.0);
+/// Throttled calls that one channel may have. It may have few calls in all.
+const THROTTLED_ON_CHANNEL: (f64, f64) = (0.05, 3.0);
+/// The least share of the bearers' rate that is used while a channel is due.
 const USED: f64 = 0.9;
-/// How much later than due a channel may be called though bearers are free: what the way's
-/// variation and a refused call cost.
+/// How late a due channel may be called while bearers are free. This allows for jitter and for a
+/// refused call.
 const LATE: Duration = Duration::from_secs(3);
-/// The same where the service fails now and then: it may count as down for a while.
+/// The same if the service has faults: it may count as down for a while.
 const LATE_WITH_FAULTS: Duration = Duration::from_secs(12);
-/// How far the makespan may be from its bound on a way that does not vary.
+/// The makespan over its lower bound, without jitter.
 const RATIO: f64 = 1.02;
 
-/// A job and the service that it meets.
+/// A job and the service that it calls.
 #[derive(Debug, Clone)]
 struct Job {
     /// Members of each channel.
@@ -58,25 +58,25 @@ impl Job {
         list((0..longest).flat_map(of))
     }
 
-    async fn run(&self) -> (Harness, Ended) {
-        let world = SandboxConfig {
+    async fn run(&self) -> (Harness, SessionResult) {
+        let sandbox = SandboxConfig {
             latency: self.latency,
             jitter: self.jitter,
             faults: self.faults.clone(),
             seed: self.seed,
             ..SandboxConfig::default()
         };
-        let mut run = Harness::in_world(self.rows(), world)
+        let mut run = Harness::with_sandbox(self.rows(), sandbox)
             .bearers(self.bearers)
             .scheduling(|settings| settings.seed = self.seed);
-        let ended = run.run().await;
-        assert!(ended.is_finished(), "{:?}", ended.ending);
-        let is_in = ended.of(Outcome::Added) + ended.of(Outcome::AlreadyMember);
+        let result = run.run().await;
+        assert!(result.is_finished(), "{:?}", result.ending);
+        let is_in = result.count(Outcome::Added) + result.count(Outcome::AlreadyMember);
         assert_eq!(is_in, self.sizes.iter().sum::<u64>());
-        (run, ended)
+        (run, result)
     }
 
-    /// How much each way varies, up or down.
+    /// By how much the time of a request, or of a response, may differ from its mean.
     fn spread(&self) -> Duration {
         (self.latency / 2).mul_f64(self.jitter)
     }
@@ -86,7 +86,7 @@ impl Job {
     }
 }
 
-/// Few large channels, many small ones, or one that is larger than all others.
+/// Few large channels, many small ones, or one large channel and many small ones.
 fn sizes() -> impl Strategy<Value = Vec<u64>> {
     let hot = (1_000..4_000_u64, prop::collection::vec(1..50_u64, 20..150));
     prop_oneof![
@@ -116,7 +116,7 @@ fn job(faults: impl Strategy<Value = Vec<FaultShare>>) -> impl Strategy<Value = 
     )
 }
 
-/// Faults that the service has a right to; none of them is a throttled call.
+/// Faults other than throttled calls.
 fn faults() -> impl Strategy<Value = Vec<FaultShare>> {
     let share = || prop_oneof![Just(0.0), 0.0..0.03_f64];
     (share(), share(), share()).prop_map(|(throttled, unavailable, lost)| {
@@ -130,7 +130,7 @@ fn faults() -> impl Strategy<Value = Vec<FaultShare>> {
     })
 }
 
-fn is_throttled(call: &Seen) -> bool {
+fn is_throttled(call: &RecordedCall) -> bool {
     let refusal = call
         .answer
         .as_ref()
@@ -142,43 +142,43 @@ fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap())
 }
 
-/// Accepted calls are within the limits by the service's own doing: what a caller gets wrong shows
-/// in what it refuses, and in how many calls come in a second.
-fn judge_limits(job: &Job, run: &Harness) {
-    let calls = run.seen();
-    let most = |(share, besides): (f64, f64), calls: usize| float(calls) * share + besides;
-    let refused = calls.iter().filter(|call| is_throttled(call)).count();
+/// Checks the calls that the service throttled, and the calls in a bearer's busiest second. (Accepted
+/// calls are within the limits, because the service enforces them.)
+fn check_limits(job: &Job, run: &Harness) {
+    let calls = run.calls();
+    let most = |(share, more): (f64, f64), calls: usize| float(calls) * share + more;
+    let throttled = calls.iter().filter(|call| is_throttled(call)).count();
     assert!(
-        float(refused) <= most(REFUSED, calls.len()),
-        "{refused} of {} calls are refused",
+        float(throttled) <= most(THROTTLED, calls.len()),
+        "{throttled} of {} calls are throttled",
         calls.len()
     );
     let mut by_channel: BTreeMap<_, (usize, usize)> = BTreeMap::new();
     for call in &calls {
-        let (made, refused) = by_channel.entry(&call.channel).or_default();
+        let (made, throttled) = by_channel.entry(&call.channel).or_default();
         *made += 1;
-        *refused += usize::from(is_throttled(call));
+        *throttled += usize::from(is_throttled(call));
     }
-    for (channel, (made, refused)) in by_channel {
+    for (channel, (made, throttled)) in by_channel {
         assert!(
-            float(refused) <= most(REFUSED_ON_ONE, made),
-            "{refused} of {made} calls on {channel} are refused"
+            float(throttled) <= most(THROTTLED_ON_CHANNEL, made),
+            "{throttled} of {made} calls on {channel} are throttled"
         );
     }
-    // An even pace, one late call made up for, and what the way's variation pushes together.
-    let pushed = (SECOND + job.spread() * 2).as_secs_f64() * quota::BEARER_RATE;
+    // An even pace, the calls that jitter brings closer together, and two more for late calls.
+    let expected = (SECOND + job.spread() * 2).as_secs_f64() * quota::BEARER_RATE;
     for (bearer, busiest) in run.service.stats().busiest_seconds_of_bearers {
         let busiest = float(usize::try_from(busiest).unwrap());
         assert!(
-            busiest <= pushed.ceil() + 2.0,
-            "{bearer}: {busiest} in a second"
+            busiest <= expected.ceil() + 2.0,
+            "{bearer}: {busiest} calls in a second"
         );
     }
 }
 
-/// A channel that is due, with rows that were never sent, is called as soon as the bearers can:
-/// while it waits they are busy with others.
-fn judge_gaps(job: &Job, calls: &[Seen]) {
+/// Checks that a due channel with unsent rows is called as soon as a bearer is free: while it waits,
+/// the bearers call other channels.
+fn check_gaps(job: &Job, calls: &[RecordedCall]) {
     let late = if job.faults.iter().any(|fault| fault.share > 0.0) {
         LATE_WITH_FAULTS
     } else {
@@ -190,7 +190,7 @@ fn judge_gaps(job: &Job, calls: &[Seen]) {
         let mut due = Duration::ZERO;
         for call in calls.iter().filter(|call| call.channel == channel) {
             if (sent.len() as u64) < *size {
-                let between = |other: &&Seen| (due..call.at).contains(&other.at);
+                let between = |other: &&RecordedCall| (due..call.at).contains(&other.at);
                 let others = float(calls.iter().filter(between).count());
                 let busy = Duration::from_secs_f64(others / (job.pool_rate() * USED));
                 let gap = call.at.saturating_sub(due);
@@ -211,33 +211,33 @@ proptest! {
     #![proptest_config(cases(32))]
 
     #[test]
-    fn limits_hold_as_the_service_counts_them(job in job(faults())) {
-        rehearse(async {
+    fn a_run_stays_within_the_limits_as_the_service_counts_them(job in job(faults())) {
+        run_paused(async {
             let (run, _) = job.run().await;
-            judge_limits(&job, &run);
+            check_limits(&job, &run);
         });
     }
 
     #[test]
     fn no_channel_is_left_behind(job in job(prop_oneof![Just(Vec::new()).boxed(), faults().boxed()])) {
-        rehearse(async {
+        run_paused(async {
             let (run, _) = job.run().await;
-            judge_gaps(&job, &run.seen());
+            check_gaps(&job, &run.calls());
         });
     }
 
     #[test]
-    fn without_faults_the_makespan_is_near_its_bound(job in job(Just(Vec::new()))) {
-        rehearse(async {
-            let (run, ended) = job.run().await;
+    fn without_faults_the_makespan_is_near_its_lower_bound(job in job(Just(Vec::new()))) {
+        run_paused(async {
+            let (run, result) = job.run().await;
             let mut bound = LowerBound::default();
             job.sizes.iter().for_each(|members| bound.add_channel(*members));
             let (least, _) = bound.time(&run.scheduling.limits, job.bearers);
-            // As much as a way varies, two calls on a channel may have to be further apart than
-            // its limit has it. The last one's answer is waited for.
+            // Jitter may force two calls on a channel further apart than its limit does. The run
+            // ends with the answer to the last call.
             let apart = (job.spread() * 2).as_secs_f64() * quota::CHANNEL_RATE;
             let allowed = least.mul_f64(RATIO + apart) + job.latency + LATE;
-            assert!(ended.took <= allowed, "{:?} of {least:?}, at most {allowed:?}", ended.took);
+            assert!(result.took <= allowed, "{:?} of {least:?}, at most {allowed:?}", result.took);
         });
     }
 }

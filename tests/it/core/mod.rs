@@ -1,11 +1,11 @@
-//! What holds for every run: limits, outcomes, the service's contract. On virtual time.
+//! Properties of every run: limits, outcomes, the contract of the service. On virtual time.
 
-mod bound;
 mod contract;
+mod every_code;
 mod limits;
+mod lower_bound;
 mod makespan;
 pub(crate) mod properties;
 mod scenarios;
 mod simulation;
-mod walk;
 mod wire;

@@ -1,4 +1,4 @@
-//! What holds of any list, any service, any limits and any interruptions.
+//! Properties that hold for any list, service, limits and interruptions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -9,7 +9,9 @@ use chime_bulk::sandbox::{Fault, FaultShare, OverCapacity, ReAdd, SandboxConfig}
 use chime_bulk::schedule::Stop;
 use proptest::prelude::*;
 
-use crate::support::harness::{Cut, Ended, Harness, Pace, channel, refusal, user};
+use crate::support::harness::{
+    Harness, Interruption, ListPace, SessionResult, channel, refusal, user,
+};
 
 /// One row of a random list.
 #[derive(Debug, Clone)]
@@ -41,21 +43,21 @@ impl Row {
 #[derive(Debug, Clone)]
 struct Case {
     rows: Vec<Row>,
-    world: SandboxConfig,
+    sandbox: SandboxConfig,
     limits: Limits,
     bearers: usize,
     max_waiting: usize,
     seed: u64,
     existing: Vec<(u8, u8)>,
     banned: Vec<(u8, u8)>,
-    /// Members for whose sake whole calls are refused.
+    /// Members that make the service refuse a whole call.
     poison: BTreeSet<(u8, u8)>,
-    cuts: Vec<(u64, Cut)>,
-    pace: Pace,
+    interruptions: Vec<(u64, Interruption)>,
+    pace: ListPace,
 }
 
 impl Case {
-    fn rehearsal(&self) -> Harness {
+    fn harness(&self) -> Harness {
         let mut text = "channel_id,user_id,membership_type\n".to_owned();
         text.extend(self.rows.iter().map(Row::line));
         let poison: BTreeSet<_> = self
@@ -63,7 +65,7 @@ impl Case {
             .iter()
             .map(|(c, m)| (channel(c), user(&format!("u{m}"))))
             .collect();
-        let run = Harness::in_world(text, self.world.clone())
+        let run = Harness::with_sandbox(text, self.sandbox.clone())
             .intercept(move |call| {
                 let is_poison =
                     |member: &MemberArn| poison.contains(&(call.channel.clone(), member.clone()));
@@ -87,7 +89,7 @@ impl Case {
         run
     }
 
-    /// Rows by what must become of them before anything is sent.
+    /// The outcomes of the rows that must not be sent.
     fn unsent(&self) -> BTreeMap<u64, Outcome> {
         let mut seen = BTreeSet::new();
         let mut unsent = BTreeMap::new();
@@ -104,17 +106,17 @@ impl Case {
 
 fn row() -> impl Strategy<Value = Row> {
     let channel = prop_oneof![3 => Just(0_u8), 5 => 0_u8..6, 1 => Just(9_u8)];
-    (channel, 0_u8..94, any::<bool>(), 0_u8..20).prop_map(|(channel, member, is_hidden, dice)| {
+    (channel, 0_u8..94, any::<bool>(), 0_u8..20).prop_map(|(channel, member, is_hidden, roll)| {
         Row {
             channel,
             member,
-            is_hidden: is_hidden && dice < 10,
-            is_defective: dice == 0,
+            is_hidden: is_hidden && roll < 10,
+            is_defective: roll == 0,
         }
     })
 }
 
-fn world() -> impl Strategy<Value = SandboxConfig> {
+fn sandbox() -> impl Strategy<Value = SandboxConfig> {
     let share = || prop_oneof![3 => Just(0.0), 2 => 0.0..0.15_f64];
     let shares = proptest::array::uniform6(share());
     (
@@ -185,15 +187,15 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let cut = prop_oneof![
-        Just(Cut::Command(Command::Drain)),
-        Just(Cut::Command(Command::Halt)),
-        Just(Cut::Crash),
+    let interruption = prop_oneof![
+        Just(Interruption::Command(Command::Drain)),
+        Just(Interruption::Command(Command::Halt)),
+        Just(Interruption::Crash),
     ];
     let pace = prop_oneof![
-        2 => Just(Pace::Inline),
-        1 => Just(Pace::Ahead),
-        1 => (1..5_000_u64).prop_map(|ms| Pace::Slow(Duration::from_millis(ms))),
+        2 => Just(ListPace::Inline),
+        1 => Just(ListPace::Ahead),
+        1 => (1..5_000_u64).prop_map(|ms| ListPace::Slow(Duration::from_millis(ms))),
     ];
     // Some lists are longer than a chunk (2,048 rows).
     let rows = prop_oneof![
@@ -204,7 +206,7 @@ fn case() -> impl Strategy<Value = Case> {
     (
         (
             rows,
-            world(),
+            sandbox(),
             limits(),
             1..4_usize,
             prop_oneof![Just(50_000_usize), 1..300_usize],
@@ -213,21 +215,21 @@ fn case() -> impl Strategy<Value = Case> {
         proptest::collection::vec((0_u8..6, 0_u8..90), 0..20),
         proptest::collection::vec((0_u8..6, 0_u8..90), 0..20),
         proptest::collection::btree_set((0_u8..6, 0_u8..90), 0..5),
-        proptest::collection::vec((0..6_000_u64, cut), 0..5),
+        proptest::collection::vec((0..6_000_u64, interruption), 0..5),
         pace,
     )
         .prop_map(
             |(
-                (rows, world, limits, bearers, max_waiting),
+                (rows, sandbox, limits, bearers, max_waiting),
                 seed,
                 existing,
                 banned,
                 poison,
-                cuts,
+                interruptions,
                 pace,
             )| Case {
                 rows,
-                world,
+                sandbox,
                 limits,
                 bearers,
                 max_waiting,
@@ -235,50 +237,52 @@ fn case() -> impl Strategy<Value = Case> {
                 existing,
                 banned,
                 poison,
-                cuts,
+                interruptions,
                 pace,
             },
         )
 }
 
-/// Runs the case through all its interruptions to its end.
-async fn play(case: &Case) -> (Harness, Ended) {
-    let mut run = case.rehearsal();
+/// Plays the case through all its interruptions to its end.
+async fn play(case: &Case) -> (Harness, SessionResult) {
+    let mut run = case.harness();
     let mut outcomes: HashMap<u64, Outcome> = HashMap::new();
-    for (after, cut) in &case.cuts {
-        let ended = run.run_until(Duration::from_millis(*after), *cut).await;
-        // A verdict, once given, stays.
-        for (row, verdict) in &ended.rows {
-            if verdict.outcome.is_in()
-                || matches!(verdict.outcome, Outcome::Invalid | Outcome::Duplicate)
+    for (after, interruption) in &case.interruptions {
+        let result = run
+            .run_until(Duration::from_millis(*after), *interruption)
+            .await;
+        for (row, record) in &result.rows {
+            if record.outcome.is_in()
+                || matches!(record.outcome, Outcome::Invalid | Outcome::Duplicate)
             {
-                outcomes.insert(*row, verdict.outcome);
+                outcomes.insert(*row, record.outcome);
             }
         }
     }
-    let mut ended = run.run().await;
-    // An outage stops a run; it is resumed after it.
+    let mut result = run.run().await;
+    // An outage stops a run. It is resumed until the outage is over.
     for _ in 0..20 {
-        if !matches!(ended.ending, Some(Ending::Stopped(Stop::Outage(_)))) {
+        if !matches!(result.ending, Some(Ending::Stopped(Stop::Outage(_)))) {
             break;
         }
-        ended = run.run().await;
+        result = run.run().await;
     }
+    // A final outcome never changes.
     for (row, outcome) in outcomes {
         assert_eq!(
-            ended.rows[&row].outcome, outcome,
-            "row {row} has another verdict now"
+            result.rows[&row].outcome, outcome,
+            "the outcome of row {row} has changed"
         );
     }
-    (run, ended)
+    (run, result)
 }
 
-fn judge(case: &Case, run: &Harness, ended: &Ended) {
-    assert!(ended.is_finished(), "{:?}", ended.ending);
-    assert_eq!(ended.rows.len(), case.rows.len());
+fn check(case: &Case, run: &Harness, result: &SessionResult) {
+    assert!(result.is_finished(), "{:?}", result.ending);
+    assert_eq!(result.rows.len(), case.rows.len());
     let unsent = case.unsent();
     let sent: BTreeSet<_> = run
-        .seen()
+        .calls()
         .into_iter()
         .flat_map(|call| {
             call.members
@@ -287,55 +291,52 @@ fn judge(case: &Case, run: &Harness, ended: &Ended) {
         })
         .collect();
     for (number, row) in (1..).zip(&case.rows) {
-        let verdict = &ended.rows[&number];
+        let record = &result.rows[&number];
         if let Some(outcome) = unsent.get(&number) {
-            assert_eq!(verdict.outcome, *outcome, "row {number}");
-            assert_eq!(verdict.attempts, 0);
+            assert_eq!(record.outcome, *outcome, "row {number}");
+            assert_eq!(record.attempts, 0);
             continue;
         }
         let (channel, member) = (channel(row.channel), user(&row.member_id()));
         let is_in = run.service.is_member(&channel, &member);
         let was_before = case.existing.contains(&(row.channel, row.member));
-        match verdict.outcome {
+        match record.outcome {
             Outcome::Added | Outcome::AlreadyMember => {
-                assert!(is_in, "row {number} is said to be in");
+                assert!(is_in, "row {number} is not a member: {record:?}");
                 assert!(sent.contains(&(channel, member)));
             }
-            // An answer may have been lost before: then nothing can be said.
+            // If an answer may have been lost, a failed row may be a member.
             Outcome::Failed if !loses_answers(case) => {
-                assert!(
-                    !is_in || was_before,
-                    "row {number} is in, and said to have failed: {verdict:?}"
-                );
-                assert!(!verdict.code.is_empty());
+                assert!(!is_in || was_before, "row {number} is a member: {record:?}");
+                assert!(!record.code.is_empty());
             }
             Outcome::Failed => {}
             Outcome::Unconfirmed => assert!(loses_answers(case), "row {number}"),
-            other => panic!("row {number} ended as {other}"),
+            other => panic!("row {number} is {other}"),
         }
         if row.member >= 90 || case.poison.contains(&(row.channel, row.member)) {
             assert!(matches!(
-                verdict.outcome,
+                record.outcome,
                 Outcome::Failed | Outcome::Unconfirmed
             ));
         }
     }
 }
 
-/// Whether some answer may never come.
+/// Whether answers may be lost in this case.
 fn loses_answers(case: &Case) -> bool {
     let lossy = |share: &FaultShare| {
         share.share > 0.0 && matches!(share.fault, Fault::Lost | Fault::Reset | Fault::Slow)
     };
-    case.world.faults.iter().any(lossy)
+    case.sandbox.faults.iter().any(lossy)
         || case
-            .cuts
+            .interruptions
             .iter()
-            .any(|(_, cut)| *cut != Cut::Command(Command::Drain))
+            .any(|(_, interruption)| *interruption != Interruption::Command(Command::Drain))
 }
 
-/// Plays on a paused clock.
-pub(crate) fn rehearse<T>(play: impl Future<Output = T>) -> T {
+/// Runs a future on a paused clock.
+pub(crate) fn run_paused<T>(play: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -348,8 +349,7 @@ pub(crate) fn rehearse<T>(play: impl Future<Output = T>) -> T {
 pub(crate) fn cases(count: u32) -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        // The same every time, so that what lands is what was tried; more, and others, by the
-        // variable.
+        // A fixed seed, so that a change is tested with the same cases everywhere.
         config.cases = count;
         config.rng_seed = proptest::test_runner::RngSeed::Fixed(7);
     }
@@ -362,15 +362,15 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn every_run_ends_with_a_true_verdict_for_every_row(case in case()) {
-        rehearse(async {
-            let (run, ended) = play(&case).await;
-            judge(&case, &run, &ended);
+    fn every_run_ends_with_a_true_outcome_for_every_row(case in case()) {
+        run_paused(async {
+            let (run, result) = play(&case).await;
+            check(&case, &run, &result);
         });
     }
 
     #[test]
-    fn without_faults_a_run_gets_everybody_in_with_no_call_too_many(
+    fn without_faults_a_run_adds_all_members_in_the_fewest_calls(
         sizes in proptest::collection::vec(1..450_u64, 1..12),
         latency in 0..1_500_u64,
         is_sorted in any::<bool>(),
@@ -387,12 +387,12 @@ proptest! {
                 rows.extend(sizes.iter().enumerate().filter(has).map(|(c, _)| (c, format!("u{m}"))));
             }
         }
-        rehearse(async {
-            let world = SandboxConfig { latency: Duration::from_millis(latency), ..SandboxConfig::default() };
-            let mut run = Harness::in_world(crate::support::harness::list(rows), world);
-            let ended = run.run().await;
-            assert!(ended.is_finished());
-            assert_eq!(ended.of(Outcome::Added), sizes.iter().sum::<u64>());
+        run_paused(async {
+            let sandbox = SandboxConfig { latency: Duration::from_millis(latency), ..SandboxConfig::default() };
+            let mut run = Harness::with_sandbox(crate::support::harness::list(rows), sandbox);
+            let result = run.run().await;
+            assert!(result.is_finished());
+            assert_eq!(result.count(Outcome::Added), sizes.iter().sum::<u64>());
             let calls: u64 = sizes.iter().map(|size| size.div_ceil(100)).sum();
             let stats = run.service.stats();
             assert_eq!((stats.batch_calls, stats.throttled_calls), (calls, 0));

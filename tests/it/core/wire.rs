@@ -1,4 +1,4 @@
-//! The very bytes that the clients send, and what they make of bytes no sandbox would answer.
+//! The bytes that the clients send, and their handling of bytes that the sandbox never answers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::support::backends::{APIS, INSTANCE, TIMEOUT, call, settings};
 
-/// A request as it came.
+/// A request, as received.
 struct Request {
     line: String,
     headers: Vec<(String, String)>,
@@ -27,14 +27,14 @@ impl Request {
     }
 }
 
-/// Takes one request and answers it with these bytes, which end the connection.
-async fn take(listener: TcpListener, answer: &str) -> Request {
+/// Receives one request, answers it with these bytes, and closes the connection.
+async fn answer_one(listener: TcpListener, answer: &str) -> Request {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut text = String::new();
     let (head, length) = loop {
         let mut bytes = [0; 4096];
         let n = stream.read(&mut bytes).await.unwrap();
-        assert!(n > 0, "cut off: {text}");
+        assert!(n > 0, "truncated request: {text}");
         text.push_str(std::str::from_utf8(&bytes[..n]).unwrap());
         let Some((head, _)) = text.split_once("\r\n\r\n") else {
             continue;
@@ -59,8 +59,8 @@ async fn take(listener: TcpListener, answer: &str) -> Request {
     }
 }
 
-/// What a client of this API sends for a call, and the host it was to call.
-async fn sent(api: Api, sub_channel: Option<&str>) -> (Request, String) {
+/// The request that a client of this API sends for a call, and the host that it calls.
+async fn request_of(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let settings = settings(api, &format!("http://{host}"));
@@ -69,7 +69,10 @@ async fn sent(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     call.membership.membership_type = MembershipType::Hidden;
     call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-    let (reply, request) = tokio::join!(client.add_members(call, TIMEOUT), take(listener, answer));
+    let (reply, request) = tokio::join!(
+        client.add_members(call, TIMEOUT),
+        answer_one(listener, answer)
+    );
     assert_eq!(reply, Ok(Reply::default()));
     (request, host)
 }
@@ -92,8 +95,8 @@ fn check_head(request: &Request, host: &str) {
 }
 
 #[tokio::test]
-async fn the_messaging_client_sends_all_there_is() {
-    let (request, host) = sent(Api::Messaging, Some("sub-1")).await;
+async fn the_messaging_client_sends_type_sub_channel_and_members() {
+    let (request, host) = request_of(Api::Messaging, Some("sub-1")).await;
     check_head(&request, &host);
     let members = [
         format!("{INSTANCE}/user/ann@example.com"),
@@ -107,8 +110,8 @@ async fn the_messaging_client_sends_all_there_is() {
 
 #[cfg(feature = "legacy-chime")]
 #[tokio::test]
-async fn the_legacy_client_sends_the_same_to_the_same_host() {
-    let (request, host) = sent(Api::Legacy, None).await;
+async fn the_legacy_client_sends_type_and_members_to_the_same_host() {
+    let (request, host) = request_of(Api::Legacy, None).await;
     check_head(&request, &host);
     let members = [
         format!("{INSTANCE}/user/ann@example.com"),
@@ -121,7 +124,7 @@ async fn the_legacy_client_sends_the_same_to_the_same_host() {
 }
 
 #[tokio::test]
-async fn answers_of_others_than_the_service_are_told_apart() {
+async fn answers_that_are_not_from_the_service_have_their_kinds() {
     let cases = [
         (
             "503 Busy\r\ncontent-length: 6\r\n\r\n<html>",
@@ -162,7 +165,7 @@ async fn answers_of_others_than_the_service_are_told_apart() {
             let answer = format!("HTTP/1.1 {answer}");
             let (reply, _) = tokio::join!(
                 client.add_members(call(&["ann"]), TIMEOUT),
-                take(listener, &answer)
+                answer_one(listener, &answer)
             );
             let refusal = reply.unwrap_err();
             assert_eq!(refusal.kind, kind, "{api}, {answer}: {refusal}");
@@ -172,7 +175,7 @@ async fn answers_of_others_than_the_service_are_told_apart() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_nothing_is_in_doubt() {
+async fn a_refused_connection_leaves_no_doubt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

@@ -1,8 +1,8 @@
-//! The layers: nothing names what is above it.
+//! The layers of the source: no module uses one above it.
 
 use std::path::{Path, PathBuf};
 
-/// From the ground up: a module uses only those before it.
+/// The modules from the lowest layer up. A module uses only those before it.
 const ORDER: [&str; 11] = [
     "model",
     "schedule",
@@ -17,15 +17,15 @@ const ORDER: [&str; 11] = [
     "job",
 ];
 
-/// A source file of the crate, without its tests and comments.
+/// A source file, without its tests and comments.
 struct Source {
-    /// From `src` on, such as `model/arn.rs`.
+    /// The path below `src`, such as `model/arn.rs`.
     path: String,
     code: String,
 }
 
 impl Source {
-    /// The module it belongs to, or the binary's folder.
+    /// The module that the file belongs to, or `bin`.
     fn module(&self) -> &str {
         self.path.split(['/', '.']).next().unwrap()
     }
@@ -34,9 +34,8 @@ impl Source {
         self.module() != "bin"
     }
 
-    /// The modules of this crate that it names, whatever the form: `crate::x`, `crate::{x, y}`,
-    /// or up through `super`.
-    fn names(&self) -> Vec<&str> {
+    /// The modules of this crate that the file uses, as `crate::x`, `crate::{x, y}` or `super::x`.
+    fn uses(&self) -> Vec<&str> {
         let root_by_super = if self.path.ends_with("/mod.rs") {
             "super::"
         } else {
@@ -45,14 +44,14 @@ impl Source {
         ["crate::", root_by_super]
             .into_iter()
             .flat_map(|root| self.code.split(root).skip(1))
-            .flat_map(heads)
+            .flat_map(first_names)
             .filter(|name| ORDER.contains(name))
             .collect()
     }
 }
 
-/// The first names of the paths that follow in a `use` or path.
-fn heads(rest: &str) -> Vec<&str> {
+/// The first name of the path that the text begins with, or of each path of a group in braces.
+fn first_names(rest: &str) -> Vec<&str> {
     let word = |text: &str| {
         text.find(|c: char| !(c.is_alphanumeric() || c == '_'))
             .unwrap_or(text.len())
@@ -60,7 +59,7 @@ fn heads(rest: &str) -> Vec<&str> {
     let Some(group) = rest.strip_prefix('{') else {
         return vec![&rest[..word(rest)]];
     };
-    let (mut depth, mut begin, mut heads) = (1, 0, Vec::new());
+    let (mut depth, mut begin, mut names) = (1, 0, Vec::new());
     for (at, c) in group.char_indices() {
         match c {
             '{' => depth += 1,
@@ -69,14 +68,14 @@ fn heads(rest: &str) -> Vec<&str> {
         }
         if depth == 0 || (c == ',' && depth == 1) {
             let path = group[begin..at].trim();
-            heads.push(&path[..word(path)]);
+            names.push(&path[..word(path)]);
             begin = at + 1;
         }
         if depth == 0 {
             break;
         }
     }
-    heads
+    names
 }
 
 fn sources() -> Vec<Source> {
@@ -87,7 +86,7 @@ fn sources() -> Vec<Source> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
-                // `tests/` folders are unit tests too long for the foot of a file.
+                // Folders `tests/` contain unit tests.
                 if path.file_name().unwrap() != "tests" {
                     folders.push(path);
                 }
@@ -105,7 +104,7 @@ fn sources() -> Vec<Source> {
     found
 }
 
-/// A file's text without its unit tests and without comments.
+/// The text of a file without its unit tests and comments.
 fn code(text: &str) -> String {
     let text = match text.find("#[cfg(test)]\nmod tests {") {
         Some(tests) => &text[..tests],
@@ -115,7 +114,7 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether the code has this, not as the end of a longer name.
+/// Whether the code contains a name, and not only as the end of a longer one.
 fn has(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].chars().next_back();
@@ -123,14 +122,14 @@ fn has(code: &str, name: &str) -> bool {
     })
 }
 
-/// The files that have one of these names, among those where they must not be.
-fn offenders(names: &[&str], forbidden: impl Fn(&Source) -> bool) -> Vec<String> {
+/// The uses of these names in files that must not use them.
+fn forbidden_uses(names: &[&str], forbidden: impl Fn(&Source) -> bool) -> Vec<String> {
     let mut found: Vec<String> = sources()
         .iter()
         .filter(|source| forbidden(source))
         .flat_map(|source| {
             let hits = names.iter().filter(|name| has(&source.code, name));
-            hits.map(|name| format!("{} names `{name}`", source.path))
+            hits.map(|name| format!("{} uses `{name}`", source.path))
         })
         .collect();
     found.sort();
@@ -138,38 +137,38 @@ fn offenders(names: &[&str], forbidden: impl Fn(&Source) -> bool) -> Vec<String>
 }
 
 #[track_caller]
-fn none(offenders: &[String]) {
-    assert!(offenders.is_empty(), "{offenders:#?}");
+fn assert_none(uses: &[String]) {
+    assert!(uses.is_empty(), "{uses:#?}");
 }
 
 #[test]
-fn every_module_has_its_place() {
+fn every_module_belongs_to_a_layer() {
     for source in sources() {
         let module = source.module();
         let known = ORDER.contains(&module) || ["lib", "bin"].contains(&module);
-        assert!(known, "{} is in no order", source.path);
+        assert!(known, "{} belongs to no layer", source.path);
     }
 }
 
 #[test]
-fn no_module_names_a_later_one() {
-    let place = |name: &str| ORDER.iter().position(|module| *module == name);
+fn no_module_uses_a_higher_one() {
+    let rank = |name: &str| ORDER.iter().position(|module| *module == name);
     let mut upward = Vec::new();
     for source in sources() {
-        let Some(own) = place(source.module()) else {
+        let Some(own) = rank(source.module()) else {
             continue;
         };
-        for name in source.names() {
-            if place(name) > Some(own) {
-                upward.push(format!("{} names `{name}`", source.path));
+        for name in source.uses() {
+            if rank(name) > Some(own) {
+                upward.push(format!("{} uses `{name}`", source.path));
             }
         }
     }
-    none(&upward);
+    assert_none(&upward);
 }
 
 #[test]
-fn values_and_decisions_know_no_world() {
+fn model_and_schedule_use_no_clock_and_no_io() {
     let names = [
         "tokio",
         "aws_",
@@ -185,25 +184,25 @@ fn values_and_decisions_know_no_world() {
         "hyper",
         "thread::",
     ];
-    none(&offenders(&names, |source| {
+    assert_none(&forbidden_uses(&names, |source| {
         ["model", "schedule"].contains(&source.module())
     }));
 }
 
-/// A clock that is set, or a machine that sleeps, changes nothing about when calls are due.
+/// So that calls are due at the same time even if somebody sets the system's clock.
 #[test]
-fn what_paces_calls_knows_no_calendar() {
+fn the_modules_that_pace_calls_use_no_wall_clock() {
     let names = ["SystemTime", "jiff", "Timestamp", "std::time::Instant"];
-    none(&offenders(&names, |source| {
+    assert_none(&forbidden_uses(&names, |source| {
         ["schedule", "limits", "ledger", "engine"].contains(&source.module())
     }));
 }
 
 #[test]
-fn each_library_is_named_where_it_belongs_alone() {
+fn each_library_is_used_by_one_module() {
     let outside = |module: &'static str| move |source: &Source| source.module() != module;
-    none(&offenders(&["governor"], outside("limits")));
-    none(&offenders(&["aws_"], |source| {
+    assert_none(&forbidden_uses(&["governor"], outside("limits")));
+    assert_none(&forbidden_uses(&["aws_"], |source| {
         !["chime", "sandbox"].contains(&source.module())
     }));
     let of_clients = [
@@ -214,21 +213,21 @@ fn each_library_is_named_where_it_belongs_alone() {
         "aws_smithy",
         "aws_types",
     ];
-    none(&offenders(&of_clients, outside("chime")));
-    none(&offenders(&["aws_sigv4"], outside("sandbox")));
-    none(&offenders(&["rusqlite"], outside("ledger")));
-    none(&offenders(&["rustix"], |source| {
+    assert_none(&forbidden_uses(&of_clients, outside("chime")));
+    assert_none(&forbidden_uses(&["aws_sigv4"], outside("sandbox")));
+    assert_none(&forbidden_uses(&["rusqlite"], outside("ledger")));
+    assert_none(&forbidden_uses(&["rustix"], |source| {
         source.module() != "private_file" && source.path != "chime/credential_process.rs"
     }));
     let of_terminal = ["clap", "indicatif", "console", "toml"];
-    none(&offenders(&of_terminal, outside("bin")));
-    none(&offenders(&["backoff::"], |source| {
+    assert_none(&forbidden_uses(&of_terminal, outside("bin")));
+    assert_none(&forbidden_uses(&["backoff::"], |source| {
         source.path != "schedule/delay.rs"
     }));
 }
 
 #[test]
-fn the_library_neither_prints_nor_exits() {
+fn the_library_does_not_print_or_exit() {
     let names = [
         "println!",
         "eprintln!",
@@ -240,20 +239,20 @@ fn the_library_neither_prints_nor_exits() {
         "stdout()",
         "stderr()",
     ];
-    none(&offenders(&names, Source::is_library));
+    assert_none(&forbidden_uses(&names, Source::is_library));
 }
 
 #[test]
-fn paths_are_understood_in_every_form() {
+fn uses_are_found_in_every_form() {
     let source = |path: &str, code: &str| Source {
         path: path.to_owned(),
         code: code.to_owned(),
     };
     let one = source("model/x.rs", "use crate::job::Run; use super::engine;");
-    assert_eq!(one.names(), ["job"]);
+    assert_eq!(one.uses(), ["job"]);
     let group = "use crate::{limits::{CallLimits, job}, report};\nuse super::super::ledger;";
     let group = source("model/x.rs", group);
-    assert_eq!(group.names(), ["limits", "report", "ledger"]);
-    assert_eq!(source("model/mod.rs", "use super::job;").names(), ["job"]);
+    assert_eq!(group.uses(), ["limits", "report", "ledger"]);
+    assert_eq!(source("model/mod.rs", "use super::job;").uses(), ["job"]);
     assert!(!has("my_backoff::x", "backoff::") && has("(backoff::x", "backoff::"));
 }

@@ -1,4 +1,4 @@
-//! `CONTRIBUTING.md`, compared with the source, the tests and CI.
+//! `CONTRIBUTING.md`, compared with the source, the tests and `.ci/run`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn names(folder: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The first column of the table whose first header is this, without backquotes.
+/// The first column, without backquotes, of the table whose first header is this.
 fn column(first: &str) -> BTreeSet<String> {
     let document = repository("CONTRIBUTING.md");
     let rows = table(&document, first);
@@ -33,7 +33,7 @@ fn column(first: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_map_has_every_folder() {
+fn the_map_has_exactly_the_folders_of_src() {
     let mut source = names("src");
     source.remove("lib.rs");
     assert!(source.remove("bin/"));
@@ -46,19 +46,19 @@ fn the_map_has_every_folder() {
 }
 
 #[test]
-fn the_test_folders_are_those_there_are() {
+fn the_test_table_has_exactly_the_folders_of_tests() {
     let mut folders = names("tests/it");
     folders.remove("main.rs");
     assert_eq!(column("folder in `tests/it/`"), folders);
 }
 
 #[test]
-fn ci_runs_the_commands_of_the_document_and_no_others() {
+fn ci_runs_exactly_the_commands_of_the_document() {
     let document = repository("CONTRIBUTING.md");
     let (_, checks) = document.split_once("## Checks\n").unwrap();
     let checks = checks.split_once("```sh\n").unwrap().1;
     let mut checks: BTreeSet<&str> = checks.split_once("```").unwrap().0.lines().collect();
-    // CI takes this one from the README.
+    // CI reads this one from the README.
     let readme = repository("README.md");
     let main = readme
         .lines()
@@ -71,7 +71,7 @@ fn ci_runs_the_commands_of_the_document_and_no_others() {
     assert_eq!(commands.collect::<BTreeSet<_>>(), checks);
 }
 
-/// All Rust files below a folder, as one text.
+/// The content of all Rust files below a folder.
 fn sources(folder: PathBuf) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -86,7 +86,7 @@ fn sources(folder: PathBuf) -> String {
 }
 
 #[test]
-fn the_tests_read_the_variables_of_the_document() {
+fn the_tests_read_every_variable_of_the_document() {
     let tests = sources(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"));
     let of_libraries = ["INSTA_UPDATE", "PROPTEST_CASES"];
     for variable in column("variable") {

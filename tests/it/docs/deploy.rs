@@ -1,4 +1,4 @@
-//! `samples/deploy/`: each file parses, and the commands in them run the job.
+//! `samples/deploy/`: each file is valid, and its command runs the job.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::support::program::{Ended, Sandbox, WorkDir, ids, repository, table};
+use crate::support::program::{Output, Sandbox, WorkDir, ids, repository, table};
 
-/// The directory in which the samples for cron and systemd keep the job.
+/// The directory of the job in the samples for cron and systemd.
 const HOME: &str = "/srv/onboarding";
-/// Sections and keys of systemd.unit(5), systemd.service(5) and systemd.timer(5) that the samples
-/// may use.
+/// The sections and keys that the samples may use, from systemd.unit(5), systemd.service(5) and
+/// systemd.timer(5).
 const UNIT_KEYS: [(&str, &[&str]); 4] = [
     ("Unit", &["Description", "Wants", "After"]),
     (
@@ -32,7 +32,7 @@ fn sample(name: &str) -> String {
     repository(&format!("samples/deploy/{name}"))
 }
 
-/// The five fields of a cron schedule: numbers or `*`.
+/// Checks the five fields of a cron schedule, which must be numbers or `*`.
 fn check_schedule(schedule: &str) {
     let fields: Vec<&str> = schedule.split(' ').collect();
     assert_eq!(fields.len(), 5, "{schedule}");
@@ -42,7 +42,7 @@ fn check_schedule(schedule: &str) {
     }
 }
 
-/// The command of the one line of the crontab.
+/// The command in the only line of the crontab.
 fn of_crontab() -> String {
     let file = sample("chime-bulk.crontab");
     let lines: Vec<&str> = file.lines().filter(|line| !line.starts_with('#')).collect();
@@ -52,12 +52,12 @@ fn of_crontab() -> String {
     let (at, _) = line.match_indices(' ').nth(4).unwrap();
     check_schedule(&line[..at]);
     let command = &line[at + 1..];
-    // cron ends the command at a bare %.
+    // For cron, an unescaped % ends the command.
     assert_eq!(command.matches('%').count(), command.matches("\\%").count());
     command.replace("\\%", "%")
 }
 
-/// The settings of a unit file, each with its section and key.
+/// The settings of a unit file: section, key and value.
 fn unit(name: &str) -> Vec<(String, String, String)> {
     let mut section = String::new();
     let mut settings = Vec::new();
@@ -80,14 +80,14 @@ fn unit(name: &str) -> Vec<(String, String, String)> {
     settings
 }
 
-/// The value of a key that a unit file has once.
+/// The value of a key, which must occur once.
 fn value(unit: &[(String, String, String)], key: &str) -> String {
     let found: Vec<_> = unit.iter().filter(|setting| setting.1 == key).collect();
     assert_eq!(found.len(), 1, "{key}");
     found[0].2.clone()
 }
 
-/// The shell command of the service, in its directory.
+/// The shell command of the service, with its working directory.
 fn of_service() -> String {
     let service = unit("chime-bulk.service");
     assert_eq!(value(&service, "Type"), "oneshot");
@@ -103,7 +103,7 @@ fn of_service() -> String {
         .unwrap()
         .strip_suffix('\'')
         .unwrap();
-    // systemd expands % and $; doubled, they stay.
+    // systemd expands % and $, unless they are doubled.
     let bare = command.replace("%%", "").replace("$$", "");
     assert!(!bare.contains(['%', '$', '\'', '\\']), "{command}");
     let command = command.replace("%%", "%").replace("$$", "$");
@@ -181,9 +181,9 @@ fn of_ecs() -> String {
     format!("cd {HOME} && {command}")
 }
 
-/// Runs a command of the samples as the scheduler would, with the job in a directory of its own.
-fn perform(place: &WorkDir, sandbox: &Sandbox, command: &str) -> Ended {
-    let home = place.path("");
+/// Runs a command of the samples in a directory of its own, as a scheduler would.
+fn perform(work_dir: &WorkDir, sandbox: &Sandbox, command: &str) -> Output {
+    let home = work_dir.path("");
     let command = command.replace(HOME, home.to_str().unwrap());
     let program = Path::new(env!("CARGO_BIN_EXE_chime-bulk"));
     let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
@@ -193,34 +193,34 @@ fn perform(place: &WorkDir, sandbox: &Sandbox, command: &str) -> Ended {
         .env("PATH", path)
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
-    Ended::of(&mut shell)
+    Output::of(&mut shell)
 }
 
 #[test]
-fn each_command_runs_the_job_and_runs_it_once() {
+fn each_command_runs_the_job_once_a_day() {
     for (name, command) in [
         ("crontab", of_crontab()),
         ("service", of_service()),
         ("kubernetes", of_kubernetes()),
         ("ecs", of_ecs()),
     ] {
-        let place = WorkDir::with("members.csv", ids("u", 120));
-        std::fs::write(place.path("job.toml"), sample("job.toml")).unwrap();
-        let sandbox = Sandbox::start(&place, &[]);
-        let ended = perform(&place, &sandbox, &command);
-        assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
-        let runs: Vec<_> = std::fs::read_dir(place.path("runs")).unwrap().collect();
+        let work_dir = WorkDir::with("members.csv", ids("u", 120));
+        std::fs::write(work_dir.path("job.toml"), sample("job.toml")).unwrap();
+        let sandbox = Sandbox::start(&work_dir, &[]);
+        let output = perform(&work_dir, &sandbox, &command);
+        assert_eq!(output.code, Some(0), "{name}: {output:#?}");
+        let runs: Vec<_> = std::fs::read_dir(work_dir.path("runs")).unwrap().collect();
         let [run] = &runs[..] else {
             panic!("{name}: {runs:#?}");
         };
         let run = run.as_ref().unwrap().file_name().into_string().unwrap();
         assert_eq!(run.len(), "2024-05-06".len(), "{name}: {run}");
         let run = format!("runs/{run}");
-        assert_eq!(place.summary(&run).added, 120, "{name}");
-        // A second start on the same day: at midnight it would be another run.
-        let again = perform(&place, &sandbox, &command);
+        assert_eq!(work_dir.summary(&run).added, 120, "{name}");
+        // The second start on the same day does nothing. (After midnight it would be a new run.)
+        let again = perform(&work_dir, &sandbox, &command);
         assert_eq!(again.code, Some(0), "{name}: {again:#?}");
-        assert_eq!(place.summary(&run).calls, 2, "{name}");
+        assert_eq!(work_dir.summary(&run).calls, 2, "{name}");
     }
 }
 
@@ -245,7 +245,7 @@ fn the_policy_allows_the_call_on_the_bearer_and_the_channels() {
 }
 
 #[test]
-fn each_file_is_in_the_table() {
+fn the_table_has_exactly_the_files() {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/deploy"));
     let files = folder.unwrap().map(|file| file.unwrap().file_name());
     let files: BTreeSet<_> = files.map(|name| name.into_string().unwrap()).collect();

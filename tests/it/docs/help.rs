@@ -1,4 +1,4 @@
-//! The README and `--help`, compared with the program.
+//! The README and `--help`, compared with each other and with the program.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,31 +6,16 @@ use std::path::Path;
 use chime_bulk::model::Outcome;
 
 use super::finished_run;
-use crate::support::program::{Ended, WorkDir, repository, table};
-
-const COMMANDS: [&str; 12] = [
-    "plan",
-    "run",
-    "resume",
-    "retry",
-    "status",
-    "runs",
-    "report",
-    "sandbox",
-    "explain",
-    "schema",
-    "completions",
-    "man",
-];
+use crate::support::program::{COMMANDS, Output, WorkDir, repository, table};
 
 /// The help texts of the program and of each command.
 fn helps() -> Vec<String> {
-    let place = WorkDir::new();
+    let work_dir = WorkDir::new();
     let of = |command: Option<&str>| {
-        let ended = place.run(command.into_iter().chain(["--help"]));
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
-        assert_eq!(ended.stderr, "");
-        ended.stdout
+        let output = work_dir.run(command.into_iter().chain(["--help"]));
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        assert_eq!(output.stderr, "");
+        output.stdout
     };
     let commands = COMMANDS.into_iter().map(Some);
     [None].into_iter().chain(commands).map(of).collect()
@@ -45,8 +30,8 @@ fn flags(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Flags of other programs in these documents: cargo, jq and systemctl.
-const FOREIGN: [&str; 6] = ["no-deps", "now", "open", "path", "release", "slurpfile"];
+/// Flags of other programs in the documents: cargo, jq and systemctl.
+const OTHER_FLAGS: [&str; 6] = ["no-deps", "now", "open", "path", "release", "slurpfile"];
 
 /// The program's commands, as `--help` lists them.
 fn commands(help: &str) -> BTreeSet<&str> {
@@ -65,7 +50,7 @@ fn the_readme_has_at_most_220_lines() {
 }
 
 #[test]
-fn documents_and_guides_name_only_flags_that_exist() {
+fn the_documents_name_only_flags_that_exist() {
     let program: BTreeSet<_> = helps().iter().flat_map(|help| flags(help)).collect();
     assert!(program.len() > 30, "{program:?}");
     for document in [
@@ -77,13 +62,13 @@ fn documents_and_guides_name_only_flags_that_exist() {
     ] {
         let mut named = flags(&repository(document));
         assert!(named.len() > 3, "{document}");
-        named.retain(|name| !program.contains(name) && !FOREIGN.contains(&name.as_str()));
+        named.retain(|name| !program.contains(name) && !OTHER_FLAGS.contains(&name.as_str()));
         assert!(named.is_empty(), "{document}: {named:?}");
     }
 }
 
 #[test]
-fn the_command_table_has_every_command_and_no_other() {
+fn the_command_table_has_exactly_the_commands() {
     let help = &helps()[0];
     let mut program = commands(help);
     assert_eq!(program, COMMANDS.into_iter().chain(["help"]).collect());
@@ -98,7 +83,7 @@ fn the_command_table_has_every_command_and_no_other() {
 }
 
 #[test]
-fn the_readme_names_no_command_that_does_not_exist() {
+fn the_readme_names_only_commands_that_exist() {
     let help = &helps()[0];
     let program = commands(help);
     let readme = repository("README.md");
@@ -112,7 +97,7 @@ fn the_readme_names_no_command_that_does_not_exist() {
     }
 }
 
-/// The anchor of a heading.
+/// The anchor of a Markdown heading.
 fn anchor(heading: &str) -> String {
     let kept = heading
         .chars()
@@ -121,7 +106,7 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn links_between_documents_lead_somewhere() {
+fn links_between_documents_have_a_target() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let documents = [
         "README.md",
@@ -163,7 +148,7 @@ fn help_fits_80_columns() {
 }
 
 #[test]
-fn each_help_gives_an_example_and_groups_its_flags() {
+fn each_help_has_an_example_and_groups_its_flags() {
     for help in &helps()[1..] {
         assert!(
             help.contains("\nExample:\n") || help.contains("\nExamples:\n"),
@@ -184,12 +169,12 @@ fn each_help_gives_an_example_and_groups_its_flags() {
     }
 }
 
-/// Each flag, the sandbox's too, takes its value from the variable of its name: an error about a
-/// variable's value names the flag. Help never shows the value of a variable.
+/// An invalid value in a variable is an error that names the flag, for flags of the sandbox too. Help
+/// never shows the value of a variable.
 #[test]
-fn each_flag_can_be_a_variable_as_the_readme_says() {
+fn each_flag_can_be_a_variable() {
     assert!(repository("README.md").contains("Each flag can also be an environment variable"));
-    let place = WorkDir::new();
+    let work_dir = WorkDir::new();
     for flag in [
         "channel-rate",
         "max-in-flight",
@@ -200,22 +185,22 @@ fn each_flag_can_be_a_variable_as_the_readme_says() {
         "no-header",
     ] {
         let variable = format!("CHIME_BULK_{}", flag.replace('-', "_").to_uppercase());
-        let mut command = place.command(["run", "list.csv", "--sandbox"]);
-        let ended = Ended::of(command.env(&variable, "out of place"));
-        assert_eq!(ended.code, Some(2), "{flag}");
+        let mut command = work_dir.command(["run", "list.csv", "--sandbox"]);
+        let output = Output::of(command.env(&variable, "out of place"));
+        assert_eq!(output.code, Some(2), "{flag}");
         assert!(
-            ended.stderr.contains(&format!("--{flag}")),
+            output.stderr.contains(&format!("--{flag}")),
             "{flag}: {}",
-            ended.stderr
+            output.stderr
         );
-        let mut command = place.command(["run", "--help"]);
-        let help = Ended::of(command.env(&variable, "out of place")).stdout;
+        let mut command = work_dir.command(["run", "--help"]);
+        let help = Output::of(command.env(&variable, "out of place")).stdout;
         assert!(!help.contains("out of place"), "{flag}");
     }
 }
 
 #[test]
-fn exit_codes_are_those_of_the_program() {
+fn the_readme_has_the_exit_codes_of_the_program() {
     let code = repository("src/bin/chime-bulk/exit.rs");
     let table_of_codes = code.split_once("fn code(").unwrap().1;
     let table_of_codes = table_of_codes.split_once("\n    }\n").unwrap().0;
@@ -234,7 +219,7 @@ fn exit_codes_are_those_of_the_program() {
 }
 
 #[test]
-fn outcomes_are_those_of_the_program() {
+fn the_readme_has_the_outcomes_of_the_program() {
     let readme = repository("README.md");
     let rows = table(&readme, "outcome");
     let named: Vec<_> = rows.iter().skip(2).map(|row| row[0]).collect();
@@ -243,12 +228,12 @@ fn outcomes_are_those_of_the_program() {
 }
 
 #[test]
-fn files_and_columns_are_those_of_a_run() {
+fn the_readme_has_the_files_and_columns_of_a_run() {
     let readme = repository("README.md");
-    let place = finished_run();
-    let results = std::fs::read_to_string(place.path("run/results.csv")).unwrap();
+    let work_dir = finished_run();
+    let results = std::fs::read_to_string(work_dir.path("run/results.csv")).unwrap();
     assert!(readme.contains(&format!("`{}`", results.lines().next().unwrap())));
-    let files = std::fs::read_dir(place.path("run")).unwrap();
+    let files = std::fs::read_dir(work_dir.path("run")).unwrap();
     let files: BTreeSet<_> = files
         .map(|file| format!("`{}`", file.unwrap().file_name().to_str().unwrap()))
         .collect();

@@ -1,4 +1,4 @@
-//! The documents, the samples and the structure, compared with the program.
+//! The documents, the samples and the layers of the source, compared with the program.
 
 mod architecture;
 mod contributing;
@@ -14,7 +14,7 @@ use chime_bulk::report::Summary;
 
 use crate::support::program::{APP, WorkDir, ids};
 
-/// A finished run of 20 rows, two of which failed.
+/// A finished run of 20 rows, of which two failed.
 fn finished_run() -> WorkDir {
     let list = ids("u", 18) + "gone1\ngone2\n";
     let list = list.lines().map(|id| format!("{APP}/channel/c,{id}\n"));
@@ -24,10 +24,10 @@ fn finished_run() -> WorkDir {
         "channel_arn,user_id",
         1,
     );
-    let place = WorkDir::with("list.csv", list);
-    let ended = place.run_fast("list.csv", &["--missing-users", "gone", "--json"]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let printed: Summary = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(printed, place.summary("run"));
-    place
+    let work_dir = WorkDir::with("list.csv", list);
+    let output = work_dir.run_fast("list.csv", &["--missing-users", "gone", "--json"]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let printed: Summary = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(printed, work_dir.summary("run"));
+    work_dir
 }

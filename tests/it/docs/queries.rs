@@ -1,4 +1,4 @@
-//! `samples/ledger.sql`, run against the ledger of a run.
+//! `samples/ledger.sql`, executed on the ledger of a run.
 
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::types::Value;
@@ -26,12 +26,12 @@ fn text(text: &str) -> Value {
 }
 
 #[test]
-fn each_query_answers() {
-    let place = finished_run();
+fn each_query_returns_the_expected_rows() {
+    let work_dir = finished_run();
     let unknown = ["--missing-users", "gone", "--unlimited", "--latency", "0"];
-    let retried = place.run(["retry", "run"].into_iter().chain(unknown));
+    let retried = work_dir.run(["retry", "run"].into_iter().chain(unknown));
     assert_eq!(retried.code, Some(1), "{retried:#?}");
-    let ledger = Connection::open(place.path("run/ledger.db")).unwrap();
+    let ledger = Connection::open(work_dir.path("run/ledger.db")).unwrap();
     let answers = answers(&ledger, &repository("samples/ledger.sql"));
     let [outcomes, failed, of_row, by_minute, in_doubt, passes] = &answers[..] else {
         panic!("{} queries", answers.len());
@@ -55,7 +55,7 @@ fn each_query_answers() {
         _ => panic!("{row:?}"),
     };
     let calls: u64 = by_minute.iter().map(calls).sum();
-    assert_eq!(calls, place.summary("run").calls);
+    assert_eq!(calls, work_dir.summary("run").calls);
     assert!(in_doubt.is_empty(), "{in_doubt:?}");
     assert_eq!(passes.len(), 1, "{passes:?}");
     assert_eq!(passes[0][0], Value::Integer(2));

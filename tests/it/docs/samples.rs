@@ -1,21 +1,21 @@
-//! Every sample list, imported by its command in `samples/README.md`, with the counts there.
+//! The sample lists: each is imported by its command in `samples/README.md`, with the counts there.
 
 use chime_bulk::model::Outcome;
 
-use crate::support::program::{FAST, WorkDir, repository, table};
+use crate::support::program::{FAST, Output, WorkDir, repository, table};
 
 const APP: &str =
     "arn:aws:chime:us-east-1:123456789012:app-instance/5f7c1a9e-0c1d-4b8e-9a52-6d0e3b7f2c41";
 
-/// What else the folder has.
-const NO_LISTS: [&str; 5] = ["README.md", "deploy", "embed.rs", "ledger.sql", "make.py"];
+/// The other files of the folder.
+const NOT_LISTS: [&str; 5] = ["README.md", "deploy", "embed.rs", "ledger.sql", "make.py"];
 
-/// A line of the two tables.
+/// A sample, with its rows in the two tables.
 pub(crate) struct Sample {
     pub(crate) name: String,
-    /// As written, `--sandbox` among them.
+    /// Including `--sandbox`.
     pub(crate) arguments: Vec<String>,
-    /// rows, left out, added, duplicate, invalid, channels, calls.
+    /// Rows, left out, added, duplicate, invalid, channels, calls.
     counts: Vec<u64>,
 }
 
@@ -52,16 +52,16 @@ pub(crate) fn samples() -> Vec<Sample> {
         .collect()
 }
 
-/// Imports a sample and checks what came of it.
+/// Imports a sample and checks its counts.
 fn import(sample: &Sample) {
-    let place = WorkDir::new();
+    let work_dir = WorkDir::new();
     let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/");
     let list = format!("{lists}{}", sample.arguments[0]);
     let begin = ["run", &list, "--run-dir", "run"];
     let given = sample.arguments[1..].iter().map(String::as_str);
-    let ended = place.run(begin.into_iter().chain(given).chain(RATES));
+    let output = work_dir.run(begin.into_iter().chain(given).chain(RATES));
 
-    let summary = place.summary("run");
+    let summary = work_dir.summary("run");
     let tally = summary.tally();
     let counted = [
         summary.rows_read + summary.rows_left_out,
@@ -76,10 +76,10 @@ fn import(sample: &Sample) {
     assert_eq!(summary.calls, summary.lower_bound_calls, "{}", sample.name);
     assert_eq!(summary.list, list);
     let expected = i32::from(summary.invalid > 0);
-    assert_eq!(ended.code, Some(expected), "{ended:#?}");
+    assert_eq!(output.code, Some(expected), "{output:#?}");
 
-    // One line per row taken, in the order of the list, with the outcomes that were counted.
-    let results = place.results("run");
+    // The results have a line for each row that was not left out, in the order of the list.
+    let results = work_dir.results("run");
     let rows: Vec<u64> = results.iter().map(|row| row[0].parse().unwrap()).collect();
     assert!(rows.is_sorted_by(|a, b| a < b), "{}", sample.name);
     assert!(rows.iter().all(|row| (1..=sample.counts[0]).contains(row)));
@@ -91,7 +91,7 @@ fn import(sample: &Sample) {
     assert_eq!(u64::try_from(rows.len()).unwrap(), summary.rows_read);
 }
 
-/// No time is spent on limits; the fewest calls must be made all the same.
+/// Flags for a sandbox without limits. The number of calls stays the same.
 pub(crate) const RATES: [&str; 7] = [
     "--unlimited",
     "--latency",
@@ -103,13 +103,13 @@ pub(crate) const RATES: [&str; 7] = [
 ];
 
 #[test]
-fn each_is_imported_with_the_counts_that_are_promised() {
+fn each_sample_is_imported_with_the_counts_in_the_readme() {
     let samples = samples();
-    // Each sample in the folder has its lines in the tables.
+    // The tables have exactly the lists of the folder.
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/samples")).unwrap();
     let mut lists: Vec<String> = folder
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !NO_LISTS.contains(&name.as_str()))
+        .filter(|name| !NOT_LISTS.contains(&name.as_str()))
         .collect();
     let mut named: Vec<String> = samples.iter().map(|sample| sample.name.clone()).collect();
     lists.sort();
@@ -123,14 +123,14 @@ fn each_is_imported_with_the_counts_that_are_promised() {
 }
 
 #[test]
-fn a_list_comes_through_a_pipe_as_well() {
-    let place = WorkDir::new();
+fn a_compressed_list_can_be_read_from_standard_input() {
+    let work_dir = WorkDir::new();
     let list = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/ids.csv.gz");
     let channel = format!("{APP}/channel/general");
     let begin = ["run", "-", "--run-dir", "run", "--channel-arn", &channel];
-    let mut command = place.command(begin.iter().chain(&FAST));
+    let mut command = work_dir.command(begin.iter().chain(&FAST));
     command.stdin(std::fs::File::open(list).unwrap());
-    let ended = crate::support::program::Ended::of(&mut command);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert_eq!(place.summary("run").added, 250);
+    let output = Output::of(&mut command);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(work_dir.summary("run").added, 250);
 }

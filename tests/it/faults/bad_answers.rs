@@ -1,5 +1,5 @@
-//! Answers that no service should return: nobody is taken for added but those it names, and nothing
-//! of it grows without bound.
+//! Answers that no service should return. Only members that the answer names count as added, and
+//! no answer takes unbounded memory or time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::backends::{APIS, INSTANCE, TIMEOUT, call, settings, user};
-use crate::support::program::{APP, Ended, WorkDir, tally};
+#[cfg(target_os = "linux")]
+use crate::support::program::{APP, BEARER, CHANNEL, Output, WorkDir, tally, with_limit};
 
-/// What is sent as an answer, and again and again after it.
+/// The bytes of an answer: `first`, then `then` a number of times, at an interval.
 #[derive(Clone)]
 struct Bytes {
     first: Vec<u8>,
     then: Vec<u8>,
-    /// How often.
     times: usize,
     every: Duration,
 }
@@ -46,7 +46,7 @@ impl Bytes {
         }
     }
 
-    /// An answer of status 200 with this body.
+    /// An answer with status 200 and this body.
     fn ok(body: impl AsRef<[u8]>) -> Self {
         Self::of("200 OK", "", body)
     }
@@ -61,7 +61,7 @@ impl Bytes {
     }
 }
 
-/// Answers every request on a port with these bytes, and closes.
+/// Answers every request to a port with these bytes, and closes the connection.
 async fn server(answer: Bytes) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,7 +75,7 @@ async fn server(answer: Bytes) -> SocketAddr {
 
 async fn answer_one(mut stream: TcpStream, answer: Bytes) -> std::io::Result<()> {
     let mut request = Vec::new();
-    // The body of a call is one object, closed with it.
+    // The body of a call is one JSON object.
     while !request.ends_with(b"}") {
         if stream.read_buf(&mut request).await? == 0 {
             return Ok(());
@@ -96,23 +96,23 @@ async fn client(api: Api, answer: Bytes) -> Arc<dyn Chime> {
     connect(settings(api, &url)).await.unwrap()
 }
 
-/// What a client makes of an answer to a call for `ann` and `bob`.
+/// What a client returns for an answer to a call with `ann` and `bob`.
 async fn add(api: Api, answer: Bytes) -> Result<Reply, Refusal> {
     let client = client(api, answer).await;
     client.add_members(call(&["ann", "bob"]), TIMEOUT).await
 }
 
-/// The verdicts on `ann` and `bob`, of both clients, which must agree.
-async fn verdicts(body: impl AsRef<[u8]>) -> Vec<MemberAnswer> {
+/// The answers for `ann` and `bob` in this body. Both clients must agree on them.
+async fn answers(body: impl AsRef<[u8]>) -> Vec<MemberAnswer> {
     let asked: Vec<MemberArn> = ["ann", "bob"].map(user).to_vec();
-    let mut verdicts = Vec::new();
+    let mut answers = Vec::new();
     for api in APIS {
         let reply = add(*api, Bytes::ok(body.as_ref())).await.unwrap();
-        verdicts.push(reconcile(&asked, reply));
+        answers.push(reconcile(&asked, reply));
     }
-    verdicts.dedup();
-    assert_eq!(verdicts.len(), 1, "the clients differ: {verdicts:?}");
-    verdicts.remove(0)
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "the clients differ: {answers:?}");
+    answers.remove(0)
 }
 
 fn error(code: &str, message: &str) -> MemberAnswer {
@@ -132,17 +132,17 @@ fn members(ids: &[&str]) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn only_those_asked_for_get_a_verdict_and_only_one() {
+async fn each_member_of_the_call_gets_one_answer_and_other_members_get_none() {
     let refused = |id: &str, code: &str| json!({"MemberArn": arn(id), "ErrorCode": code});
     let (added, unclear) = (MemberAnswer::Added, MemberAnswer::Unclear);
     let cases = [
-        // Strangers, and one that differs in case.
+        // Members that are not in the call, one of them by its case.
         (
             json!({"BatchChannelMemberships": members(&["ann", "eve", "Bob"]),
                    "Errors": [refused("eve", "NotFound")]}),
             [added.clone(), unclear.clone()],
         ),
-        // Twice the same is once.
+        // The same answer more than once.
         (
             json!({"BatchChannelMemberships": members(&["ann", "ann", "ann"]),
                    "Errors": [refused("bob", "Odd"), refused("bob", "Odd")]}),
@@ -177,32 +177,32 @@ async fn only_those_asked_for_get_a_verdict_and_only_one() {
         ),
     ];
     for (body, wanted) in cases {
-        assert_eq!(verdicts(body.to_string()).await, wanted, "{body}");
+        assert_eq!(answers(body.to_string()).await, wanted, "{body}");
     }
 }
 
 #[tokio::test]
-async fn twenty_thousand_strangers_change_nothing() {
-    let strangers: Vec<String> = (0..20_000).map(|n| format!("s{n}")).collect();
-    let mut ids: Vec<&str> = strangers.iter().map(String::as_str).collect();
+async fn twenty_thousand_members_that_are_not_in_the_call_change_nothing() {
+    let others: Vec<String> = (0..20_000).map(|n| format!("s{n}")).collect();
+    let mut ids: Vec<&str> = others.iter().map(String::as_str).collect();
     ids.push("bob");
     let body = json!({"BatchChannelMemberships": members(&ids)});
     let wanted = [MemberAnswer::Unclear, MemberAnswer::Added];
-    assert_eq!(verdicts(body.to_string()).await, wanted);
+    assert_eq!(answers(body.to_string()).await, wanted);
 }
 
 #[tokio::test]
-async fn words_of_any_length_and_kind_are_tamed() {
+async fn codes_and_messages_are_truncated_and_lose_control_characters() {
     let long = "\u{1b}]0;x\u{7}\u{202e}\n=".to_owned() + &"é".repeat(1_000_000);
     let body =
         json!({"Errors": [{"MemberArn": arn("ann"), "ErrorCode": long, "ErrorMessage": long}]});
-    let verdicts = verdicts(body.to_string()).await;
-    let MemberAnswer::Error { code, message } = &verdicts[0] else {
-        panic!("{verdicts:?}");
+    let answers = answers(body.to_string()).await;
+    let MemberAnswer::Error { code, message } = &answers[0] else {
+        panic!("{answers:?}");
     };
     assert_eq!([code.chars().count(), message.chars().count()], [101, 501]);
-    for words in [code, message] {
-        assert!(words.starts_with(" ]0;x   =éé"), "{words}");
+    for text in [code, message] {
+        assert!(text.starts_with(" ]0;x   =éé"), "{text}");
     }
     let body = json!({"Code": long, "Message": long}).to_string();
     for api in APIS {
@@ -217,7 +217,7 @@ async fn words_of_any_length_and_kind_are_tamed() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_services_json_is_a_lost_answer() {
+async fn a_body_that_is_not_the_services_json_counts_as_a_lost_answer() {
     let bob = arn("bob");
     let not_utf8 = [br#"{"Errors":[{"MemberArn":""#.as_slice(), b"\xFF\xFE\"}]}"].concat();
     let deep = |n: usize| {
@@ -232,7 +232,7 @@ async fn what_is_not_the_services_json_is_a_lost_answer() {
             b"<html><body>{\"Errors\":[]}</body></html>".to_vec(),
         ),
         (
-            "cut",
+            "truncated",
             format!(r#"{{"BatchChannelMemberships":{{"Members":[{{"Arn":"{bob}"}}"#).into(),
         ),
         ("not UTF-8", not_utf8),
@@ -240,15 +240,15 @@ async fn what_is_not_the_services_json_is_a_lost_answer() {
             "a number for a code",
             format!(r#"{{"Errors":[{{"MemberArn":"{bob}","ErrorCode":5}}]}}"#).into(),
         ),
-        ("a list", b"[]".to_vec()),
+        ("an array", b"[]".to_vec()),
         ("a word", b"true".to_vec()),
         (
             "members as text",
             br#"{"BatchChannelMemberships":{"Members":"all"}}"#.to_vec(),
         ),
-        ("nested deep", deep(100_000).into()),
+        ("deeply nested", deep(100_000).into()),
         (
-            "nested deep, unclosed",
+            "deeply nested, unclosed",
             ["{\"x\":", &"[".repeat(100_000)].concat().into_bytes(),
         ),
     ];
@@ -259,16 +259,16 @@ async fn what_is_not_the_services_json_is_a_lost_answer() {
             assert_eq!(refusal.code, codes::UNREADABLE_REPLY, "{api}, {name}");
         }
     }
-    // What is unknown, and not deep, is passed over.
+    // Unknown fields of ordinary depth are ignored.
     let wanted = [MemberAnswer::Unclear, MemberAnswer::Added];
-    assert_eq!(verdicts(deep(50)).await, wanted);
+    assert_eq!(answers(deep(50)).await, wanted);
 }
 
 #[tokio::test]
-async fn unexpected_statuses_and_headers_are_told_apart() {
+async fn each_unexpected_status_or_header_has_its_kind_of_refusal() {
     let added = json!({"BatchChannelMemberships": members(&["ann", "bob"])}).to_string();
     let cases = [
-        // The body means success, the status does not.
+        // The body reports success, the status does not.
         (
             Bytes::of("500 Odd", "", &added),
             RefusalKind::ServiceFailure,
@@ -314,8 +314,8 @@ async fn unexpected_statuses_and_headers_are_told_apart() {
             assert_eq!(refusal.kind, *kind, "{api}, {head}: {refusal}");
         }
     }
-    // A wrong type of content, and a 1xx before it, do not hide what is there; nor does an
-    // exception's name in a header of a success make members refused.
+    // A wrong content type, an interim 1xx response, or the name of an exception in a header do not
+    // change an answer with status 200.
     let interim = format!(
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\
          x-amzn-errortype: ThrottledClientException\r\ncontent-length: {}\r\n\r\n{added}",
@@ -325,14 +325,14 @@ async fn unexpected_statuses_and_headers_are_told_apart() {
         let reply = add(*api, Bytes::once(interim.clone())).await.unwrap();
         assert_eq!(reply.added.len(), 2, "{api}");
     }
-    // An exception's body under 200 names nobody.
+    // The body of an exception with status 200 names no member.
     let body = r#"{"__type":"ThrottledClientException","Message":"slow down"}"#;
     let unclear = [MemberAnswer::Unclear, MemberAnswer::Unclear];
-    assert_eq!(verdicts(body).await, unclear);
+    assert_eq!(answers(body).await, unclear);
 }
 
 #[tokio::test]
-async fn a_body_beyond_bounds_is_a_lost_answer_and_is_not_kept() {
+async fn a_body_over_4_mib_counts_as_a_lost_answer() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let piece = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
     let hundred = "HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n";
@@ -348,7 +348,7 @@ async fn a_body_beyond_bounds_is_a_lost_answer_and_is_not_kept() {
             assert_eq!(refusal.kind, RefusalKind::Lost, "{api}: {refusal}");
             assert!(refusal.message.contains("longer than 4 MiB"), "{refusal}");
         }
-        // A status that is no success still counts.
+        // A status other than success is known without the body.
         let throttled = "HTTP/1.1 429 Slow\r\nx-amzn-errortype: ThrottledClientException\r\n\
                          transfer-encoding: chunked\r\n\r\n";
         let answer = Bytes::once(throttled).then(piece.clone(), usize::MAX);
@@ -358,7 +358,7 @@ async fn a_body_beyond_bounds_is_a_lost_answer_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_body_that_drips_is_given_up() {
+async fn a_body_that_comes_byte_by_byte_times_out() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let drip = Bytes {
         every: Duration::from_millis(20),
@@ -366,10 +366,10 @@ async fn a_body_that_drips_is_given_up() {
     };
     for api in APIS {
         let client = client(*api, drip.clone()).await;
-        let patience = Duration::from_millis(300);
+        let timeout = Duration::from_millis(300);
         let began = Instant::now();
         let refusal = client
-            .add_members(call(&["ann"]), patience)
+            .add_members(call(&["ann"]), timeout)
             .await
             .unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost, "{api}: {refusal}");
@@ -377,70 +377,66 @@ async fn a_body_that_drips_is_given_up() {
             refusal.message.contains("did not end within 300ms"),
             "{refusal}"
         );
-        // Far from the ten seconds more that credentials may take.
+        // The ten more seconds that credentials may take are not added.
         assert!(began.elapsed() < Duration::from_secs(8));
     }
 }
 
-/// The program before such a service: in less memory than one answer, and each row accounted for.
+/// In less memory than one answer takes, the program ends with an outcome for each row.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_survives_whatever_it_is_answered() {
+async fn a_run_survives_bad_answers() {
     let member = |id: &str| format!("{APP}/user/{id}");
-    let words = "\u{1b}[2J=cmd|' /C calc'!A0\n".to_owned() + &"x".repeat(100_000);
+    let message = "\u{1b}[2J=cmd|' /C calc'!A0\n".to_owned() + &"x".repeat(100_000);
     let errors = json!({"Errors": [
-        {"MemberArn": member("u1"), "ErrorCode": "=Odd\u{1b}", "ErrorMessage": words},
+        {"MemberArn": member("u1"), "ErrorCode": "=Odd\u{1b}", "ErrorMessage": message},
         {"MemberArn": member("u2"), "ErrorCode": "Conflict"},
         {"MemberArn": member("stranger"), "ErrorCode": "NotFound"}]});
     let endless = Bytes::once("HTTP/1.1 200 OK\r\n\r\n").then(vec![b' '; 1 << 20], usize::MAX);
-    let said = |answer: Bytes| async move {
+    let import = |answer: Bytes| async move {
         let url = format!("http://{}", server(answer).await);
         tokio::task::spawn_blocking(move || run(&url))
             .await
             .unwrap()
     };
-    let (ended, place) = said(Bytes::ok(errors.to_string())).await;
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    let counts: Vec<_> = tally(&place.summary("run"))
+    let (output, work_dir) = import(Bytes::ok(errors.to_string())).await;
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let counts: Vec<_> = tally(&work_dir.summary("run"))
         .iter()
         .map(|(outcome, count)| format!("{outcome} {count}"))
         .collect();
     assert_eq!(counts, ["already_member 1", "failed 1", "unconfirmed 1"]);
-    assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'));
-    let results = place.results("run");
+    assert!(!output.stdout.contains('\u{1b}') && !output.stderr.contains('\u{1b}'));
+    let results = work_dir.results("run");
     assert_eq!(&results[0][5], "=Odd ");
     assert!(
         results[0][6].starts_with(" [2J=cmd|' /C calc'!A0 xx"),
         "{results:?}"
     );
     assert_eq!(results[0][6].chars().count(), 501);
-    let ledger = std::fs::metadata(place.path("run/ledger.db"))
+    let ledger = std::fs::metadata(work_dir.path("run/ledger.db"))
         .unwrap()
         .len();
     assert!(ledger < 300_000, "{ledger}");
 
-    let (ended, place) = said(endless).await;
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert_eq!(place.summary("run").unconfirmed, 3);
+    let (output, work_dir) = import(endless).await;
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert_eq!(work_dir.summary("run").unconfirmed, 3);
 }
 
-/// Runs a list of three against this service, in at most 400 MB of addresses.
-fn run(url: &str) -> (Ended, WorkDir) {
-    let place = WorkDir::with("list.csv", "user_id\nu1\nu2\nu3\n");
-    let script = format!(
-        "ulimit -v 400000; exec {} run list.csv --run-dir run --channel-arn {APP}/channel/c \
-         --bearer {APP}/user/admin --endpoint-url {url} --max-attempts 2 --channel-rate 100 --bearer-rate 100",
-        env!("CARGO_BIN_EXE_chime-bulk")
-    );
-    let mut command = std::process::Command::new("sh");
+/// Imports a list of three rows into this service, in at most 400 MB of address space.
+#[cfg(target_os = "linux")]
+fn run(url: &str) -> (Output, WorkDir) {
+    let work_dir = WorkDir::with("list.csv", "user_id\nu1\nu2\nu3\n");
+    let begin = ["run", "list.csv", "--run-dir", "run", "--endpoint-url", url];
+    let to = ["--channel-arn", CHANNEL, "--bearer", BEARER];
+    let limits = ["--max-attempts", "2"];
+    let rates = ["--channel-rate", "100", "--bearer-rate", "100"];
+    let flags = begin.iter().chain(&to).chain(&limits).chain(&rates);
+    let mut command = work_dir.command(flags);
     command
-        .args(["-c", &script])
-        .env_clear()
-        .env("HOME", place.path(""))
-        .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_ACCESS_KEY_ID", "sandbox")
-        .env("AWS_SECRET_ACCESS_KEY", "sandbox")
-        .current_dir(place.path(""))
-        .stdin(std::process::Stdio::null());
-    (Ended::of(&mut command), place)
+        .env("AWS_SECRET_ACCESS_KEY", "sandbox");
+    let output = Output::of(&mut with_limit("-v 400000", &command));
+    (output, work_dir)
 }

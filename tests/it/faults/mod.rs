@@ -1,4 +1,4 @@
-//! Faults of everything around the program: services, disks, processes, the system.
+//! Faults around the program: of the service, the disk, processes and the system.
 
 mod bad_answers;
 #[cfg(unix)]

@@ -1,33 +1,20 @@
-//! A system with few descriptors or threads: an error with its fix, and never a panic.
+//! A system that allows few open files or threads: the program ends with an error and a hint, and
+//! never panics.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use chime_bulk::model::Outcome;
 
-use crate::support::program::{APP, Ended, Sandbox, WorkDir, ids, tally};
+use crate::support::program::{BEARER, CHANNEL, Output, Sandbox, WorkDir, ids, tally, with_limit};
 
-/// The same command, where at most `files` files can be open.
+/// The same command with at most `files` open files.
 fn limited(command: &Command, files: u32) -> Command {
-    let mut shell = Command::new("sh");
-    let script = format!("ulimit -n {files}; exec \"$@\"");
-    let environment = command
-        .get_envs()
-        .filter_map(|(name, value)| Some((name, value?)));
-    shell
-        .args(["-c", &script, "sh"])
-        .arg(command.get_program())
-        .args(command.get_args())
-        .current_dir(command.get_current_dir().unwrap())
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::null());
-    shell
+    with_limit(&format!("-n {files}"), command)
 }
 
-fn run(place: &WorkDir, dir: &str) -> Command {
-    let channel = format!("{APP}/channel/c");
+fn run(work_dir: &WorkDir, dir: &str) -> Command {
     let flags = ["--sandbox", "--unlimited", "--latency", "0"];
     let begin = [
         "run",
@@ -35,97 +22,95 @@ fn run(place: &WorkDir, dir: &str) -> Command {
         "--run-dir",
         dir,
         "--channel-arn",
-        &channel,
+        CHANNEL,
     ];
-    place.command(begin.iter().chain(&flags))
+    work_dir.command(begin.iter().chain(&flags))
 }
 
-/// Ended in order: as without a limit, or with an error that has a fix.
-fn in_order(ended: &Ended, files: u32) {
-    let is_stopped = ended.code == Some(3) && ended.stderr.contains("\nhint: ");
+/// Checks that a command succeeded, or stopped with an error and a hint.
+fn check_end(output: &Output, files: u32) {
+    let is_stopped = output.code == Some(3) && output.stderr.contains("\nhint: ");
     assert!(
-        ended.code == Some(0) || is_stopped,
-        "{files} files: {ended:#?}"
+        output.code == Some(0) || is_stopped,
+        "{files} files: {output:#?}"
     );
 }
 
 #[test]
-fn too_few_files_are_3_with_a_hint() {
-    let place = WorkDir::with("list.csv", ids("u", 50));
-    assert_eq!(Ended::of(&mut run(&place, "before")).code, Some(0));
-    let channel = format!("{APP}/channel/c");
+fn too_few_open_files_are_exit_code_3_with_a_hint() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 50));
+    assert_eq!(Output::of(&mut run(&work_dir, "before")).code, Some(0));
     for files in 5..40 {
         let dir = format!("run{files}");
-        let plan = place.command(["plan", "list.csv", "--channel-arn", &channel]);
-        let status = place.command(["status", "before"]);
-        for command in [run(&place, &dir), plan, status] {
-            let ended = Ended::of(&mut limited(&command, files));
-            in_order(&ended, files);
+        let plan = work_dir.command(["plan", "list.csv", "--channel-arn", CHANNEL]);
+        let status = work_dir.command(["status", "before"]);
+        for command in [run(&work_dir, &dir), plan, status] {
+            let output = Output::of(&mut limited(&command, files));
+            check_end(&output, files);
             if files < 30 {
                 let hint = "hint: raise the limit on open files, for example: ulimit -n 1024";
-                assert!(ended.stderr.contains(hint), "{files} files: {ended:#?}");
+                assert!(output.stderr.contains(hint), "{files} files: {output:#?}");
             }
         }
-        // Nothing is left that cannot be resumed.
-        if place.path(&dir).exists() {
-            let resumed = place.run(["resume", &dir, "--unlimited"]);
+        // If a run was begun, it can be resumed.
+        if work_dir.path(&dir).exists() {
+            let resumed = work_dir.run(["resume", &dir, "--unlimited"]);
             assert_eq!(resumed.code, Some(0), "{files} files: {resumed:#?}");
         }
     }
     for files in [6, 20] {
-        let sandbox = place.command(["sandbox", "--listen", "127.0.0.1:0"]);
-        let ended = Ended::of(&mut limited(&sandbox, files));
-        assert_eq!(ended.code, Some(3), "{files} files: {ended:#?}");
+        let sandbox = work_dir.command(["sandbox", "--listen", "127.0.0.1:0"]);
+        let output = Output::of(&mut limited(&sandbox, files));
+        assert_eq!(output.code, Some(3), "{files} files: {output:#?}");
     }
 }
 
 #[test]
 fn connections_beyond_the_limit_leave_a_run_that_can_be_resumed() {
-    let place = WorkDir::with("list.csv", ids("u", 3_000));
-    // Many calls are in flight at once.
-    let sandbox = Sandbox::start(&place, &["--latency", "100"]);
-    let (channel, bearer) = (format!("{APP}/channel/c"), format!("{APP}/user/admin"));
+    let work_dir = WorkDir::with("list.csv", ids("u", 3_000));
+    // The latency keeps many calls in flight at once.
+    let sandbox = Sandbox::start(&work_dir, &["--latency", "100"]);
     for files in [36, 48] {
         let dir = format!("run{files}");
         let flags = ["--members-per-call", "10", "--max-in-flight", "200"];
-        let begin = ["run", "list.csv", "--run-dir", &dir, "--bearer", &bearer];
-        let to = ["--channel-arn", &channel];
-        let command = place.command(begin.iter().chain(&to).chain(&flags));
-        let ended = Ended::of(&mut limited(&sandbox.call(command), files));
-        in_order(&ended, files);
-        let resumed = Ended::of(&mut sandbox.call(place.command(["resume", &dir])));
+        let begin = ["run", "list.csv", "--run-dir", &dir, "--bearer", BEARER];
+        let to = ["--channel-arn", CHANNEL];
+        let command = work_dir.command(begin.iter().chain(&to).chain(&flags));
+        let output = Output::of(&mut limited(&sandbox.call(command), files));
+        check_end(&output, files);
+        let resumed = Output::of(&mut sandbox.call(work_dir.command(["resume", &dir])));
         assert_eq!(resumed.code, Some(0), "{files} files: {resumed:#?}");
-        let summary = place.summary(&dir);
+        let summary = work_dir.summary(&dir);
         assert_eq!(summary.rows_read, 3_000);
         let is_in = |outcome: &Outcome| matches!(outcome, Outcome::Added | Outcome::AlreadyMember);
         assert!(tally(&summary).iter().all(|(outcome, _)| is_in(outcome)));
     }
 }
 
-/// A stack that no system has the memory for: no thread can be started.
+/// No system has memory for a stack of this size, so no thread can be started.
 #[test]
-fn a_system_without_threads_is_3_with_a_hint() {
-    let place = WorkDir::with("list.csv", ids("u", 50));
-    for mut command in [run(&place, "run"), place.command(["status", "run"])] {
-        let ended = Ended::of(command.env("RUST_MIN_STACK", (1_u64 << 60).to_string()));
-        assert_eq!(ended.code, Some(3), "{ended:#?}");
-        let said = "error: too few threads can be started: ";
-        assert!(ended.stderr.starts_with(said), "{ended:#?}");
+fn a_system_without_threads_is_exit_code_3_with_a_hint() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 50));
+    for mut command in [run(&work_dir, "run"), work_dir.command(["status", "run"])] {
+        let output = Output::of(command.env("RUST_MIN_STACK", (1_u64 << 60).to_string()));
+        assert_eq!(output.code, Some(3), "{output:#?}");
+        let error = "error: too few threads can be started: ";
+        assert!(output.stderr.starts_with(error), "{output:#?}");
         assert!(
-            ended
+            output
                 .stderr
                 .contains("\nhint: raise the limit on processes")
         );
     }
-    assert!(!place.path("run").exists());
+    assert!(!work_dir.path("run").exists());
 }
 
-/// A client beyond the limit is turned away at once, and a place that is given up is free again.
+/// A client beyond the limit is refused at once. When another disconnects, a client is served again.
 #[test]
-fn a_sandbox_out_of_descriptors_turns_clients_away() {
-    let place = WorkDir::new();
-    let sandbox = place.command(["sandbox", "--listen", "127.0.0.1:0"]);
-    let sandbox = Sandbox::begin(&mut limited(&sandbox, 40));
+fn a_sandbox_out_of_file_descriptors_refuses_clients() {
+    let work_dir = WorkDir::new();
+    let sandbox = work_dir.command(["sandbox", "--listen", "127.0.0.1:0"]);
+    let sandbox = Sandbox::start_with(&mut limited(&sandbox, 40));
     let address = sandbox.url.strip_prefix("http://").unwrap();
     let connect = || {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -139,6 +124,6 @@ fn a_sandbox_out_of_descriptors_turns_clients_away() {
     assert!((10..40).contains(&served.len()), "{}", served.len());
     assert!(connect().is_none());
     drop(served);
-    // Until it has seen that they are gone.
+    // The sandbox needs a moment to notice that they are gone.
     while connect().is_none() {}
 }

@@ -1,17 +1,17 @@
-//! The implementors of `Chime`, each before a simulated service that does as configured.
+//! The implementations of `Chime`, each connected to a simulated service.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, Refusal, Reply};
-use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated, serve};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
+
+use crate::support::server::Server;
 
 pub(crate) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
-/// How long the answer of a call is waited for, unless a case is about that.
+/// The timeout of a call, unless a case is about timeouts.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The APIs in this build.
@@ -21,10 +21,10 @@ pub(crate) const APIS: &[Api] = &[
     Api::Legacy,
 ];
 
-/// An implementor.
+/// An implementation of `Chime`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
-    /// Within the process.
+    /// In the process, without HTTP.
     Simulated,
     /// The messaging client, over HTTP.
     Messaging,
@@ -33,32 +33,32 @@ pub(crate) enum Backend {
     Legacy,
 }
 
-/// An implementor and the service behind it.
-pub(crate) struct Stand {
+/// A client and the service behind it.
+pub(crate) struct Fixture {
     pub(crate) service: Arc<Service>,
     pub(crate) client: Arc<dyn Chime>,
-    /// Dropped with the stand, which ends the server.
-    _server: Option<oneshot::Sender<()>>,
+    /// The server stops when this is dropped.
+    _server: Option<Server>,
 }
 
 impl Backend {
-    /// A stand without quotas, for a caller of long patience.
-    pub(crate) async fn stand(self) -> Stand {
-        self.stand_with(|_| {}).await
+    /// A fixture without quotas, and with a long timeout.
+    pub(crate) async fn fixture(self) -> Fixture {
+        self.fixture_with(|_| {}).await
     }
 
-    /// A stand whose settings are changed in this way.
-    pub(crate) async fn stand_with(self, change: impl FnOnce(&mut SandboxConfig)) -> Stand {
+    /// The same, with changed settings.
+    pub(crate) async fn fixture_with(self, change: impl FnOnce(&mut SandboxConfig)) -> Fixture {
         let mut settings = SandboxConfig {
             unlimited: true,
             attempt_timeout: Duration::from_secs(30),
             ..SandboxConfig::default()
         };
         change(&mut settings);
-        let service = Arc::new(Service::new(settings));
         let api = match self {
             Self::Simulated => {
-                return Stand {
+                let service = Arc::new(Service::new(settings));
+                return Fixture {
                     client: Arc::new(Simulated::new(Arc::clone(&service))),
                     service,
                     _server: None,
@@ -68,22 +68,17 @@ impl Backend {
             #[cfg(feature = "legacy-chime")]
             Self::Legacy => Api::Legacy,
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (server, stop) = oneshot::channel::<()>();
-        tokio::spawn(serve(listener, Arc::clone(&service), async {
-            drop(stop.await);
-        }));
-        let client = chime::connect(self::settings(api, &url)).await;
-        Stand {
+        let server = Server::start(settings).await;
+        let client = chime::connect(self::settings(api, &server.url)).await;
+        Fixture {
             client: client.unwrap(),
-            service,
+            service: Arc::clone(&server.service),
             _server: Some(server),
         }
     }
 }
 
-/// Settings of a client to a service at this address, with the sandbox's own credentials.
+/// The configuration of a client for a service at this URL, with the sandbox's credentials.
 pub(crate) fn settings(api: Api, url: &str) -> chime::ClientConfig {
     let sandbox = SandboxConfig::default();
     chime::ClientConfig {
@@ -96,8 +91,8 @@ pub(crate) fn settings(api: Api, url: &str) -> chime::ClientConfig {
     }
 }
 
-impl Stand {
-    /// Tells what the next call shall meet.
+impl Fixture {
+    /// Sets the service's answer to the next call.
     pub(crate) fn script(&self, call: Vec<Scripted>) {
         self.service.script([call]);
     }
@@ -108,12 +103,12 @@ impl Stand {
         self.client.add_members(call(ids), timeout).await
     }
 
-    /// Batch calls that reached the service.
+    /// The number of batch calls that reached the service.
     pub(crate) fn calls(&self) -> u64 {
         self.service.stats().batch_calls
     }
 
-    /// Who is in the channel, sorted.
+    /// The members of the channel, sorted.
     pub(crate) fn members(&self) -> Vec<String> {
         self.service.members(&channel())
     }

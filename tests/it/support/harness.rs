@@ -1,6 +1,6 @@
-//! The harness: the whole core, from a list in memory to the verdicts in the ledger, against the
-//! simulated service on tokio's paused clock. Every call is recorded and, at the end of every
-//! session, judged by the rules that hold whatever happens.
+//! Runs the whole core, from a list in memory to the outcomes in the ledger, against the simulated
+//! service on tokio's paused clock. It records every call and, at the end of every session, checks
+//! the rules that hold for all of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,14 +23,14 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-pub(crate) use crate::support::interruption::{Cut, Moment};
-use crate::support::interruption::{Remains, until};
+use crate::support::interruption::{CrashImage, until};
+pub(crate) use crate::support::interruption::{Interruption, Moment};
 pub(crate) use crate::support::recorder::refusal;
-use crate::support::recorder::{Recorder, Seen};
+use crate::support::recorder::{RecordedCall, Recorder};
 
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 const KEY: [u8; 16] = [7; 16];
-/// Longer than any run can take: a run that is not over by then does not end.
+/// Longer than any run can take. A run that has not ended by then never ends.
 const FOREVER: Duration = Duration::from_hours(240);
 
 fn instance() -> AppInstanceArn {
@@ -61,18 +61,18 @@ pub(crate) fn one_channel(members: usize) -> String {
     list((0..members).map(|n| (0, format!("u{n}"))))
 }
 
-/// How the list comes.
+/// How fast the list is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// As fast as it is taken.
+pub(crate) enum ListPace {
+    /// By the engine itself, as fast as it stages rows.
     Inline,
-    /// A chunk each time this has passed.
+    /// By a task that sends a chunk at this interval.
     Slow(Duration),
-    /// All there, as from a thread far ahead.
+    /// All chunks are there from the start, as from a thread that is far ahead.
     Ahead,
 }
 
-/// One row's verdict.
+/// What the ledger has of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowRecord {
     pub(crate) outcome: Outcome,
@@ -80,10 +80,10 @@ pub(crate) struct RowRecord {
     pub(crate) attempts: u16,
 }
 
-/// How a session ended.
+/// How a session ended, and the state of the run after it.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    /// None after a crash.
+pub(crate) struct SessionResult {
+    /// `None` after a crash.
     pub(crate) ending: Option<Ending>,
     pub(crate) tally: Tally,
     /// By row, from 1.
@@ -92,8 +92,9 @@ pub(crate) struct Ended {
     pub(crate) events: Vec<Event>,
 }
 
-impl Ended {
-    pub(crate) fn of(&self, outcome: Outcome) -> u64 {
+impl SessionResult {
+    /// The number of rows with this outcome.
+    pub(crate) fn count(&self, outcome: Outcome) -> u64 {
         self.tally.of(outcome)
     }
 
@@ -101,7 +102,7 @@ impl Ended {
         matches!(self.ending, Some(Ending::Finished))
     }
 
-    /// Rows of this outcome and code.
+    /// The number of rows with this outcome and error code.
     pub(crate) fn with_code(&self, outcome: Outcome, code: &str) -> usize {
         let fits = |row: &&RowRecord| row.outcome == outcome && row.code == code;
         self.rows.values().filter(fits).count()
@@ -115,20 +116,20 @@ pub(crate) struct Harness {
     pub(crate) options: Options,
     pub(crate) scheduling: SchedulerConfig,
     pub(crate) bearers: Vec<MemberArn>,
-    pub(crate) pace: Pace,
+    pub(crate) pace: ListPace,
     pub(crate) service: Arc<Service>,
-    witness: Arc<Recorder>,
-    /// Answers that came in these times, up to a crash, may have been read by nobody.
+    recorder: Arc<Recorder>,
+    /// Times right before a crash: answers that came then may not have been read.
     unread: Vec<RangeInclusive<Duration>>,
 }
 
 impl Harness {
     pub(crate) fn new(list: String) -> Self {
-        Self::in_world(list, SandboxConfig::default())
+        Self::with_sandbox(list, SandboxConfig::default())
     }
 
-    pub(crate) fn in_world(list: String, world: SandboxConfig) -> Self {
-        let service = Arc::new(Service::new(world));
+    pub(crate) fn with_sandbox(list: String, sandbox: SandboxConfig) -> Self {
+        let service = Arc::new(Service::new(sandbox));
         Self {
             dir: tempfile::tempdir().unwrap(),
             list,
@@ -138,35 +139,35 @@ impl Harness {
             },
             scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
-            pace: Pace::Inline,
-            witness: Arc::new(Recorder::new(&service)),
+            pace: ListPace::Inline,
+            recorder: Arc::new(Recorder::new(&service)),
             service,
             unread: Vec::new(),
         }
     }
 
-    /// Calls another service, by this client.
+    /// Calls this service, with this client, instead of the simulated one.
     pub(crate) fn over(mut self, service: Arc<Service>, client: Arc<dyn Chime>) -> Self {
         self.service = service;
-        self.witness().inner = client;
+        self.recorder().inner = client;
         self
     }
 
-    /// Answers some calls in the service's stead.
+    /// Answers some calls in place of the service.
     pub(crate) fn intercept(
         mut self,
         answer: impl Fn(&AddMembers) -> Option<Refusal> + Send + Sync + 'static,
     ) -> Self {
-        self.witness().intercept = Some(Box::new(answer));
+        self.recorder().intercept = Some(Box::new(answer));
         self
     }
 
     /// The recorder, to configure it.
-    pub(crate) fn witness(&mut self) -> &mut Recorder {
-        Arc::get_mut(&mut self.witness).expect("no session is under way")
+    pub(crate) fn recorder(&mut self) -> &mut Recorder {
+        Arc::get_mut(&mut self.recorder).expect("no session is running")
     }
 
-    /// Keeps the ledger in memory, where the system has a directory there: for many small runs.
+    /// Keeps the ledger on a memory file system, if there is one: for many small runs.
     pub(crate) fn in_memory(mut self) -> Self {
         if let Ok(dir) = tempfile::tempdir_in("/dev/shm") {
             self.dir = dir;
@@ -185,43 +186,52 @@ impl Harness {
         self
     }
 
-    pub(crate) fn pace(mut self, pace: Pace) -> Self {
+    pub(crate) fn pace(mut self, pace: ListPace) -> Self {
         self.pace = pace;
         self
     }
 
     /// Every call so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.witness.seen()
+    pub(crate) fn calls(&self) -> Vec<RecordedCall> {
+        self.recorder.calls()
     }
 
     /// Calls so far on a channel.
     pub(crate) fn calls_on(&self, channel: &ChannelArn) -> usize {
-        self.seen()
+        self.calls()
             .iter()
             .filter(|call| call.channel == *channel)
             .count()
     }
 
-    /// A first or further session, to its end.
-    pub(crate) async fn run(&mut self) -> Ended {
+    /// Runs a session to its end: the first, or one that resumes.
+    pub(crate) async fn run(&mut self) -> SessionResult {
         self.session(None).await
     }
 
-    /// A session that is cut short after some time, if it lasts so long.
-    pub(crate) async fn run_until(&mut self, after: Duration, cut: Cut) -> Ended {
-        self.session(Some((Moment::After(after), cut))).await
+    /// Runs a session, and interrupts it after this time.
+    pub(crate) async fn run_until(
+        &mut self,
+        after: Duration,
+        interruption: Interruption,
+    ) -> SessionResult {
+        self.session(Some((Moment::After(after), interruption)))
+            .await
     }
 
-    /// A session that is cut short at a moment, if it lasts so long.
-    pub(crate) async fn cut_short(&mut self, moment: Moment, cut: Cut) -> Ended {
-        self.session(Some((moment, cut))).await
+    /// Runs a session, and interrupts it at this moment.
+    pub(crate) async fn interrupt_at(
+        &mut self,
+        moment: Moment,
+        interruption: Interruption,
+    ) -> SessionResult {
+        self.session(Some((moment, interruption))).await
     }
 
-    async fn session(&mut self, cut: Option<(Moment, Cut)>) -> Ended {
+    async fn session(&mut self, interruption: Option<(Moment, Interruption)>) -> SessionResult {
         let start = Instant::now();
         let events = Arc::new(Mutex::new(Vec::new()));
-        let mut remains = None;
+        let mut crash_image = None;
         let ending = {
             let (scheduler, ledger, feed) = self.open();
             let (send, commands) = mpsc::channel(2);
@@ -229,33 +239,39 @@ impl Harness {
                 ledger,
                 scheduler,
                 call_limits: CallLimits::new(&self.scheduling.limits),
-                service: Arc::clone(&self.witness) as Arc<dyn Chime>,
+                service: Arc::clone(&self.recorder) as Arc<dyn Chime>,
                 bearers: self.bearers.clone(),
                 feed,
                 commands,
                 epoch_millis: 0,
             };
-            let told = Arc::clone(&events);
-            let mut watch = move |event: &Event| told.lock().unwrap().push(event.clone());
-            let mut running = std::pin::pin!(Engine::new(setup, &mut watch).run());
-            let (moment, how) = cut.unwrap_or((Moment::After(FOREVER), Cut::Crash));
+            let seen = Arc::clone(&events);
+            let mut observer = move |event: &Event| seen.lock().unwrap().push(event.clone());
+            let mut running = std::pin::pin!(Engine::new(setup, &mut observer).run());
+            let (moment, how) =
+                interruption.unwrap_or((Moment::After(FOREVER), Interruption::Crash));
             let mut done: Option<Result<(Ledger, Ending), EngineError>> =
                 until(moment, running.as_mut()).await;
-            assert!(done.is_some() || cut.is_some(), "the run does not end");
+            assert!(
+                done.is_some() || interruption.is_some(),
+                "the run does not end"
+            );
             if done.is_none() {
-                let now = self.witness.now();
+                let now = self.recorder.now();
                 match how {
-                    Cut::Command(command) => {
+                    Interruption::Command(command) => {
                         send.try_send(command).unwrap();
                         done = until(Moment::After(FOREVER), running.as_mut()).await;
                         assert!(done.is_some(), "the run does not stop");
                     }
-                    Cut::Crash => {}
-                    Cut::Stall(time) => tokio::time::sleep(time).await,
-                    Cut::PowerLoss(torn) => remains = Some(Remains::of(&self.ledger(), torn)),
+                    Interruption::Crash => {}
+                    Interruption::Stall(time) => tokio::time::sleep(time).await,
+                    Interruption::PowerLoss(torn) => {
+                        crash_image = Some(CrashImage::of(&self.ledger_path(), torn));
+                    }
                 }
                 if done.is_none() {
-                    self.unread.push(now..=self.witness.now());
+                    self.unread.push(now..=self.recorder.now());
                 }
             }
             done.map(|done| {
@@ -267,16 +283,16 @@ impl Harness {
                 ending
             })
         };
-        if let Some(remains) = remains {
-            remains.put_back(&self.ledger());
+        if let Some(crash_image) = crash_image {
+            crash_image.restore(&self.ledger_path());
         }
-        // Calls given up are dropped by their tasks' next turn.
+        // Lets the tasks of calls that were given up drop them.
         tokio::task::yield_now().await;
-        let ledger = Ledger::open(&self.ledger(), Durability::None).unwrap();
-        let (tally, rows) = verdicts(&ledger);
-        self.witness.audit(&self.unread);
+        let ledger = Ledger::open(&self.ledger_path(), Durability::None).unwrap();
+        let (tally, rows) = outcomes(&ledger);
+        self.recorder.audit(&self.unread);
         let events = events.lock().unwrap().clone();
-        Ended {
+        SessionResult {
             ending,
             tally,
             rows,
@@ -285,14 +301,13 @@ impl Harness {
         }
     }
 
-    /// Where the ledger is.
-    pub(crate) fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger_path(&self) -> PathBuf {
         self.dir.path().join("ledger.db")
     }
 
-    /// What a session begins with: new, or as the one before left it.
+    /// Opens what a session needs: a new ledger, or the one of the session before.
     fn open(&self) -> (Scheduler, Ledger, Feed) {
-        let path = self.ledger();
+        let path = self.ledger_path();
         let bytes = self.list.clone().into_bytes();
         let name = "list".to_owned();
         let roster = Roster::open(&Source::Bytes { name, bytes }, &self.options).unwrap();
@@ -316,9 +331,9 @@ impl Harness {
 
     fn feed(&self, mut stager: Stager) -> Feed {
         let pause = match self.pace {
-            Pace::Inline => return Feed::Inline(Box::new(stager)),
-            Pace::Slow(pause) => pause,
-            Pace::Ahead => Duration::ZERO,
+            ListPace::Inline => return Feed::Inline(Box::new(stager)),
+            ListPace::Slow(pause) => pause,
+            ListPace::Ahead => Duration::ZERO,
         };
         let mut chunks: Vec<ReadAhead> = Vec::new();
         while let Some(chunk) = stager.next_chunk().transpose() {
@@ -347,21 +362,23 @@ impl Harness {
     }
 }
 
-fn verdicts(ledger: &Ledger) -> (Tally, BTreeMap<u64, RowRecord>) {
+/// The outcomes of a ledger, counted and by row.
+fn outcomes(ledger: &Ledger) -> (Tally, BTreeMap<u64, RowRecord>) {
     let mut rows = BTreeMap::new();
     let mut counted = Tally::default();
-    let census = ledger
+    let totals = ledger
         .project(|row| {
             counted.add(row.outcome, 1);
-            let verdict = RowRecord {
+            let record = RowRecord {
                 outcome: row.outcome,
                 code: row.code.clone().unwrap_or_default(),
                 attempts: row.attempts,
             };
-            assert!(rows.insert(row.row, verdict).is_none(), "a row twice");
+            let earlier = rows.insert(row.row, record);
+            assert!(earlier.is_none(), "row {} occurs twice", row.row);
             Ok::<_, LedgerError>(())
         })
         .unwrap();
-    assert_eq!(census.tally, counted);
+    assert_eq!(totals.tally, counted);
     (counted, rows)
 }

@@ -1,4 +1,4 @@
-//! How a session is cut short: when, by what, and what is left of its ledger.
+//! Interruptions of a session: when, how, and what is left of its ledger.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -7,47 +7,46 @@ use std::time::Duration;
 
 use chime_bulk::engine::Command;
 
-/// When a session is cut short, if it lasts so long.
+/// When a session is interrupted, if it has not ended before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// After this time.
     After(Duration),
-    /// After this many turns of the engine, whenever that is. Each of them ends with a commit.
-    Turns(u32),
+    /// After the engine was polled this many times. Each poll ends with a commit.
+    Polls(u32),
 }
 
-/// How a session is cut short.
+/// How a session is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// Stopped by a command.
+pub(crate) enum Interruption {
+    /// A command stops it.
     Command(Command),
     /// The process dies.
     Crash,
-    /// The process takes no notice of anything for this long, then dies: calls went out and
-    /// answers came that nobody read.
+    /// The process hangs for this long, then dies: answers came that it never read.
     Stall(Duration),
-    /// The machine dies: what is left of the ledger is what was committed, not yet moved from
-    /// SQLite's journal into its file, and behind it this many bytes of a commit that was in flight.
+    /// The machine loses power. The ledger's commits are in SQLite's write-ahead log, not yet in
+    /// the database file, and the log ends with this many bytes of an incomplete commit.
     PowerLoss(usize),
 }
 
-/// Lets something run until that moment. None: it is not done by then.
+/// Polls a future until that moment. Returns `None` if it is not done by then.
 pub(crate) async fn until<T>(
     moment: Moment,
     mut running: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     match moment {
         Moment::After(time) => tokio::time::timeout(time, running).await.ok(),
-        Moment::Turns(most) => {
-            let mut turns = 0;
+        Moment::Polls(most) => {
+            let mut polls = 0;
             std::future::poll_fn(|context| {
-                if turns == most {
+                if polls == most {
                     return Poll::Ready(None);
                 }
-                turns += 1;
+                polls += 1;
                 match running.as_mut().poll(context) {
                     Poll::Ready(done) => Poll::Ready(Some(done)),
-                    Poll::Pending if turns == most => Poll::Ready(None),
+                    Poll::Pending if polls == most => Poll::Ready(None),
                     Poll::Pending => Poll::Pending,
                 }
             })
@@ -56,30 +55,30 @@ pub(crate) async fn until<T>(
     }
 }
 
-/// The files of a ledger as a power loss leaves them.
-pub(crate) struct Remains {
+/// The files of a ledger after a power loss.
+pub(crate) struct CrashImage {
     database: Vec<u8>,
-    journal: Vec<u8>,
+    log: Vec<u8>,
 }
 
-impl Remains {
-    /// Takes them while the ledger is open, with this many bytes of a torn commit.
+impl CrashImage {
+    /// Reads the files while the ledger is open, and appends this many bytes of a torn commit.
     pub(crate) fn of(ledger: &Path, torn: usize) -> Self {
-        let mut journal = std::fs::read(sibling(ledger, "-wal")).unwrap_or_default();
-        // A frame once more, its end missing, as it does not fit where it stands.
-        let begin = journal.len().saturating_sub(torn);
-        journal.extend_from_within(begin..);
+        let mut log = std::fs::read(sibling(ledger, "-wal")).unwrap_or_default();
+        // The last bytes repeated are a frame whose checksum does not match its position.
+        let begin = log.len().saturating_sub(torn);
+        log.extend_from_within(begin..);
         Self {
             database: std::fs::read(ledger).unwrap(),
-            journal,
+            log,
         }
     }
 
-    /// Puts them in the place of the ledger, which is closed by now.
-    pub(crate) fn put_back(self, ledger: &Path) {
+    /// Replaces the ledger, which must be closed, by these files.
+    pub(crate) fn restore(self, ledger: &Path) {
         let _ = std::fs::remove_file(sibling(ledger, "-shm"));
         std::fs::write(ledger, self.database).unwrap();
-        std::fs::write(sibling(ledger, "-wal"), self.journal).unwrap();
+        std::fs::write(sibling(ledger, "-wal"), self.log).unwrap();
     }
 }
 

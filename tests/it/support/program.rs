@@ -1,18 +1,21 @@
-//! The program itself, run in an empty directory of its own, with nothing of the caller's
-//! environment.
+//! The program itself, run in an empty directory of its own, without the environment of the caller.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 
 use chime_bulk::model::Outcome;
 use chime_bulk::report::Summary;
 use tempfile::TempDir;
 
-/// The app instance of all lists here.
+/// The app instance of the lists.
 pub(crate) const APP: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
-/// A sandbox in the process, as fast as it goes.
+/// A channel of `APP`.
+pub(crate) const CHANNEL: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/channel/c";
+/// An administrator of `APP`.
+pub(crate) const BEARER: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/user/admin";
+/// Flags for a sandbox in the process, without limits and latency.
 pub(crate) const FAST: [&str; 8] = [
     "--sandbox",
     "--unlimited",
@@ -24,7 +27,23 @@ pub(crate) const FAST: [&str; 8] = [
     "100000",
 ];
 
-/// The directory the program is run in.
+/// The commands of the program.
+pub(crate) const COMMANDS: [&str; 12] = [
+    "plan",
+    "run",
+    "resume",
+    "retry",
+    "status",
+    "runs",
+    "report",
+    "sandbox",
+    "explain",
+    "schema",
+    "completions",
+    "man",
+];
+
+/// The directory in which the program is run; removed when this is dropped.
 pub(crate) struct WorkDir(TempDir);
 
 impl WorkDir {
@@ -32,18 +51,18 @@ impl WorkDir {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// A place with one list in it.
-    pub(crate) fn with(name: &str, list: impl AsRef<[u8]>) -> Self {
-        let place = Self::new();
-        std::fs::write(place.path(name), list).unwrap();
-        place
+    /// A directory with one file.
+    pub(crate) fn with(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let work_dir = Self::new();
+        std::fs::write(work_dir.path(name), content).unwrap();
+        work_dir
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// The program with these arguments, not started yet.
+    /// A command that runs the program with these arguments.
     pub(crate) fn command<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -59,29 +78,28 @@ impl WorkDir {
         command
     }
 
-    /// Runs it to its end.
-    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
-        Ended::of(&mut self.command(arguments))
+    /// Runs the program to its end.
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
+        Output::of(&mut self.command(arguments))
     }
 
-    /// Runs a list into a fast sandbox, with more flags; the run is kept in `run`.
-    pub(crate) fn run_fast(&self, list: &str, flags: &[&str]) -> Ended {
+    /// Imports a list with the flags `FAST` and these; the run directory is `run`.
+    pub(crate) fn run_fast(&self, list: &str, flags: &[&str]) -> Output {
         let begin = ["run", list, "--run-dir", "run"];
         self.run(begin.iter().chain(&FAST).chain(flags))
     }
 
-    /// Begins a run that takes half a minute, at the service's limits, with more flags; the run is
-    /// kept in `run`.
+    /// Starts a run that takes half a minute, because it observes the service's limits; the run
+    /// directory is `run`.
     #[cfg(unix)]
     pub(crate) fn start_slow(&self, flags: &[&str]) -> Running {
         std::fs::write(self.path("list.csv"), ids("u", 3_000)).unwrap();
-        let channel = format!("{APP}/channel/c");
         let begin = ["run", "list.csv", "--sandbox", "--run-dir", "run"];
-        let to = ["--channel-arn", &channel];
+        let to = ["--channel-arn", CHANNEL];
         Running::start(&mut self.command(begin.iter().chain(&to).chain(flags)))
     }
 
-    /// The counts of the run that is kept in this directory, which must add up.
+    /// The summary in a run directory. Its counts must add up.
     pub(crate) fn summary(&self, dir: &str) -> Summary {
         let text = std::fs::read_to_string(self.path(dir).join("summary.json")).unwrap();
         let summary: Summary = serde_json::from_str(&text).unwrap();
@@ -97,20 +115,27 @@ impl WorkDir {
     }
 }
 
-/// What a program left behind.
+/// The exit code and the output of a program that ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct Output {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Ended {
+impl Output {
+    /// Runs a command to its end.
     pub(crate) fn of(command: &mut Command) -> Self {
         command.output().unwrap().into()
     }
 
-    /// The arguments of the command in the last line: the one that resumes.
+    /// Runs a command, and kills it if it has not ended after a minute.
+    #[cfg(unix)]
+    pub(crate) fn within_a_minute(command: &Command) -> Self {
+        Self::of(&mut wrap(&["timeout", "-s", "KILL", "60"], command))
+    }
+
+    /// The arguments of the resume command, which must be the last line on standard error.
     pub(crate) fn resume(&self) -> Vec<String> {
         let words = || self.stderr.lines().last()?.strip_prefix("chime-bulk ");
         let line = words().unwrap_or_else(|| panic!("no command to resume: {self:#?}"));
@@ -119,8 +144,8 @@ impl Ended {
     }
 }
 
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -133,7 +158,7 @@ impl From<Output> for Ended {
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStderr>>,
-    heard: String,
+    stderr: String,
 }
 
 impl Running {
@@ -144,21 +169,21 @@ impl Running {
         Self {
             child,
             lines,
-            heard: String::new(),
+            stderr: String::new(),
         }
     }
 
-    /// Waits for a line on standard error that begins so.
-    pub(crate) fn hear(&mut self, begin: &str) {
+    /// Waits for a line on standard error that begins with this text.
+    pub(crate) fn wait_for_line(&mut self, begin: &str) {
         for line in self.lines.by_ref() {
             let line = line.unwrap();
-            self.heard.push_str(&line);
-            self.heard.push('\n');
+            self.stderr.push_str(&line);
+            self.stderr.push('\n');
             if line.starts_with(begin) {
                 return;
             }
         }
-        panic!("never said `{begin}`:\n{}", self.heard);
+        panic!("no line begins with `{begin}`:\n{}", self.stderr);
     }
 
     /// Its standard input, if that is a pipe.
@@ -173,7 +198,7 @@ impl Running {
         self.signal(&["INT"]);
     }
 
-    /// Sends signals, one right after the other.
+    /// Sends signals, one right after another.
     #[cfg(unix)]
     pub(crate) fn signal(&self, names: &[&str]) {
         let id = self.child.id();
@@ -195,7 +220,7 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Whether an interrupt is heard by now, and does not end it.
+    /// Whether the program has installed its handler for SIGINT.
     #[cfg(target_os = "linux")]
     pub(crate) fn catches_interrupts(&self) -> bool {
         let status = format!("/proc/{}/status", self.child.id());
@@ -204,50 +229,50 @@ impl Running {
         u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & 2 != 0
     }
 
-    /// Waits for its end.
-    pub(crate) fn end(mut self) -> Ended {
+    /// Waits until the program ends.
+    pub(crate) fn end(mut self) -> Output {
         let mut stdout = String::new();
         let mut out = self.child.stdout.take().unwrap();
         for line in self.lines.by_ref() {
-            self.heard.push_str(&line.unwrap());
-            self.heard.push('\n');
+            self.stderr.push_str(&line.unwrap());
+            self.stderr.push('\n');
         }
         out.read_to_string(&mut stdout).unwrap();
-        Ended {
+        Output {
             code: self.child.wait().unwrap().code(),
             stdout,
-            stderr: std::mem::take(&mut self.heard),
+            stderr: std::mem::take(&mut self.stderr),
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Ended already, as a rule; a test that failed midway leaves nothing behind.
+        // Does nothing if it has ended. A test that fails midway must not leave a process behind.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// `chime-bulk sandbox`, as long as it lives.
+/// A running `chime-bulk sandbox`; killed when this is dropped.
 pub(crate) struct Sandbox {
     child: Child,
     pub(crate) url: String,
 }
 
 impl Sandbox {
-    pub(crate) fn start(place: &WorkDir, flags: &[&str]) -> Self {
+    pub(crate) fn start(work_dir: &WorkDir, flags: &[&str]) -> Self {
         let begin = ["sandbox", "--listen", "127.0.0.1:0", "--unlimited"];
-        Self::begin(&mut place.command(begin.iter().chain(flags)))
+        Self::start_with(&mut work_dir.command(begin.iter().chain(flags)))
     }
 
-    /// Starts it with this command, and waits until it listens.
-    pub(crate) fn begin(command: &mut Command) -> Self {
+    /// Starts a sandbox with this command, and waits until it listens.
+    pub(crate) fn start_with(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        // Nobody reads the rest of what it says, and it must not mind.
+        // Nothing reads the rest of its output. The sandbox must keep running all the same.
         drop(out);
         let url = line.split([' ', ';']).find(|word| word.starts_with("http"));
         Self {
@@ -256,7 +281,7 @@ impl Sandbox {
         }
     }
 
-    /// This program, calling this sandbox with its credentials, at full speed.
+    /// Lets a command call this sandbox, with its credentials and at full speed.
     pub(crate) fn call(&self, mut command: Command) -> Command {
         command
             .env("CHIME_BULK_ENDPOINT_URL", &self.url)
@@ -275,26 +300,58 @@ impl Drop for Sandbox {
     }
 }
 
-/// A list of one column, `user_id`, with a number of ids with this prefix.
+/// A list with the column `user_id`: a number of ids with this prefix.
 pub(crate) fn ids(begin: &str, count: usize) -> String {
     (1..=count)
         .map(|n| format!("{begin}{n}\n"))
         .fold("user_id\n".to_owned(), |list, line| list + &line)
 }
 
-/// The counts that are not zero.
+/// The outcomes that occur, with their counts.
 pub(crate) fn tally(summary: &Summary) -> Vec<(Outcome, u64)> {
     let tally = summary.tally();
     let counts = Outcome::ALL.map(|outcome| (outcome, tally.of(outcome)));
     counts.into_iter().filter(|(_, n)| *n > 0).collect()
 }
 
-/// A file of the repository.
+/// A command that runs `outer`, such as a shell, with another command as its last arguments.
+#[cfg(unix)]
+pub(crate) fn wrap(outer: &[&str], command: &Command) -> Command {
+    let mut wrapped = Command::new(outer[0]);
+    let variables = command.get_envs();
+    wrapped
+        .args(&outer[1..])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
+    if let Some(dir) = command.get_current_dir() {
+        wrapped.current_dir(dir);
+    }
+    wrapped
+}
+
+/// A command that runs another under this limit of the shell's `ulimit`, such as `-n 32`.
+#[cfg(target_os = "linux")]
+pub(crate) fn with_limit(limit: &str, command: &Command) -> Command {
+    let script = format!("ulimit {limit}; exec \"$0\" \"$@\"");
+    wrap(&["sh", "-c", &script], command)
+}
+
+#[cfg(unix)]
+pub(crate) fn make_fifo(path: &Path) {
+    let status = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(status.success());
+}
+
+/// The content of a file of the repository.
 pub(crate) fn repository(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// The rows of the table in this text whose first header cell is this, cells trimmed of blanks.
+/// The cells of the Markdown table whose first header is this, row by row, without blanks around
+/// them. The first two rows are the header and the rule below it.
 pub(crate) fn table<'a>(text: &'a str, first: &str) -> Vec<Vec<&'a str>> {
     let cells = |line: &'a str| -> Vec<&'a str> {
         let inner = line.trim().trim_start_matches('|').trim_end_matches('|');

@@ -1,5 +1,5 @@
-//! A recorder in front of the service: sees every call, and judges them by the rules that hold
-//! whatever happens.
+//! A recorder in front of the service: it records every call, and checks the rules that hold for
+//! all of them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -14,10 +14,10 @@ use chime_bulk::model::{
 use chime_bulk::sandbox::{Service, Simulated};
 use tokio::time::Instant;
 
-/// Answers a call instead of the simulated service.
+/// Answers a call in place of the simulated service, or returns `None` to pass it on.
 pub(crate) type Intercept = Box<dyn Fn(&AddMembers) -> Option<Refusal> + Send + Sync>;
 
-/// Makes something else of what the simulated service answered.
+/// Replaces an answer of the simulated service.
 pub(crate) type Distort =
     Box<dyn Fn(&AddMembers, Result<Reply, Refusal>) -> Result<Reply, Refusal> + Send + Sync>;
 
@@ -25,55 +25,55 @@ pub(crate) fn refusal(kind: RefusalKind, code: &str) -> Refusal {
     Refusal {
         kind,
         code: code.to_owned(),
-        message: "as rehearsed".to_owned(),
+        message: "injected".to_owned(),
     }
 }
 
-/// A call as it was seen.
+/// A call that was made.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct RecordedCall {
     pub(crate) at: Duration,
     pub(crate) channel: ChannelArn,
     pub(crate) bearer: MemberArn,
     pub(crate) membership: Membership,
     pub(crate) members: Vec<MemberArn>,
-    /// When the answer came, and what it was; none if it was given up.
+    /// When the answer came, and the answer; `None` if the caller gave the call up.
     pub(crate) answer: Option<(Duration, Result<Reply, Refusal>)>,
 }
 
-/// What the recorder saw, in its order.
+/// All calls, and the order in which they were sent and answered.
 #[derive(Debug, Default)]
-struct Testimony {
-    calls: Vec<Seen>,
-    /// Numbers of calls, as they left and as they were answered.
-    story: Vec<Scene>,
+struct Recording {
+    calls: Vec<RecordedCall>,
+    order: Vec<CallEvent>,
 }
 
+/// What happened to a call, with its index in `Recording::calls`.
 #[derive(Debug, Clone, Copy)]
-enum Scene {
-    Left(usize),
+enum CallEvent {
+    Sent(usize),
     Answered(usize),
 }
 
-/// The service, behind a recorder.
+/// Passes calls on to a service, and records them.
 pub(crate) struct Recorder {
     pub(crate) inner: Arc<dyn Chime>,
     pub(crate) intercept: Option<Intercept>,
     pub(crate) distort: Option<Arc<Distort>>,
-    /// Calls given up arrive at the service all the same.
+    /// Whether calls that the caller gave up reach the service all the same.
     pub(crate) unstoppable: bool,
     start: Instant,
-    testimony: Arc<Mutex<Testimony>>,
-    under_way: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
+    recording: Arc<Mutex<Recording>>,
+    in_flight: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
 }
 
-/// Members under way; no longer when it is dropped.
-struct UnderWay {
+/// Members of a call in flight; removed from the set of all when this is dropped.
+struct InFlight {
     all: Arc<Mutex<BTreeSet<(ChannelArn, MemberArn)>>>,
     these: Vec<(ChannelArn, MemberArn)>,
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
         let mut all = self.all.lock().unwrap();
         for one in &self.these {
@@ -95,17 +95,17 @@ impl Chime for Recorder {
             .map(|member| (call.channel.clone(), member.clone()))
             .collect();
         for one in &these {
-            let is_new = self.under_way.lock().unwrap().insert(one.clone());
-            assert!(is_new, "{one:?} is in two calls at a time");
+            let is_new = self.in_flight.lock().unwrap().insert(one.clone());
+            assert!(is_new, "{one:?} is in two calls in flight");
         }
-        let under_way = UnderWay {
-            all: Arc::clone(&self.under_way),
+        let in_flight = InFlight {
+            all: Arc::clone(&self.in_flight),
             these,
         };
-        let mut testimony = self.testimony.lock().unwrap();
-        let number = testimony.calls.len();
-        testimony.story.push(Scene::Left(number));
-        testimony.calls.push(Seen {
+        let mut recording = self.recording.lock().unwrap();
+        let number = recording.calls.len();
+        recording.order.push(CallEvent::Sent(number));
+        recording.calls.push(RecordedCall {
             at: self.start.elapsed(),
             channel: call.channel.clone(),
             bearer: call.bearer.clone(),
@@ -113,7 +113,7 @@ impl Chime for Recorder {
             members,
             answer: None,
         });
-        drop(testimony);
+        drop(recording);
         let intercepted = self
             .intercept
             .as_ref()
@@ -121,10 +121,10 @@ impl Chime for Recorder {
         let distort = self.distort.clone().map(|distort| (distort, call.clone()));
         let mut answer = self.inner.add_members(call, timeout);
         if self.unstoppable && intercepted.is_none() {
-            let under_way = tokio::spawn(answer);
-            answer = Box::pin(async { under_way.await.unwrap() });
+            let task = tokio::spawn(answer);
+            answer = Box::pin(async { task.await.unwrap() });
         }
-        let (testimony, start) = (Arc::clone(&self.testimony), self.start);
+        let (recording, start) = (Arc::clone(&self.recording), self.start);
         Box::pin(async move {
             let mut answer = match intercepted {
                 Some(refusal) => Err(refusal),
@@ -133,11 +133,11 @@ impl Chime for Recorder {
             if let Some((distort, call)) = distort {
                 answer = distort(&call, answer);
             }
-            let mut testimony = testimony.lock().unwrap();
-            testimony.calls[number].answer = Some((start.elapsed(), answer.clone()));
-            testimony.story.push(Scene::Answered(number));
-            drop(testimony);
-            drop(under_way);
+            let mut recording = recording.lock().unwrap();
+            recording.calls[number].answer = Some((start.elapsed(), answer.clone()));
+            recording.order.push(CallEvent::Answered(number));
+            drop(recording);
+            drop(in_flight);
             answer
         })
     }
@@ -151,31 +151,31 @@ impl Recorder {
             distort: None,
             unstoppable: false,
             start: Instant::now(),
-            testimony: Arc::default(),
-            under_way: Arc::default(),
+            recording: Arc::default(),
+            in_flight: Arc::default(),
         }
     }
 
-    /// Time since the beginning.
+    /// The time since the recorder was created.
     pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Every call so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.testimony.lock().unwrap().calls.clone()
+    pub(crate) fn calls(&self) -> Vec<RecordedCall> {
+        self.recording.lock().unwrap().calls.clone()
     }
 
-    /// What holds of all calls whatever happens: nobody is sent again after a final answer, but
-    /// for those that came when perhaps nobody read them.
+    /// Checks that no member is sent again after a final answer, except an answer that came in one
+    /// of the `unread` times.
     pub(crate) fn audit(&self, unread: &[RangeInclusive<Duration>]) {
         let mut settled: HashMap<(&ChannelArn, &str), &str> = HashMap::new();
-        let testimony = self.testimony.lock().unwrap();
-        for scene in &testimony.story {
-            match *scene {
-                Scene::Left(number) => {
-                    let call = &testimony.calls[number];
-                    // A control call adds one member that is in already.
+        let recording = self.recording.lock().unwrap();
+        for event in &recording.order {
+            match *event {
+                CallEvent::Sent(number) => {
+                    let call = &recording.calls[number];
+                    // A control call adds one existing member again.
                     let is_control = call.members.len() == 1;
                     for member in &call.members {
                         let before = settled.get(&(&call.channel, member.as_str()));
@@ -183,17 +183,17 @@ impl Recorder {
                         assert!(before.is_none(), "{member} is sent again after {before:?}");
                     }
                 }
-                Scene::Answered(number) => {
-                    let call = &testimony.calls[number];
+                CallEvent::Answered(number) => {
+                    let call = &recording.calls[number];
                     let Some((at, Ok(reply))) = &call.answer else {
                         continue;
                     };
                     if unread.iter().any(|time| time.contains(at)) {
                         continue;
                     }
-                    let said = said(reply);
+                    let codes = codes_by_member(reply);
                     for member in &call.members {
-                        let code = said.get(member.as_str()).copied().flatten();
+                        let code = codes.get(member.as_str()).copied().flatten();
                         let is_final = |code| member_action(code) != MemberAction::Retry;
                         if let Some(code) = code.filter(|code| is_final(code)) {
                             settled.insert((&call.channel, member.as_str()), code);
@@ -210,18 +210,18 @@ fn is_in(code: &str) -> bool {
     code.is_empty() || member_action(code) == MemberAction::AlreadyMember
 }
 
-/// What a reply says of each member it names: a code, empty for one who was added; none where it
+/// The code of each member that a reply names: empty for an added member, `None` if the reply
 /// contradicts itself.
-fn said(reply: &Reply) -> HashMap<&str, Option<&str>> {
+fn codes_by_member(reply: &Reply) -> HashMap<&str, Option<&str>> {
     let added = reply.added.iter().map(|member| (member.as_str(), ""));
     let errors = reply.errors.iter();
     let errors = errors.map(|error| (error.member.as_str(), error.code.as_str()));
-    let mut said: HashMap<&str, Option<&str>> = HashMap::new();
+    let mut codes: HashMap<&str, Option<&str>> = HashMap::new();
     for (member, code) in added.chain(errors) {
-        let known = said.entry(member).or_insert(Some(code));
+        let known = codes.entry(member).or_insert(Some(code));
         if *known != Some(code) {
             *known = None;
         }
     }
-    said
+    codes
 }

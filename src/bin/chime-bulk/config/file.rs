@@ -1,4 +1,4 @@
-//! The file of `--config`: TOML, with a line for each flag.
+//! The file of `--config`: TOML with a line for each flag.
 
 use std::path::{Path, PathBuf};
 
@@ -27,23 +27,23 @@ pub(super) struct Setting {
 }
 
 impl File {
-    /// Reads the file. Whether a flag takes its value is not known yet, only that there is such a
-    /// flag.
+    /// Reads the file. Checks that each flag exists, but not that its value is valid: clap does that
+    /// later.
     pub(super) fn read(command: &Command, path: &Path) -> Result<Self, ReadError> {
-        let at_fault = |what: String, hint: &str| ReadError::File {
+        let file_error = |what: String, hint: &str| ReadError::File {
             what: format!("{}{}", path.display(), what),
             hint: hint.to_owned(),
         };
         let text = std::fs::read_to_string(path).map_err(|error| {
             let hint = "--config names a file with a line such as: max-rate = 5";
-            at_fault(format!(": {error}"), hint)
+            file_error(format!(": {error}"), hint)
         })?;
         let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
         let table = DeTable::parse(&text).map_err(|error| {
             let line = line_of(error.span().map_or(0, |span| span.start));
             let hint =
                 "the file is TOML: name = \"text\", name = 5, name = true, name = [\"a\", \"b\"]";
-            at_fault(format!(", line {line}: {}", error.message()), hint)
+            file_error(format!(", line {line}: {}", error.message()), hint)
         })?;
         let mut settings = Vec::new();
         for (key, value) in table.get_ref() {
@@ -55,13 +55,13 @@ impl File {
                     || "the names are those of the flags: see chime-bulk run --help".to_owned(),
                     |alike| format!("did you mean {alike}?"),
                 );
-                return Err(at_fault(format!("{place} is not a flag"), &hint));
+                return Err(file_error(format!("{place} is not a flag"), &hint));
             }
             let values = texts(value).ok_or_else(|| {
                 let what = format!("{place} is {}", value.get_ref().type_str());
-                at_fault(
+                file_error(
                     what,
-                    "give a text, a number, true or false, or an array of these",
+                    "write a text, a number, true or false, or an array of these",
                 )
             })?;
             let is_switch = all(command)
@@ -69,7 +69,7 @@ impl File {
                 .any(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
             if is_switch && !matches!(&*values, [value] if value == "true" || value == "false") {
                 let hint = "write true or false, without quotes";
-                return Err(at_fault(format!("{place} is true or false"), hint));
+                return Err(file_error(format!("{place} is true or false"), hint));
             }
             settings.push(Setting {
                 name: name.to_owned(),
@@ -83,7 +83,8 @@ impl File {
     }
 }
 
-/// The names that a file may use: those of every command, so that one file can serve several.
+/// The names that a file may contain: the flags of every command, because several commands can share
+/// one file.
 fn names(command: &Command) -> impl Iterator<Item = &str> {
     all(command)
         .filter_map(Arg::get_long)
@@ -95,7 +96,7 @@ fn all(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_subcommands().flat_map(Command::get_arguments)
 }
 
-/// A value as it would be written on a command line; none for what cannot be written there.
+/// A value as it is written on a command line. `None` for dates, tables and nested arrays.
 fn texts(value: &Spanned<DeValue<'_>>) -> Option<Vec<String>> {
     let text = |value: &DeValue<'_>| {
         Some(match value {

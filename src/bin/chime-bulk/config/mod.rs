@@ -1,8 +1,8 @@
 //! Where the value of a flag comes from: the flag, the environment, the file of `--config`, or the
 //! default, in this order.
 //!
-//! The file's values are added to the command line where it and the environment set none: so
-//! it means the same, and is judged by the same rules.
+//! Values from the file are added to the command line, unless the command line or the environment sets
+//! the flag. So they have the same meaning and are checked by the same rules.
 
 mod file;
 
@@ -24,16 +24,16 @@ pub(crate) fn variable(flag: &str) -> String {
     format!("CHIME_BULK_{}", flag.to_uppercase().replace('-', "_"))
 }
 
-/// What keeps a command line from being read.
+/// Why a command line is not executed.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// clap's own words, also for help and version.
+    /// An error of clap, or its text for `--help` and `--version`.
     Clap(clap::Error),
-    /// Nothing: what the flags are was asked for, and is this.
+    /// No error: `--print-config` asks for this text.
     Shown(String),
-    /// The file is at fault.
+    /// An error in the file.
     File {
-        /// What and where.
+        /// What is wrong, and where.
         what: String,
         /// How to fix it.
         hint: String,
@@ -46,8 +46,8 @@ impl From<clap::Error> for ReadError {
     }
 }
 
-/// Reads a command line, with the file that it names. Where that fails, and these ask for JSON on
-/// standard error, so is the error.
+/// Reads a command line and the file of `--config`. On failure, if the command line or the file asks
+/// for JSON progress, sets the output to JSON, so that the error is JSON too.
 pub(crate) fn read(command: &Command, mut line: Vec<OsString>) -> Result<ArgMatches, ReadError> {
     read_with_file(command, &mut line).inspect_err(|_| {
         if asks_for_json(&line) {
@@ -56,8 +56,8 @@ pub(crate) fn read(command: &Command, mut line: Vec<OsString>) -> Result<ArgMatc
     })
 }
 
-/// Whether this command line, or else the environment, asks for JSON on standard error. For one
-/// that clap cannot read.
+/// Whether `--progress json` is in this command line or, if the flag is not, in the environment. Works
+/// for command lines that clap rejects.
 fn asks_for_json(line: &[OsString]) -> bool {
     let mut modes = line.iter().enumerate().filter_map(|(at, word)| {
         let mode = word.to_str()?.strip_prefix("--progress")?;
@@ -73,7 +73,7 @@ fn asks_for_json(line: &[OsString]) -> bool {
     }
 }
 
-/// As [`read`]. Adds to the command line what the file sets.
+/// Like [`read`]. Adds the values of the file to `line`.
 fn read_with_file(command: &Command, line: &mut Vec<OsString>) -> Result<ArgMatches, ReadError> {
     let given = command.clone().try_get_matches_from(&*line)?;
     let Some((name, flags)) = given.subcommand() else {
@@ -89,13 +89,13 @@ fn read_with_file(command: &Command, line: &mut Vec<OsString>) -> Result<ArgMatc
     let mut file = File::read(command, &path)?;
     file.settings.retain(|setting| {
         let arg = flag(known, &setting.name);
-        arg.is_some_and(|arg| !is_given(flags, arg) && !is_set_aside(known, flags, arg))
+        arg.is_some_and(|arg| !is_given(flags, arg) && !is_overridden(known, flags, arg))
     });
-    let merged = put_on(known, line, &file.settings);
+    let merged = with_settings(known, line, &file.settings);
     let own = std::mem::replace(line, merged);
     let matches = match command.clone().try_get_matches_from(&*line) {
         Ok(matches) => matches,
-        Err(error) => return Err(blame(&file, command, known, &own, &error)),
+        Err(error) => return Err(error_in_file(&file, command, known, &own, &error)),
     };
     if let Some((_, flags)) = matches.subcommand() {
         show_if_asked(known, flags, Some(&file))?;
@@ -103,7 +103,7 @@ fn read_with_file(command: &Command, line: &mut Vec<OsString>) -> Result<ArgMatc
     Ok(matches)
 }
 
-/// The file that a command is given, if it takes one.
+/// The file of `--config`, if the command has that flag and it is set.
 fn file_of(flags: &ArgMatches) -> Option<PathBuf> {
     flags.try_get_one::<PathBuf>("config").ok()?.cloned()
 }
@@ -123,8 +123,9 @@ fn is_given(flags: &ArgMatches, arg: &Arg) -> bool {
     )
 }
 
-/// Whether a flag that is given rules this one out: it wins over the file.
-fn is_set_aside(command: &Command, flags: &ArgMatches, arg: &Arg) -> bool {
+/// Whether a flag of the command line or the environment conflicts with this one. Then the value in
+/// the file is ignored.
+fn is_overridden(command: &Command, flags: &ArgMatches, arg: &Arg) -> bool {
     let given = || command.get_arguments().filter(|arg| is_given(flags, arg));
     let conflicts = |one: &Arg, other: &Arg| {
         let excluded = command.get_arg_conflicts_with(one);
@@ -133,9 +134,9 @@ fn is_set_aside(command: &Command, flags: &ArgMatches, arg: &Arg) -> bool {
     given().any(|other| conflicts(arg, other) || conflicts(other, arg))
 }
 
-/// The command line with these settings in it: right after the command, so that nothing that
-/// was written there takes them for its own.
-fn put_on(command: &Command, line: &[OsString], settings: &[Setting]) -> Vec<OsString> {
+/// Inserts settings into a command line, right after the command. Elsewhere, the flag before them could
+/// take them as its values.
+fn with_settings(command: &Command, line: &[OsString], settings: &[Setting]) -> Vec<OsString> {
     let mut rest = line.iter().skip(1);
     let command_at = rest.position(|word| word == command.get_name());
     let at = command_at.map_or(line.len(), |at| at + 2);
@@ -149,8 +150,8 @@ fn put_on(command: &Command, line: &[OsString], settings: &[Setting]) -> Vec<OsS
     merged
 }
 
-/// Which setting does not do: the first that fails by itself.
-fn blame(
+/// The error for the first setting that is invalid on its own, with its line in the file.
+fn error_in_file(
     file: &File,
     command: &Command,
     known: &Command,
@@ -158,33 +159,33 @@ fn blame(
     error: &clap::Error,
 ) -> ReadError {
     let fails = |setting: &&Setting| {
-        let merged = put_on(known, line, std::slice::from_ref(*setting));
+        let merged = with_settings(known, line, std::slice::from_ref(*setting));
         command.clone().try_get_matches_from(merged).is_err()
     };
     let place = file.settings.iter().find(fails).map_or_else(
         || file.path.display().to_string(),
         |setting| format!("{}, line {}", file.path.display(), setting.line),
     );
-    let usual = "correct it there, or give another value as a flag, which wins";
+    let default_hint = "correct it there, or override it with a flag";
     if let Some(value) = ValueError::of(error) {
         return ReadError::File {
             what: format!("{place}: {value}"),
-            hint: value.hint().unwrap_or(usual).to_owned(),
+            hint: value.hint().unwrap_or(default_hint).to_owned(),
         };
     }
-    let said = error.render().to_string();
-    let said = said.trim_start_matches("error: ").lines().next();
+    let message = error.render().to_string();
+    let message = message.trim_start_matches("error: ").lines().next();
     ReadError::File {
-        what: format!("{place}: {}", said.unwrap_or_default()),
-        hint: usual.to_owned(),
+        what: format!("{place}: {}", message.unwrap_or_default()),
+        hint: default_hint.to_owned(),
     }
 }
 
-/// The words of a setting.
+/// A setting as words of a command line.
 fn words(setting: &Setting, action: Option<&ArgAction>) -> Vec<String> {
     let flag = format!("--{}", setting.name);
     let number = |text: &String| text.parse().unwrap_or(usize::from(text == "true"));
-    // Such a flag takes no value: it is given a number of times, or not.
+    // These flags take no value: they are repeated, or left out.
     if let Some(ArgAction::SetTrue | ArgAction::Count) = action {
         let times = setting.values.first().map_or(0, number);
         return vec![flag; times.min(9)];
@@ -193,7 +194,7 @@ fn words(setting: &Setting, action: Option<&ArgAction>) -> Vec<String> {
     each.map(|value| format!("{flag}={value}")).collect()
 }
 
-/// What the flags of a command are and where each comes from, if that is asked.
+/// Returns the values of the flags as `ReadError::Shown` if `--print-config` is set.
 fn show_if_asked(
     command: &Command,
     flags: &ArgMatches,
@@ -205,7 +206,7 @@ fn show_if_asked(
     }
 }
 
-/// The flags of a command and where each comes from, as a file for `--config`.
+/// The values of the flags and where each comes from, as a file for `--config`.
 fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
     let mut text = String::new();
     for arg in command.get_arguments() {
@@ -232,7 +233,7 @@ fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
         let values: Vec<_> = values.collect();
         if let Some(value) = values.iter().find(|value| value.to_str().is_none()) {
             let (value, origin) = (shell_value(value), escape_control(&origin, usize::MAX));
-            let why = "is not UTF-8, which a file cannot hold";
+            let why = "is not UTF-8, so it cannot be in a file";
             let _ = writeln!(text, "# {name}: {value} ({origin}) {why}");
             continue;
         }
@@ -258,7 +259,7 @@ fn shown(command: &Command, flags: &ArgMatches, file: Option<&File>) -> String {
     text
 }
 
-/// A value as the file has it.
+/// A value in TOML.
 fn literal(value: &str) -> String {
     let number: Option<i64> = value.parse().ok();
     if number.is_some_and(|number| number.to_string() == value) {

@@ -1,4 +1,4 @@
-//! What the real clients make of an arbitrary answer, down to the verdict on each member.
+//! Decodes an arbitrary answer with the real clients, down to the answer for each member.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use chime_bulk::engine::reconcile;
 use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 use chime_bulk::schedule::MemberAnswer;
 
-use super::list::{INSTANCE, harmless};
+use super::list::{INSTANCE, assert_printable};
 
-/// The longest code and message that are kept, in characters.
-const KEPT: (usize, usize) = (101, 501);
+/// The most characters of a code and of a message.
+const MAX_CHARS: (usize, usize) = (101, 501);
 
-/// An answer as it would be on the wire: a line of the status and, in a word of its own, the
-/// number of members asked for; headers; a blank line; the body.
+/// The input is an HTTP answer: a line with the status and the number of members in the call, headers,
+/// a blank line, and the body.
 pub(crate) fn run(input: &[u8]) {
     let head_end = input.windows(2).position(|two| two == b"\n\n");
     let (head, body) = match head_end {
@@ -69,7 +69,7 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
     let reply = match client.add_members(call, Duration::from_mins(10)).await {
         Ok(reply) => reply,
         Err(refusal) => {
-            tame(&refusal.code, &refusal.message);
+            check_text(&refusal.code, &refusal.message);
             assert!(!refusal.code.is_empty(), "{refusal:?}");
             assert!(
                 !is_success || refusal.kind == RefusalKind::Lost,
@@ -78,29 +78,29 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
             return;
         }
     };
-    assert!(is_success, "{status} was taken for a success");
+    assert!(is_success, "status {status} counts as success");
     for error in &reply.errors {
-        tame(&error.code, &error.message);
+        check_text(&error.code, &error.message);
     }
-    // A verdict needs the member's name in the answer, letter by letter or escaped.
+    // An answer for a member needs its ARN in the body, as it is or escaped.
     let text = String::from_utf8_lossy(&body).into_owned();
-    let verdicts = reconcile(asked, reply.clone());
-    assert_eq!(verdicts.len(), asked.len());
-    for (member, verdict) in asked.iter().zip(verdicts) {
+    let answers = reconcile(asked, reply.clone());
+    assert_eq!(answers.len(), asked.len());
+    for (member, answer) in asked.iter().zip(answers) {
         let member = member.as_str();
         let added = reply.added.iter().any(|listed| listed == member);
-        let mut said = reply.errors.iter().filter(|error| error.member == member);
-        match verdict {
+        let mut named = reply.errors.iter().filter(|error| error.member == member);
+        match answer {
             MemberAnswer::Added => {
-                assert!(added && said.next().is_none(), "{member}: {reply:?}");
+                assert!(added && named.next().is_none(), "{member}: {reply:?}");
             }
             MemberAnswer::Error { code, message } => {
                 assert!(!added, "{member} is added and failed: {reply:?}");
-                assert!(said.all(|error| error.code == code && error.message == message));
+                assert!(named.all(|error| error.code == code && error.message == message));
             }
             MemberAnswer::Unclear => {
-                let first = said.next();
-                let differ = said.any(|error| Some(error) != first);
+                let first = named.next();
+                let differ = named.any(|error| Some(error) != first);
                 let unclear = differ || added == first.is_some();
                 assert!(unclear, "{member}: {reply:?}");
                 continue;
@@ -113,10 +113,10 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
     }
 }
 
-/// A stranger's words are kept within bounds, and steer no terminal.
-fn tame(code: &str, message: &str) {
-    assert!(code.chars().count() <= KEPT.0, "{code}");
-    assert!(message.chars().count() <= KEPT.1, "{message}");
-    harmless(code);
-    harmless(message);
+/// Checks that a code and a message are not too long, and have no control characters.
+fn check_text(code: &str, message: &str) {
+    assert!(code.chars().count() <= MAX_CHARS.0, "{code}");
+    assert!(message.chars().count() <= MAX_CHARS.1, "{message}");
+    assert_printable(code);
+    assert_printable(message);
 }

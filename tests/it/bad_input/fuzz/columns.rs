@@ -1,11 +1,12 @@
-//! Finding the columns: an arbitrary list with arbitrary options.
+//! Finds the columns of an arbitrary list with arbitrary options.
 
 use chime_bulk::model::MembershipType;
 use chime_bulk::roster::{Encoding, Options};
 
-use super::list::{INSTANCE, read, same};
+use super::list::{INSTANCE, assert_same, read};
 
-/// Parted by bytes of value 1: how, then nine options, empty for not given, then the list.
+/// The input is split at bytes of value 1: a byte of switches, nine options, which may be empty, and the
+/// list.
 pub(crate) fn run(input: &[u8]) {
     let parts: Vec<&[u8]> = input.splitn(11, |byte| *byte == 1).collect();
     let &[
@@ -70,7 +71,7 @@ pub(crate) fn run(input: &[u8]) {
     };
     let whole = read(list, &options, usize::MAX);
     let pieces = read(list, &options, 5);
-    same(list, &pieces, &whole);
+    assert_same(list, &pieces, &whole);
     let Some(layout) = whole.layout else { return };
     assert!(!options.no_header || !layout.has_header());
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A ledger whose bytes, or whose cells, are arbitrary.
+//! Opens and uses a ledger with arbitrary bytes or cells.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -14,17 +14,17 @@ use rusqlite::types::Value;
 const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 const KEY: [u8; 16] = [3; 16];
 
-/// A ledger's files.
+/// The files of a ledger.
 #[derive(Debug, Default)]
 struct Files {
     ledger: Vec<u8>,
     log: Vec<u8>,
 }
 
-/// A sound ledger of every kind of row, closed, and one with some of it in its log.
-fn sound() -> &'static [Files; 2] {
-    static SOUND: OnceLock<[Files; 2]> = OnceLock::new();
-    SOUND.get_or_init(|| {
+/// An intact ledger with every kind of row: closed, and open with a part of it in the log.
+fn intact() -> &'static [Files; 2] {
+    static INTACT: OnceLock<[Files; 2]> = OnceLock::new();
+    INTACT.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger.db");
         let read = || Files {
@@ -40,7 +40,7 @@ fn sound() -> &'static [Files; 2] {
     })
 }
 
-/// Makes a ledger, with calls of every end.
+/// Creates a ledger, with settled and open calls.
 fn stage(path: &Path) -> Result<(), LedgerError> {
     let rows = (0..150).map(|n| format!("{INSTANCE}/channel/{},u{}\n", n % 3, n % 70));
     let rows: String = rows.collect();
@@ -96,7 +96,7 @@ fn record_call(ledger: &mut Ledger, count: usize) -> Result<(i64, Vec<u64>), Led
     Ok((call, rows))
 }
 
-/// Bytes read off an input, zeros after its end.
+/// Reads bytes from an input, and zeros after its end.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -117,12 +117,12 @@ impl<'a> Input<'a> {
     }
 }
 
-/// The first byte decides what is done to a sound ledger: bytes are changed in it, it is another file
-/// altogether, its log is, or cells of its tables are changed, with checksums that fit or not.
+/// The first byte decides how an intact ledger is changed: some bytes, the whole file, the whole log, or
+/// cells of its tables, with or without matching checksums.
 pub(crate) fn run(input: &[u8]) {
     let mut input = Input(input);
     let how = input.byte();
-    let [closed, open] = sound();
+    let [closed, open] = intact();
     let base = if how & 4 == 0 { closed } else { open };
     let mut files = Files {
         ledger: base.ledger.clone(),
@@ -144,15 +144,15 @@ pub(crate) fn run(input: &[u8]) {
         set_cells(&path, &mut input);
         if how & 8 != 0 {
             add_suspects(&path);
-            // With checksums that fit, every value is read.
+            // With matching checksums, the values are read instead of refused.
             let _ = Ledger::rewrite_checksums(&path, KEY);
         }
     }
     let _ = Ledger::is_blank(&path).inspect_err(check);
-    let _ = ask(&path, dir.path()).inspect_err(check);
+    let _ = use_ledger(&path, dir.path()).inspect_err(check);
 }
 
-/// An error has words and, unless it is SQLite's own, a fix.
+/// Checks that an error names the ledger and, unless it is SQLite's own, has a hint.
 fn check(error: &LedgerError) {
     assert!(error.to_string().contains("ledger.db"), "{error}");
     assert!(
@@ -161,7 +161,7 @@ fn check(error: &LedgerError) {
     );
 }
 
-/// Changes bytes: which file, where, how many and which.
+/// Changes bytes. The input has the file, the offset, the number and the bytes.
 fn patch(files: &mut Files, input: &mut Input<'_>) {
     while !input.is_empty() {
         let file = if input.byte() & 1 == 0 {
@@ -222,7 +222,7 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
         "verdict.first_row",
         "verdict.last_row",
         "verdict.rows",
-        // At the end: inputs of the corpus name cells by their place here.
+        // New cells must be at the end: the corpus has indexes into this array.
         "call.sent_at",
         "call.refusal",
     ];
@@ -252,7 +252,7 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
         } else {
             format!("rowid = (SELECT rowid FROM {table} ORDER BY 1 LIMIT 1 OFFSET ?2)")
         };
-        // What a constraint forbids is not there either.
+        // A value that a constraint forbids leaves the cell unchanged.
         let _ = connection.execute(
             &format!("UPDATE {table} SET {column} = ?1 WHERE {key}"),
             (value, nth % 12),
@@ -260,15 +260,15 @@ fn set_cells(path: &Path, input: &mut Input<'_>) {
     }
 }
 
-/// Makes duplicates suspected again.
+/// Makes some duplicates unverified again.
 fn add_suspects(path: &Path) {
     let suspects = "INSERT OR REPLACE INTO suspect SELECT row, 0, 0 FROM duplicate LIMIT 2";
     let connection = Connection::open(path).unwrap();
     connection.execute(suspects, []).unwrap();
 }
 
-/// Asks all there is to ask of a ledger, and goes on with it as `resume` does.
-fn ask(path: &Path, dir: &Path) -> Result<(), LedgerError> {
+/// Calls every method that reads a ledger, then recovers it as `resume` does.
+fn use_ledger(path: &Path, dir: &Path) -> Result<(), LedgerError> {
     let mut ledger = Ledger::open(path, Durability::None)?;
     let _ = ledger.fact::<RunState>(fact::STATE).inspect_err(check);
     let _ = ledger.key().inspect_err(check);

@@ -1,4 +1,4 @@
-//! The list reader before arbitrary bytes.
+//! Reads arbitrary bytes as a list.
 
 use std::io::{Cursor, Read};
 
@@ -6,7 +6,7 @@ use chime_bulk::roster::{Entry, Layout, Options, Roster, RosterError, Row, RowKi
 
 pub(crate) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
-/// Gives its bytes in pieces.
+/// A reader that returns at most `size` bytes at a time.
 struct Pieces {
     bytes: Cursor<Vec<u8>>,
     size: usize,
@@ -19,17 +19,17 @@ impl Read for Pieces {
     }
 }
 
-/// A list read to its end or its fault: what stands in it, row by row.
-pub(crate) struct Told {
+/// What was read of a list, up to its end or to an error.
+pub(crate) struct Contents {
     pub(crate) rows: Vec<String>,
     pub(crate) fields: Vec<Vec<String>>,
     pub(crate) layout: Option<Layout>,
     pub(crate) fault: Option<String>,
 }
 
-/// Reads a list in pieces of a size, and holds it to what the reader promises.
-pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
-    let mut told = Told {
+/// Reads a list in pieces of a size, and checks what the reader promises.
+pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Contents {
+    let mut contents = Contents {
         rows: Vec::new(),
         fields: Vec::new(),
         layout: None,
@@ -41,11 +41,11 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
     let mut roster = match opened {
         Ok(roster) => roster,
         Err(error) => {
-            told.fault = Some(fault(&error));
-            return told;
+            contents.fault = Some(fault(&error));
+            return contents;
         }
     };
-    harmless(&roster.detected());
+    assert_printable(&roster.detected());
     let layout = roster.layout().clone();
     let stored = serde_json::to_string(&layout).unwrap();
     assert_eq!(serde_json::from_str::<Layout>(&stored).unwrap(), layout);
@@ -55,11 +55,15 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                told.fault = Some(fault(&error));
+                contents.fault = Some(fault(&error));
                 break;
             }
         }
-        assert_eq!(row.number(), told.rows.len() as u64 + 1, "rows have gaps");
+        assert_eq!(
+            row.number(),
+            contents.rows.len() as u64 + 1,
+            "rows have gaps"
+        );
         assert!(
             row.line() >= line.max(1),
             "line {} after {line}",
@@ -68,7 +72,7 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
         line = row.line();
         let fields: Vec<String> = row.fields().map(str::to_owned).collect();
         let resolved = layout.resolve(&fields, &mut again);
-        let verdict = match row.kind() {
+        let kind = match row.kind() {
             RowKind::Take(entry) => {
                 assert_eq!(resolved.as_ref().ok().map(|()| &again), Some(entry));
                 let home = entry.app_instance();
@@ -78,8 +82,8 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
             }
             RowKind::Defect(defect) => {
                 assert_eq!(resolved.as_ref().err(), Some(defect));
-                assert!(!defect.reason.is_empty(), "a defect without reason");
-                harmless(&defect.to_string());
+                assert!(!defect.reason.is_empty(), "a defect without a reason");
+                assert_printable(&defect.to_string());
                 format!("{defect:?}")
             }
             RowKind::LeftOut => {
@@ -87,16 +91,18 @@ pub(crate) fn read(list: &[u8], options: &Options, size: usize) -> Told {
                 String::from("-")
             }
         };
-        told.rows
-            .push(format!("{} {fields:?} {verdict}", row.line()));
-        told.fields.push(fields);
+        contents
+            .rows
+            .push(format!("{} {fields:?} {kind}", row.line()));
+        contents.fields.push(fields);
     }
-    told.layout = Some(layout);
-    told
+    contents.layout = Some(layout);
+    contents
 }
 
-/// The same whatever the pieces; but how far damaged packing unpacks depends on them.
-pub(crate) fn same(list: &[u8], one: &Told, other: &Told) {
+/// Checks that the size of the pieces makes no difference. (How much of damaged compressed data can be
+/// decompressed does depend on it.)
+pub(crate) fn assert_same(list: &[u8], one: &Contents, other: &Contents) {
     assert_eq!(one.fault.is_some(), other.fault.is_some());
     let is_packed = matches!(list, [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..]);
     if is_packed && one.fault.is_some() {
@@ -109,30 +115,30 @@ pub(crate) fn same(list: &[u8], one: &Told, other: &Told) {
     }
 }
 
-/// Nothing that a terminal would obey.
-pub(crate) fn harmless(text: &str) {
-    let unruly = |c: char| {
+/// Checks that a text has no characters that a terminal interprets.
+pub(crate) fn assert_printable(text: &str) {
+    let unsafe_char = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
     };
-    assert!(!text.contains(unruly), "not escaped: {text:?}");
+    assert!(!text.contains(unsafe_char), "not escaped: {text:?}");
 }
 
-/// The error of a list that cannot be read: where, and how to fix it.
+/// Checks that an error has a place and a hint; returns its text.
 fn fault(error: &RosterError) -> String {
     let text = error.to_string();
-    harmless(&text);
+    assert_printable(&text);
     assert!(text.len() < 4_000, "{text}");
     let is_setting = text.starts_with("--");
-    assert!(is_setting || text.starts_with("list"), "no place: {text}");
+    assert!(is_setting || text.starts_with("list"), "no file: {text}");
     let hint = error.hint();
-    harmless(hint.as_deref().unwrap_or_default());
+    assert_printable(hint.as_deref().unwrap_or_default());
     assert!(is_setting || hint.is_some(), "no hint: {text}");
     format!("{text}, {hint:?}")
 }
 
-/// The rows of a list without quotes, told apart by hand; nothing where that is not so simple.
-fn by_hand(list: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The lines of a list without quotes; `None` if a row may not be a line.
+fn split_lines(list: &[u8]) -> Option<Vec<Vec<u8>>> {
     let binary = |byte: &u8| matches!(byte, 0 | b'"' | 0x80..);
     if list.iter().any(binary) || list.starts_with(b"PK\x03\x04") || list.starts_with(&[0x1F]) {
         return None;
@@ -146,7 +152,7 @@ fn by_hand(list: &[u8]) -> Option<Vec<Vec<u8>>> {
     (!separator).then_some(lines)
 }
 
-/// The first byte decides how the list is read; the rest is the list.
+/// The first byte sets the options; the rest is the list.
 pub(crate) fn run(input: &[u8]) {
     let Some((&how, list)) = input.split_first() else {
         return;
@@ -166,13 +172,13 @@ pub(crate) fn run(input: &[u8]) {
             continue;
         }
         let pieces = read(list, &options, size);
-        same(list, &pieces, &whole);
+        assert_same(list, &pieces, &whole);
     }
-    if let (Some(lines), Some(layout), None) = (by_hand(list), &whole.layout, &whole.fault) {
+    if let (Some(lines), Some(layout), None) = (split_lines(list), &whole.layout, &whole.fault) {
         let delimiter = char::from(layout.delimiter().byte()).to_string();
         let rows = whole.fields.iter().map(|fields| fields.join(&delimiter));
         let rows: Vec<Vec<u8>> = rows.map(String::into_bytes).collect();
         let header = usize::from(layout.has_header());
-        assert_eq!(rows, lines[header..], "rows are lost or made up");
+        assert_eq!(rows, lines[header..], "rows are missing or added");
     }
 }

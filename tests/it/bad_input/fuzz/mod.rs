@@ -1,15 +1,15 @@
-//! What stands before bytes from outside, given any: targets for a fuzzer, and their corpus as
-//! tests.
+//! Fuzz targets for all bytes that come from outside: lists, options, answers and ledgers. The tests run
+//! each target on its corpus, and on mutations of it.
 //!
-//! The same functions are driven by libFuzzer, from the package in `tests/fuzz`, which is not
-//! part of the build. With `cargo install cargo-fuzz` and a C++ compiler, on the stable compiler:
+//! To fuzz them with libFuzzer, use the package in `tests/fuzz`, which is not part of the build. With
+//! `cargo install cargo-fuzz`, a C++ compiler, and the stable Rust compiler:
 //!
 //! ```sh
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none list \
 //!     /tmp/list tests/corpus/list -- -max_total_time=3600
 //! ```
 //!
-//! and likewise `columns`, `answer` and `ledger`. What it finds belongs in `tests/corpus/`.
+//! The other targets are `columns`, `answer` and `ledger`. Add what the fuzzer finds to `tests/corpus/`.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ mod columns;
 mod ledger;
 mod list;
 
-/// Runs every file of a target's corpus, and a number of mutations of each.
+/// Runs a target on every file of its corpus, and on a number of mutations of each.
 fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/corpus")
@@ -31,7 +31,7 @@ fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
         .map(|file| file.unwrap().path())
         .collect();
     files.sort();
-    assert!(files.len() > 5, "the corpus of {name} is not there");
+    assert!(files.len() > 5, "the corpus of {name} is missing");
     let inputs: Vec<Vec<u8>> = files
         .iter()
         .map(|file| std::fs::read(file).unwrap())
@@ -55,18 +55,18 @@ fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
     }
 }
 
-/// An input with a few bytes changed, put in or taken out, or a piece of another in it.
+/// An input with some bytes changed, inserted or removed, or with a piece of another input.
 fn mutated(input: &[u8], other: &[u8], random: &mut StdRng) -> Vec<u8> {
-    const TELLING: &[u8] = b"\0\x01\"\r\n,;\t|{}[]:\\-=@+\xEF\xFF\xFE\xE4\x1F\x8B";
+    const SPECIAL: &[u8] = b"\0\x01\"\r\n,;\t|{}[]:\\-=@+\xEF\xFF\xFE\xE4\x1F\x8B";
     let mut bytes = input.to_vec();
     for _ in 0..random.random_range(1..5) {
         let at = random.random_range(0..=bytes.len());
         let end = (at + random.random_range(0..9)).min(bytes.len());
-        let telling = TELLING[random.random_range(0..TELLING.len())];
+        let special = SPECIAL[random.random_range(0..SPECIAL.len())];
         match random.random_range(0..6) {
             0 if at < bytes.len() => bytes[at] ^= 1 << random.random_range(0..8),
-            1 if at < bytes.len() => bytes[at] = telling,
-            2 => bytes.insert(at, telling),
+            1 if at < bytes.len() => bytes[at] = special,
+            2 => bytes.insert(at, special),
             3 => bytes.drain(at..end).for_each(drop),
             4 => bytes.truncate(at),
             _ => {
@@ -80,17 +80,17 @@ fn mutated(input: &[u8], other: &[u8], random: &mut StdRng) -> Vec<u8> {
 }
 
 #[test]
-fn any_list_is_read_as_promised() {
+fn any_list_is_read_or_refused() {
     corpus("list", list::run, 60);
 }
 
 #[test]
-fn any_columns_are_found_as_promised() {
+fn any_options_find_columns_or_are_refused() {
     corpus("columns", columns::run, 60);
 }
 
 #[test]
-fn any_answer_is_judged_as_promised() {
+fn any_answer_is_decoded_or_refused() {
     corpus("answer", answer::run, 20);
 }
 

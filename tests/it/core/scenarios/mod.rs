@@ -1,10 +1,10 @@
-//! The core as its users meet it, each scenario a sentence.
+//! Runs of the core, with a scenario for each kind of list, refusal, failure and interruption.
 
+mod failures;
 mod lists;
 mod pace;
 mod refusals;
 mod sessions;
-mod trouble;
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use chime_bulk::engine::Ending;
 use chime_bulk::sandbox::{Fault, FaultShare, SandboxConfig};
 use chime_bulk::schedule::Stop;
 
-use crate::support::harness::Ended;
+use crate::support::harness::SessionResult;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,14 +23,14 @@ fn fault(fault: Fault, share: f64) -> SandboxConfig {
     }
 }
 
-/// Members `u0`… of several channels each.
+/// Rows of several channels, with members `u0`, `u1`, … each.
 fn many_channels(channels: usize, members: usize) -> Vec<(usize, String)> {
     (0..channels)
         .flat_map(|c| (0..members).map(move |m| (c, format!("u{m}"))))
         .collect()
 }
 
-/// The same rows in an order that follows no channel.
+/// The same rows in a random order.
 fn shuffled<T>(mut rows: Vec<T>) -> Vec<T> {
     let mut state = 1_u64;
     for last in (1..rows.len()).rev() {
@@ -50,8 +50,8 @@ fn slow_calls(latency_ms: u64) -> SandboxConfig {
     }
 }
 
-fn stop(ended: &Ended) -> &Stop {
-    match &ended.ending {
+fn stop(result: &SessionResult) -> &Stop {
+    match &result.ending {
         Some(Ending::Stopped(stop)) => stop,
         other => panic!("not stopped: {other:?}"),
     }

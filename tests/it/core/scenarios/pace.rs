@@ -1,4 +1,4 @@
-//! Good lists: the fewest calls, at the limits and never above.
+//! Good lists: the fewest calls, as fast as the limits allow.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,31 +9,31 @@ use chime_bulk::sandbox::{Fault, SandboxConfig, Scripted};
 use chime_bulk::schedule::LowerBound;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
-use crate::support::harness::{Harness, Pace, channel, list, one_channel, user};
+use crate::support::harness::{Harness, ListPace, channel, list, one_channel, user};
 
 #[tokio::test(start_paused = true)]
-async fn a_good_list_gets_in_with_the_fewest_calls_at_the_limit() {
+async fn a_good_list_takes_the_fewest_calls_at_the_limit() {
     let mut run = Harness::new(one_channel(10_000));
-    let ended = run.run().await;
-    assert!(ended.is_finished());
-    assert_eq!(ended.of(Outcome::Added), 10_000);
+    let result = run.run().await;
+    assert!(result.is_finished());
+    assert_eq!(result.count(Outcome::Added), 10_000);
     let stats = run.service.stats();
     assert_eq!((stats.batch_calls, stats.throttled_calls), (100, 0));
     assert_eq!(stats.members[channel(0).as_str()], 10_000);
-    assert!(ended.took < Duration::from_secs(103), "{:?}", ended.took);
+    assert!(result.took < Duration::from_secs(103), "{:?}", result.took);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_sorted_by_channel_takes_little_more_than_the_lower_bound() {
-    // One channel much larger than the others, and it comes last.
+    // The largest channel comes last.
     let mut rows = many_channels(60, 450);
     rows.extend((0..3_000).map(|m| (60, format!("u{m}"))));
     let mut bound = LowerBound::default();
     (0..60).for_each(|_| bound.add_channel(450));
     bound.add_channel(3_000);
-    let mut run = Harness::in_world(list(rows), slow_calls(120));
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 30_000);
+    let mut run = Harness::with_sandbox(list(rows), slow_calls(120));
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 30_000);
     let stats = run.service.stats();
     assert_eq!(
         (stats.batch_calls, stats.throttled_calls),
@@ -41,31 +41,31 @@ async fn a_list_sorted_by_channel_takes_little_more_than_the_lower_bound() {
     );
     let (least, _) = bound.time(&run.scheduling.limits, 1);
     assert!(
-        ended.took < least.mul_f64(1.05) + SECOND,
+        result.took < least.mul_f64(1.05) + SECOND,
         "{:?} of {least:?}",
-        ended.took
+        result.took
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_channels_shuffled_take_the_fewest_calls() {
     let rows = shuffled(many_channels(1_000, 30));
-    let mut run = Harness::in_world(list(rows), slow_calls(100)).bearers(10);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 30_000);
+    let mut run = Harness::with_sandbox(list(rows), slow_calls(100)).bearers(10);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 30_000);
     let stats = run.service.stats();
     assert_eq!((stats.batch_calls, stats.throttled_calls), (1_000, 0));
-    assert!(ended.took < Duration::from_secs(12), "{:?}", ended.took);
+    assert!(result.took < Duration::from_secs(12), "{:?}", result.took);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_list_is_sent_while_it_comes() {
-    let mut run = Harness::new(one_channel(10_000)).pace(Pace::Slow(Duration::from_mins(1)));
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 10_000);
-    // A chunk has 2,048 rows: 20 full calls and a rest that needs not wait for the next.
+async fn a_slow_list_is_sent_while_it_is_read() {
+    let mut run = Harness::new(one_channel(10_000)).pace(ListPace::Slow(Duration::from_mins(1)));
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 10_000);
+    // A chunk has 2,048 rows: 20 full calls, and a partial one that does not wait for the next chunk.
     let first: usize = run
-        .seen()
+        .calls()
         .iter()
         .filter(|call| call.at < Duration::from_mins(2))
         .map(|call| call.members.len())
@@ -74,21 +74,21 @@ async fn a_slow_list_is_sent_while_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn members_of_both_types_share_a_channels_limit_but_no_call() {
+async fn members_of_both_types_share_the_channels_limit_but_not_a_call() {
     let mut text = "channel_id,user_id,membership_type\n".to_owned();
     for n in 0..300 {
         let kind = if n % 2 == 0 { "HIDDEN" } else { "DEFAULT" };
         let _ = writeln!(text, "c0,u{n},{kind}");
     }
     let mut run = Harness::new(text);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 300);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 300);
     let stats = run.service.stats();
     assert_eq!((stats.batch_calls, stats.throttled_calls), (4, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn retries_ride_in_the_next_full_call() {
+async fn retries_join_the_next_full_call() {
     let mut run = Harness::new(one_channel(1_000));
     let throttled = |n: usize| Scripted::MemberError {
         member: user(&format!("u{n}")).to_string(),
@@ -96,37 +96,37 @@ async fn retries_ride_in_the_next_full_call() {
     };
     run.service
         .script([(0..40).map(throttled).collect::<Vec<_>>()]);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 1_000);
-    assert_eq!(run.seen().len(), 11);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 1_000);
+    assert_eq!(run.calls().len(), 11);
     let full = run
-        .seen()
+        .calls()
         .iter()
         .filter(|call| call.members.len() == 100)
         .count();
     assert_eq!(full, 10);
     assert_eq!(
-        ended.rows.values().filter(|row| row.attempts == 2).count(),
+        result.rows.values().filter(|row| row.attempts == 2).count(),
         40
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_are_kept_over_all_calls_together() {
+async fn the_total_rate_and_the_calls_in_flight_stay_within_their_limits() {
     let limits = Limits {
         max_rate: Some(4.0),
         max_in_flight: Some(3),
         ..Limits::of_region("us-east-1")
     };
-    let mut run = Harness::in_world(list(many_channels(30, 200)), slow_calls(900))
+    let mut run = Harness::with_sandbox(list(many_channels(30, 200)), slow_calls(900))
         .bearers(4)
         .scheduling(|settings| settings.limits = limits);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 6_000);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 6_000);
     let stats = run.service.stats();
     assert!(stats.busiest_second <= 5, "{}", stats.busiest_second);
     assert_eq!(stats.busiest_channel_second, 1);
-    let most = ended.events.iter().map(|event| match event {
+    let most = result.events.iter().map(|event| match event {
         Event::CallSent { in_flight, .. } => *in_flight,
         _ => 0,
     });
@@ -135,14 +135,18 @@ async fn limits_are_kept_over_all_calls_together() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_stay_near_the_fewest_when_one_member_in_a_hundred_needs_a_retry() {
-    let world = SandboxConfig {
+    let sandbox = SandboxConfig {
         seed: 3,
         ..fault(Fault::MemberThrottled, 0.01)
     };
-    let mut run = Harness::in_world(one_channel(10_000), world);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 10_000);
-    let attempts: u64 = ended.rows.values().map(|row| u64::from(row.attempts)).sum();
+    let mut run = Harness::with_sandbox(one_channel(10_000), sandbox);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 10_000);
+    let attempts: u64 = result
+        .rows
+        .values()
+        .map(|row| u64::from(row.attempts))
+        .sum();
     assert!(attempts > 10_050, "{attempts}");
     let fewest = attempts.div_ceil(100);
     let calls = run.service.stats().batch_calls;
@@ -154,26 +158,26 @@ async fn calls_stay_near_the_fewest_when_one_member_in_a_hundred_needs_a_retry()
 
 #[tokio::test(start_paused = true)]
 async fn a_channels_last_call_does_not_wait_to_be_full() {
-    let mut run = Harness::in_world(one_channel(130), slow_calls(100));
+    let mut run = Harness::with_sandbox(one_channel(130), slow_calls(100));
     run.service.script([vec![Scripted::MemberError {
         member: user("u7").to_string(),
         code: "Throttled".into(),
     }]]);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 130);
-    // The rest goes when the channel may be called, whether or not the retry is due.
-    let second = &run.seen()[1];
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 130);
+    // The last rows are sent once the channel may be called, whether or not the retry is due.
+    let second = &run.calls()[1];
     assert!(second.at <= Duration::from_millis(1_031), "{:?}", second.at);
     assert!((30..=31).contains(&second.members.len()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_of_bearers_is_used_evenly() {
-    let mut run = Harness::in_world(list(many_channels(100, 400)), slow_calls(150)).bearers(5);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 40_000);
+    let mut run = Harness::with_sandbox(list(many_channels(100, 400)), slow_calls(150)).bearers(5);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 40_000);
     let mut calls = std::collections::BTreeMap::<_, u64>::new();
-    for call in run.seen() {
+    for call in run.calls() {
         *calls.entry(call.bearer).or_default() += 1;
     }
     assert_eq!(calls.len(), 5);
@@ -184,52 +188,53 @@ async fn a_pool_of_bearers_is_used_evenly() {
 #[tokio::test(start_paused = true)]
 async fn slow_answers_cost_no_throughput() {
     // 200 calls a second whose answers take two seconds each: 400 are in flight.
-    let mut run = Harness::in_world(list(many_channels(2_000, 10)), slow_calls(2_000)).bearers(20);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 20_000);
-    assert!(ended.took < SECOND * 13, "{:?}", ended.took);
+    let mut run =
+        Harness::with_sandbox(list(many_channels(2_000, 10)), slow_calls(2_000)).bearers(20);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 20_000);
+    assert!(result.took < SECOND * 13, "{:?}", result.took);
 }
 
 #[tokio::test(start_paused = true)]
-async fn europe_has_half_the_calls_a_second() {
+async fn a_bearer_in_europe_makes_half_the_calls_a_second() {
     let limits = Limits::of_region("eu-central-1");
-    let mut run = Harness::in_world(list(many_channels(100, 10)), slow_calls(150))
+    let mut run = Harness::with_sandbox(list(many_channels(100, 10)), slow_calls(150))
         .scheduling(|settings| settings.limits = limits);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 1_000);
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 1_000);
     let stats = run.service.stats();
     assert!(
         stats.busiest_bearer_second <= 6,
         "{}",
         stats.busiest_bearer_second
     );
-    assert!(ended.took < SECOND * 21, "{:?}", ended.took);
+    assert!(result.took < SECOND * 21, "{:?}", result.took);
 }
 
 #[tokio::test(start_paused = true)]
-async fn smaller_calls_are_made_where_they_are_asked_for() {
+async fn members_per_call_limits_the_size_of_calls() {
     let mut run =
         Harness::new(one_channel(95)).scheduling(|settings| settings.limits.members_per_call = 10);
-    let ended = run.run().await;
-    assert_eq!(ended.of(Outcome::Added), 95);
-    let sizes: Vec<usize> = run.seen().iter().map(|call| call.members.len()).collect();
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 95);
+    let sizes: Vec<usize> = run.calls().iter().map(|call| call.members.len()).collect();
     assert_eq!(sizes, [10, 10, 10, 10, 10, 10, 10, 10, 10, 5]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn members_throttled_together_are_tried_again_together() {
+async fn members_throttled_together_are_retried_together() {
     let throttled = |n: usize| Scripted::MemberError {
         member: user(&format!("u{n}")).to_string(),
         code: "Throttled".into(),
     };
     for seed in 0..20 {
-        // Answered so late that some of them would be due only after the channel is.
-        let mut run = Harness::in_world(one_channel(100), slow_calls(700))
+        // The answer comes so late that some retries are due only after the channel is.
+        let mut run = Harness::with_sandbox(one_channel(100), slow_calls(700))
             .scheduling(|settings| settings.seed = seed);
         run.service
             .script([(0..60).map(throttled).collect::<Vec<_>>()]);
-        let ended = run.run().await;
-        assert_eq!(ended.of(Outcome::Added), 100);
-        assert_eq!(run.seen().len(), 2, "seed {seed}");
+        let result = run.run().await;
+        assert_eq!(result.count(Outcome::Added), 100);
+        assert_eq!(run.calls().len(), 2, "seed {seed}");
     }
 }

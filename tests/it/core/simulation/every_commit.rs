@@ -1,4 +1,4 @@
-//! One small run, killed after each of its commits.
+//! One small run, interrupted after each of its commits.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use chime_bulk::schedule::SchedulerConfig;
 use super::case::{Case, ENOUGH};
 use super::play;
 use super::row::Row;
-use crate::support::harness::Pace;
-use crate::support::interruption::{Cut, Moment};
+use crate::support::harness::ListPace;
+use crate::support::interruption::{Interruption, Moment};
 
-/// A run of some fifty turns: three channels, two ways of adding, members who are in already,
-/// banned, missing, poisonous or twice in the list; some answers are lost.
-fn small(pace: Pace) -> Case {
+/// A run of some fifty commits: three channels; default and hidden members; members that exist
+/// already, are banned, missing, poison or listed twice; and some lost answers.
+fn small(pace: ListPace) -> Case {
     let mut rows: Vec<Row> = (0..120)
-        .map(|n| Row::escape_control(u8::try_from(n % 3).unwrap(), n / 3))
+        .map(|n| Row::plain(u8::try_from(n % 3).unwrap(), n / 3))
         .collect();
-    rows.extend((40..46).map(|member| Row::escape_control(0, member).hidden()));
-    rows.extend((0..4).map(|member| Row::escape_control(1, member)));
-    rows.extend((46..62).map(|member| Row::escape_control(2, member)));
+    rows.extend((40..46).map(|member| Row::plain(0, member).hidden()));
+    rows.extend((0..4).map(|member| Row::plain(1, member)));
+    rows.extend((46..62).map(|member| Row::plain(2, member)));
     let limits = Limits {
         members_per_call: 8,
         max_attempts: ENOUGH,
@@ -36,7 +36,7 @@ fn small(pace: Pace) -> Case {
         channels: 3,
         rows,
         missing_from: 37,
-        world: SandboxConfig {
+        sandbox: SandboxConfig {
             latency: Duration::from_millis(700),
             missing_users: vec!["gone".into()],
             seed: 4,
@@ -47,52 +47,55 @@ fn small(pace: Pace) -> Case {
         existing: BTreeSet::from([(0, 2), (1, 9)]),
         banned: BTreeSet::from([(2, 3)]),
         poison: BTreeSet::from([(1, 5)]),
-        poisonous: RefusalKind::BadRequest,
-        rubbish: 0,
+        poison_kind: RefusalKind::BadRequest,
+        distort_one_in: 0,
         unstoppable: false,
         expired: BTreeSet::new(),
         pace,
-        cuts: Vec::new(),
+        interruptions: Vec::new(),
     }
 }
 
-/// Kills the run after each of its commits, and once more a number of commits later; returns how many
-/// times it was killed.
-fn kill_after_each(case: &Case, cut: Cut, once_more: Option<u32>) -> u32 {
-    for turns in 1.. {
-        let cuts = [Some(turns), once_more].into_iter().flatten();
+/// Plays the case many times: interrupted after its first commit, then after its second, and so on.
+/// With `further`, the next session is also interrupted, after that many commits. Returns the number of runs
+/// that were interrupted.
+fn interrupt_after_each(case: &Case, interruption: Interruption, further: Option<u32>) -> u32 {
+    for polls in 1.. {
+        let moments = [Some(polls), further].into_iter().flatten();
         let case = Case {
-            cuts: cuts.map(|turns| (Moment::Turns(turns), cut)).collect(),
+            interruptions: moments
+                .map(|polls| (Moment::Polls(polls), interruption))
+                .collect(),
             ..case.clone()
         };
-        if play(&case).cut_short == 0 {
-            return turns - 1;
+        if play(&case).interrupted == 0 {
+            return polls - 1;
         }
     }
-    unreachable!("it ends")
+    unreachable!("a run has an end")
 }
 
 #[test]
-fn a_run_killed_after_any_commit_loses_nothing() {
-    for pace in [Pace::Inline, Pace::Slow(Duration::from_secs(2))] {
+fn an_interruption_after_any_commit_loses_no_row() {
+    for pace in [ListPace::Inline, ListPace::Slow(Duration::from_secs(2))] {
         let case = small(pace);
-        for cut in [
-            Cut::Crash,
-            Cut::Stall(Duration::from_millis(400)),
-            Cut::Stall(Duration::from_millis(900)),
-            Cut::PowerLoss(6_000),
+        for interruption in [
+            Interruption::Crash,
+            Interruption::Stall(Duration::from_millis(400)),
+            Interruption::Stall(Duration::from_millis(900)),
+            Interruption::PowerLoss(6_000),
         ] {
-            let kills = kill_after_each(&case, cut, None);
-            assert!(kills > 40, "{kills}");
+            let runs = interrupt_after_each(&case, interruption, None);
+            assert!(runs > 40, "{runs}");
         }
     }
 }
 
 #[test]
-fn a_run_killed_after_any_commit_and_soon_again_loses_nothing() {
-    let case = small(Pace::Inline);
-    for once_more in [1, 2, 3, 5, 8] {
-        let kills = kill_after_each(&case, Cut::Crash, Some(once_more));
-        assert!(kills > 40, "{kills}");
+fn two_crashes_soon_after_each_other_lose_no_row() {
+    let case = small(ListPace::Inline);
+    for further in [1, 2, 3, 5, 8] {
+        let runs = interrupt_after_each(&case, Interruption::Crash, Some(further));
+        assert!(runs > 40, "{runs}");
     }
 }

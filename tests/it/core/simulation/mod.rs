@@ -1,15 +1,15 @@
-//! The simulation: one seed decides the list, the service, its faults and latencies, and when and
-//! how the run is cut short; the whole core runs on virtual time, is resumed again and again to
-//! its end, and then judged: nothing lost, nothing said that is not so.
+//! The simulation. A seed decides the list, the service, its faults and latencies, and the
+//! interruptions of a run. The whole core runs on virtual time, and is resumed until the run is
+//! finished. Then the run is checked: no row is lost, and every outcome is true.
 //!
-//! `CHIME_BULK_SEEDS` sets how many seeds are played, `CHIME_BULK_FIRST_SEED` from which on. A seed
-//! that fails is named with the command that plays it alone; `CHIME_BULK_TRACE` prints its calls.
+//! `CHIME_BULK_SEEDS` sets the number of seeds, `CHIME_BULK_FIRST_SEED` the first of them. A failure
+//! prints its seed and the command that plays it alone; `CHIME_BULK_TRACE` prints all calls.
 
 mod case;
-mod dice;
+mod checks;
 mod every_commit;
-mod judge;
 mod play;
+mod rng;
 mod row;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,8 @@ use case::Case;
 use chime_bulk::sandbox::Fault;
 use play::Played;
 
-use crate::core::properties::rehearse;
+use crate::core::properties::run_paused;
+use crate::support::number;
 
 /// Seeds played by default; CI plays ten times as many.
 const SEEDS: u64 = 1_000;
@@ -42,7 +43,7 @@ fn whatever_happens_nothing_is_lost() {
                     }
                     if let Err(why) = catch_unwind(AssertUnwindSafe(|| play(&Case::new(seed)))) {
                         let mut failures = failures.lock().unwrap();
-                        failures.push((seed, words(&*why)));
+                        failures.push((seed, panic_message(&*why)));
                         enough.store(failures.len() >= 5, Ordering::Relaxed);
                     }
                 }
@@ -58,30 +59,30 @@ fn whatever_happens_nothing_is_lost() {
     assert!(report.is_empty(), "\n{}", report.join("\n"));
 }
 
-/// Plays a case to its end, and judges it.
+/// Plays a case to its end, and checks it.
 fn play(case: &Case) -> Played {
-    rehearse(async {
+    run_paused(async {
         let played = play::play(case).await;
         if std::env::var_os("CHIME_BULK_TRACE").is_some() {
             trace(case, &played);
         }
-        judge::judge(case, &played);
+        checks::check(case, &played);
         played
     })
 }
 
 /// Prints the service's storms and every call.
-#[expect(clippy::print_stderr, reason = "for a person who looks for a fault")]
+#[expect(clippy::print_stderr, reason = "for debugging a failed seed")]
 fn trace(case: &Case, played: &Played) {
     let id = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
-    for storm in &case.world.storms {
+    for storm in &case.sandbox.storms {
         let (code, during) = (storm.code.code().text, &storm.during);
         eprintln!(
             "{code} in {during:?} for {:?} {:?}",
             storm.bearers, storm.channels
         );
     }
-    for call in &played.seen {
+    for call in &played.calls {
         let (channel, bearer) = (id(call.channel.as_str()), id(call.bearer.as_str()));
         let answer = match &call.answer {
             Some((at, Ok(reply))) => {
@@ -103,34 +104,26 @@ fn replay(seed: u64) -> String {
     )
 }
 
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is `{text}`, not a number")),
-    )
-}
-
-fn words(why: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(why: &(dyn std::any::Any + Send)) -> String {
     let text = why.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| why.downcast_ref::<String>().cloned())
         .unwrap_or_default()
 }
 
 #[test]
-fn the_cases_hold_what_they_are_meant_to() {
+fn the_cases_cover_what_they_are_meant_to() {
     let cases: Vec<Case> = (0..1_000).map(Case::new).collect();
-    let share = |what: &dyn Fn(&Case) -> bool| cases.iter().filter(|case| what(case)).count();
-    assert!(share(&|case| case.is_certain()) > 600);
-    assert!(share(&|case| case.rows.is_empty()) > 0);
-    assert!(share(&|case| case.rows.len() > 2_048) > 0);
-    assert!(share(&|case| case.cuts.len() > 2) > 200);
-    assert!(share(&|case| case.world.capacity < 100) > 100);
-    assert!(share(&|case| !case.poison.is_empty() && case.world.faults.len() > 1) > 100);
-    assert!(share(&|case| case.world.storms.len() > 1) > 100);
-    assert!(share(&|case| (0..case.channels).any(|channel| case.is_denied(channel))) > 100);
+    let count = |what: &dyn Fn(&Case) -> bool| cases.iter().filter(|case| what(case)).count();
+    assert!(count(&|case| case.is_certain()) > 600);
+    assert!(count(&|case| case.rows.is_empty()) > 0);
+    assert!(count(&|case| case.rows.len() > 2_048) > 0);
+    assert!(count(&|case| case.interruptions.len() > 2) > 200);
+    assert!(count(&|case| case.sandbox.capacity < 100) > 100);
+    assert!(count(&|case| !case.poison.is_empty() && case.sandbox.faults.len() > 1) > 100);
+    assert!(count(&|case| case.sandbox.storms.len() > 1) > 100);
+    assert!(count(&|case| (0..case.channels).any(|channel| case.is_denied(channel))) > 100);
     for fault in Fault::ALL {
-        let has = |case: &Case| case.world.faults.iter().any(|share| share.fault == fault);
-        assert!(share(&has) > 200, "{fault}");
+        let has = |case: &Case| case.sandbox.faults.iter().any(|share| share.fault == fault);
+        assert!(count(&has) > 200, "{fault}");
     }
 }

@@ -1,4 +1,4 @@
-//! Plays a case: through everything that cuts it short, and on to its end.
+//! Plays a case: through all its interruptions to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,101 +10,101 @@ use chime_bulk::model::{AddMembers, MemberArn, MemberError, Outcome, Refusal, Re
 use chime_bulk::schedule::Stop;
 
 use super::case::Case;
-use super::dice::Dice;
-use crate::support::harness::{Ended, Harness, channel, refusal, user};
-use crate::support::recorder::Seen;
+use super::rng::SeededRng;
+use crate::support::harness::{Harness, SessionResult, channel, refusal, user};
+use crate::support::recorder::RecordedCall;
 
-/// Sessions after the last cut: a service that is down for long stops several.
-const MOST_SESSIONS: u32 = 20;
-/// Sessions in a row that find the bearer denied, after which others will, too.
+/// Sessions after the last interruption. A long outage stops several of them.
+const MAX_SESSIONS: u32 = 20;
+/// Sessions in a row that stop because the bearer is denied. Further ones would do so too.
 const DENIALS: u32 = 3;
 
 /// A run that was played to its end.
 pub(super) struct Played {
     pub(super) run: Harness,
-    pub(super) ended: Ended,
+    pub(super) result: SessionResult,
     /// Every call.
-    pub(super) seen: Vec<Seen>,
-    /// How many of the case's cuts came before the end of their sessions.
-    pub(super) cut_short: usize,
-    /// It does not end, however often it is resumed: the bearer counts as denied.
+    pub(super) calls: Vec<RecordedCall>,
+    /// The number of sessions that were interrupted before they ended.
+    pub(super) interrupted: usize,
+    /// Whether the run cannot be finished, because the bearer is denied.
     pub(super) is_open: bool,
 }
 
 /// Plays a case to its end.
 pub(super) async fn play(case: &Case) -> Played {
-    let mut run = rehearsal(case);
-    let mut settled = BTreeMap::new();
+    let mut run = harness(case);
+    let mut final_outcomes = BTreeMap::new();
     let mut seed = case.seed;
     let mut next_seed = || {
         seed = seed.wrapping_add(1);
         seed
     };
-    let mut cut_short = 0;
-    for (moment, cut) in &case.cuts {
+    let mut interrupted = 0;
+    for (moment, interruption) in &case.interruptions {
         run.scheduling.seed = next_seed();
-        let ended = run.cut_short(*moment, *cut).await;
-        cut_short += usize::from(matches!(ended.ending, None | Some(Ending::Interrupted)));
-        heed(&mut run, &ended);
-        stay(&mut settled, &ended);
+        let result = run.interrupt_at(*moment, *interruption).await;
+        interrupted += usize::from(matches!(result.ending, None | Some(Ending::Interrupted)));
+        fix_cause(&mut run, &result);
+        check_final_outcomes(&mut final_outcomes, &result);
     }
     let (mut sessions, mut denials) = (0, 0);
-    let ended = loop {
+    let result = loop {
         run.scheduling.seed = next_seed();
-        let ended = run.run().await;
-        heed(&mut run, &ended);
-        stay(&mut settled, &ended);
+        let result = run.run().await;
+        fix_cause(&mut run, &result);
+        check_final_outcomes(&mut final_outcomes, &result);
         sessions += 1;
-        match &ended.ending {
-            Some(Ending::Finished) => break ended,
+        match &result.ending {
+            Some(Ending::Finished) => break result,
             Some(Ending::Stopped(Stop::Denied(_))) => denials += 1,
             Some(Ending::Stopped(_)) => denials = 0,
             other => panic!("ended as {other:?}"),
         }
-        if denials == DENIALS || sessions == MOST_SESSIONS {
-            break ended;
+        if denials == DENIALS || sessions == MAX_SESSIONS {
+            break result;
         }
         tokio::time::sleep(Duration::from_secs(20)).await;
     };
-    if let Some(Ending::Stopped(stop)) = &ended.ending {
+    if let Some(Ending::Stopped(stop)) = &result.ending {
         assert!(denials == DENIALS, "still stopped: {stop:?}");
     }
-    // Calls that were given up may still be on their way.
+    // Calls that were given up may not have reached the service yet.
     tokio::time::sleep(Duration::from_mins(2)).await;
     Played {
-        seen: run.seen(),
-        is_open: !ended.is_finished(),
+        calls: run.calls(),
+        is_open: !result.is_finished(),
         run,
-        ended,
-        cut_short,
+        result,
+        interrupted,
     }
 }
 
-/// Does what a stop asks for before the run is resumed.
-fn heed(run: &mut Harness, ended: &Ended) {
-    if let Some(Ending::Stopped(Stop::TooManyFailures { .. })) = &ended.ending {
+/// Removes the cause of a stop, as a user would do before `resume`.
+fn fix_cause(run: &mut Harness, result: &SessionResult) {
+    if let Some(Ending::Stopped(Stop::TooManyFailures { .. })) = &result.ending {
         run.scheduling.max_failures = None;
     }
 }
 
-/// A verdict, once given, stays.
-fn stay(settled: &mut BTreeMap<u64, Outcome>, ended: &Ended) {
-    for (row, before) in settled.iter() {
-        let now = ended.rows.get(row).map(|verdict| verdict.outcome);
-        assert_eq!(now, Some(*before), "row {row} has another verdict now");
+/// Checks that final outcomes of earlier sessions are unchanged, and adds those of this one.
+fn check_final_outcomes(final_outcomes: &mut BTreeMap<u64, Outcome>, result: &SessionResult) {
+    for (row, before) in final_outcomes.iter() {
+        let now = result.rows.get(row).map(|record| record.outcome);
+        assert_eq!(now, Some(*before), "the outcome of row {row} has changed");
     }
     let is_final = |outcome: Outcome| {
         outcome.is_in() || matches!(outcome, Outcome::Invalid | Outcome::Duplicate)
     };
-    for (row, verdict) in &ended.rows {
-        if is_final(verdict.outcome) && ended.ending.is_some() {
-            settled.insert(*row, verdict.outcome);
+    for (row, record) in &result.rows {
+        if is_final(record.outcome) && result.ending.is_some() {
+            final_outcomes.insert(*row, record.outcome);
         }
     }
 }
 
-fn rehearsal(case: &Case) -> Harness {
-    let mut run = Harness::in_world(case.list(), case.world.clone())
+fn harness(case: &Case) -> Harness {
+    let mut run = Harness::with_sandbox(case.list(), case.sandbox.clone())
         .in_memory()
         .bearers(case.scheduling.bearers)
         .pace(case.pace);
@@ -116,7 +116,7 @@ fn rehearsal(case: &Case) -> Harness {
     for (channel, member) in case.named(&case.banned) {
         run.service.ban(&channel, &member);
     }
-    let (poison, kind) = (case.named(&case.poison), case.poisonous);
+    let (poison, kind) = (case.named(&case.poison), case.poison_kind);
     let (calls, expired) = (AtomicUsize::new(0), case.expired.clone());
     let mut run = run.intercept(move |call| {
         let is_expired = expired.contains(&calls.fetch_add(1, Ordering::Relaxed));
@@ -127,14 +127,14 @@ fn rehearsal(case: &Case) -> Harness {
         let is_in = members.any(|member| poison.contains(&(call.channel.clone(), member.clone())));
         is_in.then(|| refusal(kind, "Poisoned"))
     });
-    let witness = run.witness();
-    witness.unstoppable = case.unstoppable;
-    if case.rubbish > 0 {
-        let (dice, one_in) = (Mutex::new(Dice::new(case.seed)), case.rubbish);
-        witness.distort = Some(Arc::new(Box::new(move |call, answer| {
-            let mut dice = dice.lock().unwrap();
-            if dice.once_in(one_in) {
-                distorted(&mut dice, call, answer)
+    let recorder = run.recorder();
+    recorder.unstoppable = case.unstoppable;
+    if case.distort_one_in > 0 {
+        let (rng, one_in) = (Mutex::new(SeededRng::new(case.seed)), case.distort_one_in);
+        recorder.distort = Some(Arc::new(Box::new(move |call, answer| {
+            let mut rng = rng.lock().unwrap();
+            if rng.one_in(one_in) {
+                distorted(&mut rng, call, answer)
             } else {
                 answer
             }
@@ -143,10 +143,10 @@ fn rehearsal(case: &Case) -> Harness {
     run
 }
 
-/// Makes rubbish of an answer: nothing false is said in it of anybody asked for, unless it is
-/// gainsaid in the same answer.
+/// Distorts an answer. It contains nothing false about a member of the call, unless the same answer
+/// also contradicts that.
 fn distorted(
-    dice: &mut Dice,
+    rng: &mut SeededRng,
     call: &AddMembers,
     answer: Result<Reply, Refusal>,
 ) -> Result<Reply, Refusal> {
@@ -154,7 +154,7 @@ fn distorted(
     let error = |member: String, code: &str| MemberError {
         member,
         code: code.to_owned(),
-        message: "rubbish".to_owned(),
+        message: "distorted".to_owned(),
     };
     let asked: BTreeSet<&str> = call
         .members
@@ -162,7 +162,7 @@ fn distorted(
         .iter()
         .map(MemberArn::as_str)
         .collect();
-    match dice.of(0..=7) {
+    match rng.in_range(0..=7) {
         0 => return Err(refusal(RefusalKind::Lost, "UnreadableReply")),
         1 => {
             return Err(refusal(
@@ -172,15 +172,15 @@ fn distorted(
         }
         2 => reply = Reply::default(),
         3 => {
-            // Somebody is left out.
-            reply.added.retain(|_| !dice.once_in(4));
-            reply.errors.retain(|_| !dice.once_in(4));
+            // Some members are missing.
+            reply.added.retain(|_| !rng.one_in(4));
+            reply.errors.retain(|_| !rng.one_in(4));
         }
         4 => {
             // Both added and refused.
             for member in reply.added.clone() {
-                if dice.once_in(4) {
-                    let code = dice.any(&["NotFound", "Throttled", "Conflict", "Odd"]);
+                if rng.one_in(4) {
+                    let code = rng.pick(&["NotFound", "Throttled", "Conflict", "Odd"]);
                     reply.errors.push(error(member, code));
                 }
             }
@@ -188,7 +188,7 @@ fn distorted(
         5 => {
             // Refused and added, or refused in two ways.
             for refused in reply.errors.clone() {
-                if dice.once_in(2) {
+                if rng.one_in(2) {
                     reply.added.push(refused.member);
                 } else {
                     reply.errors.push(error(refused.member, "Odd"));
@@ -196,24 +196,24 @@ fn distorted(
             }
         }
         6 => {
-            // Everything twice, in another order.
+            // Everything twice, in reverse order.
             reply.added.extend(reply.added.clone());
             reply.errors.extend(reply.errors.clone());
             reply.added.reverse();
             reply.errors.reverse();
         }
         _ => {
-            // Others of the list, strangers and no ARN at all.
+            // Members that are not in the call, and text that is not a member's ARN.
             for n in 0..8 {
-                let stranger = user(&format!("u{n}")).to_string();
-                if !asked.contains(stranger.as_str()) {
-                    reply.added.push(stranger.clone());
-                    reply.errors.push(error(stranger, "NotFound"));
+                let other = user(&format!("u{n}")).to_string();
+                if !asked.contains(other.as_str()) {
+                    reply.added.push(other.clone());
+                    reply.errors.push(error(other, "NotFound"));
                 }
             }
             reply.added.push(channel(0).to_string());
             reply.added.push(String::new());
-            reply.errors.push(error("rubbish".to_owned(), ""));
+            reply.errors.push(error("not an ARN".to_owned(), ""));
         }
     }
     Ok(reply)

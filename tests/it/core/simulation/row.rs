@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use chime_bulk::model::{Membership, MembershipType};
 
 use super::case::Case;
-use super::dice::Dice;
+use super::rng::SeededRng;
 use crate::support::harness::channel;
 
-/// Fields that make a row defective: a member, a type.
+/// Fields that make a row defective: a member and a type.
 const DEFECTS: [(&str, &str); 6] = [
     ("", ""),
     ("a+b", ""),
@@ -30,15 +30,15 @@ pub(super) struct Row {
     sub_channel: Option<u8>,
     /// Written as full ARNs.
     is_spelled_out: bool,
-    /// Which defect it has.
+    /// The index of its defect in `DEFECTS`.
     pub(super) defect: Option<usize>,
-    /// A filter leaves it out.
+    /// Whether a filter excludes it.
     pub(super) is_left_out: bool,
 }
 
 impl Row {
-    /// A row as plain as can be.
-    pub(super) fn escape_control(channel: u8, member: u16) -> Self {
+    /// A row with a channel and a member only.
+    pub(super) fn plain(channel: u8, member: u16) -> Self {
         Self {
             channel,
             member,
@@ -50,7 +50,7 @@ impl Row {
         }
     }
 
-    /// The same, its member to be added as a hidden one.
+    /// The same row, with a hidden member.
     pub(super) fn hidden(self) -> Self {
         Self {
             membership_type: MembershipType::Hidden,
@@ -58,29 +58,32 @@ impl Row {
         }
     }
 
-    pub(super) fn list(dice: &mut Dice, size: usize, channels: u8, users: u16) -> Vec<Self> {
-        // In half of the lists there is one way only of adding members.
-        let (many_types, many_subs) = (dice.once_in(3), dice.once_in(6));
-        let (spells_out, leaves_out, defects) = (dice.once_in(4), dice.once_in(6), dice.once_in(3));
-        let is_sorted = dice.once_in(2);
+    pub(super) fn list(rng: &mut SeededRng, size: usize, channels: u8, users: u16) -> Vec<Self> {
+        // In most lists all rows have the same type, and no sub-channel.
+        let (many_types, many_subs) = (rng.one_in(3), rng.one_in(6));
+        let (spells_out, leaves_out, defects) = (rng.one_in(4), rng.one_in(6), rng.one_in(3));
+        let is_sorted = rng.one_in(2);
         let mut rows: Vec<Self> = (0..size)
             .map(|_| {
-                let member = dice.of(0..=users);
-                let is_hidden = many_types && dice.once_in(3);
+                let member = rng.in_range(0..=users);
+                let is_hidden = many_types && rng.one_in(3);
                 Self {
-                    // The first channel is the longest.
-                    channel: dice.of(0..=channels - 1).min(dice.of(0..=channels - 1)),
+                    // The first channel is the largest.
+                    channel: rng
+                        .in_range(0..=channels - 1)
+                        .min(rng.in_range(0..=channels - 1)),
                     member,
                     membership_type: if is_hidden {
                         MembershipType::Hidden
                     } else {
                         MembershipType::Default
                     },
-                    // Nobody is in two: to the simulated service that would be one membership.
+                    // A member is in one sub-channel only: the simulated service has one membership
+                    // for each member of a channel.
                     sub_channel: many_subs.then(|| u8::try_from(member % 3).unwrap()),
-                    is_spelled_out: spells_out && dice.once_in(2),
-                    defect: (defects && dice.once_in(6)).then(|| dice.of(0..=DEFECTS.len() - 1)),
-                    is_left_out: leaves_out && dice.once_in(4),
+                    is_spelled_out: spells_out && rng.one_in(2),
+                    defect: (defects && rng.one_in(6)).then(|| rng.in_range(0..=DEFECTS.len() - 1)),
+                    is_left_out: leaves_out && rng.one_in(4),
                 }
             })
             .collect();
@@ -90,7 +93,7 @@ impl Row {
         rows
     }
 
-    /// How its member is to be added.
+    /// The type and sub-channel of its member.
     pub(super) fn membership(&self) -> Membership {
         Membership {
             membership_type: self.membership_type,
@@ -100,7 +103,7 @@ impl Row {
         }
     }
 
-    /// Writes it as a line of the list.
+    /// Appends the row to the list.
     pub(super) fn write(&self, case: &Case, text: &mut String) {
         let (mut channel_id, mut member) =
             (format!("c{}", self.channel), case.member_id(self.member));

@@ -1,63 +1,59 @@
-//! A ledger that is damaged is refused with what to do, or the damage does not matter: no false
-//! verdict, no stranger added, no panic, no run without end.
+//! A damaged ledger is refused with a hint, or the damage has no effect: no outcome is wrong, no
+//! member is added that is not in the list, nothing panics, and every run ends.
 //!
-//! `CHIME_BULK_FLIPS` sets how many damages of each kind are tried, `CHIME_BULK_FLIPS_SEED` with
-//! which seed.
+//! `CHIME_BULK_FLIPS` sets the number of damages of each kind, `CHIME_BULK_FLIPS_SEED` their seed.
 
-mod foreign;
-mod harm;
-mod victim;
+mod corruption;
+mod intact_run;
+mod other_files;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use harm::Harm;
+use corruption::Corruption;
+use intact_run::{IntactRun, Resumed};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use victim::{CallResult, Victim};
 
-/// Damages of one kind, if nothing else is said.
+use crate::support::number;
+
+/// Damages of each kind, by default.
 const FLIPS: usize = 10;
 
-fn number<T: std::str::FromStr>(name: &str, usual: T) -> T {
-    let given = std::env::var(name).ok();
-    given.and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
-/// Tries damages of all kinds to a ledger; returns what came of them.
+/// Damages a ledger in each of these ways, many times, and resumes it.
 #[expect(
     clippy::print_stdout,
-    reason = "shown for a test that fails: how to repeat it"
+    reason = "shows how to repeat a test that failed"
 )]
-fn try_all(victim: &Victim, kinds: &[fn(&mut StdRng, &Victim) -> Harm]) {
-    let seed: u64 = number("CHIME_BULK_FLIPS_SEED", rand::random());
+fn try_all(run: &IntactRun, kinds: &[fn(&mut StdRng, &IntactRun) -> Corruption]) {
+    let seed = number("CHIME_BULK_FLIPS_SEED").unwrap_or_else(rand::random);
     println!("CHIME_BULK_FLIPS_SEED={seed}");
-    let mut dice = StdRng::seed_from_u64(seed);
-    let mut harms = Vec::new();
-    for _ in 0..number("CHIME_BULK_FLIPS", FLIPS) {
-        harms.extend(kinds.iter().map(|kind| kind(&mut dice, victim)));
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut corruptions = Vec::new();
+    for _ in 0..number("CHIME_BULK_FLIPS").unwrap_or(FLIPS) {
+        corruptions.extend(kinds.iter().map(|kind| kind(&mut rng, run)));
     }
-    let harms = &Mutex::new(harms.into_iter());
-    let fates = &Mutex::new(BTreeMap::<(&str, CallResult), u32>::new());
+    let corruptions = &Mutex::new(corruptions.into_iter());
+    let counts = &Mutex::new(BTreeMap::<(&str, Resumed), u32>::new());
     let wrong = &Mutex::new(Vec::new());
-    let next = || harms.lock().unwrap().next();
+    let next = || corruptions.lock().unwrap().next();
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some(harm) = next() {
-                    match victim.suffers(&harm) {
-                        Ok(fate) => {
-                            let mut fates = fates.lock().unwrap();
-                            *fates.entry((harm.kind(), fate)).or_default() += 1;
+                while let Some(corruption) = next() {
+                    match run.resume_damaged(&corruption) {
+                        Ok(resumed) => {
+                            let mut counts = counts.lock().unwrap();
+                            *counts.entry((corruption.kind(), resumed)).or_default() += 1;
                         }
-                        Err(why) => wrong.lock().unwrap().push(format!("{harm:?}: {why}")),
+                        Err(why) => wrong.lock().unwrap().push(format!("{corruption:?}: {why}")),
                     }
                 }
             });
         }
     });
-    for ((kind, fate), count) in fates.lock().unwrap().iter() {
-        println!("{kind}: {fate:?} {count}");
+    for ((kind, resumed), count) in counts.lock().unwrap().iter() {
+        println!("{kind}: {resumed:?} {count}");
     }
     let wrong = wrong.lock().unwrap();
     assert!(
@@ -72,40 +68,45 @@ const LEDGER: &str = "ledger.db";
 const WAL: &str = "ledger.db-wal";
 
 #[test]
-fn of_a_run_that_was_killed() {
-    let victim = Victim::killed();
+fn damage_to_the_ledger_of_a_killed_run_is_refused_or_has_no_effect() {
+    let run = IntactRun::killed();
     try_all(
-        &victim,
+        &run,
         &[
-            |dice, victim| Harm::flip(dice, victim, WAL),
-            |dice, victim| Harm::letter(dice, victim, WAL),
-            |dice, victim| Harm::cut(dice, victim, WAL),
-            |dice, victim| Harm::zeros(dice, victim, WAL),
-            |dice, victim| Harm::flip(dice, victim, LEDGER),
-            |_, _| Harm::Missing(WAL),
-            |dice, victim| Harm::flip(dice, victim, "ledger.db-shm"),
+            |rng, run| Corruption::flip(rng, run, WAL),
+            |rng, run| Corruption::letter(rng, run, WAL),
+            |rng, run| Corruption::truncate(rng, run, WAL),
+            |rng, run| Corruption::zeros(rng, run, WAL),
+            |rng, run| Corruption::flip(rng, run, LEDGER),
+            |_, _| Corruption::Missing(WAL),
+            |rng, run| Corruption::flip(rng, run, "ledger.db-shm"),
         ],
     );
 }
 
-const IN_ONE_FILE: [fn(&mut StdRng, &Victim) -> Harm; 6] = [
-    |dice, victim| Harm::flip(dice, victim, LEDGER),
-    |dice, victim| Harm::letter(dice, victim, LEDGER),
-    |dice, victim| Harm::letter(dice, victim, LEDGER),
-    |dice, victim| Harm::structure(dice, victim, LEDGER),
-    |dice, victim| Harm::zeros(dice, victim, LEDGER),
-    |dice, victim| Harm::cut(dice, victim, LEDGER),
+const IN_ONE_FILE: [fn(&mut StdRng, &IntactRun) -> Corruption; 6] = [
+    |rng, run| Corruption::flip(rng, run, LEDGER),
+    |rng, run| Corruption::letter(rng, run, LEDGER),
+    |rng, run| Corruption::letter(rng, run, LEDGER),
+    |rng, run| Corruption::structure(rng, run, LEDGER),
+    |rng, run| Corruption::zeros(rng, run, LEDGER),
+    |rng, run| Corruption::truncate(rng, run, LEDGER),
 ];
 
 #[test]
-fn of_a_run_that_was_killed_in_one_file() {
-    try_all(&Victim::killed().in_one_file(), &IN_ONE_FILE);
+fn damage_to_a_killed_run_with_an_empty_log_is_refused_or_has_no_effect() {
+    try_all(&IntactRun::killed().in_one_file(), &IN_ONE_FILE);
 }
 
-/// What became of a call, and how a lane ended, is written after the row itself.
 #[test]
-fn of_columns_that_are_written_later() {
-    let victim = Victim::finished();
+fn damage_to_the_ledger_of_a_finished_run_is_refused_or_has_no_effect() {
+    try_all(&IntactRun::finished(), &IN_ONE_FILE);
+}
+
+/// The answer to a call, and the refusal that closed a lane, are written after the row itself.
+#[test]
+fn damage_to_columns_that_are_written_later_is_refused() {
+    let run = IntactRun::finished();
     for statement in [
         "UPDATE call SET settled_at = NULL",
         "UPDATE call SET refusal = 'throttled'",
@@ -117,13 +118,11 @@ fn of_columns_that_are_written_later() {
             let connection = rusqlite::Connection::open(dir.join(LEDGER)).unwrap();
             assert!(connection.execute(statement, []).unwrap() > 0);
         };
-        let (result, ended) = victim.resumed(change).unwrap();
-        assert_eq!(result, CallResult::Refused, "{statement}: {ended:#?}");
-        assert!(ended.stderr.contains("not as it was written"), "{ended:#?}");
+        let (resumed, output) = run.resume_after(change).unwrap();
+        assert_eq!(resumed, Resumed::Refused, "{statement}: {output:#?}");
+        assert!(
+            output.stderr.contains("not as it was written"),
+            "{output:#?}"
+        );
     }
-}
-
-#[test]
-fn of_a_run_that_is_finished() {
-    try_all(&Victim::finished(), &IN_ONE_FILE);
 }

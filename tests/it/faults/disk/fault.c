@@ -1,17 +1,17 @@
-/* A disk that fails: loaded before the C library, it fails calls on files below one directory.
+/* Disk faults: loaded before the C library, this makes calls on files below one directory fail.
  *
- * FAULT_DIR    the directory; files elsewhere are left alone
- * FAULT_KIND   full: no more than FAULT_AT bytes are taken
- *              short: no write takes more than FAULT_AT bytes; all succeed
+ * FAULT_DIR    the directory; calls on other files are passed on
+ * FAULT_KIND   full: writes fail once FAULT_AT bytes are written
+ *              short: a write takes at most FAULT_AT bytes; none fails
  *              write, sync, open, truncate, rename, unlink, mkdir: the call fails
- *              slow: each sync whose number FAULT_AT divides takes 0.3 s; all succeed
- * FAULT_AT     which of these calls fails, from 1
- * FAULT_COUNT  how many fail from then on; all, if not set
- * FAULT_ERRNO  with which error; 0: the process is killed before the call
- * FAULT_LOG    a file elsewhere that is written to when a call fails
- * FAULT_TRACE  a file elsewhere that gets a line for each sync, truncate, rename, unlink and mkdir: its
- *              name and that of the file; of a rename, the new one
- * FAULT_SEEN   a file elsewhere that is told at the end how many calls (of full: bytes) there were
+ *              slow: every FAULT_AT-th sync takes 0.3 s; none fails
+ * FAULT_AT     the number of the first call that fails, from 1
+ * FAULT_COUNT  how many calls fail from there on; by default all
+ * FAULT_ERRNO  the error number; 0 kills the process before the call
+ * FAULT_LOG    a file outside FAULT_DIR, written to when a call fails
+ * FAULT_TRACE  a file outside FAULT_DIR that gets a line for each sync, truncate, rename, unlink and
+ *              mkdir: its name and the name of the file; of a rename, the new name
+ * FAULT_SEEN   a file outside FAULT_DIR that gets the number of calls (of full: bytes) at the end
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -50,7 +50,7 @@ static int is_below(const char *path)
     return dir && strncmp(path, dir, strlen(dir)) == 0;
 }
 
-/* The path of an open file; something else for a pipe or a socket. */
+/* The path of an open file. A pipe or a socket has none below FAULT_DIR. */
 static const char *path_of(int fd)
 {
     static _Thread_local char path[PATH_MAX];
@@ -61,14 +61,14 @@ static const char *path_of(int fd)
     return path;
 }
 
-/* Whether an open file is one of ours. Pipes, sockets and the log are not. */
-static int is_ours(int fd)
+/* Whether an open file is below FAULT_DIR. */
+static int is_file_below(int fd)
 {
     return is_below(path_of(fd));
 }
 
-/* Whether a path, taken as from the current directory, is ours. */
-static int is_path_ours(const char *path)
+/* Whether a path, relative to the current directory, is below FAULT_DIR. */
+static int is_path_below(const char *path)
 {
     char here[PATH_MAX], whole[2 * PATH_MAX];
     if (path[0] == '/')
@@ -79,7 +79,8 @@ static int is_path_ours(const char *path)
     return is_below(whole);
 }
 
-static void tell(const char *name, const char *text)
+/* Appends a text to the file that a variable names. */
+static void append(const char *name, const char *text)
 {
     const char *path = getenv(name);
     int fd = path ? REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
@@ -94,26 +95,26 @@ static void trace(const char *call, const char *path)
     char line[PATH_MAX + 16];
     const char *slash = strrchr(path, '/');
     snprintf(line, sizeof line, "%s %s\n", call, slash ? slash + 1 : path);
-    tell("FAULT_TRACE", line);
+    append("FAULT_TRACE", line);
 }
 
 __attribute__((destructor)) static void end(void)
 {
     char text[32];
     snprintf(text, sizeof text, "%ld", atomic_load(&seen));
-    tell("FAULT_SEEN", text);
+    append("FAULT_SEEN", text);
 }
 
 static int fail(void)
 {
-    tell("FAULT_LOG", "x");
+    append("FAULT_LOG", "x");
     errno = (int)number("FAULT_ERRNO", EIO);
     if (errno == 0)
         kill(getpid(), SIGKILL);
     return -1;
 }
 
-/* Whether it is this call's turn to fail. */
+/* Counts a call, and returns whether it must fail. */
 static int is_due(const char *kind)
 {
     if (!is_kind(kind))
@@ -122,10 +123,10 @@ static int is_due(const char *kind)
     return turn >= at && turn - at < number("FAULT_COUNT", LONG_MAX);
 }
 
-/* How much of so many bytes is taken; below 0: none, and the call fails. */
+/* How many of these bytes to write; below 0: none, and the call fails. */
 static ssize_t room(int fd, size_t bytes)
 {
-    if (!getenv("FAULT_KIND") || !is_ours(fd))
+    if (!getenv("FAULT_KIND") || !is_file_below(fd))
         return (ssize_t)bytes;
     if (is_due("write"))
         return fail();
@@ -172,8 +173,8 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     return REAL(write)(fd, parts[0].iov_base, (size_t)taken < first ? (size_t)taken : first);
 }
 
-/* Takes its time, if it is this sync's turn to. */
-static void linger(const char *kind)
+/* Sleeps, if this is a slow sync. */
+static void delay(const char *kind)
 {
     if (is_kind("slow") && strcmp(kind, "sync") == 0
         && (atomic_fetch_add(&seen, 1) + 1) % number("FAULT_AT", 1) == 0)
@@ -183,9 +184,9 @@ static void linger(const char *kind)
 #define FAILING(kind, path, name, parameters, arguments)      \
     int name parameters                                       \
     {                                                         \
-        if (getenv("FAULT_KIND") && is_path_ours(path)) {     \
+        if (getenv("FAULT_KIND") && is_path_below(path)) {    \
             trace(kind, path);                                \
-            linger(kind);                                     \
+            delay(kind);                                      \
             if (is_due(kind))                                 \
                 return fail();                                \
         }                                                     \
@@ -210,7 +211,7 @@ FAILING("mkdir", path, mkdir, (const char *path, mode_t mode), (path, mode))
             mode = va_arg(rest, mode_t);                                                   \
             va_end(rest);                                                                  \
         }                                                                                  \
-        if ((flags & O_ACCMODE) != O_RDONLY && is_path_ours(path) && is_due("open"))       \
+        if ((flags & O_ACCMODE) != O_RDONLY && is_path_below(path) && is_due("open"))       \
             return fail();                                                                 \
         return REAL(name)(path, flags, mode);                                              \
     }

@@ -1,4 +1,4 @@
-//! A disk that fails, put before the C library by `LD_PRELOAD`.
+//! Disk faults: a library, loaded by `LD_PRELOAD`, makes calls on the files of a run fail.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,19 +6,19 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::support::expected::{self, LIST, RUN, World};
-use crate::support::program::{Ended, WorkDir};
+use crate::support::expected::{self, LIST, RUN, Testbed};
+use crate::support::program::{Output, WorkDir};
 
-/// What fails, on files of the run directory.
+/// Which calls fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// No more than this many bytes are taken.
+    /// Writes, once this many bytes are written.
     Full,
-    /// No write takes more than this many bytes.
+    /// None, but a write takes at most this many bytes.
     Short,
     Write,
     Sync,
-    /// Each sync whose number is divided by this takes 0.3 s.
+    /// None, but every n-th sync takes 0.3 s.
     Slow,
     Open,
     Truncate,
@@ -33,10 +33,10 @@ impl Kind {
     }
 }
 
-/// The system's numbers for what is wrong.
+/// The error of a call, by its number on Linux.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errno {
-    /// None: the process is killed before the call.
+    /// No error: the process is killed before the call.
     Killed = 0,
     Io = 5,
     Denied = 13,
@@ -45,21 +45,21 @@ pub(super) enum Errno {
     Quota = 122,
 }
 
-/// A fault at a certain call, and whether it lasts.
+/// A fault at one call, or from that call on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fault {
     pub(super) kind: Kind,
     pub(super) errno: Errno,
-    /// Which call, from 1; of `Full` and `Short`: how many bytes.
+    /// The number of the call, from 1; of `Full` and `Short`, the number of bytes.
     pub(super) at: u64,
     pub(super) lasts: bool,
 }
 
 impl Fault {
-    /// The program on such a disk: what is in the run directory of this place fails.
-    pub(super) fn on(self, place: &WorkDir, mut command: Command) -> Command {
+    /// A command with this fault on the files of the run directory.
+    pub(super) fn on(self, work_dir: &WorkDir, mut command: Command) -> Command {
         let count = if self.lasts { "1000000000" } else { "1" };
-        let dir = place.path(RUN);
+        let dir = work_dir.path(RUN);
         let dir = dir.canonicalize().unwrap_or(dir);
         command
             .env("LD_PRELOAD", shim())
@@ -68,44 +68,44 @@ impl Fault {
             .env("FAULT_AT", self.at.to_string())
             .env("FAULT_COUNT", count)
             .env("FAULT_ERRNO", (self.errno as i32).to_string())
-            .env("FAULT_LOG", place.path("fault"))
-            .env("FAULT_SEEN", place.path("seen"));
+            .env("FAULT_LOG", work_dir.path("fault"))
+            .env("FAULT_SEEN", work_dir.path("seen"));
         command
     }
 }
 
-/// Whether a call failed since it was asked last.
-pub(super) fn struck(world: &World) -> bool {
-    std::fs::remove_file(world.place.path("fault")).is_ok()
+/// Whether a call failed since this was last called.
+pub(super) fn has_failed(testbed: &Testbed) -> bool {
+    std::fs::remove_file(testbed.work_dir.path("fault")).is_ok()
 }
 
-/// How many calls of a kind (of `Full`: bytes) a run makes on a disk that does not fail.
-pub(super) fn calls(kind: Kind, world: &World) -> u64 {
-    let ended = Ended::of(&mut counting(kind, &world.place, world.run(LIST)));
-    expected::finished(world, &world.dir(), ended.code).unwrap();
-    counted(&world.place)
+/// The number of calls of a kind (of `Full`, bytes) that a run makes without a fault.
+pub(super) fn calls(kind: Kind, testbed: &Testbed) -> u64 {
+    let output = Output::of(&mut counting(kind, &testbed.work_dir, testbed.run(LIST)));
+    expected::check_finished(testbed, &testbed.dir(), output.code).unwrap();
+    counted(&testbed.work_dir)
 }
 
-/// The program on a disk that does not fail, where calls of a kind are counted.
-pub(super) fn counting(kind: Kind, place: &WorkDir, command: Command) -> Command {
+/// A command without a fault, whose calls of a kind are counted.
+pub(super) fn counting(kind: Kind, work_dir: &WorkDir, command: Command) -> Command {
     let never = Fault {
         kind,
         errno: Errno::Io,
         at: u64::try_from(i64::MAX).unwrap(),
         lasts: true,
     };
-    never.on(place, command)
+    never.on(work_dir, command)
 }
 
-/// How many calls were counted.
-pub(super) fn counted(place: &WorkDir) -> u64 {
-    let seen = place.path("seen");
+/// The number of calls that were counted.
+pub(super) fn counted(work_dir: &WorkDir) -> u64 {
+    let seen = work_dir.path("seen");
     let text = std::fs::read_to_string(&seen).unwrap();
     std::fs::remove_file(seen).unwrap();
     text.parse().unwrap()
 }
 
-/// The library that makes calls fail, compiled once.
+/// The path of the library, which is compiled once.
 fn shim() -> PathBuf {
     static SHIM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let make = || {

@@ -1,23 +1,23 @@
-//! A disk that is slow now and then: calls still leave a second apart.
+//! A disk that is slow now and then. Calls on a channel are still a second apart.
 
 use super::fault::{Errno, Fault, Kind};
-use crate::support::program::{APP, Ended, Sandbox, WorkDir, ids};
+use crate::support::program::{BEARER, CHANNEL, Output, Sandbox, WorkDir, ids};
 
 #[test]
-fn calls_do_not_leave_closer_together_because_a_commit_took_long() {
-    // A sandbox with its quotas: a call less than a second after the last one is refused.
-    let place = WorkDir::with("list.csv", ids("u", 600));
-    let sandbox = Sandbox::begin(&mut place.command(["sandbox", "--listen", "127.0.0.1:0"]));
-    let (channel, bearer) = (format!("{APP}/channel/c"), format!("{APP}/user/admin"));
-    let mut command = place.command([
+fn a_slow_commit_does_not_bring_calls_closer_together() {
+    // With its quotas, the sandbox throttles a call less than a second after the last one.
+    let work_dir = WorkDir::with("list.csv", ids("u", 600));
+    let sandbox =
+        Sandbox::start_with(&mut work_dir.command(["sandbox", "--listen", "127.0.0.1:0"]));
+    let mut command = work_dir.command([
         "run",
         "list.csv",
         "--run-dir",
         "run",
         "--channel-arn",
-        &channel,
+        CHANNEL,
         "--bearer",
-        &bearer,
+        BEARER,
         "--endpoint-url",
         &sandbox.url,
     ]);
@@ -30,12 +30,12 @@ fn calls_do_not_leave_closer_together_because_a_commit_took_long() {
         at: 3,
         lasts: true,
     };
-    let ended = Ended::of(&mut slow.on(&place, command));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let summary = place.summary("run");
+    let output = Output::of(&mut slow.on(&work_dir, command));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let summary = work_dir.summary("run");
     assert_eq!(
         (summary.added, summary.calls, summary.throttled_calls),
         (600, 6, 0),
-        "{ended:#?}"
+        "{output:#?}"
     );
 }

@@ -1,4 +1,4 @@
-//! One kind of fault, at many of the calls that a run makes.
+//! One kind of fault, injected at many of the calls that a run makes.
 
 use std::sync::Mutex;
 
@@ -6,20 +6,21 @@ use chime_bulk::job::LEDGER;
 use chime_bulk::ledger::Ledger;
 
 use super::fault::{self, Errno, Fault, Kind};
-use crate::support::expected::{self, Judgement, LIST, List, RUN, World};
-use crate::support::program::Ended;
+use crate::support::expected::{self, Check, LIST, List, RUN, Testbed};
+use crate::support::number;
+use crate::support::program::Output;
 
-/// Faults of one kind, if nothing else is said by `CHIME_BULK_FAULTS`.
+/// Faults of one kind, unless `CHIME_BULK_FAULTS` is set.
 const FAULTS: u64 = 24;
 
-fn world() -> World {
-    World::new(List::mixed(700, 5, 1), expected::settings(&[]))
+fn testbed() -> Testbed {
+    Testbed::new(List::mixed(700, 5, 1), expected::sandbox_config(&[]))
 }
 
-/// Plays the fault at many of a run's calls, evenly spread.
+/// Injects the fault at many of a run's calls, evenly spread.
 pub(super) fn sweep(kind: Kind, errno: Errno, lasts: bool) {
-    let most = std::env::var("CHIME_BULK_FAULTS").map_or(FAULTS, |text| text.parse().unwrap());
-    let calls = fault::calls(kind, &world());
+    let most = number("CHIME_BULK_FAULTS").unwrap_or(FAULTS);
+    let calls = fault::calls(kind, &testbed());
     assert!(calls > 0, "{kind:?} never happens");
     let count = calls.min(most);
     let places: Vec<u64> = (0..count).map(|n| 1 + n * calls / count).collect();
@@ -35,7 +36,7 @@ pub(super) fn sweep(kind: Kind, errno: Errno, lasts: bool) {
                         at,
                         lasts,
                     };
-                    if let Err(why) = survives(fault) {
+                    if let Err(why) = check_fault(fault) {
                         panic!("{fault:?} of {calls}: {why}");
                     }
                 }
@@ -44,80 +45,80 @@ pub(super) fn sweep(kind: Kind, errno: Errno, lasts: bool) {
     });
 }
 
-/// A run, then its resumption, on the failing disk; then on one that is well.
-fn survives(fault: Fault) -> Judgement {
-    let world = world();
-    let ended = Ended::of(&mut fault.on(&world.place, world.run(LIST)));
-    stopped(&world, &ended, fault::struck(&world)).map_err(|why| format!("{why}\n{ended:#?}"))?;
-    if is_begun(&world) {
-        let ended = Ended::of(&mut fault.on(&world.place, world.resume()));
-        stopped(&world, &ended, fault::struck(&world))
-            .map_err(|why| format!("resumed: {why}\n{ended:#?}"))?;
+/// Runs and resumes with the fault, then resumes without it.
+fn check_fault(fault: Fault) -> Check {
+    let testbed = testbed();
+    let output = Output::of(&mut fault.on(&testbed.work_dir, testbed.run(LIST)));
+    check_end(&testbed, &output, fault::has_failed(&testbed))
+        .map_err(|why| format!("{why}\n{output:#?}"))?;
+    if is_begun(&testbed) {
+        let output = Output::of(&mut fault.on(&testbed.work_dir, testbed.resume()));
+        check_end(&testbed, &output, fault::has_failed(&testbed))
+            .map_err(|why| format!("resumed: {why}\n{output:#?}"))?;
     }
-    recovers(&world)
+    check_recovery(&testbed)
 }
 
-/// A run that does not mind.
-pub(super) fn harmless(kind: Kind, at: u64) {
-    let (errno, lasts) = (Errno::Io, true);
+/// Checks that a run finishes though a write takes at most this many bytes.
+pub(super) fn finishes_with_short_writes(bytes: u64) {
     let fault = Fault {
-        kind,
-        errno,
-        at,
-        lasts,
+        kind: Kind::Short,
+        errno: Errno::Io,
+        at: bytes,
+        lasts: true,
     };
-    let world = World::new(List::mixed(150, 2, 1), expected::settings(&[]));
-    let ended = Ended::of(&mut fault.on(&world.place, world.run(LIST)));
-    expected::finished(&world, &world.dir(), ended.code)
-        .unwrap_or_else(|why| panic!("{fault:?}: {why}\n{ended:#?}"));
+    let testbed = Testbed::new(List::mixed(150, 2, 1), expected::sandbox_config(&[]));
+    let output = Output::of(&mut fault.on(&testbed.work_dir, testbed.run(LIST)));
+    expected::check_finished(&testbed, &testbed.dir(), output.code)
+        .unwrap_or_else(|why| panic!("{fault:?}: {why}\n{output:#?}"));
 }
 
 /// Whether there is a run to resume.
-fn is_begun(world: &World) -> bool {
-    let ledger = world.dir().join(LEDGER);
+fn is_begun(testbed: &Testbed) -> bool {
+    let ledger = testbed.dir().join(LEDGER);
     ledger.is_file() && Ledger::is_blank(&ledger).is_ok_and(|blank| !blank)
 }
 
-/// On a healthy disk the run is resumed to its end, or starts if it had not.
-pub(super) fn recovers(world: &World) -> Judgement {
-    let mut command = if is_begun(world) {
-        world.resume()
+/// Checks that the run finishes without a fault: resumed, or started if there is none to resume.
+pub(super) fn check_recovery(testbed: &Testbed) -> Check {
+    let mut command = if is_begun(testbed) {
+        testbed.resume()
     } else {
-        world.run(LIST)
+        testbed.run(LIST)
     };
-    let ended = Ended::of(&mut command);
-    expected::finished(world, &world.dir(), ended.code)
-        .map_err(|why| format!("recovering: {why}\n{ended:#?}"))
+    let output = Output::of(&mut command);
+    expected::check_finished(testbed, &testbed.dir(), output.code)
+        .map_err(|why| format!("recovering: {why}\n{output:#?}"))
 }
 
-/// It stopped cleanly, or was none the worse for the fault.
-pub(super) fn stopped(world: &World, ended: &Ended, struck: bool) -> Judgement {
+/// Checks that a command finished or, if a call has failed, stopped with an error and a hint.
+pub(super) fn check_end(testbed: &Testbed, output: &Output, has_failed: bool) -> Check {
     let err = |why: &str| Err(why.to_owned());
-    if ended.stderr.contains("panicked") {
+    if output.stderr.contains("panicked") {
         return err("it panicked");
     }
-    expected::whole(world, &world.dir())?;
-    match ended.code {
-        Some(0 | 1) => expected::verdicts(world, &world.dir()),
-        Some(3) if struck => {
-            let line = |begin: &str| ended.stderr.lines().find(|line| line.starts_with(begin));
+    expected::check_complete_files(testbed, &testbed.dir())?;
+    match output.code {
+        Some(0 | 1) => expected::check_results(testbed, &testbed.dir()),
+        Some(3) if has_failed => {
+            let line = |begin: &str| output.stderr.lines().find(|line| line.starts_with(begin));
             let Some(error) = line("error: ") else {
-                return err("it does not say what is wrong");
+                return err("no error");
             };
             if !error.contains(RUN) {
-                return err("it does not say where");
+                return err("the error names no file");
             }
             if line("hint: ").is_none() {
                 return err("no hint");
             }
-            let last = ended.stderr.lines().last().unwrap_or_default();
+            let last = output.stderr.lines().last().unwrap_or_default();
             let resumes = last == format!("chime-bulk resume {RUN}");
-            if resumes == is_begun(world) {
+            if resumes == is_begun(testbed) {
                 Ok(())
             } else {
-                err("the last line is not what can be done")
+                err("the last line must be the resume command if, and only if, there is a run")
             }
         }
-        _ => err("it did not end as it should"),
+        code => Err(format!("exit code {code:?}")),
     }
 }

@@ -1,68 +1,64 @@
-//! Killed at any instant, nothing is lost and nothing false is said.
+//! Kills at any moment lose no row and cause no wrong outcome.
 //!
-//! The program imports lists into a sandbox over HTTP, is killed without warning again and again,
-//! and resumed each time. `CHIME_BULK_KILLS` sets how often in all, `CHIME_BULK_KILLS_SEED` with
-//! which seed: lists and instants are drawn from it, and repeat as far as real time does.
+//! The program imports lists into a sandbox over HTTP, is killed again and again, and resumed each
+//! time. `CHIME_BULK_KILLS` sets the number of kills, `CHIME_BULK_KILLS_SEED` the seed of the lists
+//! and of the moments. The moments are in real time, so a seed repeats them only roughly.
 
-mod campaign;
-mod tally;
+mod counts;
+mod killed_run;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use campaign::{Campaign, Kind};
-use tally::Tally;
+use counts::KillCounts;
+use killed_run::{KilledRun, Kind};
 
-/// Kills, if nothing else is said.
+use crate::support::number;
+
+/// Kills, by default.
 const KILLS: u32 = 160;
 
-fn number(name: &str, usual: u32) -> u32 {
-    let given = std::env::var(name).ok();
-    given.map_or(usual, |text| text.parse().unwrap())
-}
-
-/// Campaigns of one kind, one after the other, until there were enough kills.
-fn campaigns(kind: Kind, seed: u64, left: &AtomicU32) -> Tally {
-    let lengths = campaign::lengths(kind);
-    let mut tally = Tally::default();
+/// Kills runs of one kind, one after another, until no kills are left.
+fn kill_runs(kind: Kind, seed: u64, left: &AtomicU32) -> KillCounts {
+    let durations = killed_run::durations(kind);
+    let mut counts = KillCounts::default();
     for number in 0.. {
         if left.load(Ordering::Relaxed) == 0 {
             break;
         }
         let seed = seed + 1000 * number;
-        let mut campaign = Campaign::new(kind, &lengths, seed);
-        let told = campaign.to_string();
-        if let Err(why) = campaign.fight(&mut tally) {
-            panic!("{told}: {why}");
+        let mut run = KilledRun::new(kind, &durations, seed);
+        if let Err(why) = run.check(&mut counts) {
+            panic!("{run}: {why}");
         }
-        let kills = campaign.kills();
+        let kills = run.kills();
         let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             Some(left.saturating_sub(kills))
         });
     }
-    tally
+    counts
 }
 
 #[test]
 #[expect(
     clippy::print_stdout,
-    reason = "shown for a test that fails: how to repeat it"
+    reason = "shows how to repeat a test that failed"
 )]
-fn killed_at_any_instant_nothing_is_lost() {
-    let seed = number("CHIME_BULK_KILLS_SEED", rand::random());
+fn a_kill_at_any_moment_loses_no_row() {
+    let seed: u32 = number("CHIME_BULK_KILLS_SEED").unwrap_or_else(rand::random);
     println!("CHIME_BULK_KILLS_SEED={seed}");
-    let left = &AtomicU32::new(number("CHIME_BULK_KILLS", KILLS));
-    let tally = std::thread::scope(|scope| {
-        // Those that meet faults wait for most of their time.
+    let left = &AtomicU32::new(number("CHIME_BULK_KILLS").unwrap_or(KILLS));
+    let counts = std::thread::scope(|scope| {
+        // Four threads on two cores: faulty runs wait most of the time.
         let kinds = [Kind::Quiet, Kind::Quiet, Kind::Faulty, Kind::Faulty];
-        let fights: Vec<_> = (0u64..)
+        let threads: Vec<_> = (0u64..)
             .zip(kinds)
             .map(|(number, kind)| {
-                scope.spawn(move || campaigns(kind, u64::from(seed) + number, left))
+                scope.spawn(move || kill_runs(kind, u64::from(seed) + number, left))
             })
             .collect();
-        let tallies = fights.into_iter().map(|fight| fight.join().unwrap());
-        tallies.fold(Tally::default(), Tally::with)
+        let counts = threads.into_iter().map(|thread| thread.join().unwrap());
+        counts.fold(KillCounts::default(), KillCounts::with)
     });
-    println!("{tally}");
-    assert!(tally.kills() > 0);
+    println!("{counts}");
+    assert!(counts.kills() > 0);
 }

@@ -1,4 +1,4 @@
-//! A list of which it is known what must become of each row.
+//! A list with a known outcome for each row.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -8,24 +8,24 @@ use rand::{RngExt, SeedableRng};
 
 use crate::support::program::APP;
 
-/// Users whose ids begin so do not exist.
-pub(crate) const GONE: &str = "gone-";
-/// Nor do channels whose ids begin so.
-pub(crate) const CLOSED: &str = "closed-";
+/// Users whose ids begin with this do not exist.
+pub(crate) const MISSING_USER: &str = "gone-";
+/// Channels whose ids begin with this do not exist.
+pub(crate) const MISSING_CHANNEL: &str = "closed-";
 
-/// What must become of a row.
+/// What a finished run must do with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallResult {
-    /// The member gets in.
-    In,
-    /// The user does not exist.
-    Gone,
-    /// The channel does not exist.
-    Closed,
-    /// The row cannot be sent.
-    Defect,
-    /// It repeats an earlier row.
-    Repeat(usize),
+pub(crate) enum Expected {
+    /// Add the member.
+    Added,
+    /// Fail: the user does not exist.
+    UserMissing,
+    /// Fail: the channel does not exist.
+    ChannelMissing,
+    /// Not send the row: it is defective.
+    Invalid,
+    /// Not send the row: it repeats the row at this index.
+    DuplicateOf(usize),
 }
 
 /// A row.
@@ -33,7 +33,7 @@ pub(crate) enum CallResult {
 pub(crate) struct Line {
     channel: String,
     user: String,
-    pub(crate) fate: CallResult,
+    pub(crate) expected: Expected,
 }
 
 impl Line {
@@ -46,45 +46,45 @@ impl Line {
     }
 }
 
-/// Rows in their order, the first at 0.
+/// The rows of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct List(pub(crate) Vec<Line>);
 
 impl List {
-    /// Good rows only, the channels in turn.
+    /// Good rows only, with the channels in turn.
     pub(crate) fn good(rows: usize, channels: usize) -> Self {
         let line = |row: usize| Line {
             channel: format!("c{}", row % channels),
             user: format!("u{row}"),
-            fate: CallResult::In,
+            expected: Expected::Added,
         };
         Self((0..rows).map(line).collect())
     }
 
-    /// Rows of every fate, most of them good.
+    /// Rows with every expected outcome, most of them good.
     pub(crate) fn mixed(rows: usize, channels: usize, seed: u64) -> Self {
-        let mut dice = StdRng::seed_from_u64(seed);
+        let mut rng = StdRng::seed_from_u64(seed);
         let Self(mut lines) = Self::good(rows, channels);
         for row in 1..rows {
-            let before = dice.random_range(0..row);
-            match dice.random_range(0..100) {
-                0 if lines[before].fate == CallResult::In => {
+            let before = rng.random_range(0..row);
+            match rng.random_range(0..100) {
+                0 if lines[before].expected == Expected::Added => {
                     lines[row] = Line {
-                        fate: CallResult::Repeat(before),
+                        expected: Expected::DuplicateOf(before),
                         ..lines[before].clone()
                     };
                 }
                 1 => {
-                    lines[row].user = format!("{GONE}{row}");
-                    lines[row].fate = CallResult::Gone;
+                    lines[row].user = format!("{MISSING_USER}{row}");
+                    lines[row].expected = Expected::UserMissing;
                 }
                 2 => {
-                    lines[row].channel = format!("{CLOSED}{}", row % 2);
-                    lines[row].fate = CallResult::Closed;
+                    lines[row].channel = format!("{MISSING_CHANNEL}{}", row % 2);
+                    lines[row].expected = Expected::ChannelMissing;
                 }
                 3 => {
                     lines[row].user = format!("u {row}");
-                    lines[row].fate = CallResult::Defect;
+                    lines[row].expected = Expected::Invalid;
                 }
                 _ => {}
             }
@@ -92,9 +92,10 @@ impl List {
         Self(lines)
     }
 
-    /// Whether every row's member gets in.
+    /// Whether the members of all rows can be added.
     pub(crate) fn is_good(&self) -> bool {
-        let is_in = |line: &Line| matches!(line.fate, CallResult::In | CallResult::Repeat(_));
+        let is_in =
+            |line: &Line| matches!(line.expected, Expected::Added | Expected::DuplicateOf(_));
         self.0.iter().all(is_in)
     }
 
@@ -107,7 +108,7 @@ impl List {
         text
     }
 
-    /// As CSV, packed.
+    /// As CSV, compressed with gzip.
     pub(crate) fn gzip(&self) -> Vec<u8> {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(self.text().as_bytes()).unwrap();

@@ -1,10 +1,13 @@
-//! Lists of which it is known what must become of each row, the sandbox that they are imported
-//! into, and a judge of what a run says of them.
+//! Lists with a known outcome for each row, the testbed that imports them, and checks of what a
+//! run leaves behind.
 
-mod judge;
+mod checks;
 mod list;
-mod world;
+mod testbed;
 
-pub(crate) use judge::{Judgement, finished, no_strangers, outcomes, unfinished, verdicts, whole};
+pub(crate) use checks::{
+    Check, check_complete_files, check_finished, check_no_extra_members, check_outcomes,
+    check_results, check_unfinished,
+};
 pub(crate) use list::{Line, List};
-pub(crate) use world::{LIST, RUN, World, copy, names, settings, through};
+pub(crate) use testbed::{LIST, RUN, Testbed, copy, names, sandbox_config};

@@ -1,5 +1,5 @@
-//! Stands at the service's door: counts what the faults make needful, notes when calls are
-//! accepted, and answers for the members that are to be throttled once.
+//! A proxy in front of the service. It counts the members that faults make it necessary to send
+//! again, records when calls are accepted, and throttles some members once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,61 +12,61 @@ use tokio::time::Instant;
 
 use super::roster::number;
 
-/// What is known at the door.
-struct Seen {
+/// The state of the proxy.
+struct State {
     /// Members still to be throttled.
     to_throttle: HashSet<String>,
-    /// By channel: times that a member had to be sent once more, for no fault of the caller.
-    again: Vec<u64>,
-    /// When calls were answered as accepted.
+    /// For each channel, how often a member had to be sent again because of a fault.
+    resends: Vec<u64>,
+    /// The times at which calls were accepted.
     accepted: Vec<Duration>,
 }
 
-/// A service with somebody at its door.
+/// The proxy. Clones share their state.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct Proxy {
     inner: Arc<dyn Chime>,
     start: Instant,
-    seen: Arc<Mutex<Seen>>,
+    state: Arc<Mutex<State>>,
 }
 
-impl Door {
+impl Proxy {
     pub(super) fn new(
         inner: Arc<dyn Chime>,
         channels: usize,
         to_throttle: HashSet<String>,
     ) -> Self {
-        let seen = Seen {
+        let state = State {
             to_throttle,
-            again: vec![0; channels],
+            resends: vec![0; channels],
             accepted: Vec::new(),
         };
         Self {
             inner,
             start: Instant::now(),
-            seen: Arc::new(Mutex::new(seen)),
+            state: Arc::new(Mutex::new(state)),
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The fewest calls and least time that could have done: a member that was throttled, or sent
-    /// in a call whose answer was lost, has to be sent again, in a later call than the first.
-    pub(super) fn hindsight(&self, sizes: &[u64]) -> LowerBound {
+    /// The lower bound with the faults that occurred: a member that was throttled, or whose answer
+    /// was lost, has to be sent again in a later call.
+    pub(super) fn lower_bound(&self, sizes: &[u64]) -> LowerBound {
         let mut bound = LowerBound::default();
-        for (members, again) in sizes.iter().zip(&self.seen().again) {
-            let calls = (members + again).div_ceil(100);
-            bound.add_calls(if *again > 0 { calls.max(2) } else { calls });
+        for (members, resends) in sizes.iter().zip(&self.state().resends) {
+            let calls = (members + resends).div_ceil(100);
+            bound.add_calls(if *resends > 0 { calls.max(2) } else { calls });
         }
         bound
     }
 
-    /// From this moment to the first second in which this many calls are accepted.
+    /// The time from `from` to the first second in which this many calls are accepted.
     pub(super) fn recovery(&self, from: Duration, calls: usize) -> Option<Duration> {
-        let seen = self.seen();
-        let later: Vec<Duration> = seen
+        let state = self.state();
+        let later: Vec<Duration> = state
             .accepted
             .iter()
             .copied()
@@ -78,13 +78,13 @@ impl Door {
         found.map(|window| window[0].saturating_sub(from))
     }
 
-    /// Parts the members that are to be throttled now from the others, of whom one at least stays.
-    fn part(&self, members: &Batch) -> (Vec<MemberArn>, Vec<MemberArn>) {
-        let seen = self.seen();
+    /// The members to throttle now, and the others, which are at least one.
+    fn split(&self, members: &Batch) -> (Vec<MemberArn>, Vec<MemberArn>) {
+        let state = self.state();
         let mut throttled = Vec::new();
         let mut others = Vec::new();
-        for (place, member) in members.members().iter().enumerate() {
-            if place > 0 && seen.to_throttle.contains(member.as_str()) {
+        for (index, member) in members.members().iter().enumerate() {
+            if index > 0 && state.to_throttle.contains(member.as_str()) {
                 throttled.push(member.clone());
             } else {
                 others.push(member.clone());
@@ -94,64 +94,69 @@ impl Door {
     }
 }
 
-/// Members to be sent once more: all of a call, as long as it has no answer. The caller may give
-/// it up at any time.
-struct Due {
-    door: Door,
+/// Counts the members of a call that have to be sent again: all of them until there is an answer,
+/// because the caller may drop the call at any time. Adds the count to the state when dropped.
+struct Resends {
+    proxy: Proxy,
     channel: Option<usize>,
-    again: u64,
+    members: u64,
 }
 
-impl Due {
-    fn are(&mut self, members: usize) {
-        self.again = members as u64;
+impl Resends {
+    /// Sets the number of members. A method, so that the future captures the whole value, not the field.
+    fn set(&mut self, members: usize) {
+        self.members = members as u64;
     }
 }
 
-impl Drop for Due {
+impl Drop for Resends {
     fn drop(&mut self) {
-        let mut seen = self.door.seen();
-        if let Some(again) = self.channel.and_then(|number| seen.again.get_mut(number)) {
-            *again += self.again;
+        let mut state = self.proxy.state();
+        if let Some(resends) = self
+            .channel
+            .and_then(|number| state.resends.get_mut(number))
+        {
+            *resends += self.members;
         }
     }
 }
 
-impl Chime for Door {
+impl Chime for Proxy {
     fn add_members(&self, mut call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        let door = self.clone();
+        let proxy = self.clone();
         let channel = number(&call.channel);
         let sent = call.members.members().len() as u64;
-        let (throttled, others) = self.part(&call.members);
+        let (throttled, others) = self.split(&call.members);
         if let Ok(others) = Batch::new(others) {
             call.members = others;
         }
-        let mut due = Due {
-            door: door.clone(),
+        let mut resends = Resends {
+            proxy: proxy.clone(),
             channel,
-            again: sent,
+            members: sent,
         };
         Box::pin(async move {
-            let mut answer = door.inner.add_members(call, timeout).await;
-            let mut seen = door.seen();
+            let mut answer = proxy.inner.add_members(call, timeout).await;
+            let mut state = proxy.state();
             match &mut answer {
                 Ok(reply) => {
-                    seen.accepted.push(door.start.elapsed());
+                    state.accepted.push(proxy.start.elapsed());
                     for member in &throttled {
-                        seen.to_throttle.remove(member.as_str());
+                        state.to_throttle.remove(member.as_str());
                         reply.errors.push(MemberError {
                             member: member.as_str().to_owned(),
                             code: "Throttled".to_owned(),
                             message: "once".to_owned(),
                         });
                     }
-                    let refused = reply.errors.iter();
-                    due.are(refused.filter(|error| error.code == "Throttled").count());
+                    let errors = reply.errors.iter();
+                    let throttled = errors.filter(|error| error.code == "Throttled");
+                    resends.set(throttled.count());
                 }
                 Err(refusal) if refusal.kind == RefusalKind::Lost => {}
-                Err(_) => due.are(0),
+                Err(_) => resends.set(0),
             }
-            drop(seen);
+            drop(state);
             answer
         })
     }
@@ -160,7 +165,7 @@ impl Chime for Door {
 #[cfg(test)]
 mod tests {
     #[tokio::test(start_paused = true)]
-    async fn what_was_needful_is_counted_by_channel_and_some_are_throttled_once() {
+    async fn resends_are_counted_by_channel_and_some_members_are_throttled_once() {
         use std::collections::HashMap;
 
         use chime_bulk::model::{ChannelArn, Membership};
@@ -178,8 +183,8 @@ mod tests {
         }));
         let to_throttle = roster.share(0.01);
         assert_eq!(to_throttle.len(), 2);
-        let face = Arc::new(Simulated::new(Arc::clone(&service)));
-        let door = Door::new(face, 2, to_throttle);
+        let client = Arc::new(Simulated::new(Arc::clone(&service)));
+        let proxy = Proxy::new(client, 2, to_throttle);
         let call = |channel: usize, from: u64| {
             let member = |n| MemberArn::parse(&format!("{INSTANCE}/user/m{channel}-{n}"));
             let members = (from..from + 99).map(member);
@@ -190,10 +195,10 @@ mod tests {
                 members: Batch::new(members.map(Result::unwrap).collect()).unwrap(),
             }
         };
-        assert_eq!(door.hindsight(roster.sizes()).calls(), 3);
+        assert_eq!(proxy.lower_bound(roster.sizes()).calls(), 3);
         service.script([vec![], vec![], vec![], vec![Scripted::Reset]]);
-        for answered in [1, 0] {
-            let reply = door
+        for expected in [1, 0] {
+            let reply = proxy
                 .add_members(call(0, 1), Duration::from_mins(1))
                 .await
                 .unwrap();
@@ -201,20 +206,22 @@ mod tests {
                 .errors
                 .iter()
                 .filter(|error| error.code == "Throttled");
-            assert_eq!(throttled.count(), answered);
+            assert_eq!(throttled.count(), expected);
         }
-        assert_eq!(door.hindsight(roster.sizes()).calls(), 4);
-        door.add_members(call(1, 0), Duration::from_mins(1))
+        assert_eq!(proxy.lower_bound(roster.sizes()).calls(), 4);
+        proxy
+            .add_members(call(1, 0), Duration::from_mins(1))
             .await
             .unwrap();
         assert!(
-            door.add_members(call(1, 0), Duration::from_mins(1))
+            proxy
+                .add_members(call(1, 0), Duration::from_mins(1))
                 .await
                 .is_err()
         );
         // 99 members, and 99 whose answer was lost: 2 calls.
-        assert_eq!(door.hindsight(roster.sizes()).calls(), 5);
-        assert_eq!(door.recovery(Duration::ZERO, 3), Some(Duration::ZERO));
-        assert_eq!(door.recovery(Duration::ZERO, 4), None);
+        assert_eq!(proxy.lower_bound(roster.sizes()).calls(), 5);
+        assert_eq!(proxy.recovery(Duration::ZERO, 3), Some(Duration::ZERO));
+        assert_eq!(proxy.recovery(Duration::ZERO, 4), None);
     }
 }

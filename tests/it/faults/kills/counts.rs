@@ -1,9 +1,9 @@
-//! Where the kills struck.
+//! Counts of kills.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a run was at when it was killed.
+/// The phase of a run when it was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Nothing was committed.
@@ -12,19 +12,19 @@ pub(super) enum Phase {
     Staging,
     /// The list was read, not all rows were settled.
     Calling,
-    /// All was settled, the reports were not all written.
+    /// All rows were settled, not all reports were written.
     Reporting,
 }
 
-/// Kills by phase, and what was done otherwise.
+/// Kills by phase, the runs that were killed, and how often a ledger was inspected after a kill.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(super) struct KillCounts {
     kills: BTreeMap<Phase, u32>,
-    pub(super) campaigns: u32,
+    pub(super) runs: u32,
     pub(super) inspected: u32,
 }
 
-impl Tally {
+impl KillCounts {
     pub(super) fn killed(&mut self, phase: Phase) {
         *self.kills.entry(phase).or_default() += 1;
     }
@@ -37,19 +37,19 @@ impl Tally {
         for (phase, kills) in other.kills {
             *self.kills.entry(phase).or_default() += kills;
         }
-        self.campaigns += other.campaigns;
+        self.runs += other.runs;
         self.inspected += other.inspected;
         self
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for KillCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kills, campaigns) = (self.kills(), self.campaigns);
-        write!(f, "{kills} kills in {campaigns} runs")?;
+        let (kills, runs) = (self.kills(), self.runs);
+        write!(f, "{kills} kills in {runs} runs")?;
         for (phase, kills) in &self.kills {
             write!(f, ", {kills} while {phase:?}")?;
         }
-        write!(f, "; {} times looked at in between", self.inspected)
+        write!(f, "; {} ledgers inspected in between", self.inspected)
     }
 }

@@ -1,7 +1,7 @@
-//! A walk over the catalogue of codes: what follows when the service answers each of them, from the
-//! first call on or in mid-run, to all or to one bearer or channel only.
+//! Every code of the catalogue: the service answers it from the first call on or from the middle of a
+//! run on, to all calls or to those of one bearer or channel.
 //!
-//! Whatever it is: nobody fails whom the service would have accepted, and the run ends.
+//! With every code, no member fails that the service would have accepted, and the run ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use chime_bulk::sandbox::{CallCode, SandboxConfig, Storm};
 use chime_bulk::schedule::Stop;
 
 use crate::support::backends::Backend;
-use crate::support::harness::{Ended, Harness, channel, list};
+use crate::support::harness::{Harness, SessionResult, channel, list};
 
 const CHANNELS: usize = 4;
 const ROWS: u64 = 250;
 
-/// Whom the code is answered to.
+/// The calls that are answered with the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum To {
     All,
-    /// The second of three bearers.
+    /// Those of the second of three bearers.
     Bearer,
-    /// The second of four channels.
+    /// Those on the second of four channels.
     Channel,
 }
 
@@ -55,7 +55,7 @@ fn storm(code: CallCode, from: Duration, to: To) -> Storm {
     }
 }
 
-fn world(code: CallCode, from: Duration, to: To) -> SandboxConfig {
+fn sandbox(code: CallCode, from: Duration, to: To) -> SandboxConfig {
     SandboxConfig {
         storms: vec![storm(code, from, to)],
         latency: Duration::from_millis(150),
@@ -63,17 +63,17 @@ fn world(code: CallCode, from: Duration, to: To) -> SandboxConfig {
     }
 }
 
-/// The run, to its end, and how many calls it made after the code was first answered.
-async fn walk(code: CallCode, from: Duration, to: To) -> (Harness, Ended) {
-    let mut run = Harness::in_world(list(rows()), world(code, from, to))
+/// Runs to the end of the session.
+async fn run_with_code(code: CallCode, from: Duration, to: To) -> (Harness, SessionResult) {
+    let mut run = Harness::with_sandbox(list(rows()), sandbox(code, from, to))
         .in_memory()
         .bearers(3);
-    let ended = run.run().await;
-    (run, ended)
+    let result = run.run().await;
+    (run, result)
 }
 
-/// A stop that fits the code.
-fn is_fitting(code: &Code, stop: &Stop) -> bool {
+/// Whether a run that is always answered with this code may stop for this reason.
+fn is_expected(code: &Code, stop: &Stop) -> bool {
     match kind(code).action() {
         CallAction::StopRun => matches!(stop, Stop::Credentials(_)),
         CallAction::Examine => matches!(stop, Stop::Denied(_)),
@@ -83,44 +83,45 @@ fn is_fitting(code: &Code, stop: &Stop) -> bool {
     }
 }
 
-/// What holds of every code.
-fn judge(code: &Code, to: To, run: &Harness, ended: &Ended, what: &str) {
-    let say = || {
+/// Checks what holds for every code.
+fn check(code: &Code, to: To, run: &Harness, result: &SessionResult, what: &str) {
+    let message = || {
         format!(
             "{} {what} to {to:?}: {:?}, {:?}",
-            code.text, ended.ending, ended.tally
+            code.text, result.ending, result.tally
         )
     };
-    let failed = ended.of(Outcome::Failed);
+    let failed = result.count(Outcome::Failed);
     match (to, kind(code)) {
-        // The service answers that there are no such channels.
+        // The service answers that the channels do not exist.
         (To::All | To::Bearer, RefusalKind::NotFound) => {
+            assert!(failed > 0, "{}", message());
             assert_eq!(
-                ended.with_code(Outcome::Failed, code.text) as u64,
+                result.with_code(Outcome::Failed, code.text) as u64,
                 failed,
                 "{}",
-                say()
+                message()
             );
         }
         (To::All, _) => {
-            assert_eq!(failed, 0, "{}", say());
-            let Some(Ending::Stopped(stop)) = &ended.ending else {
-                panic!("{}", say());
+            assert_eq!(failed, 0, "{}", message());
+            let Some(Ending::Stopped(stop)) = &result.ending else {
+                panic!("{}", message());
             };
-            assert!(is_fitting(code, stop), "{}", say());
-            // What was lost on its way back is in doubt.
-            let open = ended.of(Outcome::NotAttempted) + ended.of(Outcome::Unconfirmed);
-            assert!(open > 0, "{}", say());
+            assert!(is_expected(code, stop), "{}", message());
+            // Rows whose answer was lost are in doubt.
+            let open = result.count(Outcome::NotAttempted) + result.count(Outcome::Unconfirmed);
+            assert!(open > 0, "{}", message());
         }
         (To::Bearer, _) => {
-            assert_eq!(failed, 0, "{}", say());
+            assert_eq!(failed, 0, "{}", message());
             if kind(code).action() == CallAction::Examine {
-                assert!(ended.is_finished(), "{}", say());
+                assert!(result.is_finished(), "{}", message());
                 assert_eq!(
-                    ended.of(Outcome::Added),
+                    result.count(Outcome::Added),
                     CHANNELS as u64 * ROWS,
                     "{}",
-                    say()
+                    message()
                 );
             }
         }
@@ -129,38 +130,41 @@ fn judge(code: &Code, to: To, run: &Harness, ended: &Ended, what: &str) {
             for other in others.map(channel) {
                 let present = run.service.members(&other).len() as u64;
                 let is_stopped = kind(code).action() == CallAction::StopRun;
-                assert!(present == ROWS || is_stopped, "{}", say());
+                assert!(present == ROWS || is_stopped, "{}", message());
             }
             match kind(code).action() {
                 CallAction::Examine | CallAction::EndChannel => {
-                    assert!(ended.is_finished(), "{}", say());
-                    let named = ended.with_code(Outcome::Failed, code.text) as u64;
-                    assert_eq!(named, failed, "{}", say());
-                    assert_eq!(failed + ended.of(Outcome::Added), CHANNELS as u64 * ROWS);
+                    assert!(result.is_finished(), "{}", message());
+                    let named = result.with_code(Outcome::Failed, code.text) as u64;
+                    assert_eq!(named, failed, "{}", message());
+                    assert_eq!(
+                        failed + result.count(Outcome::Added),
+                        CHANNELS as u64 * ROWS
+                    );
                     let calls = run.calls_on(&channel(1));
                     let most = 24;
-                    assert!(calls <= most, "{calls} calls on it, {}", say());
+                    assert!(calls <= most, "{calls} calls on c1, {}", message());
                 }
-                // Its rows may use up their attempts; others' do not.
+                // The rows of this channel may use up their attempts.
                 CallAction::Retry if kind(code) != RefusalKind::WrongAddress => {
-                    assert!(failed <= ROWS, "{}", say());
+                    assert!(failed <= ROWS, "{}", message());
                 }
-                _ => assert_eq!(failed, 0, "{}", say()),
+                _ => assert_eq!(failed, 0, "{}", message()),
             }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_the_service_answers_nobody_fails_for_it() {
+async fn no_code_fails_a_member_that_the_service_would_accept() {
     for code in CallCode::all() {
         for to in [To::All, To::Bearer, To::Channel] {
             for from in [Duration::ZERO, Duration::from_millis(1_050)] {
                 let what = format!("from {from:?}");
-                let (run, ended) = walk(code, from, to).await;
-                judge(code.code(), to, &run, &ended, &what);
+                let (run, result) = run_with_code(code, from, to).await;
+                check(code.code(), to, &run, &result, &what);
                 if from.is_zero() && to == To::All {
-                    let added = ended.of(Outcome::Added) + ended.of(Outcome::AlreadyMember);
+                    let added = result.count(Outcome::Added) + result.count(Outcome::AlreadyMember);
                     assert_eq!(added, 0, "{what}");
                 }
             }
@@ -169,32 +173,32 @@ async fn whatever_the_service_answers_nobody_fails_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_stopped_for_a_code_is_resumed_once_that_is_over() {
+async fn a_run_stopped_by_a_code_can_be_resumed_after_the_storm() {
     for code in CallCode::all() {
         if kind(code.code()) == RefusalKind::NotFound {
             continue;
         }
-        let mut world = world(code, Duration::from_millis(1_050), To::All);
-        world.storms[0].during.end = Duration::from_mins(20);
-        let mut run = Harness::in_world(list(rows()), world)
+        let mut sandbox = sandbox(code, Duration::from_millis(1_050), To::All);
+        sandbox.storms[0].during.end = Duration::from_mins(20);
+        let mut run = Harness::with_sandbox(list(rows()), sandbox)
             .in_memory()
             .bearers(3);
-        let ended = run.run().await;
-        assert!(!ended.is_finished(), "{code:?}");
+        let result = run.run().await;
+        assert!(!result.is_finished(), "{code:?}");
         tokio::time::sleep(Duration::from_mins(20)).await;
-        let ended = run.run().await;
-        assert!(ended.is_finished(), "{code:?}: {:?}", ended.ending);
-        let present = ended.of(Outcome::Added) + ended.of(Outcome::AlreadyMember);
+        let result = run.run().await;
+        assert!(result.is_finished(), "{code:?}: {:?}", result.ending);
+        let present = result.count(Outcome::Added) + result.count(Outcome::AlreadyMember);
         assert_eq!(
             present,
             CHANNELS as u64 * ROWS,
             "{code:?}: {:?}",
-            ended.tally
+            result.tally
         );
     }
 }
 
-/// Few calls find out what is denied for good: today's counts, to be kept.
+/// The bounds are the present counts. They must not grow.
 #[tokio::test(start_paused = true)]
 async fn a_denial_of_everything_costs_few_calls() {
     for name in [
@@ -204,65 +208,73 @@ async fn a_denial_of_everything_costs_few_calls() {
     ] {
         for (from, most) in [(0, 24), (1_050, 60)] {
             let code: CallCode = name.parse().unwrap();
-            let (run, _) = walk(code, Duration::from_millis(from), To::All).await;
-            let calls = run.seen().len();
+            let (run, _) = run_with_code(code, Duration::from_millis(from), To::All).await;
+            let calls = run.calls().len();
             assert!(calls <= most, "{name} from {from} ms: {calls} calls");
         }
     }
 }
 
-/// The same over HTTP, in real time: a short time of each code, then everybody is in, or the run is
-/// stopped with nobody failed.
+/// The same over HTTP, in real time, with a short storm of each code: the run adds all members, or it
+/// stops.
 #[tokio::test]
-async fn over_http_a_short_time_of_any_code_fails_nobody() {
+async fn over_http_a_short_storm_of_any_code_fails_no_member() {
     use tokio::task::{JoinSet, LocalSet};
 
     let local = LocalSet::new();
     local
         .run_until(async {
-            let mut walks = JoinSet::new();
-            let faces = [
+            let mut runs = JoinSet::new();
+            let backends = [
                 Backend::Messaging,
                 #[cfg(feature = "legacy-chime")]
                 Backend::Legacy,
             ];
-            for face in faces {
+            for backend in backends {
                 for code in CallCode::all() {
                     let is_left_out = kind(code.code()) == RefusalKind::NotFound
                         || code.code().text == chime_bulk::model::codes::TIMEOUT;
                     if is_left_out {
                         continue;
                     }
-                    walks.spawn_local(async move {
-                        let stand = face
-                            .stand_with(|world| {
-                                world.storms = vec![Storm {
+                    runs.spawn_local(async move {
+                        let fixture = backend
+                            .fixture_with(|sandbox| {
+                                sandbox.storms = vec![Storm {
                                     during: Duration::from_millis(30)..Duration::from_millis(150),
                                     ..storm(code, Duration::ZERO, To::All)
                                 }];
                             })
                             .await;
                         let mut run = Harness::new(list(rows()))
-                            .over(Arc::clone(&stand.service), Arc::clone(&stand.client))
+                            .over(Arc::clone(&fixture.service), Arc::clone(&fixture.client))
                             .in_memory()
                             .scheduling(|settings| {
                                 settings.limits.channel_rate = 50.0;
                                 settings.limits.bearer_rate = 100.0;
                             });
-                        let ended = run.run().await;
-                        assert_eq!(ended.of(Outcome::Failed), 0, "{face:?} {code:?}: {ended:?}");
-                        if let Some(Ending::Stopped(stop)) = &ended.ending {
-                            assert!(is_fitting(code.code(), stop), "{face:?} {code:?}: {stop:?}");
+                        let result = run.run().await;
+                        assert_eq!(
+                            result.count(Outcome::Failed),
+                            0,
+                            "{backend:?} {code:?}: {result:?}"
+                        );
+                        match &result.ending {
+                            Some(Ending::Stopped(stop)) => {
+                                let is_expected = is_expected(code.code(), stop);
+                                assert!(is_expected, "{backend:?} {code:?}: {stop:?}");
+                            }
+                            _ => assert_eq!(result.tally.in_channel(), CHANNELS as u64 * ROWS),
                         }
                     });
                 }
             }
             let mut done = 0;
-            while let Some(walk) = walks.join_next().await {
-                walk.unwrap();
+            while let Some(run) = runs.join_next().await {
+                run.unwrap();
                 done += 1;
             }
-            assert!(done > 60 * faces.len(), "{done}");
+            assert!(done > 60 * backends.len(), "{done}");
         })
         .await;
 }

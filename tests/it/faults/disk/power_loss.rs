@@ -1,18 +1,18 @@
-//! What a power loss leaves of the reports.
+//! The reports after a power loss.
 //!
-//! The text of a file is on the disk once the file is synced, its name once the directory is.
-//! Until then a power loss keeps any of the changes and drops the others, in no order. So the calls
-//! that a session makes are recorded, and after each of them everything that may be on the disk is
-//! looked at.
+//! The content of a file is on the disk once the file is synced, and its name once the directory is.
+//! Before that, a power loss keeps some of the changes and loses others, in any order. The test
+//! records the calls that a session makes, and after each of them checks every state that the disk
+//! may be in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{self, Kind};
-use super::torn::{REPORTS, Session};
+use super::report_set::{REPORTS, Session};
 use crate::support::expected::RUN;
-use crate::support::program::Ended;
+use crate::support::program::Output;
 
-/// What a report's name refers to.
+/// Which file has a report's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     Earlier,
@@ -20,13 +20,13 @@ enum Version {
     New,
 }
 
-/// A call and the name of the file it is made on, as they were made.
+/// The calls of a session, in order: the function, and the name of its file.
 fn trace() -> Vec<(String, String)> {
-    let place = Session::Retry.place();
-    let path = place.path("trace");
-    let mut command = fault::counting(Kind::Rename, &place, Session::Retry.command(&place));
-    let ended = Ended::of(command.env("FAULT_TRACE", &path));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let work_dir = Session::Retry.prepare();
+    let path = work_dir.path("trace");
+    let mut command = fault::counting(Kind::Rename, &work_dir, Session::Retry.command(&work_dir));
+    let output = Output::of(command.env("FAULT_TRACE", &path));
+    assert_eq!(output.code, Some(0), "{output:#?}");
     let text = std::fs::read_to_string(path).unwrap();
     let calls = text.lines().map(|line| line.split_once(' ').unwrap());
     calls
@@ -34,11 +34,11 @@ fn trace() -> Vec<(String, String)> {
         .collect()
 }
 
-/// No summary is on the disk beside a report of another version.
+/// Checks that a summary on the disk has only reports of its own version beside it.
 #[track_caller]
-fn agree(versions: &BTreeMap<&str, Vec<Version>>) {
-    let there = |version: &&Version| **version != Version::Removed;
-    for summary in versions["summary.json"].iter().filter(there) {
+fn check_versions(versions: &BTreeMap<&str, Vec<Version>>) {
+    let exists = |version: &&Version| **version != Version::Removed;
+    for summary in versions["summary.json"].iter().filter(exists) {
         let mut all = versions.iter().filter(|(name, _)| **name != "summary.json");
         assert!(
             all.all(|(_, versions)| versions.iter().all(|it| it == summary)),
@@ -69,19 +69,19 @@ fn after_a_power_loss_a_summary_belongs_to_the_reports_beside_it() {
             ("sync", _) => drop(synced.insert(name.as_str())),
             _ => {}
         }
-        agree(&versions);
+        check_versions(&versions);
     }
     for (name, versions) in versions {
         assert_eq!(versions, [Version::New], "{name}");
     }
-    // The ledger records that they are replaced before they are, and after.
+    // The ledger records before and after the replacement that the reports are replaced.
     let is = |call: &'static str, begin: &'static str| {
         move |made: &(String, String)| made.0 == call && made.1.starts_with(begin)
     };
     let removed = calls.iter().position(is("unlink", "summary.json")).unwrap();
     let before = calls[..removed].iter().rposition(is("sync", "ledger.db"));
-    let aside = calls[..removed].iter().rposition(is("sync", ".")).unwrap();
-    assert!(before.unwrap() > aside, "{calls:?}");
-    let placed = calls.iter().rposition(is("sync", RUN)).unwrap();
-    assert!(calls[placed..].iter().any(is("sync", "ledger.db")));
+    let written = calls[..removed].iter().rposition(is("sync", ".")).unwrap();
+    assert!(before.unwrap() > written, "{calls:?}");
+    let replaced = calls.iter().rposition(is("sync", RUN)).unwrap();
+    assert!(calls[replaced..].iter().any(is("sync", "ledger.db")));
 }
