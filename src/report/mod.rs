@@ -4,6 +4,7 @@
 //! one state of the run (see `set`); the same ledger returns the same reports.
 //! Must not: change the ledger, or depend on how a run is made.
 
+mod csv_report;
 mod explain;
 mod files;
 mod format;

@@ -1,13 +1,12 @@
 //! From a list's raw bytes to unpacked ones: counting, gzip and zstd.
 
 use std::fmt;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::error::Problem;
+use super::gzip::Members;
 use super::zstd::Frames;
 
 /// How a list is packed, told by its first bytes.
@@ -57,7 +56,7 @@ pub(super) fn decompress(
     let raw = Cursor::new(start).chain(raw);
     let decompressed: Box<dyn Read + Send> = match compression {
         Compression::Plain => return Ok((Box::new(raw), compression)),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
+        Compression::Gzip => Box::new(Members::new(raw)),
         Compression::Zstd => Box::new(Frames::new(raw)),
     };
     let inner = decompressed;
@@ -86,6 +85,34 @@ pub(super) fn peek(
     }
     start.truncate(filled);
     Ok(start)
+}
+
+/// Whether another part of compressed data follows, of the kind whose first byte this recognizes. Zeros up
+/// to the end are padding, as tapes and some programs write it.
+///
+/// # Errors
+/// Something else follows, or the source cannot be read.
+pub(super) fn has_more(
+    source: &mut impl BufRead,
+    format: &'static str,
+    is_start: impl Fn(u8) -> bool,
+) -> io::Result<bool> {
+    match source.fill_buf()?.first() {
+        None => return Ok(false),
+        Some(first) if is_start(*first) => return Ok(true),
+        Some(_) => {}
+    }
+    loop {
+        let buffer = source.fill_buf()?;
+        if buffer.iter().any(|byte| *byte != 0) {
+            return Err(Problem::TrailingData(format).into());
+        }
+        let length = buffer.len();
+        if length == 0 {
+            return Ok(false);
+        }
+        source.consume(length);
+    }
 }
 
 /// Counts what is read, and marks the source's errors as its own, not the unpacker's.

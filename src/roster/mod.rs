@@ -48,10 +48,14 @@ mod dialect;
 mod encoding;
 mod entry;
 mod error;
+mod field_source;
 mod filter;
 mod format;
+mod gzip;
+mod header;
 mod layout;
 mod names;
+mod notes;
 mod options;
 mod record;
 mod record_size;
@@ -61,6 +65,7 @@ mod roster;
 mod row;
 mod settings;
 mod source;
+mod template;
 mod text;
 mod zstd;
 
@@ -72,12 +77,14 @@ pub use entry::Entry;
 pub use error::{Problem, RosterError};
 pub use filter::{Filter, FilterError};
 pub use layout::Layout;
+pub use notes::{ListNotes, Suspicious, UnusedFilter};
 pub use options::Options;
 pub use record::Record;
 pub use record_size::{RecordSize, RecordSizeError};
-pub use roster::Roster;
+pub use roster::{REPORT_COLUMNS, Roster};
 pub use row::{Row, RowKind};
 pub use source::Source;
+pub use template::{Template, TemplateError};
 
 #[cfg(test)]
 mod tests;
