@@ -144,7 +144,7 @@ def dirty():
         ["atlas-help", ada, "", "", "invalid: a channel's id, but no app instance is given for it"],
         [here, user(3), "VISIBLE", "", "invalid: the type is DEFAULT or HIDDEN"],
         [here, user(3), "", "two words", "invalid: a sub-channel id has 1 to 128"],
-        [here, user(3), "", "invalid: fields: 4, where the header has 5"],
+        ["invalid: fields: 1, where the header has 5"],
         [here, user(3), "", "", "", "invalid: fields: 6, where the header has 5"],
         [here, user(4), "", "", "good"],
     ]

@@ -137,7 +137,7 @@ mod tests {
         };
         let channel = "arn:aws:chime:us-east-1:1:app-instance/i/channel/c";
         let options = Options {
-            no_header: true,
+            header: Some(false),
             member_column: Some("1".to_owned()),
             channel_arn: Some(channel.parse().unwrap()),
             ..Options::default()

@@ -4,6 +4,7 @@
 //! state of the run (see `set`); the same ledger produces the same reports. Must not: change the
 //! ledger, or depend on how a run is performed.
 
+mod csv_report;
 mod explain;
 mod files;
 mod format;

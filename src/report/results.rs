@@ -1,16 +1,18 @@
 //! All reports in one pass over the rows: `results.csv`, `failed.csv`, the page and the counts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
+use super::csv_report::CsvReport;
 use super::files::{AtomicFile, FinishedFile};
 use super::page::{Failures, RunPage};
 use super::set::ReportSet;
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{LedgerError, LedgerReader, ResultRow, Totals, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
-use crate::roster::{Encoding, Entry, Layout};
+use crate::roster::{Delimiter, Encoding, Entry, Layout, REPORT_COLUMNS};
 
 /// Columns of `results.csv`: a contract.
 const COLUMNS: [&str; 8] = [
@@ -61,25 +63,13 @@ pub fn prepare(
     reports: Reports<'_>,
     mut should_continue: impl FnMut() -> bool,
 ) -> Result<ReportSet, ReportError> {
-    let mut results = CsvReport::create(reports.dir, RESULTS, b',', b"")?;
+    let mut results = CsvReport::create(reports.dir, RESULTS, Delimiter::COMMA, Encoding::UTF_8)?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
-    // `failed.csv` is UTF-8. If the list is not, a BOM overrides its encoding flag when `failed.csv`
-    // is read with the same flags.
-    let mark = if layout.encoding() == Encoding::Utf8 {
-        ""
-    } else {
-        "\u{feff}"
-    };
-    let mut failed = CsvReport::create(
-        reports.dir,
-        FAILED,
-        layout.delimiter().byte(),
-        mark.as_bytes(),
-    )?;
-    if layout.has_header() {
-        failed.record(layout.header())?;
-    }
+    // In the list's own encoding: it is read again with the same flags.
+    let mut failed = CsvReport::create(reports.dir, FAILED, layout.delimiter(), layout.encoding())?;
+    let header = layout.report_header();
+    failed.record(header.iter().map(String::as_str).chain(REPORT_COLUMNS))?;
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut failures = Failures::default();
     let mut entry = Entry::default();
@@ -91,20 +81,25 @@ pub fn prepare(
         let [channel, member, kind] = membership_fields(row, layout, &mut entry);
         results.record([
             &number,
-            channel,
-            member,
-            kind,
+            &*channel,
+            &*member,
+            &*kind,
             row.outcome.as_str(),
             row.code.as_deref().unwrap_or_default(),
             row.message.as_deref().unwrap_or_default(),
             &attempts,
         ])?;
         if !row.outcome.is_in() && row.outcome != Outcome::Duplicate {
-            failed.record(row.record.iter().map(|field| field.as_bytes()))?;
+            let code = row.code.as_deref().unwrap_or_default();
+            let message = row.message.as_deref().unwrap_or_default();
+            let own = row.record.iter().map(|field| &**field);
+            // What a program left out at the end of a row is put back, or the columns do not fit.
+            let missing = layout.width().saturating_sub(row.record.len());
+            let fields = own.chain(std::iter::repeat_n("", missing));
+            failed.record(fields.chain([code, message, &number]))?;
             if let Some(code) = &row.code {
                 *errors_by_code.entry(code.clone()).or_default() += 1;
-                let message = row.message.as_deref().unwrap_or_default();
-                failures.add(code, row.row, [channel, member, message]);
+                failures.add(code, row.row, [&channel, &member, message]);
             }
         }
         Ok::<(), ReportError>(())
@@ -161,13 +156,13 @@ fn membership_fields<'a>(
     row: &'a ResultRow<'_>,
     layout: &'a Layout,
     entry: &'a mut Entry,
-) -> [&'a str; 3] {
+) -> [Cow<'a, str>; 3] {
     if layout.resolve(row.record, entry).is_ok() {
         let kind = entry.membership_type().as_str();
-        [entry.channel_arn(), entry.member_arn(), kind]
+        [entry.channel_arn(), entry.member_arn(), kind].map(Cow::Borrowed)
     } else {
         let (channel, member) = layout.channel_and_member(row.record);
-        [channel, member, ""]
+        [channel, member, Cow::Borrowed("")]
     }
 }
 
@@ -216,52 +211,4 @@ fn summarize(
         errors_by_code,
         accounts: tally.accounts_for(staged.rows_read),
     })
-}
-
-/// A CSV report being written.
-struct CsvReport {
-    path: std::path::PathBuf,
-    writer: csv::Writer<AtomicFile>,
-}
-
-impl CsvReport {
-    fn create(dir: &Path, name: &str, delimiter: u8, mark: &[u8]) -> Result<Self, ReportError> {
-        let path = dir.join(name);
-        let mut file = AtomicFile::create(path.clone())?;
-        file.write_all(mark).map_err(|source| ReportError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        // Defective rows may have any number of fields.
-        let writer = csv::WriterBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .from_writer(file);
-        Ok(Self { path, writer })
-    }
-
-    fn record<F: AsRef<[u8]>>(
-        &mut self,
-        fields: impl IntoIterator<Item = F>,
-    ) -> Result<(), ReportError> {
-        self.writer
-            .write_record(fields)
-            .map_err(|error| self.error(error.into()))
-    }
-
-    fn error(&self, source: std::io::Error) -> ReportError {
-        ReportError::Io {
-            path: self.path.clone(),
-            source,
-        }
-    }
-
-    fn finish(self) -> Result<FinishedFile, ReportError> {
-        let Self { path, writer } = self;
-        let file = writer.into_inner().map_err(|error| ReportError::Io {
-            path,
-            source: std::io::Error::new(error.error().kind(), error.error().to_string()),
-        })?;
-        file.finish()
-    }
 }

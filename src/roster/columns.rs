@@ -2,25 +2,26 @@
 
 use csv::StringRecord;
 
-use super::Options;
 use super::error::Problem;
+use super::header::FirstRecord;
 use super::layout::MAX_NAME;
-use super::names::{OTHERS, is_known, is_position, named, normalize};
+use super::names::{is_own_name, normalize};
 use crate::model::{closest_match, escape_control};
 
 /// The columns, detected from the first record.
 pub(super) struct Columns<'a> {
-    pub(super) first: &'a StringRecord,
-    pub(super) has_header: bool,
+    first: &'a StringRecord,
+    kind: FirstRecord,
 }
 
 impl<'a> Columns<'a> {
-    /// Looks at the first record.
-    pub(super) fn detect(first: &'a StringRecord, options: &Options) -> Self {
-        Self {
-            first,
-            has_header: has_header(first, options),
-        }
+    pub(super) fn new(first: &'a StringRecord, kind: FirstRecord) -> Self {
+        Self { first, kind }
+    }
+
+    /// Whether the first record names the columns.
+    pub(super) fn has_header(&self) -> bool {
+        self.kind != FirstRecord::Row
     }
 
     /// The position of the column the user named.
@@ -32,57 +33,89 @@ impl<'a> Columns<'a> {
                 .contains(&position)
                 .then(|| position - 1)
         };
-        let by_name = || {
-            let normalized = normalize(name);
-            self.first
-                .iter()
-                .position(|cell| cell.trim() == name)
-                .or_else(|| {
-                    self.first
-                        .iter()
-                        .position(|cell| normalize(cell) == normalized)
-                })
+        if self.has_header()
+            && let Some(position) = self.by_name(name)?
+        {
+            return Ok(position);
+        }
+        position().ok_or_else(|| Problem::NoColumn {
+            name: escape_control(name, MAX_NAME),
+            columns: self.list(),
+            similar: self.similar(name),
+        })
+    }
+
+    /// The position of the column of this name: exactly so, or but for case, blanks, `-` and `_`.
+    fn by_name(&self, name: &str) -> Result<Option<usize>, Problem> {
+        let normalized = normalize(name);
+        let exact = self.only(|cell| cell.trim() == name)?;
+        match exact {
+            Some(position) => Ok(Some(position)),
+            None => self.only(|cell| normalize(cell) == normalized),
+        }
+    }
+
+    /// The position of the only column for which this holds.
+    fn only(&self, holds: impl Fn(&str) -> bool) -> Result<Option<usize>, Problem> {
+        let mut positions = self
+            .first
+            .iter()
+            .enumerate()
+            .filter(|(_, cell)| holds(cell));
+        let Some((first, name)) = positions.next() else {
+            return Ok(None);
         };
-        self.has_header
-            .then(by_name)
-            .flatten()
-            .or_else(position)
-            .ok_or_else(|| Problem::NoColumn {
-                name: escape_control(name, MAX_NAME),
-                columns: self.list(),
-                similar: self.similar(name),
-            })
+        match positions.next() {
+            None => Ok(Some(first)),
+            Some((second, _)) => Err(Problem::SameColumn {
+                name: escape_control(name.trim(), MAX_NAME),
+                positions: [first + 1, second + 1],
+            }),
+        }
     }
 
     /// The position of the best of the usual names.
-    pub(super) fn usual(&self, names: &[&str]) -> Option<usize> {
-        if !self.has_header {
-            return None;
+    pub(super) fn usual(&self, names: &[&str]) -> Result<Option<usize>, Problem> {
+        if !self.has_header() {
+            return Ok(None);
         }
-        let cells: Vec<String> = self.first.iter().map(normalize).collect();
-        names
-            .iter()
-            .find_map(|name| cells.iter().position(|cell| cell == name))
+        for name in names {
+            if let Some(position) = self.only(|cell| normalize(cell) == *name)? {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
     }
 
-    /// Whether the list has one column with an unknown name: it then contains the members.
+    /// Whether the list has one column that holds no channels or the like: it contains the members.
     pub(super) fn is_bare_ids(&self) -> bool {
         match self.first.get(0) {
-            Some(cell) if self.first.len() == 1 => {
-                !self.has_header || OTHERS.contains(&&*normalize(cell))
-            }
+            Some(cell) if self.first.len() == 1 => !self.has_header() || !is_own_name(cell),
             _ => false,
         }
     }
 
-    /// The position of the first field of a shape.
-    pub(super) fn first_matching(&self, is_match: impl Fn(&str) -> bool) -> Option<usize> {
-        self.first.iter().position(|cell| is_match(cell.trim()))
+    /// The positions of the fields of a shape.
+    pub(super) fn matching(&self, is_match: impl Fn(&str) -> bool) -> Vec<usize> {
+        let cells = self.first.iter().enumerate();
+        let matching = cells.filter(|(_, cell)| is_match(cell.trim()));
+        matching.map(|(at, _)| at).collect()
+    }
+
+    /// Some name of the list's own, as an example.
+    pub(super) fn example(&self) -> Option<String> {
+        let mut names = self
+            .first
+            .iter()
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let name = names.next().filter(|_| self.has_header())?;
+        Some(escape_control(name, MAX_NAME))
     }
 
     /// The column whose name is nearest to one that is not there.
     fn similar(&self, name: &str) -> Option<String> {
-        if !self.has_header {
+        if !self.has_header() {
             return None;
         }
         let cells: Vec<String> = self.first.iter().map(normalize).collect();
@@ -96,7 +129,7 @@ impl<'a> Columns<'a> {
         /// The most names that are shown.
         const MAX_NAMES: usize = 20;
         let width = self.first.len();
-        if !self.has_header {
+        if !self.has_header() {
             return format!("1 to {width} (the list has no header)");
         }
         let names: Vec<String> = self
@@ -113,22 +146,4 @@ impl<'a> Columns<'a> {
         };
         format!("{}{rest}", names.join(", "))
     }
-}
-
-/// Whether the first record names the columns.
-fn has_header(first: &StringRecord, options: &Options) -> bool {
-    // No column's name is an ARN or address, but a field of a row may equal a column's usual name.
-    let is_value = |cell: &str| cell.trim().starts_with("arn:") || cell.contains('@');
-    if options.no_header || first.iter().any(is_value) {
-        return false;
-    }
-    if first.iter().any(|cell| is_known(cell, options)) {
-        return true;
-    }
-    // If the user gave only positions, assume rows: a header taken for a row is reported as invalid,
-    // but a row taken for a header would be lost. A column given by name needs a header.
-    if named(options).any(|name| !is_position(name)) {
-        return true;
-    }
-    first.len() > 1 && options.member_column.is_none()
 }

@@ -1,13 +1,12 @@
 //! Decompresses a list (gzip, zstd) and counts its raw bytes.
 
 use std::fmt;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::error::Problem;
+use super::gzip::Members;
 use super::source::CHUNK;
 use super::zstd::Frames;
 
@@ -58,7 +57,7 @@ pub(super) fn decompress(
     let raw = Cursor::new(start).chain(raw);
     let decompressed: Box<dyn Read + Send> = match compression {
         Compression::Plain => return Ok((Box::new(raw), compression)),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, raw))),
+        Compression::Gzip => Box::new(Members::new(raw)),
         Compression::Zstd => Box::new(Frames::new(raw)),
     };
     let inner = decompressed;

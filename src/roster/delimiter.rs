@@ -22,8 +22,16 @@ pub enum DelimiterError {
 }
 
 impl Delimiter {
+    /// A comma.
+    pub const COMMA: Self = Self(b',');
     /// Those that are looked for; the first wins where nothing else decides.
-    pub(super) const USUAL: [Self; 4] = [Self(b','), Self(b';'), Self(b'\t'), Self(b'|')];
+    pub(super) const USUAL: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
+
+    /// Whether it is found without being named.
+    #[must_use]
+    pub fn is_usual(self) -> bool {
+        Self::USUAL.contains(&self)
+    }
 
     /// As a byte.
     #[must_use]

@@ -1,5 +1,6 @@
 //! How a list's bytes are characters.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{Cursor, Read};
 use std::str::FromStr;
@@ -7,44 +8,59 @@ use std::str::FromStr;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use serde::{Deserialize, Serialize};
 
-/// A character encoding that lists come in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Encoding {
-    /// UTF-8, also ASCII.
-    #[default]
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// UTF-16, low byte first: Excel's "Unicode text".
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-    /// Windows-1252: Excel's CSV in western Europe, also Latin-1.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-}
+/// A character encoding: any of the WHATWG Encoding Standard, by any of its labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Encoding(&'static encoding_rs::Encoding);
 
 impl Encoding {
+    /// UTF-8, also ASCII.
+    pub const UTF_8: Self = Self(encoding_rs::UTF_8);
+    /// UTF-16, low byte first: Excel's "Unicode text".
+    pub const UTF_16LE: Self = Self(encoding_rs::UTF_16LE);
+    /// UTF-16, high byte first.
+    pub const UTF_16BE: Self = Self(encoding_rs::UTF_16BE);
+    /// Windows-1252: Excel's CSV in western Europe, also Latin-1.
+    pub const WINDOWS_1252: Self = Self(encoding_rs::WINDOWS_1252);
+
     /// The encoding's usual name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Utf8 => "UTF-8",
-            Self::Utf16Le => "UTF-16LE",
-            Self::Utf16Be => "UTF-16BE",
-            Self::Windows1252 => "Windows-1252",
+        match self.0.name() {
+            "windows-1252" => "Windows-1252",
+            name => name,
+        }
+    }
+
+    /// What a file in this encoding begins with, so that any program knows it; empty where nothing
+    /// does, or where nothing is usual.
+    #[must_use]
+    pub fn mark(self) -> &'static [u8] {
+        if self == Self::UTF_16LE {
+            b"\xFF\xFE"
+        } else if self == Self::UTF_16BE {
+            b"\xFE\xFF"
+        } else {
+            b""
+        }
+    }
+
+    /// Text in this encoding; what has no place in it becomes a numeric character reference.
+    #[must_use]
+    pub fn encode(self, text: &str) -> Cow<'_, [u8]> {
+        // The standard's encoder for UTF-16 is UTF-8's.
+        if self == Self::UTF_16LE {
+            text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+        } else if self == Self::UTF_16BE {
+            text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+        } else {
+            self.0.encode(text).0
         }
     }
 
     /// Reads the encoding off a byte order mark.
     pub(super) fn of_bom(start: &[u8]) -> Option<Self> {
-        match start {
-            [0xEF, 0xBB, 0xBF, ..] => Some(Self::Utf8),
-            [0xFF, 0xFE, ..] => Some(Self::Utf16Le),
-            [0xFE, 0xFF, ..] => Some(Self::Utf16Be),
-            _ => None,
-        }
+        encoding_rs::Encoding::for_bom(start).map(|(encoding, _)| Self(encoding))
     }
 
     /// Guesses UTF-16 without a mark: in Latin text every other byte is NUL.
@@ -58,9 +74,9 @@ impl Encoding {
             )
         });
         if low * 2 > count && high == 0 {
-            Some(Self::Utf16Le)
+            Some(Self::UTF_16LE)
         } else if high * 2 > count && low == 0 {
-            Some(Self::Utf16Be)
+            Some(Self::UTF_16BE)
         } else {
             None
         }
@@ -73,22 +89,23 @@ impl Encoding {
         mut start: Vec<u8>,
         rest: Box<dyn Read + Send>,
     ) -> Box<dyn Read + Send> {
-        let named = match self {
-            Self::Utf8 => {
-                let mark = usize::from(Self::of_bom(&start).is_some()) * 3;
-                start.drain(..mark);
-                return Box::new(Cursor::new(start).chain(rest));
-            }
-            Self::Utf16Le => encoding_rs::UTF_16LE,
-            Self::Utf16Be => encoding_rs::UTF_16BE,
-            Self::Windows1252 => encoding_rs::WINDOWS_1252,
-        };
+        if self == Self::UTF_8 {
+            let mark = usize::from(Self::of_bom(&start).is_some()) * 3;
+            start.drain(..mark);
+            return Box::new(Cursor::new(start).chain(rest));
+        }
         Box::new(
             DecodeReaderBytesBuilder::new()
-                .encoding(Some(named))
+                .encoding(Some(self.0))
                 .strip_bom(true)
                 .build(Cursor::new(start).chain(rest)),
         )
+    }
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self::UTF_8
     }
 }
 
@@ -98,23 +115,62 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// A text that names no encoding lists come in.
+impl From<Encoding> for String {
+    fn from(encoding: Encoding) -> Self {
+        encoding.as_str().to_lowercase()
+    }
+}
+
+impl TryFrom<String> for Encoding {
+    type Error = EncodingError;
+    fn try_from(text: String) -> Result<Self, EncodingError> {
+        text.parse()
+    }
+}
+
+/// A text that names no encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an encoding is utf-8, utf-16le, utf-16be or windows-1252")]
+#[error(
+    "not an encoding: use a label of the Encoding Standard, such as windows-1252, shift_jis or gbk"
+)]
 pub struct EncodingError;
 
 impl FromStr for Encoding {
     type Err = EncodingError;
     fn from_str(text: &str) -> Result<Self, EncodingError> {
-        let named = encoding_rs::Encoding::for_label(text.as_bytes()).ok_or(EncodingError)?;
-        [
-            (encoding_rs::UTF_8, Self::Utf8),
-            (encoding_rs::UTF_16LE, Self::Utf16Le),
-            (encoding_rs::UTF_16BE, Self::Utf16Be),
-            (encoding_rs::WINDOWS_1252, Self::Windows1252),
-        ]
-        .into_iter()
-        .find_map(|(known, encoding)| (known == named).then_some(encoding))
-        .ok_or(EncodingError)
+        encoding_rs::Encoding::for_label_no_replacement(text.as_bytes())
+            .map(Self)
+            .ok_or(EncodingError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded_again() {
+        let text = "user_id,größe\nu1,Ä\n";
+        for label in [
+            "utf-8",
+            "utf-16le",
+            "utf-16be",
+            "latin1",
+            "iso-8859-15",
+            "macintosh",
+            "gb18030",
+        ] {
+            let encoding: Encoding = label.parse().unwrap();
+            let bytes = [encoding.mark(), &encoding.encode(text)].concat();
+            let mut read = String::new();
+            let mut decoded = encoding.decode(bytes, Box::new(std::io::empty()));
+            decoded.read_to_string(&mut read).unwrap();
+            assert_eq!(read, text, "{label}");
+            let stored = serde_json::to_string(&encoding).unwrap();
+            assert_eq!(serde_json::from_str::<Encoding>(&stored).unwrap(), encoding);
+        }
+        for label in ["", "utf-7", "iso-2022-kr"] {
+            assert_eq!(label.parse::<Encoding>(), Err(EncodingError), "{label}");
+        }
     }
 }

@@ -44,6 +44,13 @@ impl Entry {
             .is_some_and(|rest| rest.starts_with("/bot/"))
     }
 
+    /// The member's id: what follows `/user/` or `/bot/` in its ARN.
+    #[must_use]
+    pub fn member_id(&self) -> &str {
+        let rest = self.member_arn.get(self.instance..).unwrap_or_default();
+        rest.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The member, its text checked when it was set.
     pub(crate) fn member(&self) -> MemberArn {
         MemberArn::checked(&self.member_arn)

@@ -78,6 +78,9 @@ pub enum Problem {
         /// The unpacker's message.
         reason: String,
     },
+    /// Something else after the end of compressed data.
+    #[error("the {0} data ends, and bytes follow that are no {0} data")]
+    TrailingData(&'static str),
     /// A quote that is never closed.
     #[error("a quote is opened in the record that begins here, and never closed")]
     UnclosedQuote,
@@ -100,6 +103,36 @@ pub enum Problem {
     NoMembers {
         /// The columns of the list.
         columns: String,
+        /// One of their names.
+        example: Option<String>,
+    },
+    /// Several columns hold members, and none is named.
+    #[error("{count} columns hold members: {columns}")]
+    SeveralMembers {
+        /// How many.
+        count: usize,
+        /// Their positions.
+        columns: String,
+    },
+    /// Two columns have the name of one that is needed.
+    #[error("columns {} and {} are both called `{name}`", positions[0], positions[1])]
+    SameColumn {
+        /// Their name.
+        name: String,
+        /// Where they are, from 1.
+        positions: [usize; 2],
+    },
+    /// The first record may be a header or a row.
+    #[error("it is not clear whether the first line names the columns or is a row: {first}")]
+    UnclearHeader {
+        /// Its fields, or the first of them.
+        first: String,
+    },
+    /// A header that is not the first line.
+    #[error("the header is not the first line; lines above it: {lines}")]
+    LinesAboveHeader {
+        /// How many lines are above it.
+        lines: u64,
     },
     /// No column contains the channels, and no channel was given.
     #[error("no column of channels found, and no channel given; the columns are {columns}")]
@@ -144,6 +177,17 @@ impl From<Problem> for io::Error {
 }
 
 impl Problem {
+    /// Members in these columns.
+    pub(super) fn several_members(columns: &[usize]) -> Self {
+        let shown = columns.iter().take(3).map(|at| (at + 1).to_string());
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = if columns.len() > 3 { ", ..." } else { "" };
+        Self::SeveralMembers {
+            count: columns.len(),
+            columns: format!("{shown}{more}"),
+        }
+    }
+
     /// The same, of this row.
     pub(super) fn with_row(self, row: u64) -> Self {
         match self {
@@ -171,6 +215,10 @@ impl Problem {
             Self::OtherFormat { hint, .. } => hint,
             Self::Binary => "give a CSV file, plain or packed with gzip or zstd",
             Self::CutShort(_) => "the file was not copied or written to its end; fetch it again",
+            Self::TrailingData(_) => {
+                "if they are rows, compress them as well; else cut them off, or decompress the file \
+                 with another program"
+            }
             Self::Damaged { .. } => "fetch or pack the file again",
             Self::TooLong { .. } => {
                 "look for a single \" at or after that line; if the row is as long as that, \
@@ -179,7 +227,38 @@ impl Problem {
             Self::UnclosedQuote | Self::TooManyLines(_) => {
                 "look for a single \" at or after that line; one inside a quoted field is written \"\""
             }
-            Self::NoMembers { .. } => "name it with --member-column, or give its position (from 1)",
+            Self::NoMembers {
+                example: Some(example),
+                ..
+            } => {
+                return Some(format!(
+                    "pass --member-column with the name of the members' column, for example \
+                     --member-column '{example}'"
+                ));
+            }
+            Self::NoMembers { .. } => {
+                "pass --member-column with the position of the members' column (from 1)"
+            }
+            Self::SeveralMembers { .. } => {
+                "write one member a line, or pass --member-column with the position of one column \
+                 (from 1)"
+            }
+            Self::SameColumn { positions, .. } => {
+                return Some(format!(
+                    "rename one of them in the list, or pass its position ({} or {}) to the flag \
+                     that names the column",
+                    positions[0], positions[1]
+                ));
+            }
+            Self::UnclearHeader { .. } => {
+                "pass --header if it names the columns, --no-header if it is a row"
+            }
+            Self::LinesAboveHeader { lines } => {
+                return Some(format!(
+                    "pass --skip-lines {lines} to leave them out, or --no-header if all lines are \
+                     rows"
+                ));
+            }
             Self::NoChannels { .. } => {
                 "give --channel-arn for one channel, or name the column with --channel-column"
             }

@@ -1,12 +1,13 @@
 //! Which rows to take.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 /// A condition on one column: `COLUMN=VALUE` or `COLUMN!=VALUE`.
 ///
-/// The value is compared exactly, but for white space around the field; it may be empty.
+/// Values are compared without regard to case and to white space around them; the value may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// The column's name, or its position from 1.
@@ -25,7 +26,23 @@ pub struct FilterError;
 impl Filter {
     /// Whether a field satisfies the condition.
     pub(super) fn matches(&self, field: &str) -> bool {
-        (field.trim() == self.value) == self.equal
+        self.is_value(field) == self.equal
+    }
+
+    /// Whether a field has the filter's value.
+    pub(super) fn is_value(&self, field: &str) -> bool {
+        let (field, value) = (field.trim(), self.value.trim());
+        field.eq_ignore_ascii_case(value)
+            || (!field.is_ascii()
+                && !value.is_ascii()
+                && field.to_lowercase() == value.to_lowercase())
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = if self.equal { "=" } else { "!=" };
+        write!(f, "{}{operator}{}", self.column, self.value)
     }
 }
 
@@ -76,10 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn compares_exactly_but_for_space_around() {
+    fn compares_without_regard_to_case_and_space_around() {
         let filter: Filter = "status!=Bot".parse().unwrap();
-        assert!(!filter.matches(" Bot "));
-        assert!(filter.matches("bot"));
-        assert!(filter.matches(""));
+        for field in [" Bot ", "bot", "BOT"] {
+            assert!(!filter.matches(field), "{field}");
+        }
+        assert!(filter.matches("") && filter.matches("bots"));
+        let umlaut: Filter = "city=ZÜRICH".parse().unwrap();
+        assert!(umlaut.matches("Zürich") && !umlaut.matches("Zurich"));
     }
 }

@@ -1,10 +1,13 @@
 //! The columns of members, channels, types and sub-channels in a record.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::check_same_instance;
+use super::field_source::{ChannelSource, FieldSource, field};
+use super::names::is_own_name;
 use super::{Defect, Delimiter, Encoding, Entry, Filter, Record};
 use crate::model::{AppInstanceArn, ChannelArn, MembershipType, SubChannelId, escape_control};
 
@@ -25,8 +28,10 @@ pub struct Layout {
     pub(super) header: Vec<String>,
     /// How many fields a record has.
     pub(super) width: usize,
-    /// The column of the members.
-    pub(super) member: usize,
+    /// How many fields a record has at least: up to the last that is needed.
+    pub(super) needed: usize,
+    /// Where the members are.
+    pub(super) member: FieldSource,
     /// Where the channels are.
     pub(super) channel: ChannelSource,
     /// The column of the types.
@@ -43,16 +48,6 @@ pub struct Layout {
     pub(super) legacy_api: bool,
     /// Which rows to take.
     pub(super) filters: Vec<Condition>,
-}
-
-/// Where a row's channel comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ChannelSource {
-    /// This one, for all rows.
-    All(ChannelArn),
-    /// The field at this position, from 0.
-    Column(usize),
 }
 
 /// The app instance that all rows must be of.
@@ -72,10 +67,47 @@ pub(super) struct Condition {
 }
 
 impl Layout {
+    /// How many fields a record has at least, with these sources and filters.
+    pub(super) fn needed(
+        member: &FieldSource,
+        channel: &ChannelSource,
+        filters: &[Condition],
+    ) -> usize {
+        let channel = match channel {
+            ChannelSource::All(_) => Vec::new(),
+            ChannelSource::Row(source) => source.columns(),
+        };
+        let filters = filters.iter().map(|filter| filter.column);
+        let columns = member.columns().into_iter().chain(channel).chain(filters);
+        columns.max().map_or(0, |last| last + 1)
+    }
+
     /// The column names; empty without a header.
     #[must_use]
     pub fn header(&self) -> &[String] {
         &self.header
+    }
+
+    /// The header of a list of the same columns: its own, or one by which they are found again.
+    #[must_use]
+    pub fn report_header(&self) -> Vec<String> {
+        if self.has_header() {
+            return self.header.clone();
+        }
+        let name = |at: usize| {
+            let channel = match &self.channel {
+                ChannelSource::All(_) => None,
+                ChannelSource::Row(source) => source.column(),
+            };
+            match Some(at) {
+                at if at == self.member.column() => "member".to_owned(),
+                at if at == channel => "channel".to_owned(),
+                at if at == self.type_column => "membership_type".to_owned(),
+                at if at == self.sub_channel_column => "sub_channel".to_owned(),
+                _ => format!("column_{}", at + 1),
+            }
+        };
+        (0..self.width).map(name).collect()
     }
 
     /// Whether the list has a header.
@@ -107,7 +139,7 @@ impl Layout {
     pub fn constant_channel(&self) -> Option<&ChannelArn> {
         match &self.channel {
             ChannelSource::All(arn) => Some(arn),
-            ChannelSource::Column(_) => None,
+            ChannelSource::Row(_) => None,
         }
     }
 
@@ -126,7 +158,7 @@ impl Layout {
     #[must_use]
     pub fn matches<R: Record + ?Sized>(&self, record: &R) -> bool {
         self.filters.is_empty()
-            || record.width() != self.width
+            || !self.fits(record)
             || self.filters.iter().all(|condition| {
                 record
                     .field(condition.column)
@@ -134,17 +166,35 @@ impl Layout {
             })
     }
 
+    /// Whether a record has the fields that are needed, and no others but empty ones: programs leave out
+    /// empty fields at the end of a row, or add them.
+    fn fits<R: Record + ?Sized>(&self, record: &R) -> bool {
+        let width = record.width();
+        width == self.width
+            || (width >= self.needed && (self.width..width).all(|at| field(record, at).is_empty()))
+    }
+
+    /// The filters with their columns' positions.
+    pub(super) fn filters(&self) -> &[Condition] {
+        &self.filters
+    }
+
+    /// Whether a record that fits has another number of fields than the list.
+    pub(super) fn is_irregular<R: Record + ?Sized>(&self, record: &R) -> bool {
+        record.width() != self.width
+    }
+
     /// A record's channel and member, unchecked: for reports of defective rows.
     #[must_use]
     pub fn channel_and_member<'r, R: Record + ?Sized>(
         &'r self,
         record: &'r R,
-    ) -> (&'r str, &'r str) {
+    ) -> (Cow<'r, str>, Cow<'r, str>) {
         let channel = match &self.channel {
-            ChannelSource::All(arn) => arn.as_str(),
-            ChannelSource::Column(index) => record.field(*index).unwrap_or_default(),
+            ChannelSource::All(arn) => Cow::Borrowed(arn.as_str()),
+            ChannelSource::Row(source) => source.text(record).unwrap_or_default(),
         };
-        (channel, record.field(self.member).unwrap_or_default())
+        (channel, self.member.text(record).unwrap_or_default())
     }
 
     /// Makes an entry of a record, filters aside.
@@ -152,7 +202,7 @@ impl Layout {
     /// # Errors
     /// The first defect of the record; the entry's content is then of no meaning.
     pub fn resolve<R: Record + ?Sized>(&self, record: &R, entry: &mut Entry) -> Result<(), Defect> {
-        if record.width() != self.width {
+        if !self.fits(record) {
             return Err(self.wrong_width(record.width()));
         }
         if self.is_header(record) {
@@ -161,20 +211,26 @@ impl Layout {
         }
         let home = self.app_instance.as_ref();
         let (channel, column) = match &self.channel {
-            ChannelSource::All(arn) => (arn.as_str(), None),
-            ChannelSource::Column(at) => (field(record, *at), Some(*at)),
+            ChannelSource::All(arn) => (Cow::Borrowed(arn.as_str()), None),
+            ChannelSource::Row(source) => (self.source_text(source, record)?, source.column()),
         };
         entry
-            .set_channel(channel, home.map(|home| home.arn.as_str()))
+            .set_channel(&channel, home.map(|home| home.arn.as_str()))
             .and_then(|()| {
                 home.map_or(Ok(()), |home| {
                     check_same_instance(entry.app_instance(), home.arn.as_str(), &home.whose)
                 })
             })
             .map_err(|reason| self.defect(column, reason))?;
+        let member = self.source_text(&self.member, record)?;
+        let column = self.member.column();
+        if is_own_name(&member) {
+            let reason = "the name of a column: pass the whole ARN to add a member of this name";
+            return Err(self.defect(column, reason.to_owned()));
+        }
         entry
-            .set_member(field(record, self.member))
-            .map_err(|reason| self.defect(Some(self.member), reason))?;
+            .set_member(&member)
+            .map_err(|reason| self.defect(column, reason))?;
         entry.set_type(match self.type_column.map(|at| (at, field(record, at))) {
             None | Some((_, "")) => self.membership_type,
             Some((at, text)) => text
@@ -192,7 +248,7 @@ impl Layout {
             .map_err(|reason| self.defect(column, reason))?;
         if self.legacy_api && entry.is_bot() {
             let reason = "a bot: only --api messaging adds bots".to_owned();
-            return Err(self.defect(Some(self.member), reason));
+            return Err(self.defect(self.member.column(), reason));
         }
         if self.legacy_api && entry.sub_channel().is_some() {
             let reason = "a sub-channel: only --api messaging has sub-channels".to_owned();
@@ -207,9 +263,27 @@ impl Layout {
             let field = record.field(at).unwrap_or_default();
             field.trim().trim_start_matches('\u{feff}') == name
         };
-        // The member alone decides for nearly all rows.
-        let mut member = self.header.iter().enumerate().skip(self.member).take(1);
+        // One column of the member alone decides for nearly all rows.
+        let first = self.member.first_column();
+        let mut member = self.header.iter().enumerate().skip(first).take(1);
         member.next().is_some_and(same) && self.header.iter().enumerate().all(same)
+    }
+
+    /// A record's text of a source.
+    fn source_text<'r, R: Record + ?Sized>(
+        &self,
+        source: &FieldSource,
+        record: &'r R,
+    ) -> Result<Cow<'r, str>, Defect> {
+        let missing = |at| self.defect(Some(at), "empty, but the template needs it".to_owned());
+        source.text(record).map_err(missing)
+    }
+
+    /// A source as messages show it.
+    fn display_source(&self, source: &FieldSource) -> String {
+        let columns = source.columns();
+        let columns = columns.iter().map(|at| self.display_column(*at));
+        columns.collect::<Vec<_>>().join(" and ")
     }
 
     /// A column as messages show it.
@@ -247,11 +321,6 @@ impl Layout {
     }
 }
 
-/// A field without the white space around it; the width was checked before.
-fn field<R: Record + ?Sized>(record: &R, at: usize) -> &str {
-    record.field(at).unwrap_or_default().trim()
-}
-
 impl fmt::Display for Layout {
     /// How the list is encoded and which columns it has, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -264,11 +333,13 @@ impl fmt::Display for Layout {
             f,
             "{}, {header}; members from {}",
             self.delimiter,
-            self.display_column(self.member)
+            self.display_source(&self.member)
         )?;
         match &self.channel {
             ChannelSource::All(_) => f.write_str(", one channel for all")?,
-            ChannelSource::Column(at) => write!(f, ", channels from {}", self.display_column(*at))?,
+            ChannelSource::Row(source) => {
+                write!(f, ", channels from {}", self.display_source(source))?;
+            }
         }
         if let Some(at) = self.type_column {
             write!(f, ", types from {}", self.display_column(at))?;

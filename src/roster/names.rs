@@ -1,6 +1,6 @@
 //! What columns are usually called.
 
-use super::Options;
+use super::{Options, Template};
 
 /// Names of the column of members, normal, best first: ARNs before ids, a plain name last.
 pub(super) const MEMBERS: [&str; 11] = [
@@ -23,7 +23,7 @@ pub(super) const TYPES: [&str; 2] = ["membershiptype", "channelmembershiptype"];
 /// Names of the column of sub-channels, normal.
 pub(super) const SUB_CHANNELS: [&str; 2] = ["subchannelid", "subchannel"];
 /// Common names of other columns: they show that a line is a header, but contain no member.
-pub(super) const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 17] = [
     "account",
     "arn",
     "displayname",
@@ -45,11 +45,46 @@ pub(super) const OTHERS: [&str; 17] = [
 
 /// A name in the form in which names are compared: case, spaces, `-` and `_` do not matter.
 pub(super) fn normalize(name: &str) -> String {
-    name.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_'))
-        .flat_map(char::to_lowercase)
-        .collect()
+    Normalized(name).chars().collect()
 }
+
+/// A name in that form, without a copy of it.
+struct Normalized<'a>(&'a str);
+
+impl Normalized<'_> {
+    fn chars(&self) -> impl Iterator<Item = char> {
+        self.0
+            .chars()
+            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_'))
+            .flat_map(char::to_lowercase)
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.chars().eq(name.chars())
+    }
+}
+
+/// Whether a field is the usual name of a column that this program uses, and so never a member.
+pub(super) fn is_own_name(cell: &str) -> bool {
+    // Most ids are no names by their length alone.
+    cell.len() <= 2 * LONGEST && {
+        let cell = Normalized(cell);
+        OWN.iter()
+            .any(|names| names.iter().any(|name| cell.is(name)))
+    }
+}
+
+/// Whether a field can hardly be anything but the heading of a column that this program uses.
+pub(super) fn is_heading(cell: &str) -> bool {
+    is_own_name(cell) && !PLAIN.iter().any(|name| Normalized(cell).is(name))
+}
+
+/// Columns that this program uses.
+const OWN: [&[&str]; 4] = [&MEMBERS, &CHANNELS, &TYPES, &SUB_CHANNELS];
+/// Of their names, those that may be values of other columns: of one of roles, say.
+const PLAIN: [&str; 5] = ["member", "sub", "user", "username", "channel"];
+/// The most bytes of a name of [`OWN`].
+const LONGEST: usize = 21;
 
 /// Whether what the user said of a column can only be its position.
 pub(super) fn is_position(name: &str) -> bool {
@@ -58,11 +93,15 @@ pub(super) fn is_position(name: &str) -> bool {
 
 /// Whether a field can only be the name of a column: a usual one, or one the options name.
 pub(super) fn is_known(cell: &str, options: &Options) -> bool {
+    is_own_name(cell)
+        || OTHERS.iter().any(|name| Normalized(cell).is(name))
+        || is_named(cell, options)
+}
+
+/// Whether the options name a column so.
+pub(super) fn is_named(cell: &str, options: &Options) -> bool {
     let cell = normalize(cell);
-    [&MEMBERS[..], &CHANNELS, &TYPES, &SUB_CHANNELS, &OTHERS]
-        .into_iter()
-        .any(|names| names.contains(&&*cell))
-        || named(options).any(|name| !is_position(name) && normalize(name) == cell)
+    named(options).any(|name| !is_position(name) && normalize(name) == cell)
 }
 
 /// The columns that the options name.
@@ -76,6 +115,8 @@ pub(super) fn named(options: &Options) -> impl Iterator<Item = &str> {
     .into_iter()
     .filter_map(Option::as_deref)
     .chain(options.filters.iter().map(|filter| &*filter.column))
+    .chain(options.member_template.iter().flat_map(Template::columns))
+    .chain(options.channel_template.iter().flat_map(Template::columns))
 }
 
 /// The column of a header that looks like the channels' column.

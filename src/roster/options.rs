@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, Delimiter, Encoding, Filter, RecordSize};
+use super::{ChannelName, Delimiter, Encoding, Filter, RecordSize, Template};
 use crate::model::{AppInstanceArn, MembershipType, SubChannelId};
 
 /// How to read a list; whatever is not said is detected from the list.
@@ -16,8 +16,10 @@ pub struct Options {
     pub delimiter: Option<Delimiter>,
     /// The encoding; a byte order mark is believed over it.
     pub encoding: Option<Encoding>,
-    /// The first record is a row, not a header.
-    pub no_header: bool,
+    /// Lines at the beginning that are not part of the list.
+    pub skip_lines: u64,
+    /// The first record is a header (`true`) or a row (`false`).
+    pub header: Option<bool>,
     /// The column of members: ARNs, or ids of app instance users.
     ///
     /// Not said, it is the first that is there of `member_arn`, `app_instance_user_arn`,
@@ -25,11 +27,16 @@ pub struct Options {
     /// `sub`, `user`, `username`; else the only column there is. Without a header it is the one
     /// whose first field is a member's ARN, or the one beside the only other column.
     pub member_column: Option<String>,
+    /// The member's id, or ARN, put together of columns; excludes `member_column`.
+    pub member_template: Option<Template>,
     /// The column of channels: ARNs, or ids.
     ///
     /// Not said, it is the first that is there of `channel_arn`, `channel_id`, `channel`; without
     /// a header the one whose first field is a channel's ARN.
     pub channel_column: Option<String>,
+    /// The channel's id, or ARN, put together of columns; excludes `channel_column` and
+    /// `channel_arn`.
+    pub channel_template: Option<Template>,
     /// The one channel for all rows, an ARN or id; excludes `channel_column`.
     pub channel_arn: Option<ChannelName>,
     /// The column of types, `DEFAULT` or `HIDDEN`; not said, `membership_type` or
@@ -51,4 +58,13 @@ pub struct Options {
     pub filters: Vec<Filter>,
     /// The longest record; by default 256 KiB.
     pub max_record_size: Option<RecordSize>,
+    /// Only the first good rows, so many: the rest of the list is not read.
+    pub limit: Option<u64>,
+}
+
+impl Options {
+    /// Whether the user said where the members are.
+    pub(super) fn has_member_column(&self) -> bool {
+        self.member_column.is_some() || self.member_template.is_some()
+    }
 }

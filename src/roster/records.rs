@@ -20,12 +20,23 @@ pub(super) struct Records {
     spare: Option<ByteRecord>,
     /// Decode a record that is no UTF-8 from Windows-1252; else mark what is not UTF-8 in it.
     fall_back: bool,
+    /// Records that were no UTF-8 and decoded from Windows-1252.
+    fallen_back: u64,
     crlf: bool,
+    /// Lines of the list before this text.
+    lines_before: u64,
 }
 
 impl Records {
-    /// Parses a text whose first bytes were seen to have this delimiter and line end.
-    pub(super) fn new(text: Text, delimiter: Delimiter, crlf: bool, fall_back: bool) -> Self {
+    /// Parses a text whose first bytes were seen to have this delimiter and line end, after so many
+    /// lines.
+    pub(super) fn new(
+        text: Text,
+        delimiter: Delimiter,
+        crlf: bool,
+        fall_back: bool,
+        lines_before: u64,
+    ) -> Self {
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter.byte())
             .has_headers(false)
@@ -36,11 +47,19 @@ impl Records {
             reader,
             spare: None,
             fall_back,
+            fallen_back: 0,
             crlf,
+            lines_before,
         }
     }
 
-    /// Reads the next record; returns the line it begins on, `None` at the end of the text.
+    /// Records so far that were no UTF-8 and decoded from Windows-1252.
+    pub(super) fn fallen_back(&self) -> u64 {
+        self.fallen_back
+    }
+
+    /// Reads the next record that is not blank; returns the line it begins on, `None` at the end of the
+    /// text.
     ///
     /// # Errors
     /// If the list is unreadable from here on; the error has the line.
@@ -48,6 +67,17 @@ impl Records {
         &mut self,
         record: &mut StringRecord,
     ) -> Result<Option<u64>, (u64, Problem)> {
+        loop {
+            match self.read_any(record) {
+                // Spreadsheets write rows of nothing but delimiters.
+                Ok(Some(_)) if record.iter().all(|field| field.trim().is_empty()) => {}
+                Ok(line) => return Ok(line.map(|line| line + self.lines_before)),
+                Err((line, problem)) => return Err((line + self.lines_before, problem)),
+            }
+        }
+    }
+
+    fn read_any(&mut self, record: &mut StringRecord) -> Result<Option<u64>, (u64, Problem)> {
         let mut bytes = self.spare.take().unwrap_or_default();
         self.reader.get_mut().begin_record();
         let before = self.reader.position().line();
@@ -79,6 +109,7 @@ impl Records {
         let text = StringRecord::from_byte_record(bytes).unwrap_or_else(|error| {
             let bytes = error.into_byte_record();
             if self.fall_back {
+                self.fallen_back += 1;
                 bytes
                     .iter()
                     // `decode` would take the first bytes of a field for a byte order mark.

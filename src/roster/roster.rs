@@ -9,17 +9,23 @@ use csv::StringRecord;
 
 use super::compression::{Compression, decompress, peek};
 use super::detection::detect_layout;
-use super::dialect;
+use super::dialect::{self, Opening, SAMPLE};
 use super::error::Problem;
 use super::format::detect_other_format;
+use super::header::{self, FirstRecord};
 use super::names::{is_known, usual_channel};
+use super::notes::{FilterUse, ListNotes};
 use super::records::Records;
 use super::source::CHUNK;
 use super::text::Text;
-use super::{Encoding, Layout, Options, RosterError, Row, Source};
+use super::{Delimiter, Encoding, Layout, Options, Record, RosterError, Row, RowKind, Source};
 
-/// How much text is looked at to find the first record's end, in bytes.
-const FIRST_RECORD: usize = 1024 * 1024;
+/// How much text is looked at to find the first records, in bytes.
+const OPENING: usize = 1024 * 1024;
+
+/// What [`failed.csv`](crate::report::FAILED) has after the columns of the list that it is of. When
+/// such a file is read as a list, these are left out.
+pub const REPORT_COLUMNS: [&str; 3] = ["error_code", "error_message", "row"];
 
 /// A member list being read, from its first row to its last.
 pub struct Roster {
@@ -29,10 +35,17 @@ pub struct Roster {
     compression: Compression,
     has_bom: bool,
     layout: Layout,
+    first_record: FirstRecord,
+    /// Whether the records end with [`REPORT_COLUMNS`].
+    is_report: bool,
     records: Records,
     /// The first record and its line, where it turned out to be a row and is not yet given out.
     first: Option<(u64, StringRecord)>,
     rows: u64,
+    /// How many more good rows are taken, if there is a limit.
+    left: Option<u64>,
+    filter_uses: Vec<FilterUse>,
+    notes: ListNotes,
 }
 
 impl Roster {
@@ -79,40 +92,45 @@ impl Roster {
         let (bytes, compression) = decompress(raw, Arc::clone(&count)).map_err(nowhere)?;
         let Decoded {
             text,
-            start,
+            mut start,
             encoding,
             has_bom,
-        } = decode(bytes, options.encoding).map_err(nowhere)?;
+        } = decode(bytes, options).map_err(nowhere)?;
 
         // Ignore bytes after a NUL: how many are buffered depends on the source.
         let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
-        let first = dialect::first_record(text_start);
-        let (record, line_end) = first.unwrap_or((text_start, b""));
+        let is_all = start.len() < OPENING && !is_enough(&start, options);
+        let opening = Opening::of(text_start, is_all, options.skip_lines);
+        let rest = &text_start[opening.skipped..];
+        let record = opening.records.first().map_or(rest, |(_, record)| *record);
         if let Some((what, hint)) = detect_other_format(record) {
             return Err(nowhere(Problem::OtherFormat { what, hint }));
         }
-        let delimiter = options
-            .delimiter
-            .unwrap_or_else(|| dialect::delimiter(record, |cell| is_known(cell, options)));
-        let crlf = line_end == b"\r\n";
+        let delimiter = find_delimiter(&opening, record, options);
+        let kind = header::find_header(&opening, delimiter, options);
+        let crlf = opening.line_end == b"\r\n";
+        let (skipped, lines_before) = (opening.skipped, opening.skipped_lines);
+        start.drain(..skipped);
         let max_record = options.max_record_size.unwrap_or_default();
         let text = Box::new(Cursor::new(start).chain(text));
         let text = Text::new(text, max_record.kib(), crlf);
-        let mut records = Records::new(text, delimiter, crlf, options.encoding.is_none());
+        let fall_back = options.encoding.is_none();
+        let mut records = Records::new(text, delimiter, crlf, fall_back, lines_before);
         let mut first = StringRecord::new();
-        let mut next = || {
-            records
-                .read(&mut first)
-                .map_err(|(line, problem)| (Some(line), problem))?
-                .map(|line| (line, dialect::is_separator_line(&first)))
-                .ok_or((None, Problem::Empty))
+        let line = records
+            .read(&mut first)
+            .map_err(|(line, problem)| (Some(line), problem))?
+            .ok_or((None, Problem::Empty))?;
+        let is_report = is_report(&first);
+        let kind = if is_report {
+            first.truncate(first.len() - REPORT_COLUMNS.len());
+            Ok(FirstRecord::Header)
+        } else {
+            kind
         };
-        let line = match next()? {
-            (_, true) => next()?.0,
-            (line, false) => line,
-        };
-        let layout = detect_layout(&first, options, delimiter, encoding)
-            .map_err(|problem| (Some(line), problem))?;
+        let detect = |kind| detect_layout(&first, kind, options, delimiter, encoding);
+        let detected = kind.and_then(|kind| Ok((kind, detect(kind)?)));
+        let (first_record, layout) = detected.map_err(|problem| (Some(line), problem))?;
         Ok(Self {
             name: name.to_owned(),
             size,
@@ -120,9 +138,14 @@ impl Roster {
             compression,
             has_bom,
             first: (!layout.has_header()).then_some((line, first)),
+            first_record,
+            is_report,
+            filter_uses: vec![FilterUse::default(); layout.filters().len()],
             layout,
             records,
             rows: 0,
+            left: options.limit,
+            notes: ListNotes::default(),
         })
     }
 
@@ -148,7 +171,14 @@ impl Roster {
             .and_then(|_| usual_channel(self.layout.header()))
             .map(|column| format!(" (column `{column}` is not used)"))
             .unwrap_or_default();
-        format!("{text}, {}{unused}", self.layout)
+        let guess = match self.first_record {
+            FirstRecord::HeaderByShape => {
+                " (the first line differs from all others, so it counts as the header; --no-header \
+                 makes it a row)"
+            }
+            FirstRecord::Header | FirstRecord::Row => "",
+        };
+        format!("{text}, {}{unused}{guess}", self.layout)
     }
 
     /// Raw bytes taken from the source so far, read ahead included.
@@ -163,11 +193,28 @@ impl Roster {
         self.size
     }
 
+    /// What was found so far: of the whole list, once it is read to its end.
+    #[must_use]
+    pub fn notes(&self) -> ListNotes {
+        let filters = self.layout.filters().iter().zip(&self.filter_uses);
+        ListNotes {
+            fallback_rows: self.records.fallen_back(),
+            unused_filters: filters
+                .filter_map(|(condition, used)| used.unused(&condition.filter))
+                .collect(),
+            ..self.notes.clone()
+        }
+    }
+
     /// Reads the next row; `false` at the end of the list.
     ///
     /// # Errors
     /// The rest of the list cannot be read; there is no reading on.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, RosterError> {
+        if self.left == Some(0) {
+            self.notes.limit_reached = true;
+            return Ok(false);
+        }
         let line = match self.first.take() {
             Some((line, mut first)) => {
                 mem::swap(row.record_mut(), &mut first);
@@ -185,10 +232,50 @@ impl Roster {
         let Some(line) = line else {
             return Ok(false);
         };
+        if self.is_report {
+            leave_out_report_columns(row.record_mut(), self.layout.width());
+        }
         self.rows += 1;
         row.fill(self.rows, line, &self.layout);
+        self.take_note(row);
         Ok(true)
     }
+
+    fn take_note(&mut self, row: &Row) {
+        let record = row.record();
+        for (condition, used) in self.layout.filters().iter().zip(&mut self.filter_uses) {
+            if let Some(value) = record.field(condition.column) {
+                used.see(&condition.filter, value);
+            }
+        }
+        if let RowKind::Take(entry) = row.kind() {
+            self.notes.suspicious.see(row.number(), entry.member_id());
+            self.notes.irregular_rows += u64::from(self.layout.is_irregular(record));
+            self.left = self.left.map(|left| left - 1);
+        }
+    }
+}
+
+/// The delimiter that the user, the list's first line or else its fields set.
+fn find_delimiter(opening: &Opening<'_>, record: &[u8], options: &Options) -> Delimiter {
+    let detect = || dialect::delimiter(record, |cell| is_known(cell, options));
+    options
+        .delimiter
+        .or(opening.separator)
+        .unwrap_or_else(detect)
+}
+
+/// Whether a header is one of `failed.csv`.
+fn is_report(header: &StringRecord) -> bool {
+    let own = header.len().saturating_sub(REPORT_COLUMNS.len());
+    own > 0 && header.iter().skip(own).eq(REPORT_COLUMNS)
+}
+
+/// Leaves out what `failed.csv` has after the columns of the list.
+fn leave_out_report_columns(record: &mut StringRecord, width: usize) {
+    // A spreadsheet may have left out empty fields at the end.
+    let own = record.len().saturating_sub(REPORT_COLUMNS.len()).max(width);
+    record.truncate(own.min(record.len()));
 }
 
 /// A list's text, and how it was found.
@@ -211,19 +298,19 @@ fn first_line(start: &[u8]) -> Option<&[u8]> {
 }
 
 /// Finds the encoding and decodes.
-fn decode(mut bytes: Box<dyn Read + Send>, given: Option<Encoding>) -> Result<Decoded, Problem> {
+fn decode(mut bytes: Box<dyn Read + Send>, options: &Options) -> Result<Decoded, Problem> {
     let start = peek(&mut bytes, CHUNK, |start| first_line(start).is_some())?;
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\xD0\xCF\x11\xE0") {
         return Err(Problem::Workbook);
     }
     let bom = Encoding::of_bom(&start);
     let encoding = bom
-        .or(given)
+        .or(options.encoding)
         .or_else(|| Encoding::of_nuls(first_line(&start).unwrap_or(&start)))
         .unwrap_or_default();
     let mut text = encoding.decode(start, bytes);
-    let start = peek(&mut text, FIRST_RECORD, |start| {
-        start.contains(&0) || dialect::first_record(start).is_some()
+    let start = peek(&mut text, OPENING, |start| {
+        start.contains(&0) || is_enough(start, options)
     })?;
     Ok(Decoded {
         text,
@@ -231,4 +318,14 @@ fn decode(mut bytes: Box<dyn Read + Send>, given: Option<Encoding>) -> Result<De
         encoding,
         has_bom: bom.is_some(),
     })
+}
+
+/// Whether the start of a text shows how the list is to be read: its first record alone, or many.
+fn is_enough(start: &[u8], options: &Options) -> bool {
+    let opening = Opening::of(start, false, options.skip_lines);
+    let Some((_, first)) = opening.records.first() else {
+        return false;
+    };
+    let cells = dialect::cells(first, find_delimiter(&opening, first, options));
+    opening.records.len() > SAMPLE || header::is_clear(&cells, options)
 }

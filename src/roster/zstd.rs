@@ -3,11 +3,12 @@
 //! `ruzstd` decodes one frame; this reads a whole stream of them, and checks the length and checksum that
 //! frames declare.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::parts::has_more;
 use super::source::CHUNK;
 
 /// The largest window accepted, in bytes: as much as `zstd -d` accepts without `--long=31` or
@@ -40,7 +41,8 @@ impl<R: Read> Frames<R> {
     /// Begins the next frame. False at the end of the source.
     fn begin_frame(&mut self) -> io::Result<bool> {
         loop {
-            if self.source.inner.fill_buf()?.is_empty() {
+            let is_start = |byte| matches!(byte, 0x28 | 0x50..=0x5F);
+            if !has_more(&mut self.source.inner, "zstd", is_start)? {
                 return Ok(false);
             }
             match self.decoder.reset(&mut self.source) {

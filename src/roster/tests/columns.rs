@@ -80,17 +80,14 @@ fn a_header_is_told_apart_from_rows() {
 #[test]
 fn no_header_may_be_said() {
     let options = |member: Option<&str>| Options {
-        no_header: true,
+        header: Some(false),
         member_column: member.map(str::to_owned),
         ..one_channel()
     };
+    assert_eq!(verdicts("name\nann\n", &options(None)), ["c/name", "c/ann"]);
     assert_eq!(
-        verdicts("username\nann\n", &options(None)),
-        ["c/username", "c/ann"]
-    );
-    assert_eq!(
-        verdicts("1,user\n2,ann\n", &options(Some("2"))),
-        ["c/user", "c/ann"]
+        verdicts("1,login\n2,ann\n", &options(Some("2"))),
+        ["c/login", "c/ann"]
     );
     let error = open("1,user\n2,ann\n", &options(None)).err().unwrap();
     assert_eq!(
@@ -117,7 +114,7 @@ fn columns_are_named_or_numbered() {
     ];
     for (text, member) in cases {
         let options = Options {
-            no_header: false,
+            header: None,
             ..options(member)
         };
         assert_eq!(verdicts(text, &options).last().unwrap(), "c/ann", "{text}");
@@ -135,14 +132,15 @@ fn what_is_not_found_is_said_with_a_hint() {
             "email,login\n",
             one_channel(),
             "list.csv, line 1: no column of members found; the columns are `email`, `login`",
-            "name it with --member-column, or give its position (from 1)",
+            "pass --member-column with the name of the members' column, for example \
+             --member-column 'email'",
         ),
         (
             "ann@example.com,Member\n",
             one_channel(),
             "list.csv, line 1: no column of members found; \
              the columns are 1 to 2 (the list has no header)",
-            "name it with --member-column, or give its position (from 1)",
+            "pass --member-column with the position of the members' column (from 1)",
         ),
         (
             "user_id,email\n",

@@ -1,6 +1,7 @@
 //! Whole lists, read from bytes.
 
 mod columns;
+mod field_lists;
 mod reading;
 mod rows;
 mod samples;

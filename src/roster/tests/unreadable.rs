@@ -166,7 +166,7 @@ fn quotes_that_are_closed_are_no_error() {
         "\"ann\"\"\"\n",
         "an\"n",
         "\"an\"n\"\n",
-        "\"\"",
+        "\"a\"",
     ] {
         let roster = open(format!("user_id\nbob\n{end}"), &one_channel()).unwrap();
         assert_eq!(rows(roster).unwrap().len(), 2, "{end:?}");

@@ -32,10 +32,10 @@ pub(crate) fn run(input: &[u8]) {
     };
     let encodings = [
         None,
-        Some(Encoding::Utf8),
-        Some(Encoding::Utf16Le),
-        Some(Encoding::Utf16Be),
-        Some(Encoding::Windows1252),
+        Some(Encoding::UTF_8),
+        Some(Encoding::UTF_16LE),
+        Some(Encoding::UTF_16BE),
+        Some(Encoding::WINDOWS_1252),
     ];
     let in_instance = |bytes: &[u8], kind: &str| {
         let text = text(bytes).unwrap_or_default();
@@ -47,7 +47,11 @@ pub(crate) fn run(input: &[u8]) {
     let options = Options {
         delimiter: delimiter.first().and_then(|byte| (*byte).try_into().ok()),
         encoding: encodings[usize::from(how >> 2) % encodings.len()],
-        no_header: how & 1 != 0,
+        header: (how & 1 != 0).then_some(false),
+        skip_lines: 0,
+        limit: None,
+        member_template: None,
+        channel_template: None,
         member_column: text(member),
         channel_column: text(channel),
         channel_arn: in_instance(channel_arn, "/channel/").parse().ok(),
@@ -73,7 +77,7 @@ pub(crate) fn run(input: &[u8]) {
     let pieces = read(list, &options, 5);
     assert_same(list, &pieces, &whole);
     let Some(layout) = whole.layout else { return };
-    assert!(!options.no_header || !layout.has_header());
+    assert!(options.header != Some(false) || !layout.has_header());
     assert_eq!(
         options.delimiter.unwrap_or(layout.delimiter()),
         layout.delimiter()

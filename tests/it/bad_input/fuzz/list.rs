@@ -160,7 +160,7 @@ pub(crate) fn run(input: &[u8]) {
     let is_given = |bit: u8| how & bit != 0;
     let channel = format!("{INSTANCE}/channel/c");
     let options = Options {
-        no_header: how & 1 != 0,
+        header: (how & 1 != 0).then_some(false),
         channel_arn: is_given(2).then(|| channel.parse().unwrap()),
         member_column: is_given(4).then(|| "1".to_owned()),
         app_instance: is_given(8).then(|| INSTANCE.parse().unwrap()),

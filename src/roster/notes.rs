@@ -1,0 +1,163 @@
+//! What is worth knowing about a list that was read: nothing of it makes a row defective.
+
+use serde::{Deserialize, Serialize};
+
+use super::Filter;
+
+/// Rows that are named as examples, at most.
+const MAX_EXAMPLES: usize = 5;
+/// Values of a column that are remembered, at most.
+const MAX_VALUES: usize = 6;
+/// Characters of a value that are remembered.
+const MAX_VALUE: usize = 40;
+
+/// What was found while reading a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListNotes {
+    /// Rows that were taken though they have fewer or more fields than the list has columns.
+    pub irregular_rows: u64,
+    /// Rows read as Windows-1252 because they are not UTF-8.
+    pub fallback_rows: u64,
+    /// Rows whose id looks like a spreadsheet's or program's word for "nothing", or like a number that a
+    /// spreadsheet has changed.
+    pub suspicious: Suspicious,
+    /// Filters that name a value which no row has.
+    pub unused_filters: Vec<UnusedFilter>,
+    /// Whether the list was read no further because as many rows as asked for were taken.
+    pub limit_reached: bool,
+}
+
+/// Rows with suspicious ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspicious {
+    /// How many.
+    pub rows: u64,
+    /// The numbers of the first of them.
+    pub examples: Vec<u64>,
+}
+
+/// A filter that names a value which no row has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnusedFilter {
+    /// The condition.
+    pub condition: String,
+    /// Some of the values that the column has.
+    pub values: Vec<String>,
+}
+
+/// How the values of a filter's column compare with the filter's.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FilterUse {
+    is_used: bool,
+    values: Vec<String>,
+}
+
+impl FilterUse {
+    /// A row has this value.
+    pub(super) fn see(&mut self, filter: &Filter, value: &str) {
+        if self.is_used {
+            return;
+        }
+        self.is_used = filter.is_value(value);
+        if self.values.len() < MAX_VALUES {
+            let value: String = value.trim().chars().take(MAX_VALUE).collect();
+            if !self.values.contains(&value) {
+                self.values.push(value);
+            }
+        }
+    }
+
+    /// The filter, if no row had its value and there were rows.
+    pub(super) fn unused(&self, filter: &Filter) -> Option<UnusedFilter> {
+        (!self.is_used && !self.values.is_empty()).then(|| UnusedFilter {
+            condition: filter.to_string(),
+            values: self.values.clone(),
+        })
+    }
+}
+
+impl Suspicious {
+    /// Looks at the member's text of a row that is taken.
+    pub(super) fn see(&mut self, row: u64, id: &str) {
+        if is_suspicious(id) {
+            self.rows += 1;
+            if self.examples.len() < MAX_EXAMPLES {
+                self.examples.push(row);
+            }
+        }
+    }
+}
+
+/// What programs write where there is nothing, and what stands below a table.
+const NOTHING: [&str; 15] = [
+    "null",
+    "none",
+    "nan",
+    "nil",
+    "na",
+    "n.a",
+    "undefined",
+    "unknown",
+    "true",
+    "false",
+    "total",
+    "sum",
+    "test",
+    "deleted",
+    "empty",
+];
+
+/// Whether an id is more likely a mistake than somebody's.
+fn is_suspicious(id: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    if !id.starts_with(is_digit) {
+        return id.len() <= 9 && NOTHING.iter().any(|word| id.eq_ignore_ascii_case(word));
+    }
+    // 1001.0, as of a column of numbers in which one was missing.
+    let is_decimal = id
+        .split_once('.')
+        .is_some_and(|(whole, rest)| whole.chars().all(is_digit) && rest.chars().all(|c| c == '0'));
+    // 1.23E+17, as of a long number in a spreadsheet.
+    let is_scientific = id.split_once(['E', 'e']).is_some_and(|(number, exponent)| {
+        let is_number = number.contains('.') && number.chars().all(|c| is_digit(c) || c == '.');
+        is_number
+            && exponent
+                .trim_start_matches(['+', '-'])
+                .chars()
+                .all(is_digit)
+    });
+    is_decimal || is_scientific
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_look_suspicious() {
+        for id in [
+            "NULL",
+            "None",
+            "nan",
+            "undefined",
+            "1001.0",
+            "1.23E+17",
+            "Total",
+            "7.00",
+        ] {
+            assert!(is_suspicious(id), "{id}");
+        }
+        for id in [
+            "u1",
+            "1001",
+            "1.5",
+            "nancy",
+            "totally",
+            "1e5",
+            "5f7c1a9e-0c1d",
+            "anna.0",
+        ] {
+            assert!(!is_suspicious(id), "{id}");
+        }
+    }
+}
