@@ -8,12 +8,13 @@ use chime_bulk::model::{BearerPool, MemberArn};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
-use crate::config::{self, ReadError};
+use crate::config::{self, NotRead};
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
+use crate::run_output::RunOutputArguments;
 use crate::sandbox::{SandboxArguments, SandboxShape};
 use crate::schema::Output;
-use crate::screen::ScreenArguments;
+use crate::screen::Mode;
 use crate::value;
 
 /// The version, and the commit that it was built from.
@@ -49,10 +50,13 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the command line. Flags that are not in it come from the environment, or from the file of
     /// `--config`.
-    pub(crate) fn read() -> Result<Self, ReadError> {
+    pub(crate) fn read() -> Result<Self, NotRead> {
         let command = with_environment(Self::command());
         let matches = config::read(&command, std::env::args_os().collect())?;
-        Ok(Self::from_arg_matches(&matches)?)
+        Self::from_arg_matches(&matches).map_err(|error| NotRead {
+            error: error.into(),
+            mode: Mode::Plain,
+        })
     }
 }
 
@@ -176,6 +180,18 @@ Example:
     },
 }
 
+impl Subcommand {
+    /// How to show progress: as lines, where there is no choice.
+    pub(crate) fn progress(&self) -> Mode {
+        match self {
+            Self::Run(arguments) => arguments.output.progress,
+            Self::Resume(arguments) => arguments.output.progress,
+            Self::Retry(arguments) => arguments.resume.output.progress,
+            _ => Mode::Plain,
+        }
+    }
+}
+
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
@@ -237,7 +253,7 @@ pub(crate) struct RunArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) screen: ScreenArguments,
+    pub(crate) output: RunOutputArguments,
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -314,7 +330,7 @@ pub(crate) struct ResumeArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) screen: ScreenArguments,
+    pub(crate) output: RunOutputArguments,
     #[command(flatten)]
     config: ConfigArguments,
 }

@@ -14,7 +14,8 @@ pub(crate) enum Exit {
     SomeNotIn,
     /// 2: the request is wrong; no run was started.
     Usage,
-    /// 3: stopped by credentials, denial, outage, list, ledger or disk.
+    /// 3: stopped by credentials, denial, outage, list, ledger or disk; or the data asked for could not
+    /// be printed.
     Fatal,
     /// 4: stopped by too many failures.
     TooManyFailures,
