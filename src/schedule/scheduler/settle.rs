@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::Scheduler;
 use crate::model::codes::{self, MemberAction, Scope};
 use crate::model::{CallAction, LaneId, Outcome, Refusal, RefusalKind};
-use crate::schedule::{Answer, InFlightCall, MemberAnswer, PendingRow, Ruling, Settlement, Stop};
+use crate::schedule::{
+    Answer, InFlightCall, MemberAnswer, PendingRow, RetryDelays, Ruling, Settlement, Stop,
+};
 
 impl Scheduler {
     /// A call came back, or is given up.
@@ -67,7 +69,7 @@ impl Scheduler {
                         Ruling::last(pending, Outcome::Failed, Some((code, message)))
                     }
                     MemberAction::Retry => {
-                        let due = now + self.delays.part(pending.charged_attempts, share);
+                        let due = now + RetryDelays::part(pending.charged_attempts, share);
                         self.again(due, flight.lane, pending, code, message)
                     }
                 },
@@ -77,7 +79,7 @@ impl Scheduler {
                         ..pending
                     };
                     let message = "the answer did not say what became of this member".to_owned();
-                    let due = now + self.delays.part(pending.charged_attempts, share);
+                    let due = now + RetryDelays::part(pending.charged_attempts, share);
                     self.again(
                         due,
                         flight.lane,
@@ -228,7 +230,7 @@ impl Scheduler {
             let ruling = self.tried(flight.lane, pending, code, message);
             if ruling.outcome.is_none() {
                 left.push((
-                    now + self.delays.part(pending.charged_attempts, share),
+                    now + RetryDelays::part(pending.charged_attempts, share),
                     pending,
                 ));
             }
