@@ -58,7 +58,7 @@ pub(super) async fn continue_run(
     let limits = settings.limits.resolve(&settings.region)?;
     supported::check_request(&target, &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
-    let service = target.connect(&settings).await?;
+    let (service, address) = target.connect(&settings).await?;
     let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
     first(&mut ledger)?;
     ledger.recover(jiff::Timestamp::now().as_millisecond())?;
@@ -70,6 +70,7 @@ pub(super) async fn continue_run(
         settings,
         limits,
         service,
+        address,
         feed,
     };
     let mut scheduler = session.scheduler();

@@ -13,6 +13,7 @@ pub(crate) fn started() -> Started {
         limits: Limits::of_region("us-east-1"),
         bearers: 1,
         service: "sandbox".to_owned(),
+        address: None,
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
     }
@@ -40,6 +41,7 @@ pub(crate) fn settled(
         call: 1,
         refusal,
         code: refusal.map(|_| "ThrottledClientException".to_owned()),
+        reason: refusal.map(|_| "more calls than AWS allows".to_owned()),
         settled: tally,
         failed: failed.iter().map(|(c, n)| ((*c).to_owned(), *n)).collect(),
         again: 0,
