@@ -78,7 +78,14 @@ fn is_expected(code: &Code, stop: &Stop) -> bool {
         CallAction::StopRun => matches!(stop, Stop::Credentials(_)),
         CallAction::Examine => matches!(stop, Stop::Denied(_)),
         CallAction::SlowDown => matches!(stop, Stop::Outage(_)),
-        CallAction::Retry => matches!(stop, Stop::Outage(_) | Stop::WrongAddress(_)),
+        CallAction::Retry => match stop {
+            Stop::Outage(_) | Stop::WrongAddress(_) => true,
+            // Such an answer is none of a service.
+            Stop::NoAnswer(_) => {
+                matches!(kind(code), RefusalKind::Lost | RefusalKind::Unreachable)
+            }
+            _ => false,
+        },
         CallAction::EndChannel => false,
     }
 }
