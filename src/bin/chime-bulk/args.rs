@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{self, NotRead};
+use crate::exit;
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
 use crate::run_output::RunOutputArguments;
@@ -48,10 +49,22 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// The commands, with the exit codes of each in its help.
+    pub(crate) fn described() -> Command {
+        Self::command().mut_subcommands(|command| {
+            let codes = exit::help(command.get_name());
+            let help = match command.get_after_help() {
+                Some(help) => format!("{help}\n\n{codes}"),
+                None => codes.to_owned(),
+            };
+            command.after_help(help)
+        })
+    }
+
     /// Reads the command line. Flags that are not in it come from the environment, or from the file of
     /// `--config`.
     pub(crate) fn read() -> Result<Self, NotRead> {
-        let command = with_environment(Self::command());
+        let command = with_environment(Self::described());
         let matches = config::read(&command, std::env::args_os().collect())?;
         Self::from_arg_matches(&matches).map_err(|error| NotRead {
             error: error.into(),
@@ -391,6 +404,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_valid() {
-        with_environment(Arguments::command()).debug_assert();
+        with_environment(Arguments::described()).debug_assert();
     }
 }
