@@ -61,7 +61,7 @@ pub(crate) struct RosterArguments {
     /// The first line is a row; columns are named by number [default: detected].
     #[arg(long)]
     no_header: bool,
-    /// Take only the first N good rows: a trial.
+    /// Take only the first N rows that can be sent: a trial.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }

@@ -128,6 +128,9 @@ async fn continue_shown(
     };
     let target = |settings: &job::RunSettings| {
         if settings.sandbox {
+            screen.note(
+                "note: a rehearsal goes on against a new sandbox: it has only the faults that are given now",
+            );
             shape
         } else {
             Target::Aws(arguments.aws.into())

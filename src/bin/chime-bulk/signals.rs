@@ -50,10 +50,11 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Completes at the next one.
+    /// Completes at the next one. A terminal that closes may hang up twice, so that counts once.
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
         {
+            let mut is_hung_up = false;
             let hang_up = async {
                 match &mut self.hang_up {
                     Some(hang_up) => hang_up.recv().await,
@@ -63,7 +64,10 @@ impl Signals {
             tokio::select! {
                 _ = self.interrupt.recv() => {}
                 _ = self.terminate.recv() => {}
-                _ = hang_up => {}
+                _ = hang_up => is_hung_up = true,
+            }
+            if is_hung_up {
+                self.hang_up = None;
             }
         }
         #[cfg(not(unix))]
