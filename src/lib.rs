@@ -29,8 +29,8 @@
 //!
 //! With `--if-exists resume`, a command can be repeated at any time. An interrupted run is resumed.
 //! If another process works on the run, the command ends with code 3. If the run is finished,
-//! nothing is done, and the exit code is that of the run. If the run has another list (by path or
-//! size), other bearers or other options for reading the list, or only one of the two uses the
+//! nothing is done, and the exit code is that of the run. If the run has another list (by path,
+//! size or content), other bearers or other options for reading the list, or only one of the two uses the
 //! sandbox, the command ends with code 2. `--if-exists new` starts another run beside it, in `DIR-2`
 //! and so on.
 //!

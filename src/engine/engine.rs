@@ -266,7 +266,7 @@ impl<'w> Engine<'w> {
         let staged = self.setup.ledger.staged();
         self.events.push(Event::Staged {
             rows_read: staged.rows_read,
-            bytes_read: chunk.bytes_read,
+            bytes_read: chunk.digest.bytes(),
             invalid: staged.invalid,
         });
         Ok(())

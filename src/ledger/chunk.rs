@@ -1,6 +1,7 @@
 //! What the stager passes to the ledger: a part of the list, read and checked.
 
 use crate::model::{ChannelId, LaneId, MembershipType};
+use crate::roster::ListDigest;
 
 /// A lane that is new in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct Chunk {
     pub bots: u64,
     /// Rows left out by a filter.
     pub left_out: u64,
-    /// Bytes of the list read so far.
-    pub bytes_read: u64,
+    /// The digest of the bytes of the list read so far.
+    pub digest: ListDigest,
 }
 
 impl Chunk {

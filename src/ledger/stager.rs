@@ -31,6 +31,8 @@ pub struct Stager {
     chunk: Chunk,
     /// Bytes of the chunk's pages.
     chunk_size: usize,
+    /// Bytes of the list that are in the digest of a chunk.
+    bytes_passed: u64,
     rows: u64,
     ended: bool,
 }
@@ -48,6 +50,7 @@ impl Stager {
             page: Vec::new(),
             chunk: Chunk::default(),
             chunk_size: 0,
+            bytes_passed: 0,
             rows: 0,
             ended: false,
         }
@@ -73,13 +76,15 @@ impl Stager {
                 self.end_page();
             }
         }
-        if self.chunk.pages.is_empty() {
+        // A list may have more bytes than rows: a last chunk without rows has their digest.
+        if self.chunk.pages.is_empty() && self.roster.bytes_read() == self.bytes_passed {
             return Ok(None);
         }
         if is_first && !self.ended {
             self.size_filter();
         }
-        self.chunk.bytes_read = self.roster.bytes_read();
+        self.chunk.digest = self.roster.digest();
+        self.bytes_passed = self.chunk.digest.bytes();
         self.chunk_size = 0;
         Ok(Some(std::mem::take(&mut self.chunk)))
     }

@@ -92,9 +92,13 @@ impl RunOutput {
         if let Some(log) = &mut log {
             log.begun(started);
         }
+        let progress = Progress::begin(started, &self.screen);
+        if let Some(changed) = &started.changed_list {
+            self.screen.note(format_args!("note: {changed}"));
+        }
         Box::new(RunObserver {
             screen: self.screen.clone(),
-            progress: Progress::begin(started, &self.screen),
+            progress,
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
