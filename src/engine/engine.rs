@@ -266,7 +266,7 @@ impl<'w> Engine<'w> {
         let staged = self.setup.ledger.staged();
         self.events.push(Event::Staged {
             rows_read: staged.rows_read,
-            bytes_read: chunk.digest.bytes(),
+            bytes_read: chunk.bytes_read,
             invalid: staged.invalid,
         });
         Ok(())
@@ -299,11 +299,12 @@ impl<'w> Engine<'w> {
         }
         if self.setup.ledger.scan_duplicates()? {
             self.setup.scheduler.end_staging();
-            let staged = self.setup.ledger.staged();
+            let (staged, notes) = (self.setup.ledger.staged(), self.setup.ledger.notes()?);
             self.events.push(Event::ListComplete {
                 rows_read: staged.rows_read,
                 invalid: staged.invalid,
                 duplicate: staged.duplicate,
+                notes,
             });
             self.send_bound()?;
             return Ok(false);

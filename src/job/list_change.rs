@@ -22,7 +22,7 @@ pub(super) async fn list_change(
 ) -> Result<Option<ListChange>, JobError> {
     let digest: Option<ListDigest> = ledger.fact(fact::LIST_DIGEST)?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
-    let Some(digest) = digest else {
+    let Some(digest) = digest.filter(|_| ledger.staged().list_ended) else {
         return Ok(None);
     };
     let (send, compared) = oneshot::channel();

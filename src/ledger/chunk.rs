@@ -1,7 +1,7 @@
 //! What the stager passes to the ledger: a part of the list, read and checked.
 
 use crate::model::{ChannelId, LaneId, MembershipType};
-use crate::roster::ListDigest;
+use crate::roster::{ListDigest, ListNotes};
 
 /// A lane that is new in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,12 @@ pub struct Chunk {
     pub bots: u64,
     /// Rows left out by a filter.
     pub left_out: u64,
-    /// The digest of the bytes of the list read so far.
-    pub digest: ListDigest,
+    /// What was found in the whole list: with its last chunk.
+    pub notes: Option<ListNotes>,
+    /// The digest of the whole list: with its last chunk.
+    pub digest: Option<ListDigest>,
+    /// Bytes of the list read so far.
+    pub bytes_read: u64,
 }
 
 impl Chunk {

@@ -15,7 +15,7 @@ use super::tables::FACT;
 use super::{Chunk, LedgerError, LedgerReader, Staged, checksum, fact, files, schema, staging};
 use crate::model::{ChannelArn, LaneId, MemberArn};
 use crate::private_file;
-use crate::roster::{Layout, ListDigest};
+use crate::roster::Layout;
 
 /// A run's ledger, open for the one process that writes it. It derefs to a [`LedgerReader`], which
 /// has the methods that only read.
@@ -26,8 +26,6 @@ pub struct Ledger {
     pages: PageCache,
     queue: Queue,
     scan: Option<DuplicateScan>,
-    /// Of the list, as far as it was staged by this process.
-    digest: Option<ListDigest>,
 }
 
 impl Deref for Ledger {
@@ -126,7 +124,6 @@ impl Ledger {
             pages: PageCache::default(),
             queue: Queue::default(),
             scan: None,
-            digest: None,
         }
     }
 
@@ -204,7 +201,12 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn stage(&mut self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
-        self.digest = Some(chunk.digest.clone());
+        if let Some(notes) = &chunk.notes {
+            self.set_fact(fact::NOTES, notes)?;
+        }
+        if let Some(digest) = &chunk.digest {
+            self.set_fact(fact::LIST_DIGEST, digest)?;
+        }
         if let Some((first, _)) = chunk.pages.first()
             && *first < self.staged().queued_pages
         {
@@ -256,9 +258,6 @@ impl Ledger {
     /// If it cannot be written.
     pub fn end_list(&mut self) -> Result<(), LedgerError> {
         self.reader.staged_mut().list_ended = true;
-        if let Some(digest) = self.digest.take() {
-            self.set_fact(fact::LIST_DIGEST, &digest)?;
-        }
         self.write_staged()
     }
 

@@ -31,8 +31,6 @@ pub struct Stager {
     chunk: Chunk,
     /// Bytes of the chunk's pages.
     chunk_size: usize,
-    /// Bytes of the list that are in the digest of a chunk.
-    bytes_passed: u64,
     rows: u64,
     ended: bool,
 }
@@ -50,7 +48,6 @@ impl Stager {
             page: Vec::new(),
             chunk: Chunk::default(),
             chunk_size: 0,
-            bytes_passed: 0,
             rows: 0,
             ended: false,
         }
@@ -74,17 +71,17 @@ impl Stager {
             } else {
                 self.ended = true;
                 self.end_page();
+                self.chunk.notes = Some(self.roster.notes());
+                self.chunk.digest = Some(self.roster.digest());
             }
         }
-        // A list may have more bytes than rows: a last chunk without rows has their digest.
-        if self.chunk.pages.is_empty() && self.roster.bytes_read() == self.bytes_passed {
+        if self.chunk.pages.is_empty() && self.chunk.notes.is_none() {
             return Ok(None);
         }
         if is_first && !self.ended {
             self.size_filter();
         }
-        self.chunk.digest = self.roster.digest();
-        self.bytes_passed = self.chunk.digest.bytes();
+        self.chunk.bytes_read = self.roster.bytes_read();
         self.chunk_size = 0;
         Ok(Some(std::mem::take(&mut self.chunk)))
     }

@@ -36,12 +36,6 @@ pub enum ListChange {
 }
 
 impl ListDigest {
-    /// The bytes that were read.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Whether a list is still the one of this digest, which had `size` bytes if that was known.
     /// Reads as many of its bytes as were read before.
     ///
@@ -150,7 +144,7 @@ mod tests {
         for size in 1..100 {
             assert_eq!(digest_of(&text, size), whole, "{size}");
         }
-        assert_eq!(whole.bytes(), 1_000);
+        assert_eq!(whole.bytes, 1_000);
     }
 
     #[test]

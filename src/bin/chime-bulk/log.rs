@@ -147,6 +147,7 @@ fn line(event: &Event) -> Option<(Level, String)> {
             rows_read,
             invalid,
             duplicate,
+            ..
         } => (
             Level::Info,
             format!("list complete: {rows_read} rows, {invalid} invalid, {duplicate} duplicate"),

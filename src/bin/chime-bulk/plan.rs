@@ -17,7 +17,7 @@ pub(crate) fn plan(arguments: PlanArguments, screen: &Screen) -> Exit {
             return Exit::from(&error);
         }
     };
-    let exit = if plan.is_valid() {
+    let exit = if plan.is_ready() {
         Exit::AllIn
     } else {
         Exit::SomeNotIn

@@ -133,6 +133,13 @@ impl Observer for RunObserver {
             let text = set_aside(bearer.as_str());
             self.screen.note(format_args!("note: {text}"));
         }
+        if let Event::ListComplete { notes, .. } = event
+            && self.notes
+        {
+            for line in notes.lines() {
+                self.screen.note(format_args!("note: {line}"));
+            }
+        }
         self.progress.event(event);
     }
 }
