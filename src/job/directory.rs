@@ -4,7 +4,9 @@ use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
 use super::JobError;
+use super::lock::OWNER;
 use crate::ledger::Ledger;
+use crate::report;
 
 /// The ledger's file in the run directory.
 pub const LEDGER: &str = "ledger.db";
@@ -68,6 +70,16 @@ pub fn holds_run(dir: &Path) -> bool {
         && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
 }
 
+/// Whether a run in this directory writes to this file, if the directory exists.
+pub(super) fn is_of_run(dir: &Path, file: &Path) -> bool {
+    let (Ok(dir), Ok(file)) = (dir.canonicalize(), file.canonicalize()) else {
+        return false;
+    };
+    let ledger = Ledger::files(&dir.join(LEDGER));
+    let files = ledger.into_iter().chain(report::files(&dir));
+    files.chain([dir.join(OWNER)]).any(|path| path == file)
+}
+
 /// Checks that the directory contains no run. A run killed before its first commit does not count.
 pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     let path = dir.join(LEDGER);
@@ -85,6 +97,11 @@ pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
 
 /// This directory, or the first numbered one beside it that does not exist.
 pub(super) fn unused(first: PathBuf) -> PathBuf {
+    // A path such as `.` or `a/..` ends without a name to number.
+    let first = match first.file_name() {
+        Some(_) => first,
+        None => first.canonicalize().unwrap_or(first),
+    };
     if !first.exists() {
         return first;
     }

@@ -45,6 +45,12 @@ pub enum JobError {
     /// Something other than a regular file has the name of a file of the run.
     #[error(transparent)]
     File(#[from] PrivateFileError),
+    /// A file that is not a report of this run has a report's name.
+    #[error("{} is not a report of this run", .0.display())]
+    ForeignReport(PathBuf),
+    /// The list has the path of a file that the run writes.
+    #[error("the list {} has the name of a file that the run writes", .0.display())]
+    ListInTheWay(PathBuf),
     /// The run directory contains a run.
     #[error("{} already contains a run", .0.display())]
     RunExists(PathBuf),
@@ -127,6 +133,10 @@ impl JobError {
             Self::BearersDisagree(_) => "a run is for one app instance: start one run for each",
             Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
+            Self::ForeignReport(_) => ReportError::FOREIGN_HINT,
+            Self::ListInTheWay(_) => {
+                "pass another --run-dir, or rename the list; it was not changed"
+            }
             Self::RunExists(dir) => {
                 return Some(format!(
                     "resume it: chime-bulk resume {}, or pass another --run-dir",

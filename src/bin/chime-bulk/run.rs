@@ -24,6 +24,13 @@ pub(crate) async fn run(
     screen: &Screen,
     commands: Receiver<Command>,
 ) -> Exit {
+    if arguments.output.logs_to(&arguments.list) {
+        screen.error(
+            &"--log-file is the list",
+            Some("name another with --log-file"),
+        );
+        return Exit::Usage;
+    }
     match arguments.output.open(screen) {
         Ok(output) => {
             let exit = begin(arguments, &output, commands).await;

@@ -1,6 +1,6 @@
 //! What is shown of a run, and what is logged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::Started;
@@ -34,6 +34,12 @@ pub(crate) struct RunOutputArguments {
 }
 
 impl RunOutputArguments {
+    /// Whether the log goes to this file, which exists.
+    pub(crate) fn logs_to(&self, file: &Path) -> bool {
+        let log = self.log_file.as_deref().map(Path::canonicalize);
+        matches!((log, file.canonicalize()), (Some(Ok(log)), Ok(file)) if log == file)
+    }
+
     /// Opens the log, if there is to be one.
     pub(crate) fn open(&self, screen: &Screen) -> Result<RunOutput, Exit> {
         let level = match self.verbose {
