@@ -250,7 +250,7 @@ impl Problem {
             Self::NothingSelected { notes, .. } => {
                 let mut lines = notes.clone();
                 lines.push("pass --allow-empty if there may be nothing to add".to_owned());
-                return Some(lines.join("\n"));
+                return Some(lines.join("; "));
             }
             Self::SeveralMembers { .. } => {
                 "write one member a line, or pass --member-column with the position of one column \

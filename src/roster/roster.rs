@@ -100,7 +100,8 @@ impl Roster {
 
         // Ignore bytes after a NUL: how many are buffered depends on the source.
         let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
-        let is_all = start.len() < OPENING && !is_enough(&start, options);
+        let is_all = text_start.len() < start.len()
+            || (start.len() < OPENING && !is_enough(&start, options));
         let opening = Opening::of(text_start, is_all, options.skip_lines);
         let rest = &text_start[opening.skipped..];
         let record = opening.records.first().map_or(rest, |(_, record)| *record);
