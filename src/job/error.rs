@@ -176,6 +176,18 @@ impl JobError {
         Some(hint.to_owned())
     }
 
+    /// The flag whose value is wrong, where the message does not name it.
+    #[must_use]
+    pub fn flag(&self) -> Option<&'static str> {
+        match self {
+            Self::BearersDisagree(_) => Some("bearer"),
+            Self::Connect(error) => error.flag(),
+            Self::Unsupported(_) => Some("api"),
+            Self::Directory { .. } => Some("run-dir"),
+            _ => None,
+        }
+    }
+
     /// Whether the run can be resumed once the cause is fixed. False if its ledger is damaged, of
     /// another version, or not a ledger of this program.
     #[must_use]

@@ -56,8 +56,9 @@ pub(super) async fn continue_run(
         settings.aws = aws.clone();
     }
     settings.limits = limits.or_else(settings.limits);
+    target.check_profile().await?;
     let limits = settings.limits.resolve(&settings.region)?;
-    supported::check_request(&target, &settings.options, &settings.bearers)?;
+    supported::check_request(target.api(), &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
     let service = target.connect(&settings).await?;
     let changed_list = changed_list(&ledger, &settings, &mut commands).await?;

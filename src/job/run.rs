@@ -58,12 +58,13 @@ pub async fn run(
         mut bearers,
         limits: overrides,
     } = request;
+    target.check_profile().await?;
     if bearers.is_empty() && !target.is_sandbox() {
         return Err(JobError::NoBearer);
     }
     options.bearer_app_instance = bearers.instance();
     options.legacy_api = target.api() == Api::Legacy;
-    supported::check_request(&target, &options, &bearers)?;
+    supported::check_request(target.api(), &options, &bearers)?;
     let mut ledger_key = [0; 16];
     rand::fill(&mut ledger_key);
     let OpenList {

@@ -149,8 +149,41 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
         ),
         (
             "sandbox = true\nregion = \"us-east-1\"",
-            "job.toml: the argument '--sandbox' cannot be used with",
+            "job.toml, line 2: the argument '--",
             "hint: correct it there",
+        ),
+        (
+            "channel-arn = \"arn:aws:chime:us-east-1:1:app-instance/i/channel/c\"\n\
+             bearer = \"arn:aws:chime:us-east-1:1:app-instance/i/user/a\"\nmax-rate = 0",
+            "job.toml, line 3: --max-rate",
+            "",
+        ),
+        (
+            "\nbearer = [\"arn:aws:chime:us-east-1:1:app-instance/i/user/a\", \
+             \"arn:aws:chime:us-east-1:1:app-instance/j/user/a\"]",
+            "job.toml, line 2: the bearers are of different app instances\n",
+            "hint: a run is for one app instance",
+        ),
+        (
+            "channel-arn = \"arn:aws:chime:us-east-1:1:app-instance/i/channel/c\"\n\
+             bearer = \"arn:aws:chime:us-east-1:1:app-instance/i/user/a\"\nregion = \"eu-west-1\"",
+            "job.toml, line 3: the messaging API is not in region `eu-west-1`",
+            "hint: --region",
+        ),
+        (
+            "json = true\nprofile = \"nobody\"",
+            "job.toml, line 2: there is no AWS profile `nobody`",
+            "hint: name an existing one",
+        ),
+        (
+            "sandbox = true\n\nif-exists = \"resume\"",
+            "job.toml, line 3: --if-exists needs --run-dir\n",
+            "hint: pass --run-dir",
+        ),
+        (
+            "dry-run = true",
+            "job.toml, line 1: --dry-run: run always adds the members\n",
+            "hint: use plan",
         ),
     ] {
         let work_dir = WorkDir::with("job.toml", file);
@@ -166,6 +199,13 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
             "{file}: {output:#?}"
         );
     }
+    let work_dir = WorkDir::with("job.toml", b"json = true\n# Gr\xFC\xDFe\n");
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert_eq!(
+        output.stderr,
+        "error: job.toml, line 2: not UTF-8\n\nhint: save the file as UTF-8\n"
+    );
     let work_dir = WorkDir::new();
     let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
     assert_eq!(output.code, Some(2), "{output:#?}");
