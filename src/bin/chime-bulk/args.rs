@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{self, NotRead, Places};
+use crate::exit;
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
 use crate::run_output::RunOutputArguments;
@@ -48,10 +49,23 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// The command line that the program accepts, with the exit codes of each command in its help.
+    pub(crate) fn described() -> Command {
+        let command = Self::command().mut_subcommand("plan", plan_of);
+        command.mut_subcommands(|command| {
+            let codes = exit::help(command.get_name());
+            let help = match command.get_after_help() {
+                Some(help) => format!("{help}\n\n{codes}"),
+                None => codes.to_owned(),
+            };
+            command.after_help(help)
+        })
+    }
+
     /// Reads the command line. Flags that are not in it come from the environment, or from the file of
     /// `--config`.
     pub(crate) fn read() -> Result<(Self, Places), NotRead> {
-        let command = with_environment(command());
+        let command = with_environment(Self::described());
         let (matches, places) = config::read(&command, std::env::args_os().collect())?;
         match Self::from_arg_matches(&matches) {
             Ok(arguments) => Ok((arguments, places)),
@@ -63,17 +77,15 @@ impl Arguments {
     }
 }
 
-/// The command line that the program accepts.
-pub(crate) fn command() -> Command {
-    Arguments::command().mut_subcommand("plan", |plan| {
-        plan.mut_args(|arg| match arg.get_long() {
-            Some("json") => arg.help("Print the plan as JSON"),
-            Some("region") => {
-                arg.help("The AWS region [default: that of the bearer's or channel's ARN]")
-            }
-            Some(flag) if is_for_run_only(&arg, flag) => arg.hide(true),
-            _ => arg,
-        })
+/// The command `plan`, of which the arguments are those of `run`.
+fn plan_of(plan: Command) -> Command {
+    plan.mut_args(|arg| match arg.get_long() {
+        Some("json") => arg.help("Print the plan as JSON"),
+        Some("region") => {
+            arg.help("The AWS region [default: that of the bearer's or channel's ARN]")
+        }
+        Some(flag) if is_for_run_only(&arg, flag) => arg.hide(true),
+        _ => arg,
     })
 }
 
@@ -409,6 +421,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_valid() {
-        with_environment(command()).debug_assert();
+        with_environment(Arguments::described()).debug_assert();
     }
 }

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 
 /// Warns of variables that have no effect.
 fn warn(screen: &Screen) {
-    for warning in config::warnings(&args::command()) {
+    for warning in config::warnings(&Arguments::described()) {
         screen.note(warning);
     }
 }
