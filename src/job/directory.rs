@@ -10,6 +10,9 @@ use crate::report;
 
 /// The ledger's file in the run directory.
 pub const LEDGER: &str = "ledger.db";
+/// The longest path of a run directory, in bytes. SQLite's own limit for the files of the ledger is 512
+/// (`MAX_PATHNAME` in its `os_unix.c`).
+const MAX_PATH: usize = 512 - 1 - "/ledger.db-journal".len();
 /// At most this many characters of the list's name go into the directory's name.
 const MAX_NAME_CHARS: usize = 40;
 
@@ -31,6 +34,19 @@ pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
     let name = name.trim_matches('-');
     let name = if name.is_empty() { "stdin" } else { name };
     format!("{}-{name}", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// Checks that the path of the directory is short enough for the ledger.
+pub(super) fn check_length(dir: &Path) -> Result<(), JobError> {
+    let path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let length = path.as_os_str().len();
+    if length > MAX_PATH {
+        return Err(JobError::LongPath {
+            length,
+            max: MAX_PATH,
+        });
+    }
+    Ok(())
 }
 
 /// Creates the directory with access for its owner only, unless it exists.

@@ -51,6 +51,14 @@ pub enum JobError {
     /// The list has the path of a file that the run writes.
     #[error("the list {} has the name of a file that the run writes", .0.display())]
     ListInTheWay(PathBuf),
+    /// The path of the run directory is longer than the ledger's files allow.
+    #[error("the path of the run directory has {length} bytes, and at most {max} are possible")]
+    LongPath {
+        /// Its bytes, as an absolute path.
+        length: usize,
+        /// The most bytes that it may have.
+        max: usize,
+    },
     /// The run directory contains a run.
     #[error("{} already contains a run", .0.display())]
     RunExists(PathBuf),
@@ -134,6 +142,7 @@ impl JobError {
             Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
             Self::ForeignReport(_) => ReportError::FOREIGN_HINT,
+            Self::LongPath { .. } => "pass a shorter --run-dir",
             Self::ListInTheWay(_) => {
                 "pass another --run-dir, or rename the list; it was not changed"
             }
@@ -183,7 +192,7 @@ impl JobError {
             Self::BearersDisagree(_) => Some("bearer"),
             Self::Connect(error) => error.flag(),
             Self::Unsupported(_) => Some("api"),
-            Self::Directory { .. } => Some("run-dir"),
+            Self::Directory { .. } | Self::LongPath { .. } => Some("run-dir"),
             _ => None,
         }
     }

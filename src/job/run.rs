@@ -144,6 +144,7 @@ fn check_free(dir: &Path, source: &Source) -> Result<(), JobError> {
     {
         return Err(JobError::ListInTheWay(list.clone()));
     }
+    directory::check_length(dir)?;
     if !Ledger::is_blank(&dir.join(LEDGER))? {
         return Err(JobError::RunExists(dir.to_owned()));
     }
