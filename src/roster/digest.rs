@@ -59,11 +59,11 @@ impl ListDigest {
             return Some(ListChange::Size);
         }
         let is_same = Self::of(list, self.bytes).ok()? == *self;
-        match now == before {
-            true if is_same => None,
-            true => Some(ListChange::Content),
-            false if is_same => Some(ListChange::Grown),
-            false => Some(ListChange::Size),
+        match (now == before, is_same) {
+            (true, true) => None,
+            (true, false) => Some(ListChange::Content),
+            (false, true) => Some(ListChange::Grown),
+            (false, false) => Some(ListChange::Size),
         }
     }
 

@@ -21,12 +21,13 @@ pub(crate) fn refuse(screen: &Screen) -> Exit {
 /// The command that plans what these words run.
 fn plan_of(words: impl Iterator<Item = OsString>) -> String {
     let mut is_command = true;
-    let words = words
-        .filter(|word| word != FLAG)
-        .map(|word| match word == "run" {
-            true if std::mem::take(&mut is_command) => "plan".to_owned(),
-            _ => shell_value(&word),
-        });
+    let words = words.filter(|word| word != FLAG).map(|word| {
+        if word == "run" && std::mem::take(&mut is_command) {
+            "plan".to_owned()
+        } else {
+            shell_value(&word)
+        }
+    });
     let words: Vec<String> = words.collect();
     format!("chime-bulk {}", words.join(" "))
 }
