@@ -98,6 +98,23 @@ fn a_flag_disables_conflicting_settings_of_the_file() {
     assert!(output.stdout.starts_with('{'), "{output:#?}");
 }
 
+/// Checks that a run with this file is refused with an error and a hint that begin so.
+#[track_caller]
+fn check_refused(file: &str, what: &str, hint: &str) {
+    let work_dir = WorkDir::with("job.toml", file);
+    std::fs::write(work_dir.path("list.csv"), ids("u", 3)).unwrap();
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{file}: {output:#?}");
+    assert!(
+        output.stderr.starts_with(&format!("error: {what}")),
+        "{file}: {output:#?}"
+    );
+    assert!(
+        output.stderr.contains(&format!("\n{hint}")),
+        "{file}: {output:#?}"
+    );
+}
+
 #[test]
 fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
     for (file, what, hint) in [
@@ -152,6 +169,29 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
             "job.toml, line 2: the argument '--",
             "hint: correct it there",
         ),
+    ] {
+        check_refused(file, what, hint);
+    }
+    let work_dir = WorkDir::with("job.toml", b"json = true\n# Gr\xFC\xDFe\n");
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert_eq!(
+        output.stderr,
+        "error: job.toml, line 2: not UTF-8\n\nhint: save the file as UTF-8\n"
+    );
+    let work_dir = WorkDir::new();
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(
+        output.stderr.starts_with("error: job.toml: No such file"),
+        "{output:#?}"
+    );
+}
+
+/// The value is accepted by its flag, and refused later.
+#[test]
+fn an_error_about_a_value_of_the_file_has_its_line() {
+    for (file, what, hint) in [
         (
             "channel-arn = \"arn:aws:chime:us-east-1:1:app-instance/i/channel/c\"\n\
              bearer = \"arn:aws:chime:us-east-1:1:app-instance/i/user/a\"\nmax-rate = 0",
@@ -186,33 +226,8 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
             "hint: use plan",
         ),
     ] {
-        let work_dir = WorkDir::with("job.toml", file);
-        std::fs::write(work_dir.path("list.csv"), ids("u", 3)).unwrap();
-        let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
-        assert_eq!(output.code, Some(2), "{file}: {output:#?}");
-        assert!(
-            output.stderr.starts_with(&format!("error: {what}")),
-            "{file}: {output:#?}"
-        );
-        assert!(
-            output.stderr.contains(&format!("\n{hint}")),
-            "{file}: {output:#?}"
-        );
+        check_refused(file, what, hint);
     }
-    let work_dir = WorkDir::with("job.toml", b"json = true\n# Gr\xFC\xDFe\n");
-    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
-    assert_eq!(output.code, Some(2), "{output:#?}");
-    assert_eq!(
-        output.stderr,
-        "error: job.toml, line 2: not UTF-8\n\nhint: save the file as UTF-8\n"
-    );
-    let work_dir = WorkDir::new();
-    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
-    assert_eq!(output.code, Some(2), "{output:#?}");
-    assert!(
-        output.stderr.starts_with("error: job.toml: No such file"),
-        "{output:#?}"
-    );
 }
 
 #[test]

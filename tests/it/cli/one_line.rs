@@ -209,15 +209,15 @@ fn blanks_and_line_ends_around_values_are_left_out() {
     let mut flags = work_dir.command(["plan", "list.csv", "--bearer", &bearers]);
     let mut variables = work_dir.command(["plan", "list.csv"]);
     variables.env("CHIME_BULK_BEARER", &bearers);
-    let mut file = format!("bearer = {bearers:?}\n");
+    let mut file = vec![format!("bearer = {bearers:?}")];
     for (name, value) in values {
         let value = around(value);
         flags.arg(format!("--{name}={value}"));
         let variable = name.to_uppercase().replace('-', "_");
         variables.env(format!("CHIME_BULK_{variable}"), &value);
-        file += &format!("{name} = {value:?}\n");
+        file.push(format!("{name} = {value:?}"));
     }
-    std::fs::write(work_dir.path("job.toml"), file).unwrap();
+    std::fs::write(work_dir.path("job.toml"), file.join("\n")).unwrap();
     let config = work_dir.command(["plan", "list.csv", "--config", "job.toml"]);
     for mut command in [flags, variables, config] {
         let output = Output::of(&mut command);
