@@ -12,7 +12,7 @@ use super::legacy::Legacy;
 use super::messaging::Messaging;
 use super::sdk_config::configure;
 use super::secrets::{RedactingClient, Secrets};
-use super::{Api, Chime, ClientConfig};
+use super::{Api, Chime, ClientConfig, profiles};
 
 /// A client configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,12 +25,30 @@ pub enum ConnectError {
         /// The region asked for.
         region: String,
     },
+    /// The AWS configuration has no profile of this name.
+    #[error("there is no AWS profile `{profile}`{}", known_text(known))]
+    NoProfile {
+        /// The profile asked for.
+        profile: String,
+        /// The profiles that exist.
+        known: Vec<String>,
+    },
     /// The program was built without the feature `legacy-chime`.
     #[error("the legacy API is not built into this program")]
     NoLegacyApi,
 }
 
 impl ConnectError {
+    /// The flag whose value is wrong.
+    #[must_use]
+    pub fn flag(&self) -> Option<&'static str> {
+        match self {
+            Self::Region { .. } => Some("region"),
+            Self::NoProfile { .. } => Some("profile"),
+            Self::NoLegacyApi => Some("api"),
+        }
+    }
+
     /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
@@ -38,10 +56,32 @@ impl ConnectError {
             Self::Region { .. } => {
                 "--region is the one in the channel's ARN; --endpoint-url names a service elsewhere"
             }
+            Self::NoProfile { .. } => {
+                "name an existing one with --profile or AWS_PROFILE, or create it: aws configure sso"
+            }
             Self::NoLegacyApi => {
                 "leave --api at messaging, or build with the feature `legacy-chime`"
             }
         }
+    }
+}
+
+/// The profiles that exist, in words.
+fn known_text(known: &[String]) -> String {
+    match known {
+        [] => "; the AWS configuration has no profiles".to_owned(),
+        known => format!(", only {}", known.join(", ")),
+    }
+}
+
+/// Checks that the profile to use exists: this one or, without it, that of the environment.
+///
+/// # Errors
+/// If it does not. Files that cannot be read are not an error here, but of the first call.
+pub async fn check_profile(profile: Option<&str>) -> Result<(), ConnectError> {
+    match profiles::missing(profile).await {
+        Some((profile, known)) => Err(ConnectError::NoProfile { profile, known }),
+        None => Ok(()),
     }
 }
 

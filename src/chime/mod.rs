@@ -33,7 +33,7 @@ pub use canned::{CannedAnswer, canned};
 pub use config::{ClientConfig, FixedCredentials};
 pub use connect::ConnectError;
 #[doc(hidden)]
-pub use connect::connect;
+pub use connect::{check_profile, connect};
 pub(crate) use credentials::signing_identity;
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};

@@ -15,7 +15,7 @@ use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Delimiter, Encoding, Entry, Layout, REPORT_COLUMNS};
 
 /// Columns of `results.csv`: a contract.
-const COLUMNS: [&str; 8] = [
+pub(super) const COLUMNS: [&str; 8] = [
     "row",
     "channel_arn",
     "member_arn",

@@ -2,14 +2,13 @@
 
 use std::io::{Cursor, Read};
 use std::mem;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::StringRecord;
 
 use super::compression::{Compression, decompress, peek};
 use super::detection::detect_layout;
 use super::dialect::{self, Opening, REPORT_COLUMNS, SAMPLE};
+use super::digest::{ListDigest, Meter};
 use super::error::Problem;
 use super::format::detect_other_format;
 use super::header::{self, FirstRecord};
@@ -27,7 +26,7 @@ const OPENING: usize = 1024 * 1024;
 pub struct Roster {
     name: String,
     size: Option<u64>,
-    count: Arc<AtomicU64>,
+    meter: Meter,
     compression: Compression,
     /// The first record is not UTF-8.
     is_assumed: bool,
@@ -90,8 +89,8 @@ impl Roster {
         name: &str,
     ) -> Result<Self, (Option<u64>, Problem)> {
         let nowhere = |problem| (None, problem);
-        let count = Arc::new(AtomicU64::new(0));
-        let (bytes, compression) = decompress(raw, Arc::clone(&count)).map_err(nowhere)?;
+        let meter = Meter::default();
+        let (bytes, compression) = decompress(raw, meter.clone()).map_err(nowhere)?;
         let Decoded {
             text,
             mut start,
@@ -142,7 +141,7 @@ impl Roster {
         Ok(Self {
             name: name.to_owned(),
             size,
-            count,
+            meter,
             compression,
             is_assumed,
             header_rows,
@@ -200,7 +199,13 @@ impl Roster {
     /// Raw bytes taken from the source so far, read ahead included.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        self.meter.bytes()
+    }
+
+    /// The digest of these bytes: of all bytes, once the list is read to its end.
+    #[must_use]
+    pub fn digest(&self) -> ListDigest {
+        self.meter.digest()
     }
 
     /// Raw bytes in all, where that can be known.

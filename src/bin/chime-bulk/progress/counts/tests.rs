@@ -15,6 +15,7 @@ pub(crate) fn started() -> Started {
         service: "sandbox".to_owned(),
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
+        changed_list: None,
     }
 }
 
