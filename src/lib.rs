@@ -20,7 +20,8 @@
 //! may have flags of other commands. A name that is not a flag, or a value that the flag does not
 //! accept, is an error with its line. A flag on the command line disables the flags that it excludes
 //! in the file: `--sandbox` also works with a file that has a `profile`. `--print-config` prints all
-//! values with their origin, in the form of such a file.
+//! values with their origin, in the form of such a file. An empty variable counts as unset; a
+//! variable `CHIME_BULK_*` that is not a flag is a warning. `plan` accepts the flags of `run`.
 //!
 //! `resume` and `retry` take the run's settings from its ledger. Flags override them, for limits,
 //! AWS, the sandbox and output. `retry` takes all rows that are `failed`, `unconfirmed` or
@@ -29,8 +30,8 @@
 //!
 //! With `--if-exists resume`, a command can be repeated at any time. An interrupted run is resumed.
 //! If another process works on the run, the command ends with code 3. If the run is finished,
-//! nothing is done, and the exit code is that of the run. If the run has another list (by path or
-//! size), other bearers or other options for reading the list, or only one of the two uses the
+//! nothing is done, and the exit code is that of the run. If the run has another list (by path,
+//! size or content), other bearers or other options for reading the list, or only one of the two uses the
 //! sandbox, the command ends with code 2. `--if-exists new` starts another run beside it, in `DIR-2`
 //! and so on.
 //!
@@ -77,6 +78,11 @@
 //!
 //! `report.html` needs no network and no script. Each chart has its figures in a table. It names
 //! members: share it only with people who may see the list.
+//!
+//! A file that has the name of a report and is not a report of the same run is never replaced: the
+//! command is refused with code 2 before anything is sent. If the file appears during the run, the
+//! run ends with code 3, and `report` writes the reports once the file is moved. A report that was
+//! edited still is a report of its run.
 //!
 //! If something other than a regular file (a link, a FIFO, a socket, a device, a directory) has the
 //! name of a file of the run directory, or `ledger.db` or `owner.lock` has a hard link, the command

@@ -34,7 +34,7 @@ pub use canned::{CannedAnswer, canned};
 pub use config::{ClientConfig, FixedCredentials};
 pub use connect::ConnectError;
 #[doc(hidden)]
-pub use connect::{Connection, address, connect};
+pub use connect::{Connection, address, check_profile, connect};
 pub(crate) use credentials::signing_identity;
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};

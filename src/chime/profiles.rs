@@ -40,6 +40,26 @@ impl Profiles {
     }
 }
 
+/// The profile to use and the profiles that exist, if it is not among them. Without a name it is the
+/// one of `AWS_PROFILE`, unless credentials in the environment take precedence.
+pub(super) async fn missing(profile: Option<&str>) -> Option<(String, Vec<String>)> {
+    let of_environment = || {
+        let has_credentials = std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
+        let profile = std::env::var("AWS_PROFILE").ok()?;
+        (!has_credentials && !profile.is_empty()).then_some(profile)
+    };
+    let profile = profile.map(str::to_owned).or_else(of_environment)?;
+    // Files that cannot be read are an error where the SDK reads them.
+    let set = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
+    let set = set.ok()?;
+    if set.get_profile(&profile).is_some() {
+        return None;
+    }
+    let mut known: Vec<String> = set.profiles().map(str::to_owned).collect();
+    known.sort();
+    Some((profile, known))
+}
+
 /// Profile settings in which a named source replaces each `credential_process`, and the processes by
 /// the names of these sources.
 fn processes(set: &ProfileSet) -> (String, Vec<(String, CredentialProcess)>) {

@@ -281,7 +281,8 @@ impl PlanOf {
                 options: Options::default(),
                 bearers: BearerPool::default(),
                 limits: LimitOverrides::default(),
-                region: None,
+                aws: super::AwsTarget::default(),
+                sandbox: false,
             },
             bearers: Vec::new(),
         }

@@ -4,10 +4,15 @@ use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
 use super::JobError;
+use super::lock::OWNER;
 use crate::ledger::Ledger;
+use crate::report;
 
 /// The ledger's file in the run directory.
 pub const LEDGER: &str = "ledger.db";
+/// The longest path of a run directory, in bytes. SQLite's own limit for the files of the ledger is 512
+/// (`MAX_PATHNAME` in its `os_unix.c`).
+const MAX_PATH: usize = 512 - 1 - "/ledger.db-journal".len();
 /// At most this many characters of the list's name go into the directory's name.
 const MAX_NAME_CHARS: usize = 40;
 
@@ -29,6 +34,19 @@ pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
     let name = name.trim_matches('-');
     let name = if name.is_empty() { "stdin" } else { name };
     format!("{}-{name}", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// Checks that the path of the directory is short enough for the ledger.
+pub(super) fn check_length(dir: &Path) -> Result<(), JobError> {
+    let path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let length = path.as_os_str().len();
+    if length > MAX_PATH {
+        return Err(JobError::LongPath {
+            length,
+            max: MAX_PATH,
+        });
+    }
+    Ok(())
 }
 
 /// Creates the directory with access for its owner only, unless it exists.
@@ -68,6 +86,16 @@ pub fn holds_run(dir: &Path) -> bool {
         && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
 }
 
+/// Whether a run in this directory writes to this file, if the directory exists.
+pub(super) fn is_of_run(dir: &Path, file: &Path) -> bool {
+    let (Ok(dir), Ok(file)) = (dir.canonicalize(), file.canonicalize()) else {
+        return false;
+    };
+    let ledger = Ledger::files(&dir.join(LEDGER));
+    let files = ledger.into_iter().chain(report::files(&dir));
+    files.chain([dir.join(OWNER)]).any(|path| path == file)
+}
+
 /// Checks that the directory contains no run. A run killed before its first commit does not count.
 pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
     let path = dir.join(LEDGER);
@@ -85,6 +113,11 @@ pub(super) fn check_vacant(dir: &Path) -> Result<(), JobError> {
 
 /// This directory, or the first numbered one beside it that does not exist.
 pub(super) fn unused(first: PathBuf) -> PathBuf {
+    // A path such as `.` or `a/..` ends without a name to number.
+    let first = match first.file_name() {
+        Some(_) => first,
+        None => first.canonicalize().unwrap_or(first),
+    };
     if !first.exists() {
         return first;
     }

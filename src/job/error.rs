@@ -45,6 +45,20 @@ pub enum JobError {
     /// Something other than a regular file has the name of a file of the run.
     #[error(transparent)]
     File(#[from] PrivateFileError),
+    /// A file that is not a report of this run has a report's name.
+    #[error("{} is not a report of this run", .0.display())]
+    ForeignReport(PathBuf),
+    /// The list has the path of a file that the run writes.
+    #[error("the list {} has the name of a file that the run writes", .0.display())]
+    ListInTheWay(PathBuf),
+    /// The path of the run directory is longer than the ledger's files allow.
+    #[error("the path of the run directory has {length} bytes, and at most {max} are possible")]
+    LongPath {
+        /// Its bytes, as an absolute path.
+        length: usize,
+        /// The most bytes that it may have.
+        max: usize,
+    },
     /// The run directory contains a run.
     #[error("{} already contains a run", .0.display())]
     RunExists(PathBuf),
@@ -127,6 +141,11 @@ impl JobError {
             Self::BearersDisagree(_) => "a run is for one app instance: start one run for each",
             Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
+            Self::ForeignReport(_) => ReportError::FOREIGN_HINT,
+            Self::LongPath { .. } => "pass a shorter --run-dir",
+            Self::ListInTheWay(_) => {
+                "pass another --run-dir, or rename the list; it was not changed"
+            }
             Self::RunExists(dir) => {
                 return Some(format!(
                     "resume it: chime-bulk resume {}, or pass another --run-dir",
@@ -164,6 +183,18 @@ impl JobError {
             }
         };
         Some(hint.to_owned())
+    }
+
+    /// The flag whose value is wrong, where the message does not name it.
+    #[must_use]
+    pub fn flag(&self) -> Option<&'static str> {
+        match self {
+            Self::BearersDisagree(_) => Some("bearer"),
+            Self::Connect(error) => error.flag(),
+            Self::Unsupported(_) => Some("api"),
+            Self::Directory { .. } | Self::LongPath { .. } => Some("run-dir"),
+            _ => None,
+        }
     }
 
     /// Whether the run can be resumed once the cause is fixed. False if its ledger is damaged, of

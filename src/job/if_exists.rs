@@ -5,6 +5,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
+use super::list_change::list_change;
 use super::list_path::absolute;
 use super::open_run::open_run;
 use super::session::Started;
@@ -12,7 +13,7 @@ use super::{JobError, Request, RunSettings, directory, report, resume, run};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{LedgerError, LedgerReader, fact};
 use crate::model::{BearerPool, RunState};
-use crate::roster::Source;
+use crate::roster::{ListChange, Source};
 
 /// What to do if the run directory contains a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub async fn run_or_resume(
     }
     let is_finished = {
         let (_lock, ledger) = open_run(&dir)?;
-        check_same(&ledger, &request, &dir)?;
+        check_same(&ledger, &request, &dir, &mut commands).await?;
         ledger.fact(fact::STATE)? == Some(RunState::Finished)
     };
     if is_finished {
@@ -69,9 +70,24 @@ pub async fn run_or_resume(
 }
 
 /// Checks that the run in a directory is the requested one. Limits may differ.
-fn check_same(ledger: &LedgerReader, request: &Request, dir: &Path) -> Result<(), JobError> {
+async fn check_same(
+    ledger: &LedgerReader,
+    request: &Request,
+    dir: &Path,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(), JobError> {
     let settings = RunSettings::of(ledger, dir)?;
-    difference(ledger, &settings, request)?.map_or(Ok(()), |what| {
+    let mut difference = difference(ledger, &settings, request)?;
+    if difference.is_none() {
+        // After a list is read to its end, its file may be moved or deleted.
+        difference = list_change(ledger, request.source.clone(), commands)
+            .await?
+            .map(|change| match change {
+                ListChange::Grown | ListChange::Size => "its list had another size",
+                ListChange::Content => "its list had other content",
+            });
+    }
+    difference.map_or(Ok(()), |what| {
         Err(JobError::AnotherRun {
             dir: dir.to_owned(),
             what: what.to_owned(),
@@ -102,7 +118,6 @@ fn difference(
         .and_then(|path| std::fs::metadata(path).ok());
     let is_same_size = match (size, size_now) {
         (Some(before), Some(now)) => before == now.len(),
-        // After a list is read to its end, its file may be moved or deleted.
         _ => true,
     };
     Ok(match () {

@@ -16,5 +16,8 @@ pub(super) fn open_run(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let lock = RunLock::take(dir)?;
     report::check_destinations(dir)?;
     let ledger = Ledger::open(&path, Durability::Full)?;
+    if let Some(path) = report::foreign_report(Some(&ledger), dir)? {
+        return Err(JobError::ForeignReport(path));
+    }
     Ok((lock, ledger))
 }

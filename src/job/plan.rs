@@ -3,7 +3,7 @@
 //! Promises: the list goes through the same stager as in a run, into a temporary ledger, so a plan
 //! and a run cannot disagree. Must not: create a run directory or leave a file.
 
-use super::{JobError, LimitOverrides};
+use super::{AwsTarget, JobError, LimitOverrides, supported};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, LedgerReader, Stager};
 use crate::model::{BearerPool, ChannelArn, ChannelId};
@@ -20,8 +20,10 @@ pub struct PlanRequest {
     pub bearers: BearerPool,
     /// Limits.
     pub limits: LimitOverrides,
-    /// The region, instead of that in the ARNs.
-    pub region: Option<String>,
+    /// The AWS service that a run would call. Its region is used instead of that in the ARNs.
+    pub aws: AwsTarget,
+    /// Whether a run would call a sandbox.
+    pub sandbox: bool,
 }
 
 /// Reads the list to its end and returns the plan. `opened` receives the detected format, in one
@@ -35,9 +37,22 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
         mut options,
         bearers,
         limits,
-        region,
+        aws,
+        sandbox,
     } = request;
+    let api = if sandbox { Api::Messaging } else { aws.api() };
+    let checked = |region: String| {
+        // A run would find these regions at the address, or in the sandbox.
+        if sandbox || aws.endpoint_url.is_some() || api.regions().contains(&region.as_str()) {
+            Ok(region)
+        } else {
+            Err(ConnectError::Region { api, region })
+        }
+    };
     options.bearer_app_instance = bearers.instance();
+    options.legacy_api = api == Api::Legacy;
+    supported::check_request(api, &options, &bearers)?;
+    let region = aws.region.clone();
     let region = region.or_else(|| bearers.region().map(str::to_owned));
     // Report an invalid request before reading a long list.
     let region = region.map(checked).transpose()?;
@@ -46,7 +61,10 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
     let roster = Roster::open(&source, &limits.options(&options))?;
     opened(&roster.detected());
     let ledger = stage(roster)?;
-    let region = region.map_or_else(|| checked(list_region(&ledger)?), Ok)?;
+    let region = match region {
+        Some(region) => region,
+        None => checked(list_region(&ledger)?)?,
+    };
     let input = PlanInput {
         list: source.name(),
         limits: limits.resolve(&region)?,
@@ -89,13 +107,3 @@ fn list_region(ledger: &LedgerReader) -> Result<String, JobError> {
 
 /// The region of a list without a valid row.
 const DEFAULT_REGION: &str = "us-east-1";
-
-/// Checks that the API exists in a region. A run elsewhere would be refused.
-fn checked(region: String) -> Result<String, JobError> {
-    let api = Api::Messaging;
-    if api.regions().contains(&region.as_str()) {
-        Ok(region)
-    } else {
-        Err(ConnectError::Region { api, region }.into())
-    }
-}

@@ -10,7 +10,7 @@ use super::{JobError, RunSettings};
 use crate::engine::Command;
 use crate::ledger::{Ledger, fact};
 use crate::model::RunState;
-use crate::report::{self, Reports, ReportsState, Summary};
+use crate::report::{self, ReportError, Reports, ReportsState, Summary};
 
 /// Writes the reports of the run in this directory from its ledger.
 ///
@@ -77,6 +77,10 @@ pub(super) fn write(
     should_continue: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
     let set = report::prepare(ledger, reports, should_continue)?;
+    // Again, as late as possible: a run takes hours.
+    if let Some(path) = report::foreign_report(Some(ledger), reports.dir)? {
+        return Err(ReportError::Foreign(path).into());
+    }
     ledger.begin_reports()?;
     let summary = set.publish()?;
     ledger.end_reports()?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
+use super::list_change::{ChangedList, list_change};
 use super::open_list::OpenList;
 use super::open_run::open_run;
 use super::session::{Session, Started};
@@ -55,10 +56,12 @@ pub(super) async fn continue_run(
         settings.aws = aws.clone();
     }
     settings.limits = limits.or_else(settings.limits);
+    target.check_profile().await?;
     let limits = settings.limits.resolve(&settings.region)?;
-    supported::check_request(&target, &settings.options, &settings.bearers)?;
+    supported::check_request(target.api(), &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
     let (service, address) = target.connect(&settings).await?;
+    let changed_list = changed_list(&ledger, &settings, &mut commands).await?;
     let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
     first(&mut ledger)?;
     ledger.recover(jiff::Timestamp::now().as_millisecond())?;
@@ -75,10 +78,26 @@ pub(super) async fn continue_run(
     };
     let mut scheduler = session.scheduler();
     let settled_before = restore(&session.ledger, &mut scheduler)?;
-    let started = session.started(detected, settled_before)?;
+    let started = Started {
+        changed_list,
+        ..session.started(detected, settled_before)?
+    };
     session
         .run(scheduler, &mut *observer(&started), commands)
         .await
+}
+
+/// The run's list, if it was changed after the run had read it to its end.
+async fn changed_list(
+    ledger: &LedgerReader,
+    settings: &RunSettings,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<Option<ChangedList>, JobError> {
+    let Some(list) = settings.list.clone() else {
+        return Ok(None);
+    };
+    let change = list_change(ledger, Source::File(list.clone()), commands).await?;
+    Ok(change.map(|change| ChangedList { list, change }))
 }
 
 /// The rest of the list, if it was not read to its end. The list is read again from its beginning;

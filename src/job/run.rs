@@ -58,12 +58,13 @@ pub async fn run(
         mut bearers,
         limits: overrides,
     } = request;
+    target.check_profile().await?;
     if bearers.is_empty() && !target.is_sandbox() {
         return Err(JobError::NoBearer);
     }
     options.bearer_app_instance = bearers.instance();
     options.legacy_api = target.api() == Api::Legacy;
-    supported::check_request(&target, &options, &bearers)?;
+    supported::check_request(target.api(), &options, &bearers)?;
     let mut ledger_key = [0; 16];
     rand::fill(&mut ledger_key);
     let OpenList {
@@ -100,6 +101,7 @@ pub async fn run(
 
     let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
     let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
+    check_free(&dir, &source)?;
     directory::create(&dir)?;
     let lock = RunLock::take(&dir)?;
     report::check_destinations(&dir)?;
@@ -133,6 +135,25 @@ pub async fn run(
     session
         .run(scheduler, &mut *observer(&started), commands)
         .await
+}
+
+/// Checks that a new run in this directory replaces no file of somebody else, and not its own list.
+/// The directory may not exist.
+fn check_free(dir: &Path, source: &Source) -> Result<(), JobError> {
+    if let Source::File(list) = source
+        && directory::is_of_run(dir, list)
+    {
+        return Err(JobError::ListInTheWay(list.clone()));
+    }
+    directory::check_length(dir)?;
+    if !Ledger::is_blank(&dir.join(LEDGER))? {
+        return Err(JobError::RunExists(dir.to_owned()));
+    }
+    report::check_destinations(dir)?;
+    match report::foreign_report(None, dir)? {
+        Some(path) => Err(JobError::ForeignReport(path)),
+        None => Ok(()),
+    }
 }
 
 /// Creates a ledger in this directory. On failure removes the partial ledger, so that no directory

@@ -35,6 +35,17 @@ impl Target {
         matches!(self, Self::Sandbox(_))
     }
 
+    /// Checks that the AWS profile to use exists.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn check_profile(&self) -> Result<(), JobError> {
+        match self {
+            Self::Aws(aws) => Ok(chime::check_profile(aws.profile.as_deref()).await?),
+            Self::Sandbox(_) => Ok(()),
+        }
+    }
+
     /// Run settings with only this service and these bearers set. The region defaults to that of the
     /// bearers.
     pub(super) fn settings(&self, bearers: BearerPool) -> RunSettings {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::commands::{forward, is_halted};
 use super::conclusion::{Conclusion, NAMED_CHANNELS};
+use super::list_change::ChangedList;
 use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
@@ -39,6 +40,8 @@ pub struct Started {
     pub staged: Staged,
     /// Rows sent and settled by earlier sessions.
     pub settled_before: u64,
+    /// The list, if it was changed after an earlier session had read it to its end.
+    pub changed_list: Option<ChangedList>,
 }
 
 /// A session about to begin.
@@ -80,6 +83,7 @@ impl Session {
             address: self.address.clone(),
             staged: *self.ledger.staged(),
             settled_before,
+            changed_list: None,
         })
     }
 

@@ -9,11 +9,10 @@ use crate::roster::Options;
 /// Checks that the API supports the options of a list and the bearers. Rows that it does not support
 /// are defects of the list: see [`Options::legacy_api`].
 pub(super) fn check_request(
-    target: &Target,
+    api: Api,
     options: &Options,
     bearers: &BearerPool,
 ) -> Result<(), JobError> {
-    let api = target.api();
     if options.sub_channel.is_some() || options.sub_channel_column.is_some() {
         api.supports_sub_channels()?;
     }

@@ -1,7 +1,7 @@
 //! What the stager passes to the ledger: a part of the list, read and checked.
 
 use crate::model::{ChannelId, LaneId, MembershipType};
-use crate::roster::ListNotes;
+use crate::roster::{ListDigest, ListNotes};
 
 /// A lane that is new in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Chunk {
     pub left_out: u64,
     /// What was found in the whole list: with its last chunk.
     pub notes: Option<ListNotes>,
+    /// The digest of the whole list: with its last chunk.
+    pub digest: Option<ListDigest>,
     /// Bytes of the list read so far.
     pub bytes_read: u64,
 }

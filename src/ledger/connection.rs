@@ -1,5 +1,6 @@
 //! SQLite's file: how it is opened, and what its errors mean.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ pub(super) fn connect_existing(
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
     files::check(path)?;
     let open = || {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection =
+            Connection::open_with_flags(literal(path), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
@@ -65,7 +67,7 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
 pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
     files::check(path)?;
     let open = || {
-        let connection = Connection::open(path)?;
+        let connection = Connection::open(literal(path))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // Temporary data is small, except in a plan, which may sort whole lists.
@@ -85,6 +87,15 @@ pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection,
         Ok(connection)
     };
     open().map_err(|source| sqlite(path, source))
+}
+
+/// The path for SQLite, which would read one that begins with `file:` as a URI.
+fn literal(path: &Path) -> Cow<'_, Path> {
+    if path.as_os_str().as_encoded_bytes().starts_with(b"file:") {
+        Path::new(".").join(path).into()
+    } else {
+        path.into()
+    }
 }
 
 /// An error of SQLite about a ledger's file.

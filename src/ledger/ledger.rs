@@ -204,6 +204,9 @@ impl Ledger {
         if let Some(notes) = &chunk.notes {
             self.set_fact(fact::NOTES, notes)?;
         }
+        if let Some(digest) = &chunk.digest {
+            self.set_fact(fact::LIST_DIGEST, digest)?;
+        }
         if let Some((first, _)) = chunk.pages.first()
             && *first < self.staged().queued_pages
         {

@@ -72,6 +72,7 @@ impl Stager {
                 self.ended = true;
                 self.end_page();
                 self.chunk.notes = Some(self.roster.notes());
+                self.chunk.digest = Some(self.roster.digest());
             }
         }
         if self.chunk.pages.is_empty() && self.chunk.notes.is_none() {

@@ -63,7 +63,7 @@ pub fn check_user_id(id: &str) -> Result<(), ArnError> {
     // Without a branch per byte: this runs several times for every row of the list.
     let is_plain = bytes.iter().fold(true, |plain, b| plain & allowed(*b));
     if !is_plain && let Some(bad) = id.chars().find(|c| !u8::try_from(*c).is_ok_and(allowed)) {
-        let shown: String = bad.escape_debug().collect();
+        let shown = super::escape_control(&bad.to_string(), usize::MAX);
         return reason(format!(
             "`{shown}` cannot stand in a user id (letters, digits and : - _ . @ can)"
         ));

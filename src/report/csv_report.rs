@@ -24,11 +24,7 @@ impl CsvReport {
     ) -> Result<Self, ReportError> {
         let path = dir.join(name);
         let mut file = AtomicFile::create(path.clone())?;
-        let mut start = mark.to_vec();
-        if !delimiter.is_usual() {
-            let line = format!("sep={}\n", char::from(delimiter.byte()));
-            start.extend_from_slice(&encoding.encode(&line));
-        }
+        let start = start(delimiter, encoding, mark);
         file.write_all(&start).map_err(|source| ReportError::Io {
             path: path.clone(),
             source,
@@ -72,6 +68,35 @@ impl CsvReport {
             source,
         }
     }
+}
+
+/// What is before the first record.
+fn start(delimiter: Delimiter, encoding: Encoding, mark: &[u8]) -> Vec<u8> {
+    let mut start = mark.to_vec();
+    if !delimiter.is_usual() {
+        let line = format!("sep={}\n", char::from(delimiter.byte()));
+        start.extend_from_slice(&encoding.encode(&line));
+    }
+    start
+}
+
+/// The first bytes of a report whose columns have these names.
+pub(super) fn beginning(
+    delimiter: Delimiter,
+    encoding: Encoding,
+    mark: &[u8],
+    names: &[&str],
+) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(delimiter.byte())
+        .from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = writer.write_record(names);
+    let header = writer.into_inner().unwrap_or_default();
+    let header = encoding
+        .encode(&String::from_utf8_lossy(&header))
+        .into_owned();
+    [start(delimiter, encoding, mark), header].concat()
 }
 
 /// Takes UTF-8 and writes it in another encoding.

@@ -16,12 +16,14 @@ use crate::private_file::{PrivateFileError, check_replaceable};
 /// # Errors
 /// If something other than a regular file has the name of a report, or its temporary name.
 pub fn check_destinations(dir: &Path) -> Result<(), PrivateFileError> {
-    for name in [RESULTS, FAILED, SUMMARY, PAGE] {
-        let path = dir.join(name);
-        check_replaceable(&path)?;
-        check_replaceable(&temp_path(&path))?;
-    }
-    Ok(())
+    files(dir).try_for_each(|path| check_replaceable(&path))
+}
+
+/// The reports of a run in this directory, and their temporary names.
+pub fn files(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let reports = [RESULTS, FAILED, SUMMARY, PAGE].map(|name| dir.join(name));
+    let with_temp = |path: PathBuf| [temp_path(&path), path];
+    reports.into_iter().flat_map(with_temp)
 }
 
 /// A report being written, under a temporary name in the same directory, readable by its owner only.

@@ -1,14 +1,15 @@
 //! Reports: projections of the ledger.
 //!
 //! Promises: a report is complete or unchanged; if `summary.json` exists, all four belong to one
-//! state of the run (see `set`); the same ledger produces the same reports. Must not: change the
-//! ledger, or depend on how a run is performed.
+//! state of the run (see `set`); the same ledger produces the same reports; no report replaces a file
+//! that is not a report of the same run (see `own`). Must not: change the ledger, or depend on how a run is performed.
 
 mod csv_report;
 mod explain;
 mod files;
 mod format;
 mod listing;
+mod own;
 mod page;
 mod path;
 mod plan;
@@ -20,9 +21,11 @@ mod summary;
 
 pub use explain::Explanation;
 #[doc(hidden)]
-pub use files::check_destinations;
+pub use files::{check_destinations, files};
 pub use format::lower_bound_text;
 pub use listing::{Listed, Listing, RunDirectory};
+#[doc(hidden)]
+pub use own::foreign_report;
 pub use path::{shell_value, shell_word};
 #[doc(hidden)]
 pub use plan::PlanInput;

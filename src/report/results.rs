@@ -15,7 +15,7 @@ use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Delimiter, Encoding, Entry, Layout, REPORT_COLUMNS};
 
 /// Columns of `results.csv`: a contract.
-const COLUMNS: [&str; 8] = [
+pub(super) const COLUMNS: [&str; 8] = [
     "row",
     "channel_arn",
     "member_arn",
@@ -67,13 +67,19 @@ pub fn prepare(
         CsvReport::create(reports.dir, RESULTS, Delimiter::COMMA, Encoding::UTF_8, b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
+    // With the mark, spreadsheets read as UTF-8 what was not UTF-8 in the list.
+    let mark = if ledger.notes()?.fallback_rows > 0 {
+        Encoding::UTF_8.mark(true)
+    } else {
+        layout.mark()
+    };
     // In the list's own encoding: it is read again with the same flags.
     let mut failed = CsvReport::create(
         reports.dir,
         FAILED,
         layout.delimiter(),
         layout.encoding(),
-        layout.mark(),
+        mark,
     )?;
     let header = layout.report_header();
     failed.record(header.iter().map(String::as_str).chain(REPORT_COLUMNS))?;

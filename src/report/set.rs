@@ -135,19 +135,27 @@ impl ReportsState {
 
 /// The fields of `summary.json` that identify its set.
 #[derive(PartialEq, Deserialize)]
-struct SetLabel {
+pub(super) struct SetLabel {
     run_id: String,
     generation: u64,
 }
 
 impl SetLabel {
+    /// The label in the text of a `summary.json`.
+    pub(super) fn of(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
+
+    /// Whether it is of the run with this name.
+    pub(super) fn is_of_run(&self, run_id: &str) -> bool {
+        self.run_id == run_id
+    }
+
     /// Whether all reports in a directory exist and belong to this set. A user may have removed one,
     /// or restored an earlier copy.
     fn is_on_all(&self, dir: &Path) -> bool {
         let read = fs::read(dir.join(SUMMARY));
-        let label = read
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok());
+        let label = read.ok().and_then(|text| Self::of(&text));
         let is_there = |name| dir.join(name).is_file();
         label.as_ref() == Some(self) && [RESULTS, FAILED, PAGE].into_iter().all(is_there)
     }

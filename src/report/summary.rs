@@ -32,6 +32,9 @@ pub enum ReportError {
     /// Something other than a regular file has the report's name.
     #[error(transparent)]
     NotAFile(PrivateFileError),
+    /// A file that is not a report of this run has the report's name.
+    #[error("{} is not a report of this run", .0.display())]
+    Foreign(PathBuf),
     /// Stopped by a command.
     #[error("interrupted while the reports were written; the ledger is complete")]
     Interrupted,
@@ -47,6 +50,10 @@ impl From<PrivateFileError> for ReportError {
 }
 
 impl ReportError {
+    /// The hint for a file that is not a report of the run.
+    pub(crate) const FOREIGN_HINT: &str =
+        "move or rename it, or pass another --run-dir; it was not changed";
+
     /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -59,6 +66,7 @@ impl ReportError {
                     "nothing is lost: make room there, then: chime-bulk resume {dir}"
                 ))
             }
+            Self::Foreign(_) => Some(Self::FOREIGN_HINT.to_owned()),
             Self::Interrupted => None,
         }
     }

@@ -1,10 +1,9 @@
-//! Decompresses a list (gzip, zstd) and counts its raw bytes.
+//! Decompresses a list (gzip, zstd) and measures its raw bytes.
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::digest::Meter;
 use super::error::Problem;
 use super::gzip::Members;
 use super::source::CHUNK;
@@ -46,12 +45,12 @@ impl fmt::Display for Compression {
     }
 }
 
-/// Decompresses a stream, and counts the raw bytes read from it.
+/// Decompresses a stream, and measures the raw bytes read from it.
 pub(super) fn decompress(
     source: Box<dyn Read + Send>,
-    count: Arc<AtomicU64>,
+    meter: Meter,
 ) -> Result<(Box<dyn Read + Send>, Compression), Problem> {
-    let mut raw: Box<dyn Read + Send> = Box::new(CountingReader { source, count });
+    let mut raw: Box<dyn Read + Send> = Box::new(MeasuredReader { source, meter });
     let start = peek(&mut raw, 4, |_| false)?;
     let compression = Compression::of(&start);
     let raw = Cursor::new(start).chain(raw);
@@ -85,17 +84,17 @@ pub(super) fn peek(
     Ok(start)
 }
 
-/// Counts the bytes read, and marks errors of the source, to distinguish them from the decoder's.
-struct CountingReader {
+/// Measures the bytes read, and marks errors of the source, to distinguish them from the decoder's.
+struct MeasuredReader {
     source: Box<dyn Read + Send>,
-    count: Arc<AtomicU64>,
+    meter: Meter,
 }
 
-impl Read for CountingReader {
+impl Read for MeasuredReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.source.read(buffer) {
             Ok(read) => {
-                self.count.fetch_add(read as u64, Ordering::Relaxed);
+                self.meter.add(&buffer[..read]);
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
@@ -158,7 +157,7 @@ mod tests {
         let gzip_start = vec![0x1F, 0x8B, 8, 0];
         for start in [b"user_id\n".to_vec(), packed[..9].to_vec(), gzip_start] {
             let source = Box::new(Failing(Cursor::new(start)));
-            let (mut bytes, compression) = decompress(source, Arc::default()).unwrap();
+            let (mut bytes, compression) = decompress(source, Meter::default()).unwrap();
             let problem: Problem = bytes.read_to_end(&mut Vec::new()).unwrap_err().into();
             assert!(
                 matches!(problem, Problem::Io(_)),

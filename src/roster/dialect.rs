@@ -5,6 +5,10 @@ use super::Delimiter;
 /// The most records that are looked at before the first is taken for a header or a row.
 pub(super) const SAMPLE: usize = 20;
 
+/// What [`failed.csv`](crate::report::FAILED) has after the columns of the list that it is of. When
+/// such a file is read as a list, these are left out.
+pub const REPORT_COLUMNS: [&str; 3] = ["error_code", "error_message", "row"];
+
 /// How a list begins: its first record, and those after it as far as they are there.
 #[derive(Debug, Default)]
 pub(super) struct Opening<'a> {
@@ -24,6 +28,12 @@ impl<'a> Opening<'a> {
     /// Looks at the start of a list, or at all of it, after so many lines.
     pub(super) fn of(start: &'a [u8], is_all: bool, skip_lines: u64) -> Self {
         let mut opening = Self::default();
+        // Lines above the list are not in its `failed.csv`, which is read with the same flags.
+        let skip_lines = if begins_as_report(start) {
+            0
+        } else {
+            skip_lines
+        };
         for _ in 0..skip_lines {
             let rest = &start[opening.skipped..];
             let length = line_length(rest).or((is_all && !rest.is_empty()).then_some(rest.len()));
@@ -126,6 +136,35 @@ fn separator_of(record: &[u8]) -> Option<Delimiter> {
     };
     let delimiter = Delimiter::try_from(*delimiter).ok()?;
     rest.iter().all(is_rest).then_some(delimiter)
+}
+
+/// Whether a file begins as `failed.csv` does: with a header that ends with [`REPORT_COLUMNS`], perhaps
+/// after a line that sets the delimiter.
+fn begins_as_report(start: &[u8]) -> bool {
+    let mut rest = start;
+    let mut separator = None;
+    for _ in 0..2 {
+        let Some((begin, record, line_end)) = next_record(rest, false) else {
+            return false;
+        };
+        let mut delimiters = separator.into_iter().chain(Delimiter::USUAL);
+        if delimiters.any(|delimiter| is_report(&cells(record, delimiter))) {
+            return true;
+        }
+        separator = separator_of(record);
+        if separator.is_none() {
+            return false;
+        }
+        rest = &rest[begin + record.len() + line_end.len()..];
+    }
+    false
+}
+
+/// Whether a header is one of `failed.csv`.
+pub(super) fn is_report<T: AsRef<str>>(header: &[T]) -> bool {
+    let own = header.len().saturating_sub(REPORT_COLUMNS.len());
+    let last = header[own..].iter().map(AsRef::as_ref);
+    own > 0 && last.eq(REPORT_COLUMNS)
 }
 
 /// The delimiter of a record: the one that yields known columns, else the one that occurs most

@@ -51,6 +51,12 @@ impl Entry {
         rest.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The channel's id: what follows `/channel/` in its ARN.
+    #[must_use]
+    pub fn channel_id(&self) -> &str {
+        self.channel_arn.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The member, its text checked when it was set.
     pub(crate) fn member(&self) -> MemberArn {
         MemberArn::checked(&self.member_arn)

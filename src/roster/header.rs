@@ -196,6 +196,10 @@ fn judge_shapes(first: &[String], others: &[Vec<String>]) -> Judgement {
         // An id has no blanks.
         is_header |= first.len() == 1 && shape == Shape::Phrase && *common != Shape::Phrase;
         differs |= is_wordy && *common == Shape::Code;
+        // A capital at the beginning, and none below.
+        let is_capital = |cell: &String| cell.starts_with(char::is_uppercase);
+        let mut below = others.iter().filter_map(|cells| cells.get(at));
+        differs |= shape == Shape::Word && is_capital(cell) && !below.any(is_capital);
         is_alike |= shape == Shape::Code && *common == Shape::Code;
     }
     match () {

@@ -37,6 +37,12 @@
 //! `resume` reads the list again and compares it with what was read before: its size, its columns
 //! and each row. A list from standard input that was not read to its end must be supplied again on
 //! `resume`, the same from its beginning.
+//!
+//! Once the list is read to its end, the run has all rows and reads it no more. Then a changed list
+//! is only mentioned: its size and a hash of its bytes are compared ([`ListDigest`]). The same
+//! comparison decides whether a finished run is of this list (`--if-exists resume`). Standard input,
+//! FIFOs and files that are gone cannot be compared: they count as the same list. With `--limit`, the
+//! hash covers what was read; of the rest, only the size is compared.
 
 mod channel_name;
 mod columns;
@@ -45,6 +51,7 @@ mod defect;
 mod delimiter;
 mod detection;
 mod dialect;
+mod digest;
 mod encoding;
 mod entry;
 mod error;
@@ -73,6 +80,8 @@ mod zstd;
 pub use channel_name::{ChannelName, ChannelNameError};
 pub use defect::Defect;
 pub use delimiter::{Delimiter, DelimiterError};
+pub use dialect::REPORT_COLUMNS;
+pub use digest::{ListChange, ListDigest};
 pub use encoding::{Encoding, EncodingError};
 pub use entry::Entry;
 pub use error::{Problem, RosterError};
@@ -82,7 +91,7 @@ pub use notes::{ListNotes, Suspicious, UnusedFilter};
 pub use options::Options;
 pub use record::Record;
 pub use record_size::{RecordSize, RecordSizeError};
-pub use roster::{REPORT_COLUMNS, Roster};
+pub use roster::Roster;
 pub use row::{Row, RowKind};
 pub use source::Source;
 pub use template::{Template, TemplateError};

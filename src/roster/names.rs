@@ -23,7 +23,7 @@ pub(super) const TYPES: [&str; 2] = ["membershiptype", "channelmembershiptype"];
 /// Names of the column of sub-channels, normal.
 pub(super) const SUB_CHANNELS: [&str; 2] = ["subchannelid", "subchannel"];
 /// Common names of other columns: they show that a line is a header, but contain no member.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 42] = [
     "account",
     "arn",
     "displayname",
@@ -41,6 +41,32 @@ const OTHERS: [&str; 17] = [
     "status",
     "type",
     "users",
+    // Of columns of members, too general or too foreign to be taken for one, but no ids.
+    "employee",
+    "employeeid",
+    "employeenumber",
+    "guid",
+    "loginname",
+    "mail",
+    "participant",
+    "participants",
+    "person",
+    "slackid",
+    "uid",
+    "upn",
+    "userprincipalname",
+    "uuid",
+    "benutzer",
+    "benutzername",
+    "membre",
+    "membres",
+    "miembro",
+    "mitglied",
+    "mitglieder",
+    "personalnummer",
+    "teilnehmer",
+    "usuario",
+    "utilisateur",
 ];
 
 /// A name in the form in which names are compared: case, spaces, `-` and `_` do not matter.
@@ -117,6 +143,12 @@ pub(super) fn named(options: &Options) -> impl Iterator<Item = &str> {
     .chain(options.filters.iter().map(|filter| &*filter.column))
     .chain(options.member_template.iter().flat_map(Template::columns))
     .chain(options.channel_template.iter().flat_map(Template::columns))
+}
+
+/// The column of a header that may hold types, by a name that means other things as well.
+pub(super) fn plain_type(header: &[String]) -> Option<&str> {
+    let mut names = header.iter().map(String::as_str);
+    names.find(|name| Normalized(name).is("type"))
 }
 
 /// The column of a header that looks like the channels' column.

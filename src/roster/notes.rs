@@ -136,9 +136,9 @@ impl FilterUse {
 }
 
 impl Suspicious {
-    /// Looks at the member's text of a row that is taken.
-    pub(super) fn see(&mut self, row: u64, id: &str) {
-        if is_suspicious(id) {
+    /// Looks at the ids of a row that is taken.
+    pub(super) fn see(&mut self, row: u64, ids: [&str; 2]) {
+        if ids.into_iter().any(is_suspicious) {
             self.rows += 1;
             if self.examples.len() < MAX_EXAMPLES {
                 self.examples.push(row);
@@ -178,14 +178,18 @@ fn is_suspicious(id: &str) -> bool {
         .is_some_and(|(whole, rest)| whole.chars().all(is_digit) && rest.chars().all(|c| c == '0'));
     // 1.23E+17, as of a long number in a spreadsheet.
     let is_scientific = id.split_once(['E', 'e']).is_some_and(|(number, exponent)| {
-        let is_number = number.contains('.') && number.chars().all(|c| is_digit(c) || c == '.');
-        is_number
+        let is_signed = exponent.starts_with(['+', '-']) || number.contains('.');
+        is_signed
+            && number.chars().all(|c| is_digit(c) || c == '.')
             && exponent
                 .trim_start_matches(['+', '-'])
                 .chars()
                 .all(is_digit)
     });
-    is_decimal || is_scientific
+    // 2024-01-02, as of an id in which a spreadsheet has seen a date.
+    let is_date = id.len() == 10 && id.split('-').map(str::len).eq([4, 2, 2]);
+    let is_date = is_date && id.chars().all(|c| is_digit(c) || c == '-');
+    is_decimal || is_scientific || is_date
 }
 
 #[cfg(test)]
@@ -203,6 +207,8 @@ mod tests {
             "1.23E+17",
             "Total",
             "7.00",
+            "1E+05",
+            "2024-01-02",
         ] {
             assert!(is_suspicious(id), "{id}");
         }
@@ -211,6 +217,7 @@ mod tests {
             "1001",
             "1.5",
             "nancy",
+            "2024-01",
             "totally",
             "1e5",
             "5f7c1a9e-0c1d",

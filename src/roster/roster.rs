@@ -2,18 +2,17 @@
 
 use std::io::{Cursor, Read};
 use std::mem;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::StringRecord;
 
 use super::compression::{Compression, decompress, peek};
 use super::detection::detect_layout;
-use super::dialect::{self, Opening, SAMPLE};
+use super::dialect::{self, Opening, REPORT_COLUMNS, SAMPLE};
+use super::digest::{ListDigest, Meter};
 use super::error::Problem;
 use super::format::detect_other_format;
 use super::header::{self, FirstRecord};
-use super::names::{is_known, usual_channel};
+use super::names::{is_known, plain_type, usual_channel};
 use super::notes::{FilterUse, ListNotes};
 use super::records::Records;
 use super::source::CHUNK;
@@ -23,16 +22,16 @@ use super::{Delimiter, Encoding, Layout, Options, Record, RosterError, Row, RowK
 /// How much text is looked at to find the first records, in bytes.
 const OPENING: usize = 1024 * 1024;
 
-/// What [`failed.csv`](crate::report::FAILED) has after the columns of the list that it is of. When
-/// such a file is read as a list, these are left out.
-pub const REPORT_COLUMNS: [&str; 3] = ["error_code", "error_message", "row"];
-
 /// A member list being read, from its first row to its last.
 pub struct Roster {
     name: String,
     size: Option<u64>,
-    count: Arc<AtomicU64>,
+    meter: Meter,
     compression: Compression,
+    /// The first record is not UTF-8.
+    is_assumed: bool,
+    /// Records among those read as Windows-1252 that are no rows: the header.
+    header_rows: u64,
     layout: Layout,
     first_record: FirstRecord,
     /// Whether the records end with [`REPORT_COLUMNS`].
@@ -90,8 +89,8 @@ impl Roster {
         name: &str,
     ) -> Result<Self, (Option<u64>, Problem)> {
         let nowhere = |problem| (None, problem);
-        let count = Arc::new(AtomicU64::new(0));
-        let (bytes, compression) = decompress(raw, Arc::clone(&count)).map_err(nowhere)?;
+        let meter = Meter::default();
+        let (bytes, compression) = decompress(raw, meter.clone()).map_err(nowhere)?;
         let Decoded {
             text,
             mut start,
@@ -111,6 +110,9 @@ impl Roster {
         }
         let delimiter = find_delimiter(&opening, record, options);
         let kind = header::find_header(&opening, delimiter, options);
+        let is_assumed = encoding == Encoding::UTF_8
+            && options.encoding.is_none()
+            && std::str::from_utf8(record).is_err();
         let crlf = opening.line_end == b"\r\n";
         let (skipped, lines_before) = (opening.skipped, opening.skipped_lines);
         start.drain(..skipped);
@@ -124,7 +126,7 @@ impl Roster {
             .read(&mut first)
             .map_err(|(line, problem)| (Some(line), problem))?
             .ok_or((None, Problem::Empty))?;
-        let is_report = is_report(&first);
+        let is_report = dialect::is_report(&first.iter().collect::<Vec<_>>());
         let kind = if is_report {
             first.truncate(first.len() - REPORT_COLUMNS.len());
             Ok(FirstRecord::Header)
@@ -135,11 +137,14 @@ impl Roster {
         let detected = kind.and_then(|kind| Ok((kind, detect(kind)?)));
         let (first_record, mut layout) = detected.map_err(|problem| (Some(line), problem))?;
         layout.has_bom = has_bom;
+        let header_rows = u64::from(layout.has_header() && records.fallen_back() > 0);
         Ok(Self {
             name: name.to_owned(),
             size,
-            count,
+            meter,
             compression,
+            is_assumed,
+            header_rows,
             first: (!layout.has_header()).then_some((line, first)),
             first_record,
             is_report,
@@ -164,18 +169,23 @@ impl Roster {
     #[must_use]
     pub fn detected(&self) -> String {
         let mut text = self.layout.encoding().to_string();
-        if self.layout.has_bom {
+        if self.is_assumed {
+            "not UTF-8, Windows-1252 is assumed (--encoding sets another)".clone_into(&mut text);
+        } else if self.layout.has_bom {
             text.push_str(" with BOM");
         }
         if self.compression != Compression::Plain {
             text = format!("{}, {text}", self.compression);
         }
-        let unused = self
-            .layout
-            .constant_channel()
-            .and_then(|_| usual_channel(self.layout.header()))
+        let channel = self.layout.constant_channel();
+        let channel = channel.and_then(|_| usual_channel(self.layout.header()));
+        let kind = self.layout.type_column.is_none();
+        let kind = kind.then(|| plain_type(self.layout.header())).flatten();
+        let unused: String = channel
+            .into_iter()
+            .chain(kind)
             .map(|column| format!(" (column `{column}` is not used)"))
-            .unwrap_or_default();
+            .collect();
         let guess = match self.first_record {
             FirstRecord::HeaderByShape => {
                 " (the first line differs from all others, so it counts as the header; --no-header \
@@ -189,7 +199,13 @@ impl Roster {
     /// Raw bytes taken from the source so far, read ahead included.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        self.meter.bytes()
+    }
+
+    /// The digest of these bytes: of all bytes, once the list is read to its end.
+    #[must_use]
+    pub fn digest(&self) -> ListDigest {
+        self.meter.digest()
     }
 
     /// Raw bytes in all, where that can be known.
@@ -221,7 +237,7 @@ impl Roster {
     pub fn notes(&self) -> ListNotes {
         let filters = self.layout.filters().iter().zip(&self.filter_uses);
         ListNotes {
-            fallback_rows: self.records.fallen_back(),
+            fallback_rows: self.records.fallen_back() - self.header_rows,
             no_rows: self.rows == 0,
             unused_filters: filters
                 .filter_map(|(condition, used)| used.unused(&condition.filter))
@@ -275,7 +291,8 @@ impl Roster {
             }
         }
         if let RowKind::Take(entry) = row.kind() {
-            self.notes.suspicious.see(row.number(), entry.member_id());
+            let ids = [entry.member_id(), entry.channel_id()];
+            self.notes.suspicious.see(row.number(), ids);
             self.notes.irregular_rows += u64::from(self.layout.is_irregular(record));
             self.left = self.left.map(|left| left - 1);
         }
@@ -289,12 +306,6 @@ fn find_delimiter(opening: &Opening<'_>, record: &[u8], options: &Options) -> De
         .delimiter
         .or(opening.separator)
         .unwrap_or_else(detect)
-}
-
-/// Whether a header is one of `failed.csv`.
-fn is_report(header: &StringRecord) -> bool {
-    let own = header.len().saturating_sub(REPORT_COLUMNS.len());
-    own > 0 && header.iter().skip(own).eq(REPORT_COLUMNS)
 }
 
 /// Leaves out what `failed.csv` has after the columns of the list.

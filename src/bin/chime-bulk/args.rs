@@ -6,9 +6,10 @@ use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
 use chime_bulk::model::{BearerPool, MemberArn};
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
-use crate::config::{self, NotRead};
+use crate::config::{self, NotRead, Places};
+use crate::exit;
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
 use crate::run_output::RunOutputArguments;
@@ -48,16 +49,59 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line. Flags that are not in it come from the environment, or from the file of
-    /// `--config`.
-    pub(crate) fn read() -> Result<Self, NotRead> {
-        let command = with_environment(Self::command());
-        let matches = config::read(&command, std::env::args_os().collect())?;
-        Self::from_arg_matches(&matches).map_err(|error| NotRead {
-            error: error.into(),
-            mode: Mode::Plain,
+    /// The command line that the program accepts, with the exit codes of each command in its help.
+    pub(crate) fn described() -> Command {
+        let command = Self::command().mut_subcommand("plan", plan_of);
+        command.mut_subcommands(|command| {
+            let codes = exit::help(command.get_name());
+            let help = match command.get_after_help() {
+                Some(help) => format!("{help}\n\n{codes}"),
+                None => codes.to_owned(),
+            };
+            command.after_help(help)
         })
     }
+
+    /// Reads the command line. Flags that are not in it come from the environment, or from the file of
+    /// `--config`.
+    pub(crate) fn read() -> Result<(Self, Places), NotRead> {
+        let command = with_environment(Self::described());
+        let (matches, places) = config::read(&command, std::env::args_os().collect())?;
+        match Self::from_arg_matches(&matches) {
+            Ok(arguments) => Ok((arguments, places)),
+            Err(error) => Err(NotRead {
+                error: error.into(),
+                mode: Mode::Plain,
+            }),
+        }
+    }
+}
+
+/// The command `plan`, of which the arguments are those of `run`.
+fn plan_of(plan: Command) -> Command {
+    plan.mut_args(|arg| match arg.get_long() {
+        Some("json") => arg.help("Print the plan as JSON"),
+        Some("region") => {
+            arg.help("The AWS region [default: that of the bearer's or channel's ARN]")
+        }
+        Some(flag) if is_for_run_only(&arg, flag) => arg.hide(true),
+        _ => arg,
+    })
+}
+
+/// Whether `plan` accepts a flag without any use for it, so that its help does not show it.
+fn is_for_run_only(arg: &Arg, flag: &str) -> bool {
+    const FLAGS: [&str; 8] = [
+        "max-failures",
+        "profile",
+        "endpoint-url",
+        "run-dir",
+        "if-exists",
+        "progress",
+        "verbose",
+        "log-file",
+    ];
+    FLAGS.contains(&flag) || arg.get_help_heading() == Some("Sandbox")
 }
 
 /// Lets each flag also be an environment variable. Help never shows its value.
@@ -70,7 +114,12 @@ fn with_environment(command: Command) -> Command {
             return arg;
         };
         let variable = config::variable(flag);
-        let arg = arg.env(variable).hide_env(true);
+        // clap would take an empty variable for an empty value.
+        let arg = if config::is_set(&variable) {
+            arg.env(variable).hide_env(true)
+        } else {
+            arg
+        };
         if matches!(arg.get_action(), ArgAction::SetTrue) {
             arg.value_parser(BoolishValueParser::new())
         } else {
@@ -93,7 +142,7 @@ pub(crate) enum Subcommand {
     #[command(after_help = "\
 Example:
   chime-bulk plan members.csv --channel-arn ARN")]
-    Plan(Box<PlanArguments>),
+    Plan(Box<RunArguments>),
     /// Add the members of a list.
     #[command(after_help = "\
 Examples:
@@ -184,7 +233,7 @@ impl Subcommand {
     /// How to show progress: as lines, where there is no choice.
     pub(crate) fn progress(&self) -> Mode {
         match self {
-            Self::Run(arguments) => arguments.output.progress,
+            Self::Plan(arguments) | Self::Run(arguments) => arguments.output.progress,
             Self::Resume(arguments) => arguments.output.progress,
             Self::Retry(arguments) => arguments.resume.output.progress,
             _ => Mode::Plain,
@@ -192,29 +241,7 @@ impl Subcommand {
     }
 }
 
-/// Arguments of `plan`.
-#[derive(Debug, Args)]
-pub(crate) struct PlanArguments {
-    /// The member list: a path, or - for standard input.
-    #[arg(value_name = "LIST")]
-    pub(crate) list: PathBuf,
-    #[command(flatten)]
-    pub(crate) roster: RosterArguments,
-    #[command(flatten)]
-    pub(crate) bearers: BearerArguments,
-    #[command(flatten)]
-    pub(crate) limits: LimitArguments,
-    /// The AWS region [default: that of the bearer's or channel's ARN].
-    #[arg(long, help_heading = "AWS")]
-    pub(crate) region: Option<String>,
-    /// Print the plan as JSON.
-    #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    config: ConfigArguments,
-}
-
-/// Arguments of `run`.
+/// Arguments of `run`, and of `plan`: a command line that runs a list also plans it.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
     /// The member list: a path, or - for standard input.
@@ -254,6 +281,9 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) output: RunOutputArguments,
+    /// Of `run` there is no trial; of `plan`, it is what it does.
+    #[arg(long, hide = true)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -361,16 +391,16 @@ pub(crate) struct ReportArguments {
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsArguments {
     /// The AWS region [default: that of the bearer's ARN].
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     pub(crate) region: Option<String>,
     /// The profile of the AWS configuration.
-    #[arg(long)]
+    #[arg(long, value_parser = value::name)]
     pub(crate) profile: Option<String>,
     /// Call this URL instead of AWS.
     #[arg(long, value_name = "URL", value_parser = value::endpoint_url)]
     pub(crate) endpoint_url: Option<EndpointUrl>,
     /// The API to call: messaging, or legacy (the first namespace; us-east-1 only).
-    #[arg(long)]
+    #[arg(long, value_parser = value::parsed::<Api>)]
     pub(crate) api: Option<Api>,
 }
 
@@ -391,6 +421,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_valid() {
-        with_environment(Arguments::command()).debug_assert();
+        with_environment(Arguments::described()).debug_assert();
     }
 }

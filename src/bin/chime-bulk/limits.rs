@@ -5,6 +5,8 @@ use chime_bulk::roster::RecordSize;
 use chime_bulk::schedule::{FailureThreshold, Patience};
 use clap::Args;
 
+use crate::value;
+
 /// The limits of a run.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
@@ -28,7 +30,7 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "N", value_parser = parse_members, allow_negative_numbers = true)]
     members_per_call: Option<u32>,
     /// The longest row of the list, in KiB, 1 to 8192 [default: 256].
-    #[arg(long, value_name = "KIB", allow_negative_numbers = true)]
+    #[arg(long, value_name = "KIB", value_parser = value::parsed::<RecordSize>, allow_negative_numbers = true)]
     max_record_size: Option<RecordSize>,
 }
 
@@ -37,7 +39,7 @@ pub(crate) struct LimitArguments {
 #[command(next_help_heading = "Limits")]
 pub(crate) struct FailureArguments {
     /// Stop when more rows than this have failed, over all sessions: a number, or a share such as 5%.
-    #[arg(long, value_name = "N|N%", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N|N%", value_parser = value::parsed::<FailureThreshold>, allow_negative_numbers = true)]
     max_failures: Option<FailureThreshold>,
     /// Stop when no call was accepted for so many seconds [default: 300; 30 where nothing ever
     /// answered].
@@ -47,17 +49,19 @@ pub(crate) struct FailureArguments {
 
 /// Parses a number. `Limits` checks its range.
 fn parse_rate(text: &str) -> Result<f64, String> {
-    text.parse()
+    text.trim()
+        .parse()
         .map_err(|_| "calls per second: a number from 0.001 to 1000000".to_owned())
 }
 
 fn parse_count(text: &str) -> Result<u32, String> {
-    text.parse()
+    text.trim()
+        .parse()
         .map_err(|_| "a whole number from 1 to 10000".to_owned())
 }
 
 fn parse_members(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| {
+    text.trim().parse().map_err(|_| {
         "a whole number from 1 to 100: AWS takes at most 100 members a call".to_owned()
     })
 }

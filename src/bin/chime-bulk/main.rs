@@ -3,6 +3,7 @@
 
 mod args;
 mod config;
+mod dry_run;
 mod exit;
 mod explain;
 mod limits;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use args::{Arguments, Subcommand};
-use config::{NotRead, ReadError};
+use config::{NotRead, Places, ReadError};
 use exit::Exit;
 use screen::Screen;
 use signals::Signals;
@@ -37,11 +38,12 @@ use signals::Signals;
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::read() {
-        Ok(arguments) => arguments,
+    let (arguments, places) = match Arguments::read() {
+        Ok(read) => read,
         Err(error) => return not_read(error).into(),
     };
-    let screen = Screen::new(arguments.command.progress());
+    let screen = Screen::new(arguments.command.progress(), places);
+    warn(&screen);
     let runtime = match runtime::runtime(&screen) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -61,9 +63,19 @@ fn main() -> ExitCode {
     exit.into()
 }
 
+/// Warns of variables that have no effect.
+fn warn(screen: &Screen) {
+    for warning in config::warnings(&Arguments::described()) {
+        screen.note(warning);
+    }
+}
+
 /// The error if no command can be performed.
 fn not_read(NotRead { error, mode }: NotRead) -> Exit {
-    let screen = Screen::new(mode);
+    let screen = Screen::new(mode, Places::default());
+    if !matches!(&error, ReadError::Clap(error) if !error.use_stderr()) {
+        warn(&screen);
+    }
     match error {
         // Help and version come this way too; clap selects their stream.
         ReadError::Clap(error) if !error.use_stderr() => {

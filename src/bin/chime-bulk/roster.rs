@@ -29,7 +29,7 @@ pub(crate) struct RosterArguments {
     #[arg(long, value_name = "ARN", value_parser = value::app_instance)]
     app_instance_arn: Option<AppInstanceArn>,
     /// DEFAULT, or HIDDEN [default: DEFAULT].
-    #[arg(long = "type", value_name = "TYPE", conflicts_with = "type_column")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = value::parsed::<MembershipType>, conflicts_with = "type_column")]
     membership_type: Option<MembershipType>,
     /// The column with the type.
     #[arg(long, value_name = "NAME")]
@@ -61,7 +61,7 @@ pub(crate) struct RosterArguments {
     /// The first line is a row; columns are named by number [default: detected].
     #[arg(long)]
     no_header: bool,
-    /// Take only the first N good rows: a trial.
+    /// Take only the first N rows that can be sent: a trial.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }

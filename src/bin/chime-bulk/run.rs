@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::run_output::RunOutput;
 use crate::sandbox::SandboxShape;
 use crate::screen::Screen;
-use crate::{output, sandbox};
+use crate::{dry_run, output, sandbox};
 
 /// Round trip of the in-process sandbox where none is asked for: about that of the real service.
 const USUAL_LATENCY: Duration = Duration::from_millis(60);
@@ -24,6 +24,16 @@ pub(crate) async fn run(
     screen: &Screen,
     commands: Receiver<Command>,
 ) -> Exit {
+    if arguments.dry_run {
+        return dry_run::refuse(screen);
+    }
+    if arguments.output.logs_to(&arguments.list) {
+        screen.error(
+            &"--log-file is the list",
+            Some("name another with --log-file"),
+        );
+        return Exit::Usage;
+    }
     match arguments.output.open(screen) {
         Ok(output) => {
             let exit = begin(arguments, &output, commands).await;
@@ -55,6 +65,10 @@ async fn begin(
     } else {
         Target::Aws(arguments.aws.into())
     };
+    // First: with the wrong profile, a run may have the wrong account.
+    if let Err(error) = target.check_profile().await {
+        return report_error(&error, None, screen);
+    }
     let bearers = match arguments.bearers.try_into() {
         Ok(bearers) => bearers,
         Err(error) => return report_error(&error, None, screen),
@@ -128,6 +142,9 @@ async fn continue_shown(
     };
     let target = |settings: &job::RunSettings| {
         if settings.sandbox {
+            screen.note(
+                "note: a rehearsal goes on against a new sandbox: it has only the faults that are given now",
+            );
             shape
         } else {
             Target::Aws(arguments.aws.into())
@@ -221,8 +238,13 @@ fn reports_are_in(dir: &Path, summary: &Summary, screen: &Screen) {
     }
 }
 
+/// Prints the error of a job.
+pub(crate) fn show_error(error: &JobError, screen: &Screen) {
+    screen.error_of_flag(error.flag(), error, error.hint().as_deref());
+}
+
 fn report_error(error: &JobError, dir: Option<&Path>, screen: &Screen) -> Exit {
-    screen.error(error, error.hint().as_deref());
+    show_error(error, screen);
     let exit = Exit::from(error);
     if let Some(dir) =
         dir.filter(|dir| exit.is_resumable() && error.leaves_run() && job::holds_run(dir))

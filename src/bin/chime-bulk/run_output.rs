@@ -1,6 +1,6 @@
 //! What is shown of a run, and what is logged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::Started;
@@ -36,6 +36,12 @@ pub(crate) struct RunOutputArguments {
 }
 
 impl RunOutputArguments {
+    /// Whether the log goes to this file, which exists.
+    pub(crate) fn logs_to(&self, file: &Path) -> bool {
+        let log = self.log_file.as_deref().map(Path::canonicalize);
+        matches!((log, file.canonicalize()), (Some(Ok(log)), Ok(file)) if log == file)
+    }
+
     /// Opens the log, if there is to be one.
     pub(crate) fn open(&self, screen: &Screen) -> Result<RunOutput, Exit> {
         let level = match self.verbose {
@@ -94,9 +100,13 @@ impl RunOutput {
         if let Some(log) = &mut log {
             log.begun(started);
         }
+        let progress = Progress::begin(started, &self.screen);
+        if let Some(changed) = &started.changed_list {
+            self.screen.note(format_args!("note: {changed}"));
+        }
         Box::new(RunObserver {
             screen: self.screen.clone(),
-            progress: Progress::begin(started, &self.screen),
+            progress,
             address: started.address.clone(),
             trouble: Trouble::default(),
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),

@@ -31,7 +31,8 @@ pub(crate) struct SandboxArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SandboxShape {
-    /// Do not limit calls per second.
+    /// The sandbox does not limit calls per second; --channel-rate and
+    /// --bearer-rate still do.
     #[arg(long)]
     pub(crate) unlimited: bool,
     /// Time from a call to its answer, in milliseconds [default: 0; with run: 60].

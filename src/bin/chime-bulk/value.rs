@@ -1,7 +1,11 @@
 //! Parsers for the values of flags, with errors that have a hint.
+//!
+//! Blanks and line ends around a value are left out: a variable from a file with Windows line ends has
+//! them, and so has what is pasted.
 
 use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 
 use chime_bulk::chime::EndpointUrl;
 use chime_bulk::model::{AppInstanceArn, ArnError, MemberArn, SubChannelId};
@@ -35,6 +39,17 @@ impl fmt::Display for ValueError {
 
 impl Error for ValueError {}
 
+/// Parses a name of AWS: a region or a profile.
+#[expect(clippy::unnecessary_wraps, reason = "clap's signature")]
+pub(crate) fn name(text: &str) -> Result<String, ValueError> {
+    Ok(text.trim().to_owned())
+}
+
+/// Parses any other value.
+pub(crate) fn parsed<T: FromStr>(text: &str) -> Result<T, T::Err> {
+    text.trim().parse()
+}
+
 /// Parses `--bearer`.
 pub(crate) fn bearer(text: &str) -> Result<MemberArn, ValueError> {
     member("--bearer", text)
@@ -46,6 +61,7 @@ pub(crate) fn admin(text: &str) -> Result<MemberArn, ValueError> {
 }
 
 fn member(flag: &str, text: &str) -> Result<MemberArn, ValueError> {
+    let text = text.trim();
     MemberArn::parse(text).map_err(|error| ValueError {
         what: format!("{flag} `{text}`: {error}"),
         hint: Some(
@@ -56,7 +72,7 @@ fn member(flag: &str, text: &str) -> Result<MemberArn, ValueError> {
 
 /// Parses `--channel-arn`.
 pub(crate) fn channel(text: &str) -> Result<ChannelName, ValueError> {
-    text.parse().map_err(|error| ValueError {
+    text.trim().parse().map_err(|error| ValueError {
         what: format!("--channel-arn: {error}"),
         hint: Some(ChannelName::HINT),
     })
@@ -64,7 +80,7 @@ pub(crate) fn channel(text: &str) -> Result<ChannelName, ValueError> {
 
 /// Parses `--app-instance-arn`.
 pub(crate) fn app_instance(text: &str) -> Result<AppInstanceArn, ValueError> {
-    text.parse().map_err(|error: ArnError| ValueError {
+    text.trim().parse().map_err(|error: ArnError| ValueError {
         what: format!("--app-instance-arn: {}", error.reason()),
         hint: None,
     })
@@ -72,7 +88,7 @@ pub(crate) fn app_instance(text: &str) -> Result<AppInstanceArn, ValueError> {
 
 /// Parses `--sub-channel-id`.
 pub(crate) fn sub_channel(text: &str) -> Result<SubChannelId, ValueError> {
-    text.parse().map_err(|error| ValueError {
+    text.trim().parse().map_err(|error| ValueError {
         what: format!("--sub-channel-id: {error}"),
         hint: None,
     })
@@ -80,7 +96,7 @@ pub(crate) fn sub_channel(text: &str) -> Result<SubChannelId, ValueError> {
 
 /// Parses `--endpoint-url`.
 pub(crate) fn endpoint_url(text: &str) -> Result<EndpointUrl, ValueError> {
-    text.parse().map_err(|error| ValueError {
+    text.trim().parse().map_err(|error| ValueError {
         what: format!("{error}"),
         hint: Some("give it as --endpoint-url http://127.0.0.1:8480"),
     })

@@ -75,7 +75,7 @@ pub static CODES: &[Code] = &[
         "nothing to change: it is retried; check the network if it lasts"),
     entry("Defect", Level::Program, &[], Nothing,
         "the row is defective; it was never sent",
-        "correct the column that the message names in failed.csv, then run that"),
+        "correct the row in failed.csv as the message says, then run that"),
     entry("Duplicate", Level::Program, &[], Nothing,
         "the row repeats an earlier one; only the first is sent",
         "nothing to do"),

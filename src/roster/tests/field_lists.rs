@@ -359,3 +359,72 @@ fn the_columns_of_failed_csv_are_left_out() {
             .all(|(_, row)| row.starts_with("c/u"))
     );
 }
+
+#[test]
+fn failed_csv_is_whole_with_the_flags_of_its_list() {
+    for text in [
+        "user_id,x,error_code,error_message,row\nu1,a,NotFound,gone,1\nu2,b,NotFound,gone,2\n",
+        "sep=^\nuser_id^x^error_code^error_message^row\nu1^a^NotFound^gone^1\nu2^b^x^y^2\n",
+    ] {
+        for header in [None, Some(false)] {
+            let options = with(|options| {
+                options.skip_lines = 2;
+                options.header = header;
+            });
+            assert_eq!(verdicts(text, &options), ["c/u1", "c/u2"], "{text}");
+        }
+    }
+}
+
+#[test]
+fn headings_above_words_are_known_or_refused() {
+    for heading in [
+        "Mitglied",
+        "Teilnehmer",
+        "uid",
+        "UUID",
+        "slack_id",
+        "utilisateur",
+    ] {
+        let text = format!("{heading}\nalice\nbob\n");
+        assert_eq!(
+            verdicts(text, &one_channel()),
+            ["c/alice", "c/bob"],
+            "{heading}"
+        );
+    }
+    refusal("Colaborador\nalice\nbob\n", &one_channel());
+    assert_eq!(
+        verdicts("Alice\nBob\n", &one_channel()),
+        ["c/Alice", "c/Bob"]
+    );
+}
+
+#[test]
+fn a_column_of_types_by_a_plain_name_is_said_to_be_unused() {
+    let roster = open("user_id,type\nu1,HIDDEN\n", &one_channel()).unwrap();
+    assert!(
+        roster.detected().ends_with("(column `type` is not used)"),
+        "{}",
+        roster.detected()
+    );
+    let options = with(|options| options.type_column = Some("type".to_owned()));
+    let roster = open("user_id,type\nu1,HIDDEN\n", &options).unwrap();
+    assert!(
+        !roster.detected().contains("not used"),
+        "{}",
+        roster.detected()
+    );
+}
+
+#[test]
+fn a_list_that_is_not_utf_8_is_said_to_be_so() {
+    let text = b"Gr\xF6\xDFe,user_id\n\xE4,u1\n\xF6,u2\n";
+    let roster = open(text, &one_channel()).unwrap();
+    assert!(
+        roster
+            .detected()
+            .starts_with("not UTF-8, Windows-1252 is assumed")
+    );
+    assert_eq!(notes(text, &one_channel()).fallback_rows, 2);
+}

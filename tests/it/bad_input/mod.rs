@@ -3,6 +3,8 @@
 mod bad_limits;
 mod bad_lists;
 mod bad_values;
+#[cfg(unix)]
+mod foreign_reports;
 mod fuzz;
 mod legacy_rows;
 #[cfg(unix)]

@@ -22,7 +22,7 @@ fn run(work_dir: &WorkDir, list: &OsStr, dir: &OsStr) -> Output {
 /// A directory with a list, and names for run directories that have a meaning for a shell, a terminal
 /// or this program.
 fn unusual_names() -> (WorkDir, Vec<OsString>) {
-    let names: [&[u8]; 17] = [
+    let names: [&[u8]; 20] = [
         b"-",
         b"-dir",
         b"--json",
@@ -35,6 +35,9 @@ fn unusual_names() -> (WorkDir, Vec<OsString>) {
         b"\xe2\x80\xaeright",
         b"bytes\xff\xfe7",
         b"~",
+        b"file:run",
+        b"file:run?mode=memory",
+        b":memory:",
         b"=ls",
         b"$(touch pwned)`id`",
         b"!!",
@@ -223,4 +226,68 @@ fn the_printed_configuration_comments_out_values_that_are_not_utf8() {
     assert_eq!(output.code, Some(0), "{output:#?}");
     let message = "# run-dir: $'run\\377' (--run-dir) is not UTF-8, so it cannot be in a file\n";
     assert!(output.stdout.contains(message), "{output:#?}");
+}
+
+#[test]
+fn a_path_that_is_too_long_for_the_ledger_is_refused() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    let before = std::fs::canonicalize(work_dir.path("")).unwrap();
+    let before = before.as_os_str().len();
+    let part = "b".repeat(100);
+    let longest = |bytes: usize| {
+        let rest = bytes - before - 1 - 3 * 101;
+        format!("{part}/{part}/{part}/{}", "c".repeat(rest))
+    };
+    let output = run(&work_dir, OsStr::new("list.csv"), OsStr::new(&longest(494)));
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    let expected = "error: the path of the run directory has 494 bytes, and at most 493 are possible\n\n\
+                    hint: pass a shorter --run-dir\n";
+    assert_eq!(output.stderr, expected);
+    assert!(!work_dir.path(&part).exists());
+    let output = run(&work_dir, OsStr::new("list.csv"), OsStr::new(&longest(493)));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+}
+
+/// Names that have a meaning for a shell, a terminal, the ledger's JSON, or its SQL.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_list_with_any_name_is_planned_run_resumed_and_retried() {
+    for name in [
+        &b"list\xff\xfe.csv"[..],
+        b"new\nline.csv",
+        b"\x1b[2J.csv",
+        b"file:list?mode=ro",
+        b"-list.csv",
+        b" ",
+        b"{\"hex\":\"2f\"}",
+        b"null",
+        b"it's \"it\".csv",
+        b"\xf0\x9f\x98\x80.csv",
+    ] {
+        let work_dir = WorkDir::new();
+        let path = work_dir.path("").join(OsStr::from_bytes(name));
+        std::fs::write(&path, ids("u", 3) + "gone1\n").unwrap();
+        let named = |words: &[&str], code: i32| {
+            let mut command = work_dir.command(words);
+            let output = Output::of(command.arg("--").arg(OsStr::from_bytes(name)));
+            assert_eq!(output.code, Some(code), "{name:?}: {output:#?}");
+            assert!(!output.stderr.contains("damaged"), "{name:?}: {output:#?}");
+        };
+        let to = ["--channel-arn", CHANNEL];
+        named(&[&["plan"], &to[..]].concat(), 0);
+        let run = [
+            &["run", "--run-dir", "run", "--missing-users", "gone"],
+            &FAST[..],
+            &to,
+        ]
+        .concat();
+        named(&[&run[..], &["--max-failures", "0"]].concat(), 4);
+        let again = [&run[..], &["--if-exists", "resume", "--max-failures", "5"]].concat();
+        named(&again, 1);
+        named(&again, 1);
+        for (command, code) in [("resume", 1), ("status", 0), ("report", 1), ("retry", 0)] {
+            let output = work_dir.run([command, "run"]);
+            assert_eq!(output.code, Some(code), "{name:?}: {command}: {output:#?}");
+        }
+    }
 }

@@ -98,6 +98,23 @@ fn a_flag_disables_conflicting_settings_of_the_file() {
     assert!(output.stdout.starts_with('{'), "{output:#?}");
 }
 
+/// Checks that a run with this file is refused with an error and a hint that begin so.
+#[track_caller]
+fn check_refused(file: &str, what: &str, hint: &str) {
+    let work_dir = WorkDir::with("job.toml", file);
+    std::fs::write(work_dir.path("list.csv"), ids("u", 3)).unwrap();
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{file}: {output:#?}");
+    assert!(
+        output.stderr.starts_with(&format!("error: {what}")),
+        "{file}: {output:#?}"
+    );
+    assert!(
+        output.stderr.contains(&format!("\n{hint}")),
+        "{file}: {output:#?}"
+    );
+}
+
 #[test]
 fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
     for (file, what, hint) in [
@@ -149,23 +166,19 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
         ),
         (
             "sandbox = true\nregion = \"us-east-1\"",
-            "job.toml: the argument '--sandbox' cannot be used with",
+            "job.toml, line 2: the argument '--",
             "hint: correct it there",
         ),
     ] {
-        let work_dir = WorkDir::with("job.toml", file);
-        std::fs::write(work_dir.path("list.csv"), ids("u", 3)).unwrap();
-        let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
-        assert_eq!(output.code, Some(2), "{file}: {output:#?}");
-        assert!(
-            output.stderr.starts_with(&format!("error: {what}")),
-            "{file}: {output:#?}"
-        );
-        assert!(
-            output.stderr.contains(&format!("\n{hint}")),
-            "{file}: {output:#?}"
-        );
+        check_refused(file, what, hint);
     }
+    let work_dir = WorkDir::with("job.toml", b"json = true\n# Gr\xFC\xDFe\n");
+    let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert_eq!(
+        output.stderr,
+        "error: job.toml, line 2: not UTF-8\n\nhint: save the file as UTF-8\n"
+    );
     let work_dir = WorkDir::new();
     let output = work_dir.run(["run", "list.csv", "--config", "job.toml"]);
     assert_eq!(output.code, Some(2), "{output:#?}");
@@ -173,6 +186,48 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
         output.stderr.starts_with("error: job.toml: No such file"),
         "{output:#?}"
     );
+}
+
+/// The value is accepted by its flag, and refused later.
+#[test]
+fn an_error_about_a_value_of_the_file_has_its_line() {
+    for (file, what, hint) in [
+        (
+            "channel-arn = \"arn:aws:chime:us-east-1:1:app-instance/i/channel/c\"\n\
+             bearer = \"arn:aws:chime:us-east-1:1:app-instance/i/user/a\"\nmax-rate = 0",
+            "job.toml, line 3: --max-rate",
+            "",
+        ),
+        (
+            "\nbearer = [\"arn:aws:chime:us-east-1:1:app-instance/i/user/a\", \
+             \"arn:aws:chime:us-east-1:1:app-instance/j/user/a\"]",
+            "job.toml, line 2: the bearers are of different app instances\n",
+            "hint: a run is for one app instance",
+        ),
+        (
+            "channel-arn = \"arn:aws:chime:us-east-1:1:app-instance/i/channel/c\"\n\
+             bearer = \"arn:aws:chime:us-east-1:1:app-instance/i/user/a\"\nregion = \"eu-west-1\"",
+            "job.toml, line 3: the messaging API is not in region `eu-west-1`",
+            "hint: --region",
+        ),
+        (
+            "json = true\nprofile = \"nobody\"",
+            "job.toml, line 2: there is no AWS profile `nobody`",
+            "hint: name an existing one",
+        ),
+        (
+            "sandbox = true\n\nif-exists = \"resume\"",
+            "job.toml, line 3: --if-exists needs --run-dir\n",
+            "hint: pass --run-dir",
+        ),
+        (
+            "dry-run = true",
+            "job.toml, line 1: --dry-run: run always adds the members\n",
+            "hint: use plan",
+        ),
+    ] {
+        check_refused(file, what, hint);
+    }
 }
 
 #[test]

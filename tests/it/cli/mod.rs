@@ -9,6 +9,8 @@ mod failed_csv;
 mod if_exists;
 #[cfg(target_os = "linux")]
 mod lost_output;
+#[cfg(unix)]
+mod one_line;
 mod page;
 pub(crate) mod plan;
 mod progress;

@@ -10,7 +10,6 @@ use crate::args::AwsArguments;
 
 /// The address as a comment in TOML. Empty for a command that makes no call.
 pub(super) fn comment(flags: &ArgMatches) -> String {
-    // `plan` has a region, but no endpoint.
     if flags.try_contains_id("endpoint_url").is_err() {
         return String::new();
     }

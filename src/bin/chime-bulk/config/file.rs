@@ -34,9 +34,17 @@ impl File {
             what: format!("{}{}", path.display(), what),
             hint: hint.to_owned(),
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let bytes = std::fs::read(path).map_err(|error| {
             let hint = "--config names a file with a line such as: max-rate = 5";
             file_error(format!(": {error}"), hint)
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.split(|byte| *byte == b'\n').count();
+            file_error(
+                format!(", line {line}: not UTF-8"),
+                "save the file as UTF-8",
+            )
         })?;
         let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
         let table = DeTable::parse(&text).map_err(|error| {

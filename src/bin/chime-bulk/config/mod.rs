@@ -6,6 +6,8 @@
 
 mod address;
 mod file;
+mod places;
+mod variables;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -19,11 +21,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::screen::Mode;
 use crate::value::ValueError;
 use file::{File, OUTSIDE, Setting};
-
-/// The variable for a flag.
-pub(crate) fn variable(flag: &str) -> String {
-    format!("CHIME_BULK_{}", flag.to_uppercase().replace('-', "_"))
-}
+pub(crate) use places::Places;
+pub(crate) use variables::{is_set, variable, warnings};
 
 /// Why a command line is not executed.
 #[derive(Debug)]
@@ -58,7 +57,10 @@ pub(crate) struct NotRead {
 
 /// Reads a command line and the file of `--config`. On failure, if the command line or the file asks
 /// for JSON progress, the error is shown as JSON too.
-pub(crate) fn read(command: &Command, mut line: Vec<OsString>) -> Result<ArgMatches, NotRead> {
+pub(crate) fn read(
+    command: &Command,
+    mut line: Vec<OsString>,
+) -> Result<(ArgMatches, Places), NotRead> {
     read_with_file(command, &mut line).map_err(|error| NotRead {
         error,
         mode: if asks_for_json(&line) {
@@ -87,17 +89,20 @@ fn asks_for_json(line: &[OsString]) -> bool {
 }
 
 /// Like [`read`]. Adds the values of the file to `line`.
-fn read_with_file(command: &Command, line: &mut Vec<OsString>) -> Result<ArgMatches, ReadError> {
+fn read_with_file(
+    command: &Command,
+    line: &mut Vec<OsString>,
+) -> Result<(ArgMatches, Places), ReadError> {
     let given = command.clone().try_get_matches_from(&*line)?;
     let Some((name, flags)) = given.subcommand() else {
-        return Ok(given);
+        return Ok((given, Places::default()));
     };
     let Some(known) = command.find_subcommand(name) else {
-        return Ok(given);
+        return Ok((given, Places::default()));
     };
     let Some(path) = file_of(flags) else {
         show_if_asked(known, flags, None)?;
-        return Ok(given);
+        return Ok((given, Places::default()));
     };
     let mut file = File::read(command, &path)?;
     file.settings.retain(|setting| {
@@ -113,7 +118,7 @@ fn read_with_file(command: &Command, line: &mut Vec<OsString>) -> Result<ArgMatc
     if let Some((_, flags)) = matches.subcommand() {
         show_if_asked(known, flags, Some(&file))?;
     }
-    Ok(matches)
+    Ok((matches, Places::of(&file)))
 }
 
 /// The file of `--config`, if the command has that flag and it is set.
@@ -163,7 +168,8 @@ fn with_settings(command: &Command, line: &[OsString], settings: &[Setting]) -> 
     merged
 }
 
-/// The error for the first setting that is invalid on its own, with its line in the file.
+/// The error for the first setting that is invalid after those before it, with its line in the file.
+/// A setting can be valid alone and exclude an earlier one.
 fn error_in_file(
     file: &File,
     command: &Command,
@@ -171,11 +177,13 @@ fn error_in_file(
     line: &[OsString],
     error: &clap::Error,
 ) -> ReadError {
-    let fails = |setting: &&Setting| {
-        let merged = with_settings(known, line, std::slice::from_ref(*setting));
+    let fails = |at: &usize| {
+        let merged = with_settings(known, line, &file.settings[..=*at]);
         command.clone().try_get_matches_from(merged).is_err()
     };
-    let place = file.settings.iter().find(fails).map_or_else(
+    let settings = &file.settings;
+    let invalid = (0..settings.len()).find(fails).map(|at| &settings[at]);
+    let place = invalid.map_or_else(
         || file.path.display().to_string(),
         |setting| format!("{}, line {}", file.path.display(), setting.line),
     );

@@ -15,6 +15,7 @@ use chime_bulk::model::escape_control;
 use clap::ValueEnum;
 use console::Term;
 
+use crate::config::Places;
 use crate::line::Line;
 use crate::value::ValueError;
 use bars::Bars;
@@ -56,16 +57,19 @@ fn can_draw() -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     mode: Mode,
+    /// Of the flags that an error may be about.
+    places: Arc<Places>,
     /// In the mode `Bars`.
     bars: Option<Arc<Mutex<Bars>>>,
 }
 
 impl Screen {
-    pub(crate) fn new(mode: Mode) -> Self {
+    pub(crate) fn new(mode: Mode, places: Places) -> Self {
         let mode = mode.settled(can_draw());
         let bars =
             (mode == Mode::Bars).then(|| Arc::new(Mutex::new(Bars::new(Term::buffered_stderr))));
-        Self { mode, bars }
+        let places = Arc::new(places);
+        Self { mode, places, bars }
     }
 
     /// How progress is shown: never `Auto`, and `Bars` only where they can be drawn.
@@ -92,11 +96,28 @@ impl Screen {
         }
     }
 
-    /// Prints an error, and how to fix it.
+    /// Prints an error, and how to fix it. If it names a flag that comes from the file of `--config`,
+    /// with the place there.
     pub(crate) fn error(&self, error: &impl Display, hint: Option<&str>) {
+        self.error_of_flag(None, error, hint);
+    }
+
+    /// As [`Self::error`], of an error about a flag that it may not name.
+    pub(crate) fn error_of_flag(
+        &self,
+        flag: Option<&str>,
+        error: &impl Display,
+        hint: Option<&str>,
+    ) {
+        let error = error.to_string();
+        let place = flag.and_then(|flag| self.places.of_flag(flag));
+        let error = match place.or_else(|| self.places.of_message(&error)) {
+            Some(place) => format!("{place}: {error}"),
+            None => error,
+        };
         if self.mode == Mode::Json {
             return self.event(&Line::Error {
-                text: escape_control(&error.to_string(), usize::MAX),
+                text: escape_control(&error, usize::MAX),
                 hint: hint.map(|hint| escape_control(hint, usize::MAX)),
             });
         }

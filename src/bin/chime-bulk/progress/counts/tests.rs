@@ -16,6 +16,7 @@ pub(crate) fn started() -> Started {
         address: None,
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
+        changed_list: None,
     }
 }
 

@@ -1,0 +1,55 @@
+//! Whether the list of a run was changed after it was read to its end.
+
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::JobError;
+use crate::engine::Command;
+use crate::ledger::{LedgerReader, fact};
+use crate::roster::{ListChange, ListDigest, Source};
+
+/// How a list differs from the one that the run in this ledger was read from. None if it is the same,
+/// if the run has not read it to its end (then `resume` compares each row), or if there is nothing to
+/// compare: see [`ListDigest::change`].
+///
+/// # Errors
+/// If the ledger cannot be read, or a command arrives first.
+pub(super) async fn list_change(
+    ledger: &LedgerReader,
+    list: Source,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<Option<ListChange>, JobError> {
+    let digest: Option<ListDigest> = ledger.fact(fact::LIST_DIGEST)?;
+    let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
+    let Some(digest) = digest.filter(|_| ledger.staged().list_ended) else {
+        return Ok(None);
+    };
+    let (send, compared) = oneshot::channel();
+    // Not a blocking task: the runtime would wait for it at the end, and so for a slow disk.
+    std::thread::Builder::new()
+        .spawn(move || {
+            let _ = send.send(digest.change(&list, size));
+        })
+        .map_err(JobError::NoThread)?;
+    tokio::select! {
+        biased;
+        change = compared => Ok(change.map_err(|_| JobError::ReaderBroke)?),
+        Some(_) = commands.recv() => Err(JobError::Interrupted),
+    }
+}
+
+/// A list that was changed after the run had read it to its end: the run does not read it again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} {} since this run read it: the run keeps the rows that it read; start a new run for \
+     the list as it is now",
+    list.display(),
+    if *change == ListChange::Grown { "has grown" } else { "has changed" }
+)]
+pub struct ChangedList {
+    /// The list.
+    pub list: PathBuf,
+    /// How it differs.
+    pub change: ListChange,
+}
