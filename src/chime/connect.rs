@@ -8,11 +8,11 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 
 #[cfg(feature = "legacy-chime")]
-use super::legacy::Legacy;
-use super::messaging::Messaging;
+use super::legacy::{self, Legacy};
+use super::messaging::{self, Messaging};
 use super::sdk_config::configure;
 use super::secrets::{RedactingClient, Secrets};
-use super::{Api, Chime, ClientConfig, profiles};
+use super::{Api, Chime, ClientConfig, EndpointUrl, profiles};
 
 /// A client configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,22 @@ pub enum ConnectError {
         /// The profiles that exist.
         known: Vec<String>,
     },
+    /// The environment or the profile sets an endpoint URL that is none. It is not repeated: it may
+    /// hold a password.
+    #[error(
+        "the endpoint URL of the environment or the profile is not of the form http://HOST:PORT or https://HOST"
+    )]
+    EndpointUrl,
+    /// AWS's SDK has no address for the region.
+    #[error("no address is known for the {api} API in region `{region}`: {why}")]
+    NoAddress {
+        /// The API asked for.
+        api: Api,
+        /// The region asked for.
+        region: String,
+        /// The SDK's reason.
+        why: String,
+    },
     /// The program was built without the feature `legacy-chime`.
     #[error("the legacy API is not built into this program")]
     NoLegacyApi,
@@ -46,6 +62,7 @@ impl ConnectError {
             Self::Region { .. } => Some("region"),
             Self::NoProfile { .. } => Some("profile"),
             Self::NoLegacyApi => Some("api"),
+            Self::EndpointUrl | Self::NoAddress { .. } => None,
         }
     }
 
@@ -58,6 +75,12 @@ impl ConnectError {
             }
             Self::NoProfile { .. } => {
                 "name an existing one with --profile or AWS_PROFILE, or create it: aws configure sso"
+            }
+            Self::EndpointUrl => {
+                "correct AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING or the profile's endpoint_url, or pass --endpoint-url"
+            }
+            Self::NoAddress { .. } => {
+                "check --region and what the environment and the profile set about endpoints, or pass --endpoint-url"
             }
             Self::NoLegacyApi => {
                 "leave --api at messaging, or build with the feature `legacy-chime`"
@@ -85,26 +108,66 @@ pub async fn check_profile(profile: Option<&str>) -> Result<(), ConnectError> {
     }
 }
 
+/// A client, and where it calls.
+pub struct Connection {
+    /// The client.
+    pub service: Arc<dyn Chime>,
+    /// The address that it calls.
+    pub address: String,
+}
+
+/// The address that the client of a configuration calls.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn address(settings: ClientConfig) -> Result<String, ConnectError> {
+    let (api, region) = (settings.api, settings.region.clone());
+    let config = configure(settings, &Secrets::default()).await;
+    address_of(api, region, &config).await
+}
+
+/// The address that the client of this API calls.
+async fn address_of(api: Api, region: String, config: &SdkConfig) -> Result<String, ConnectError> {
+    let configured = match api {
+        Api::Messaging => messaging::configured_address(config)?,
+        #[cfg(feature = "legacy-chime")]
+        Api::Legacy => legacy::configured_address(config)?,
+        #[cfg(not(feature = "legacy-chime"))]
+        Api::Legacy => return Err(ConnectError::NoLegacyApi),
+    };
+    if let Some(url) = configured {
+        return Ok(EndpointUrl::to_string(&url));
+    }
+    if !api.regions().contains(&region.as_str()) {
+        return Err(ConnectError::Region { api, region });
+    }
+    let address = match api {
+        Api::Messaging => messaging::default_address(config).await,
+        #[cfg(feature = "legacy-chime")]
+        Api::Legacy => legacy::default_address(config).await,
+        #[cfg(not(feature = "legacy-chime"))]
+        Api::Legacy => return Err(ConnectError::NoLegacyApi),
+    };
+    address.map_err(|why| ConnectError::NoAddress {
+        api,
+        region,
+        why: why.to_string(),
+    })
+}
+
 /// Creates the client of a configuration.
 ///
 /// # Errors
 /// If the configuration cannot work. Missing credentials are not an error here: the first call is
 /// then refused.
-pub async fn connect(settings: ClientConfig) -> Result<Arc<dyn Chime>, ConnectError> {
-    if settings.api == Api::Legacy && !cfg!(feature = "legacy-chime") {
-        return Err(ConnectError::NoLegacyApi);
-    }
+pub async fn connect(settings: ClientConfig) -> Result<Connection, ConnectError> {
     let api = settings.api;
     let region = settings.region.clone();
     let secrets = Secrets::default();
     let config = configure(settings, &secrets).await;
-    if config.endpoint_url().is_none() && !api.regions().contains(&region.as_str()) {
-        return Err(ConnectError::Region { api, region });
-    }
-    Ok(Arc::new(RedactingClient::new(
-        client(api, &config)?,
-        secrets,
-    )))
+    let address = address_of(api, region, &config).await?;
+    let service = Arc::new(RedactingClient::new(client(api, &config)?, secrets));
+    Ok(Connection { service, address })
 }
 
 /// The client of an API.

@@ -7,6 +7,7 @@ use std::future::ready;
 use std::time::Duration;
 
 use aws_sdk_chime::Client;
+use aws_sdk_chime::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_chime::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_chime::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_chime::error::BoxError;
@@ -16,9 +17,10 @@ use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::endpoint_config::EndpointUrl;
 
+use super::address::configured;
 use super::bounded_client::with_timeout;
 use super::refusal::{member_error, refusal};
-use super::{Api, Chime, Pending, Unsupported};
+use super::{Api, Chime, ConnectError, Pending, Unsupported};
 use crate::model::codes;
 use crate::model::{AddMembers, MembershipType, Refusal, RefusalKind, Reply};
 
@@ -34,6 +36,24 @@ impl Legacy {
             client: Client::from_conf(config),
         }
     }
+}
+
+/// The address that is set for this API.
+pub(super) fn configured_address(
+    config: &SdkConfig,
+) -> Result<Option<super::EndpointUrl>, ConnectError> {
+    configured(config, "chime")
+}
+
+/// The address where AWS has this API. The operation has its own host, with a prefix.
+pub(super) async fn default_address(config: &SdkConfig) -> Result<String, BoxError> {
+    let params = Params::builder()
+        .set_region(config.region().map(ToString::to_string))
+        .set_use_fips(config.use_fips())
+        .set_use_dual_stack(config.use_dual_stack())
+        .build()?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await?;
+    Ok(endpoint.url().replacen("://", "://messaging-", 1))
 }
 
 impl Chime for Legacy {

@@ -5,13 +5,16 @@
 use std::time::Duration;
 
 use aws_sdk_chimesdkmessaging::Client;
+use aws_sdk_chimesdkmessaging::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_chimesdkmessaging::error::BoxError;
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
 use aws_sdk_chimesdkmessaging::types::{ChannelMembershipType, ErrorCode};
 use aws_types::SdkConfig;
 
+use super::address::configured;
 use super::bounded_client::with_timeout;
 use super::refusal::{member_error, refusal};
-use super::{Chime, Pending};
+use super::{Chime, ConnectError, EndpointUrl, Pending};
 use crate::model::{AddMembers, MembershipType, Reply};
 
 /// The service under its present namespace.
@@ -25,6 +28,22 @@ impl Messaging {
             client: Client::new(config),
         }
     }
+}
+
+/// The address that is set for this API.
+pub(super) fn configured_address(config: &SdkConfig) -> Result<Option<EndpointUrl>, ConnectError> {
+    configured(config, "Chime SDK Messaging")
+}
+
+/// The address where AWS has this API.
+pub(super) async fn default_address(config: &SdkConfig) -> Result<String, BoxError> {
+    let params = Params::builder()
+        .set_region(config.region().map(ToString::to_string))
+        .set_use_fips(config.use_fips())
+        .set_use_dual_stack(config.use_dual_stack())
+        .build()?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await?;
+    Ok(endpoint.url().to_owned())
 }
 
 impl Chime for Messaging {

@@ -7,6 +7,7 @@
 //! [`RefusalKind::Unreachable`]: crate::model::RefusalKind::Unreachable
 //! [`RefusalKind::NoCredentials`]: crate::model::RefusalKind::NoCredentials
 
+mod address;
 mod api;
 mod body;
 mod bounded_client;
@@ -33,7 +34,7 @@ pub use canned::{CannedAnswer, canned};
 pub use config::{ClientConfig, FixedCredentials};
 pub use connect::ConnectError;
 #[doc(hidden)]
-pub use connect::{check_profile, connect};
+pub use connect::{Connection, address, check_profile, connect};
 pub(crate) use credentials::signing_identity;
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};

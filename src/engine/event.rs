@@ -56,6 +56,8 @@ pub enum Event {
         refusal: Option<RefusalKind>,
         /// The service's error code for that.
         code: Option<String>,
+        /// The reason for that in words: the network's error, or the code's cause.
+        reason: Option<String>,
         /// Rows that this call settled, by outcome.
         settled: Tally,
         /// Those of them that failed, by error code.

@@ -18,6 +18,8 @@ pub struct Conclusion {
     pub ending: Ending,
     /// The run directory.
     pub dir: PathBuf,
+    /// The address it called; `None` for a sandbox in the process, or if no call was due.
+    pub address: Option<String>,
     /// The bearers it called as.
     pub bearers: BearerPool,
     /// The first channels of its list, at most one more than a policy lists one by one.
@@ -71,8 +73,12 @@ impl Conclusion {
             Ending::Stopped(Stop::Denied(refusal)) => {
                 Some(format!("the service refuses every call: {refusal}"))
             }
+            Ending::Stopped(Stop::NoAnswer(refusal)) => {
+                Some(format!("nothing answers at {}: {refusal}", self.address()))
+            }
             Ending::Stopped(Stop::WrongAddress(refusal)) => Some(format!(
-                "the answers do not come from the service (wrong address, or a proxy): {refusal}"
+                "the answers of {} do not come from the service (wrong address, or a proxy): {refusal}",
+                self.address()
             )),
             Ending::Stopped(Stop::Outage(refusal)) => Some(format!(
                 "the service accepted no call for too long; the last answer: {refusal}"
@@ -82,6 +88,20 @@ impl Conclusion {
             )),
             Ending::ListError(error) => Some(error.to_string()),
         }
+    }
+
+    /// The address in words.
+    fn address(&self) -> &str {
+        self.address.as_deref().unwrap_or("the sandbox")
+    }
+
+    /// The hint where the address may be wrong.
+    fn check_address(&self) -> String {
+        format!(
+            "check the address {}, the network, DNS and proxies, then resume; --endpoint-url sets the address, \
+             otherwise AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING, AWS_ENDPOINT_URL or the profile",
+            self.address()
+        )
     }
 
     /// The IAM policy that the run needs, if it stopped because it was denied.
@@ -105,19 +125,19 @@ impl Conclusion {
                  below, and make the bearer an AppInstanceAdmin or a moderator of the channels"
                     .to_owned(),
             ),
-            Ending::Stopped(
-                Stop::Credentials(refusal) | Stop::Denied(refusal) | Stop::WrongAddress(refusal),
-            ) => Some(codes::explain(&refusal.code).map_or_else(
-                || "fix the cause in the message, then resume".to_owned(),
-                |code| code.fix.to_owned(),
-            )),
-            Ending::Stopped(Stop::Outage(refusal)) => {
-                let code = codes::explain(&refusal.code);
-                let fix = code.filter(|code| code.scope.contains(&Scope::Path));
-                Some(fix.map_or_else(
-                    || "check the service and the network, then resume".to_owned(),
+            Ending::Stopped(Stop::Credentials(refusal) | Stop::Denied(refusal)) => {
+                Some(codes::explain(&refusal.code).map_or_else(
+                    || "fix the cause in the message, then resume".to_owned(),
                     |code| code.fix.to_owned(),
                 ))
+            }
+            Ending::Stopped(Stop::NoAnswer(_) | Stop::WrongAddress(_)) => Some(self.check_address()),
+            Ending::Stopped(Stop::Outage(refusal)) => {
+                Some(if refusal.may_concern(Scope::Path) {
+                    self.check_address()
+                } else {
+                    "check the service and the network, then resume".to_owned()
+                })
             }
             Ending::Stopped(Stop::TooManyFailures { .. }) => {
                 Some(

@@ -60,6 +60,7 @@ pub async fn run_or_resume(
             summary: report(&dir, &mut commands)?,
             ending: Ending::Finished,
             dir,
+            address: None,
             bearers: BearerPool::default(),
             channels: Vec::new(),
         });

@@ -3,6 +3,7 @@
 //! Promises: everything a run needs to be resumed is in its directory, except credentials; a run
 //! that ends early names the command that resumes it. Must not: print, exit, or name a terminal.
 
+mod address;
 mod bearers;
 mod builder;
 mod commands;
@@ -27,6 +28,8 @@ mod status;
 mod supported;
 mod target_aws;
 
+#[doc(hidden)]
+pub use address::{address, address_of_run};
 pub use builder::{PlanOf, Resume, Run};
 pub use conclusion::{Conclusion, RunVerdict};
 pub use directory::{LEDGER, holds_run};

@@ -60,7 +60,7 @@ pub(super) async fn continue_run(
     let limits = settings.limits.resolve(&settings.region)?;
     supported::check_request(target.api(), &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
-    let service = target.connect(&settings).await?;
+    let (service, address) = target.connect(&settings).await?;
     let changed_list = changed_list(&ledger, &settings, &mut commands).await?;
     let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
     first(&mut ledger)?;
@@ -73,6 +73,7 @@ pub(super) async fn continue_run(
         settings,
         limits,
         service,
+        address,
         feed,
     };
     let mut scheduler = session.scheduler();

@@ -95,7 +95,7 @@ pub async fn run(
         ..target.settings(bearers)
     };
     let limits = overrides.resolve(&settings.region)?;
-    let service = target.connect(&settings).await?;
+    let (service, address) = target.connect(&settings).await?;
     // Before the directory is created: if no thread can start, nothing is left behind.
     let feed = Feed::spawn(first, stager).map_err(JobError::NoThread)?;
 
@@ -127,6 +127,7 @@ pub async fn run(
         settings,
         limits,
         service,
+        address,
         feed,
     };
     let started = session.started(detected, 0)?;

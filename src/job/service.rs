@@ -67,15 +67,18 @@ impl Target {
         }
     }
 
-    /// Connects to the service for a run with these settings.
-    pub(super) async fn connect(&self, settings: &RunSettings) -> Result<Arc<dyn Chime>, JobError> {
+    /// Connects to the service for a run with these settings. Returns its address too; a sandbox has
+    /// none.
+    pub(super) async fn connect(
+        &self,
+        settings: &RunSettings,
+    ) -> Result<(Arc<dyn Chime>, Option<String>), JobError> {
         match self {
-            Self::Sandbox(service) => Ok(Arc::new(Simulated::new(Arc::clone(service)))),
+            Self::Sandbox(service) => Ok((Arc::new(Simulated::new(Arc::clone(service))), None)),
             Self::Aws(aws) => {
-                let mut config = chime::ClientConfig::new(aws.api(), settings.region.clone());
-                config.profile.clone_from(&aws.profile);
-                config.endpoint_url.clone_from(&aws.endpoint_url);
-                Ok(chime::connect(config).await?)
+                let config = aws.client_config(settings.region.clone());
+                let connection = chime::connect(config).await?;
+                Ok((connection.service, Some(connection.address)))
             }
         }
     }

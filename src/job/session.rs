@@ -34,6 +34,8 @@ pub struct Started {
     pub bearers: usize,
     /// The service: region, address, or the sandbox.
     pub service: String,
+    /// The address that is called; a sandbox in the process has none.
+    pub address: Option<String>,
     /// The rows that earlier sessions staged.
     pub staged: Staged,
     /// Rows sent and settled by earlier sessions.
@@ -50,6 +52,7 @@ pub(super) struct Session {
     pub(super) settings: RunSettings,
     pub(super) limits: Limits,
     pub(super) service: Arc<dyn Chime>,
+    pub(super) address: Option<String>,
     pub(super) feed: Feed,
 }
 
@@ -58,6 +61,7 @@ impl Session {
     pub(super) fn scheduler(&self) -> Scheduler {
         Scheduler::new(SchedulerConfig {
             max_failures: self.settings.limits.max_failures,
+            patience: self.settings.limits.patience,
             seed: rand::random(),
             ..SchedulerConfig::new(self.limits, self.settings.bearers.len())
         })
@@ -75,7 +79,8 @@ impl Session {
             detected,
             limits: self.limits,
             bearers: self.settings.bearers.len(),
-            service: self.settings.service(),
+            service: self.settings.service(self.address.as_deref()),
+            address: self.address.clone(),
             staged: *self.ledger.staged(),
             settled_before,
             changed_list: None,
@@ -96,12 +101,14 @@ impl Session {
             settings,
             limits,
             service,
+            address,
             feed,
         } = self;
         let begun = Instant::now();
         ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
+        ledger.set_fact(fact::ADDRESS, &address)?;
         ledger.commit()?;
         let (sender, receiver) = mpsc::channel(2);
         let setup = Setup {
@@ -140,6 +147,7 @@ impl Session {
             summary,
             ending,
             dir,
+            address,
             bearers: settings.bearers,
             channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })

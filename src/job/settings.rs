@@ -8,7 +8,7 @@ use super::{AwsTarget, JobError, list_path};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{BearerPool, Limits, LimitsError};
 use crate::roster::{Options, RecordSize};
-use crate::schedule::FailureThreshold;
+use crate::schedule::{FailureThreshold, Patience};
 
 /// Limits set by the user. The others are the region's documented quotas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct LimitOverrides {
     pub max_record_size: Option<RecordSize>,
     /// The failures after which the run stops, over all sessions of a pass.
     pub max_failures: Option<FailureThreshold>,
+    /// How long nothing may be accepted before the run stops.
+    pub patience: Option<Patience>,
 }
 
 impl LimitOverrides {
@@ -62,6 +64,7 @@ impl LimitOverrides {
             members_per_call: self.members_per_call.or(defaults.members_per_call),
             max_record_size: self.max_record_size.or(defaults.max_record_size),
             max_failures: self.max_failures.or(defaults.max_failures),
+            patience: self.patience.or(defaults.patience),
         }
     }
 
@@ -103,14 +106,11 @@ impl RunSettings {
             .ok_or_else(|| JobError::NoRun(dir.to_owned()))
     }
 
-    /// The service in words.
-    pub(super) fn service(&self) -> String {
-        if self.sandbox {
-            return "the sandbox".to_owned();
-        }
-        self.aws.endpoint_url.as_ref().map_or_else(
-            || format!("{} in {}", self.aws.api(), self.region),
-            ToString::to_string,
+    /// The service in words: its address, or that it is a sandbox in the process.
+    pub(super) fn service(&self, address: Option<&str>) -> String {
+        address.map_or_else(
+            || "the sandbox".to_owned(),
+            |address| format!("{address} ({} in {})", self.aws.api(), self.region),
         )
     }
 }

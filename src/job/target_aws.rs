@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chime::{Api, EndpointUrl};
+use crate::chime::{Api, ClientConfig, EndpointUrl};
 
 /// The AWS service to call. Values that are not set have their default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,15 @@ pub struct AwsTarget {
 impl AwsTarget {
     pub(super) fn api(&self) -> Api {
         self.api.unwrap_or(Api::Messaging)
+    }
+
+    /// The configuration of its client in a region.
+    pub(super) fn client_config(&self, region: String) -> ClientConfig {
+        ClientConfig {
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            ..ClientConfig::new(self.api(), region)
+        }
     }
 
     /// This target, with the values of `defaults` where it has none.

@@ -30,6 +30,8 @@ pub const FINISHED_AT: &str = "finished_at";
 pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
 /// How many bearers there are.
 pub const BEARERS: &str = "bearers";
+/// The address that the last session called; null with a sandbox in the process.
+pub const ADDRESS: &str = "address";
 /// How many sessions changed the run, including this one.
 pub const GENERATION: &str = "generation";
 /// The generation of the reports, and whether all four are in place.

@@ -52,6 +52,18 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The reason in words for people, without personal data: the network's error if no answer came,
+    /// otherwise the cause from the catalogue, if it has the code. The engine has removed the members'
+    /// names from the message.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        if [codes::UNREACHABLE, codes::CONNECTION_LOST, codes::TIMEOUT].contains(&&*self.code) {
+            let connecting = self.message.strip_prefix("client error (Connect): ");
+            return Some(connecting.unwrap_or(&self.message));
+        }
+        codes::explain(&self.code).map(|code| code.cause)
+    }
+
     /// Whether the code may concern this scope.
     #[must_use]
     pub fn may_concern(&self, scope: Scope) -> bool {

@@ -200,6 +200,7 @@ fn summarize(
         generation: ledger.generation()?,
         state: reports.state,
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
+        address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
         rows_read: staged.rows_read,
         rows_left_out: staged.rows_left_out,
         notes: ledger.notes()?,

@@ -36,6 +36,8 @@ pub struct Status {
     pub owner: Option<String>,
     /// The list, as it was named.
     pub list: String,
+    /// The address that the last session calls; null with a sandbox in the process.
+    pub address: Option<String>,
     /// Whether the list is read to its end and every duplicate is found.
     pub list_complete: bool,
     /// Rows read from the list so far.
@@ -127,6 +129,7 @@ pub fn status(
         state,
         owner,
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
+        address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
         list_complete: staged.complete,
         rows_read: staged.rows_read,
         added: progress.settled.of(Outcome::Added),
@@ -211,6 +214,9 @@ impl fmt::Display for Status {
             writeln!(f, "  {:<16}{finished_at}", "ended")?;
         }
         writeln!(f, "  {:<16}{}", "list", escape_control(&self.list, 60))?;
+        if let Some(address) = &self.address {
+            writeln!(f, "  {:<16}{}", "address", escape_control(address, 200))?;
+        }
         let reading = if self.list_complete { "" } else { " so far" };
         line(f, "rows read", self.rows_read, reading)?;
         for (name, number) in [

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::format::{count, time, verb, wrap};
 use super::path::shell_word;
 use crate::ledger::LedgerError;
-use crate::model::{Outcome, RunState, Tally, codes};
+use crate::model::{Outcome, RunState, Tally, codes, escape_control};
 use crate::private_file::PrivateFileError;
 use crate::roster::ListNotes;
 use crate::schedule::Binding;
@@ -85,6 +85,8 @@ pub struct Summary {
     pub state: RunState,
     /// The list, as it was named.
     pub list: String,
+    /// The address that the last session called; null with a sandbox in the process.
+    pub address: Option<String>,
     /// Rows read from the list.
     pub rows_read: u64,
     /// Rows left out by `--where`; `rows_read` does not count them.
@@ -182,6 +184,9 @@ impl fmt::Display for Summary {
             "run {} {verb} after {:.1} s",
             self.run_id, self.elapsed_seconds
         )?;
+        if let Some(address) = &self.address {
+            writeln!(f, "  {:<16}{}", "address", escape_control(address, 200))?;
+        }
         writeln!(f, "  {:<16}{:>12}", "rows read", self.rows_read)?;
         for outcome in Outcome::ALL {
             let count = self.count(outcome);

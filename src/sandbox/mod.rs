@@ -13,13 +13,12 @@
 //!
 //! `chime-bulk sandbox` serves batch-create, create, delete, describe and list channel memberships,
 //! and describe channel. It checks signatures as AWS does. Any AWS client that takes an endpoint
-//! can call it:
+//! can call it. What it prints is a script for a shell that sets the client's variables:
 //!
 //! ```sh
-//! export AWS_ENDPOINT_URL=http://127.0.0.1:8480
-//! export AWS_ACCESS_KEY_ID=sandbox
-//! export AWS_SECRET_ACCESS_KEY=sandbox
-//! export AWS_REGION=us-east-1
+//! chime-bulk sandbox > sandbox.env &
+//! . ./sandbox.env
+//! aws chime-sdk-messaging describe-channel --channel-arn "$CHANNEL" --chime-bearer "$BEARER"
 //! ```
 //!
 //! `GET /_sandbox/stats` returns as JSON what it has seen: calls, throttled calls, members of each

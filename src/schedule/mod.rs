@@ -20,6 +20,7 @@ mod failure_count;
 mod learned_interval;
 mod outage;
 mod pacing;
+mod patience;
 mod rate_pacer;
 mod ready_queue;
 mod scheduler;
@@ -36,6 +37,7 @@ pub use call::{
 };
 #[doc(hidden)]
 pub use delay::RetryDelays;
+pub use patience::{Patience, PatienceError};
 #[doc(hidden)]
 pub use scheduler::{ChannelLeft, Overview, Scheduler, SchedulerConfig, Step};
 pub use stop::Stop;

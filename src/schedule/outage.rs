@@ -7,19 +7,22 @@
 
 use std::time::Duration;
 
-use super::RetryDelays;
 use super::delay::Backoff;
+use super::{Patience, RetryDelays};
 
 /// Failed calls in a row, with none answered between, from which on the service counts as down.
 pub(super) const OUTAGE_AFTER: u32 = 3;
-/// Fewest refused calls before patience can end.
+/// Fewest refused calls before the usual patience can end.
 pub(super) const OUTAGE_PROBES: u32 = 10;
+/// How long nothing may be accepted, where something answered in this session.
+pub(super) const USUAL_PATIENCE: Duration = Duration::from_mins(5);
 /// Longest pause between two probes of a service that is down: it is found to be back so soon.
 const LONGEST_PROBE: Duration = Duration::from_secs(3);
 /// Pause between two calls that check whether expired credentials were renewed.
 const RENEWAL: Duration = Duration::from_secs(15);
-/// How long answers that are not the service's are waited out.
-const BRIEFLY: Duration = Duration::from_secs(30);
+/// How long nothing may be accepted, where nothing answered in this session, or where the answers are
+/// not the service's: a proxy is restarted in that time, a wrong address stays wrong.
+pub(super) const SHORT_PATIENCE: Duration = Duration::from_secs(30);
 /// Failed calls that are sent again whatever the others come to.
 const BUDGET: f64 = 10.0;
 /// What an accepted call adds to the budget: one call in six may fail for good without its being
@@ -29,10 +32,14 @@ const EARNED: f64 = 0.2;
 /// A circuit breaker: whether the service works, judged by the calls' answers.
 #[derive(Debug)]
 pub(super) struct OutageDetector {
+    /// How long nothing may be accepted, if the user has set it.
+    patience: Option<Patience>,
     /// Whether a call was accepted in this session.
     accepted: bool,
     /// Whether the service answered a call in this session, if only to refuse it.
     answered: bool,
+    /// Whether anything that may be the service answered in this session, if only that it failed.
+    reached: bool,
     /// Failed calls since the last one that was answered (throttled ones not counted).
     failed_in_row: u32,
     /// Failed calls that may be sent again.
@@ -52,10 +59,12 @@ pub(super) struct OutageDetector {
 }
 
 impl OutageDetector {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(patience: Option<Patience>) -> Self {
         Self {
+            patience,
             accepted: false,
             answered: false,
+            reached: false,
             failed_in_row: 0,
             budget: BUDGET,
             probes: Backoff::new(),
@@ -84,6 +93,7 @@ impl OutageDetector {
         self.refused_since = None;
         self.astray_since = None;
         self.answered = true;
+        self.reached = true;
         self.probes.reset();
         self.down = false;
     }
@@ -115,25 +125,41 @@ impl OutageDetector {
         !self.accepted
     }
 
-    /// Counts a failed or throttled call. True if nothing was answered for as long as patience
+    /// The service answered a call that it is throttled or fails: there is a service.
+    pub(super) fn on_reached(&mut self) {
+        self.reached = true;
+    }
+
+    /// Counts a failed or throttled call. True if nothing was accepted for as long as patience
     /// lasts.
-    pub(super) fn on_refused(&mut self, now: Duration, patience: Duration) -> bool {
+    pub(super) fn on_refused(&mut self, now: Duration) -> bool {
         self.astray_since = None;
         self.refused_in_row += 1;
         let since = *self.refused_since.get_or_insert(now);
-        self.refused_in_row >= OUTAGE_PROBES && now.saturating_sub(since) >= patience
+        let (patience, fewest) = match self.patience {
+            Some(patience) => (patience.time(), OUTAGE_AFTER),
+            None if self.reached => (USUAL_PATIENCE, OUTAGE_PROBES),
+            None => (SHORT_PATIENCE, OUTAGE_AFTER),
+        };
+        self.refused_in_row >= fewest && now.saturating_sub(since) >= patience
     }
 
-    /// Counts an answer that is not the service's. True if there was no other for a while: a proxy
-    /// is restarted in that time, a wrong address stays wrong.
+    /// Counts an answer that is not the service's. True if there was no other for as long as
+    /// patience lasts.
     pub(super) fn on_wrong_address(&mut self, now: Duration) -> bool {
         let since = *self.astray_since.get_or_insert(now);
-        now.saturating_sub(since) >= BRIEFLY
+        let patience = self.patience.map_or(SHORT_PATIENCE, Patience::time);
+        now.saturating_sub(since) >= patience
     }
 
     /// Whether a call was accepted in this session.
     pub(super) fn has_accepted(&self) -> bool {
         self.accepted
+    }
+
+    /// Whether anything that may be the service answered in this session.
+    pub(super) fn is_reached(&self) -> bool {
+        self.reached
     }
 
     /// Whether the service answered a call in this session.
@@ -150,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_few_failures_among_many_calls_are_no_outage() {
-        let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(1));
+        let (mut outage, mut delays) = (OutageDetector::new(None), RetryDelays::new(1));
         for call in 0..10_000 {
             if call % 7 == 0 {
                 outage.on_failed(SECOND * call, &mut delays);
@@ -163,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_service_that_fails_half_of_the_calls_spends_the_budget() {
-        let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(1));
+        let (mut outage, mut delays) = (OutageDetector::new(None), RetryDelays::new(1));
         let mut downs = 0;
         for call in 0..100 {
             if call % 2 == 0 {
@@ -178,7 +204,7 @@ mod tests {
 
     #[test]
     fn probes_are_never_far_apart_and_one_accepted_call_ends_the_outage() {
-        let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(1));
+        let (mut outage, mut delays) = (OutageDetector::new(None), RetryDelays::new(1));
         for call in 0..OUTAGE_AFTER {
             assert!(!outage.is_down());
             outage.on_failed(SECOND * call, &mut delays);
@@ -195,7 +221,7 @@ mod tests {
     #[test]
     fn the_first_probe_of_another_outage_is_as_soon_as_that_of_the_first() {
         for seed in 0..20 {
-            let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(seed));
+            let (mut outage, mut delays) = (OutageDetector::new(None), RetryDelays::new(seed));
             for _ in 0..2 {
                 for _ in 0..OUTAGE_AFTER {
                     outage.on_failed(SECOND, &mut delays);

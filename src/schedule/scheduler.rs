@@ -21,7 +21,7 @@ use super::failure_count::FailureCount;
 use super::outage::OutageDetector;
 use super::pacing::Pacing;
 use super::ready_queue::{ChannelWork, ReadyQueue};
-use super::{CallPlan, FailureThreshold, InFlightCall, RetryDelays, Stop};
+use super::{CallPlan, FailureThreshold, InFlightCall, Patience, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits};
 
 pub use overview::{ChannelLeft, Overview};
@@ -37,8 +37,9 @@ pub struct SchedulerConfig {
     pub max_failures: Option<FailureThreshold>,
     /// Where jitter is drawn from.
     pub seed: u64,
-    /// How long nothing may be accepted before the run is stopped.
-    pub patience: Duration,
+    /// How long nothing may be accepted before the run is stopped; `None`: 30 seconds where nothing
+    /// ever answered in this session, otherwise 5 minutes.
+    pub patience: Option<Patience>,
     /// How long an answer is waited for at most.
     pub answer_timeout: Duration,
     /// Rows that may wait for a retry, or be in flight with it, before no fresh ones are
@@ -55,7 +56,7 @@ impl SchedulerConfig {
             bearers,
             max_failures: None,
             seed: 0,
-            patience: Duration::from_mins(5),
+            patience: None,
             answer_timeout: Duration::from_secs(15),
             max_waiting: 50_000,
         }
@@ -105,11 +106,11 @@ impl Scheduler {
             max_in_flight: settings
                 .limits
                 .in_flight(settings.bearers, settings.answer_timeout),
+            outage: OutageDetector::new(settings.patience),
             settings,
             channels: Vec::new(),
             ready: ReadyQueue::default(),
             in_flight: 0,
-            outage: OutageDetector::new(),
             examined: Examined::default(),
             stop: None,
             draining: false,
@@ -400,10 +401,6 @@ impl Scheduler {
 impl Scheduler {
     pub(super) fn pacing(&self) -> &Pacing {
         &self.pacing
-    }
-
-    pub(super) fn config(&self) -> &SchedulerConfig {
-        &self.settings
     }
 
     pub(super) fn failures(&self) -> u64 {

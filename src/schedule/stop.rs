@@ -9,6 +9,8 @@ pub enum Stop {
     Credentials(Refusal),
     /// Nobody gets through any more: every bearer is denied, or every call refused.
     Denied(Refusal),
+    /// Nothing answered in this session.
+    NoAnswer(Refusal),
     /// Who answers is not the service: a proxy, or a wrong address.
     WrongAddress(Refusal),
     /// Nothing was accepted for as long as patience lasts.

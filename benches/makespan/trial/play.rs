@@ -128,7 +128,7 @@ async fn client(
         }),
         ..chime::ClientConfig::new(Api::Messaging, "us-east-1")
     });
-    Ok(client.await?)
+    Ok(client.await?.service)
 }
 
 fn setup(

@@ -2,7 +2,7 @@
 
 use chime_bulk::job::LimitOverrides;
 use chime_bulk::roster::RecordSize;
-use chime_bulk::schedule::FailureThreshold;
+use chime_bulk::schedule::{FailureThreshold, Patience};
 use clap::Args;
 
 use crate::value;
@@ -34,13 +34,17 @@ pub(crate) struct LimitArguments {
     max_record_size: Option<RecordSize>,
 }
 
-/// The limit on failures.
+/// The limits that stop a run.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct FailureArguments {
     /// Stop when more rows than this have failed, over all sessions: a number, or a share such as 5%.
     #[arg(long, value_name = "N|N%", value_parser = value::parsed::<FailureThreshold>, allow_negative_numbers = true)]
     max_failures: Option<FailureThreshold>,
+    /// Stop when no call was accepted for so many seconds [default: 300; 30 where nothing ever
+    /// answered].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    patience: Option<Patience>,
 }
 
 /// Parses a number. `Limits` checks its range.
@@ -63,10 +67,11 @@ fn parse_members(text: &str) -> Result<u32, String> {
 }
 
 impl LimitArguments {
-    /// These limits, with the limit on failures.
+    /// These limits, with those that stop a run.
     pub(crate) fn with(self, failures: FailureArguments) -> LimitOverrides {
         LimitOverrides {
             max_failures: failures.max_failures,
+            patience: failures.patience,
             ..self.into()
         }
     }
@@ -83,6 +88,7 @@ impl From<LimitArguments> for LimitOverrides {
             members_per_call: arguments.members_per_call,
             max_record_size: arguments.max_record_size,
             max_failures: None,
+            patience: None,
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Line {
         list: String,
         /// The service called: a region, an address or the sandbox.
         service: String,
+        /// The address that is called; null with a sandbox in the process.
+        address: Option<String>,
         /// Bearers that share the calls.
         bearers: usize,
         /// Rows read from the list by earlier sessions.
@@ -83,6 +85,9 @@ pub(crate) enum Line {
         call: i64,
         /// The error code if the call was refused as a whole or lost; otherwise null.
         refusal: Option<String>,
+        /// The reason for the refusal in words: the network's error or the code's cause; otherwise
+        /// null.
+        reason: Option<String>,
         /// Rows that are now `added`.
         added: u64,
         /// Rows that are now `already_member`.

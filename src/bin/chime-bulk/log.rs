@@ -13,7 +13,7 @@ use chime_bulk::private_file::{self, PrivateFileError};
 use chime_bulk::report;
 
 use crate::exit::Exit;
-use crate::progress::counts::word;
+use crate::progress::counts::{explained, word};
 use crate::screen::Screen;
 
 /// How much is logged.
@@ -117,16 +117,22 @@ impl Log {
 
 impl Observer for Log {
     fn event(&mut self, event: &Event) {
-        if let Event::CallSettled { outage, .. } = event
+        if let Event::CallSettled {
+            outage,
+            code,
+            reason,
+            ..
+        } = event
             && *outage != self.outage
         {
             self.outage = *outage;
             let text = if *outage {
-                "the service refuses everything: one call at a time probes"
+                let reason = explained(code.as_deref(), reason.as_deref()).unwrap_or_default();
+                format!("the service refuses everything: one call at a time probes; {reason}")
             } else {
-                "the service is back"
+                "the service is back".to_owned()
             };
-            self.write(Level::Warn, text);
+            self.write(Level::Warn, &text);
         }
         if let Some((level, text)) = line(event) {
             self.write(level, &text);
@@ -211,6 +217,7 @@ fn settled(event: &Event) -> Option<String> {
     let Event::CallSettled {
         call,
         code,
+        reason,
         settled,
         failed,
         again,
@@ -233,6 +240,9 @@ fn settled(event: &Event) -> Option<String> {
     }
     if *again > 0 {
         parts.push(format!("{again} again"));
+    }
+    if let Some(reason) = reason {
+        parts.push(reason.clone());
     }
     Some(format!("{}; {in_flight} in flight", parts.join(", ")))
 }

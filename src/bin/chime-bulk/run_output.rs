@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::Started;
+use chime_bulk::model::CallAction;
 use chime_bulk::private_file::PrivateFileError;
 use clap::{ArgAction, Args};
 
 use crate::exit::Exit;
 use crate::log::{Level, Log, set_aside};
 use crate::progress::Progress;
+use crate::progress::counts::explained;
 use crate::screen::{Mode, Screen};
 
 /// Arguments for what is shown and logged.
@@ -105,6 +107,8 @@ impl RunOutput {
         Box::new(RunObserver {
             screen: self.screen.clone(),
             progress,
+            address: started.address.clone(),
+            trouble: Trouble::default(),
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
@@ -124,8 +128,51 @@ struct RunObserver {
     screen: Screen,
     progress: Progress,
     log: Option<Log>,
+    address: Option<String>,
+    trouble: Trouble,
     /// Whether what nobody else shows is noted on standard error.
     notes: bool,
+}
+
+/// Whether calls are accepted, as far as it was noted.
+#[derive(Default)]
+struct Trouble {
+    /// Whether a call was accepted in this session.
+    accepted: bool,
+    /// Whether the service counts as down.
+    outage: bool,
+    /// The reason that was noted last.
+    noted: Option<String>,
+}
+
+impl Trouble {
+    /// The reason to note: of the first calls that fail, if none was accepted before, and of an outage
+    /// that begins.
+    fn begins(&mut self, event: &Event) -> Option<String> {
+        let Event::CallSettled {
+            refusal,
+            code,
+            reason,
+            outage,
+            ..
+        } = event
+        else {
+            return None;
+        };
+        let begins = *outage && !self.outage;
+        self.outage = *outage;
+        let Some(reason) = explained(code.as_deref(), reason.as_deref()) else {
+            (self.accepted, self.noted) = (true, None);
+            return None;
+        };
+        // What concerns members or a bearer is no trouble of the service.
+        let fails = refusal.is_some_and(|kind| kind.action() == CallAction::Retry);
+        if !(begins || fails && !self.accepted) || self.noted.as_ref() == Some(&reason) {
+            return None;
+        }
+        self.noted = Some(reason.clone());
+        Some(reason)
+    }
 }
 
 impl Observer for RunObserver {
@@ -138,6 +185,14 @@ impl Observer for RunObserver {
         {
             let text = set_aside(bearer.as_str());
             self.screen.note(format_args!("note: {text}"));
+        }
+        if let Some(reason) = self.trouble.begins(event)
+            && self.notes
+        {
+            let place = self.address.as_deref().unwrap_or("the sandbox");
+            self.screen.note(format_args!(
+                "note: no call is accepted by {place}: {reason}; the run keeps trying"
+            ));
         }
         if let Event::ListComplete { notes, .. } = event
             && self.notes

@@ -159,15 +159,16 @@ pub(crate) async fn serve(
         ..
     } = service.config();
     output::text(format_args!(
-        "listening on http://{address}; stop with Ctrl-C
-
-Point any AWS client at it:
-  export AWS_ENDPOINT_URL=http://{address}
-  export AWS_ACCESS_KEY_ID={access_key}
-  export AWS_SECRET_ACCESS_KEY={secret_key}
-  export AWS_REGION=us-east-1
-
-Statistics: http://{address}/_sandbox/stats
+        "# listening on http://{address}; stop with Ctrl-C
+# statistics: http://{address}/_sandbox/stats
+# For AWS clients, in another shell:
+export AWS_ENDPOINT_URL=http://{address}
+export AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING=http://{address}
+export AWS_ACCESS_KEY_ID={access_key}
+export AWS_SECRET_ACCESS_KEY={secret_key}
+export AWS_REGION=us-east-1
+export AWS_DEFAULT_REGION=us-east-1
+unset AWS_SESSION_TOKEN AWS_PROFILE
 "
     ));
     if !address.ip().is_loopback() {

@@ -238,6 +238,7 @@ impl Engine<'_> {
             call: number,
             refusal: refusal.map(|refusal| refusal.kind),
             code: refusal.map(|refusal| refusal.code.clone()),
+            reason: refusal.and_then(Refusal::reason).map(str::to_owned),
             settled,
             failed: standing::failed(&settlement),
             again: to_retry,

@@ -46,6 +46,8 @@ impl<'a> RunPage<'a> {
         should_continue: impl FnMut() -> bool,
     ) -> Result<Self, ReportError> {
         let given = ledger.fact(fact::SETTINGS)?.unwrap_or_default();
+        let address = summary.address.clone();
+        let address = address.map(|address| ("address called".to_owned(), address));
         Ok(Self {
             dir,
             summary,
@@ -58,7 +60,10 @@ impl<'a> RunPage<'a> {
                 summary.state,
                 should_continue,
             )?,
-            settings: settings::settings(&given),
+            settings: address
+                .into_iter()
+                .chain(settings::settings(&given))
+                .collect(),
         })
     }
 

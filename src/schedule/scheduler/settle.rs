@@ -173,9 +173,7 @@ impl Scheduler {
         }
         match refusal.kind.action() {
             CallAction::StopRun => {
-                if self.outage.on_credentials_rejected(now)
-                    || self.outage.on_refused(now, self.settings.patience)
-                {
+                if self.outage.on_credentials_rejected(now) || self.outage.on_refused(now) {
                     self.stop.get_or_insert(Stop::Credentials(refusal.clone()));
                 }
                 self.return_rows(now, flight, refusal)
@@ -205,14 +203,25 @@ impl Scheduler {
     fn lose_patience(&mut self, now: Duration, refusal: &Refusal) {
         // Where the service has answered, the address is right, and a page with a status of 500 or a
         // success is more likely part of an outage.
-        let is_astray = codes::scope(&refusal.code) == [Scope::Path]
+        let is_of_path = codes::scope(&refusal.code) == [Scope::Path];
+        let is_astray = is_of_path
             && (refusal.kind == RefusalKind::WrongAddress || !self.outage.has_answered());
         if is_astray {
             if self.outage.on_wrong_address(now) {
                 self.stop.get_or_insert(Stop::WrongAddress(refusal.clone()));
             }
-        } else if self.outage.on_refused(now, self.settings.patience) {
-            self.stop.get_or_insert(Stop::Outage(refusal.clone()));
+            return;
+        }
+        if !is_of_path && !matches!(refusal.kind, RefusalKind::Lost | RefusalKind::Unreachable) {
+            self.outage.on_reached();
+        }
+        if self.outage.on_refused(now) {
+            let stop = if self.outage.is_reached() {
+                Stop::Outage
+            } else {
+                Stop::NoAnswer
+            };
+            self.stop.get_or_insert(stop(refusal.clone()));
         }
     }
 
@@ -256,9 +265,12 @@ impl Scheduler {
         for pending in &flight.rows {
             let charged = pending.charged();
             let pending = PendingRow {
-                // What all calls meet is no member's fault: neither an outage nor a proxy uses up
-                // anybody's attempts.
-                charged_attempts: if is_down || refusal.kind == RefusalKind::WrongAddress {
+                // What all calls meet is no member's fault: neither an outage, nor a proxy, nor an
+                // address where nothing answers uses up anybody's attempts.
+                charged_attempts: if is_down
+                    || !self.outage.is_reached()
+                    || refusal.kind == RefusalKind::WrongAddress
+                {
                     pending.charged_attempts
                 } else {
                     charged.charged_attempts

@@ -1,7 +1,8 @@
 //! Limits, outages and thresholds: what many answers together mean.
 
 use super::*;
-use crate::schedule::outage::{OUTAGE_AFTER, OUTAGE_PROBES};
+use crate::schedule::Patience;
+use crate::schedule::outage::{OUTAGE_AFTER, OUTAGE_PROBES, SHORT_PATIENCE, USUAL_PATIENCE};
 
 #[test]
 fn a_throttled_call_costs_its_members_nothing_and_comes_again_whole() {
@@ -145,20 +146,68 @@ fn in_an_outage_one_call_at_a_time_probes_and_nobody_loses_an_attempt() {
     desk.next_call();
 }
 
-#[test]
-fn patience_ends_an_endless_outage() {
-    let mut desk = SchedulerHarness::usual(&[500; 5]);
-    let mut probes = 0;
+/// Refuses every call until the run stops. Returns when it stops, and the number of calls.
+fn refuse_all(desk: &mut SchedulerHarness, kind: RefusalKind) -> (Duration, u32) {
+    let mut calls = 0;
     while desk.scheduler.stopped().is_none() {
         let flight = desk.next_call();
-        let settlement = desk.refuse(flight, RefusalKind::Unreachable);
-        assert!(settlement.rulings.iter().all(|r| r.outcome.is_none()));
-        probes += 1;
-        assert!(probes < 10_000, "patience never ends");
+        let settlement = desk.refuse(flight, kind);
+        let is_open = |ruling: &Ruling| ruling.outcome.is_none() && ruling.pending.attempts > 0;
+        assert!(settlement.rulings.iter().all(is_open));
+        calls += 1;
+        assert!(calls < 10_000, "patience never ends");
     }
+    (desk.now, calls)
+}
+
+#[test]
+fn patience_ends_an_endless_outage() {
+    for kind in [RefusalKind::Unreachable, RefusalKind::Lost] {
+        let mut desk = SchedulerHarness::usual(&[500; 5]);
+        let flight = desk.next_call();
+        desk.accept(flight);
+        let (stopped, calls) = refuse_all(&mut desk, kind);
+        assert!(matches!(desk.scheduler.stopped(), Some(Stop::Outage(_))));
+        assert!(stopped >= USUAL_PATIENCE && stopped < USUAL_PATIENCE + SECOND * 10);
+        assert!(calls >= OUTAGE_PROBES);
+    }
+    // A service that fails from the beginning is one all the same.
+    let mut desk = SchedulerHarness::usual(&[500; 5]);
+    let (stopped, _) = refuse_all(&mut desk, RefusalKind::ServiceUnavailable);
     assert!(matches!(desk.scheduler.stopped(), Some(Stop::Outage(_))));
-    assert!(desk.now >= Duration::from_mins(5) && desk.now < Duration::from_secs(310));
-    assert!(probes >= OUTAGE_PROBES);
+    assert!(stopped >= USUAL_PATIENCE);
+}
+
+#[test]
+fn where_nothing_ever_answers_the_run_stops_soon_and_no_attempt_is_charged() {
+    for kind in [RefusalKind::Unreachable, RefusalKind::Lost] {
+        let mut desk =
+            SchedulerHarness::new(&[500; 5], |settings| settings.limits.max_attempts = 1);
+        let (stopped, calls) = refuse_all(&mut desk, kind);
+        assert!(matches!(desk.scheduler.stopped(), Some(Stop::NoAnswer(_))));
+        assert!(stopped >= SHORT_PATIENCE && stopped < SHORT_PATIENCE + SECOND * 10);
+        assert!(calls >= OUTAGE_AFTER);
+    }
+}
+
+#[test]
+fn patience_is_as_long_as_it_is_set() {
+    for (seconds, accepted) in [(2, true), (2, false), (900, true), (900, false)] {
+        for kind in [RefusalKind::Unreachable, RefusalKind::WrongAddress] {
+            let mut desk = SchedulerHarness::new(&[500; 5], |settings| {
+                settings.patience = Patience::try_from(seconds).ok();
+            });
+            if accepted {
+                let flight = desk.next_call();
+                desk.accept(flight);
+            }
+            let before = desk.now;
+            let stopped = refuse_all(&mut desk, kind).0 - before;
+            let patience = SECOND * seconds;
+            assert!(stopped >= patience, "{stopped:?} of {patience:?}");
+            assert!(stopped < patience + SECOND * 10, "{stopped:?}");
+        }
+    }
 }
 
 #[test]
@@ -276,5 +325,5 @@ fn a_service_that_refuses_calls_for_a_members_sake_is_not_down() {
         }
         assert_eq!(desk.scheduler.stopped(), None);
     }
-    assert!(desk.now > desk.scheduler.config().patience);
+    assert!(desk.now > USUAL_PATIENCE);
 }

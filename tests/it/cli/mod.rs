@@ -1,9 +1,11 @@
 //! The commands, run as a user runs them.
 
 mod config;
+#[cfg(unix)]
+#[cfg(unix)]
+mod endpoint;
 mod exit_codes;
 mod failed_csv;
-#[cfg(unix)]
 mod if_exists;
 #[cfg(target_os = "linux")]
 mod lost_output;

@@ -15,6 +15,8 @@ use chime_bulk::sandbox::{SandboxConfig, Scripted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+#[cfg(unix)]
+use crate::support::program::{BEARER, CHANNEL, Output, WorkDir, ids, wrap};
 use crate::support::server::Server;
 
 async fn unlimited() -> Server {
@@ -171,6 +173,62 @@ async fn the_aws_client_recognizes_each_refusal() {
     let session = Credentials::new("sandbox", "sandbox", Some("t/+=".into()), None, "test");
     let session = client_with(&server, session);
     batch!(session, members(0..1)).send().await.unwrap();
+}
+
+/// The whole output is a script that sets what the SDKs and the AWS CLI read, whatever was set before.
+#[cfg(unix)]
+#[test]
+fn a_shell_that_reads_what_the_sandbox_prints_calls_it() {
+    const VARIABLES: [&str; 6] = [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ];
+    let work_dir = WorkDir::with("list.csv", ids("user-", 10));
+    let printed = std::fs::File::create(work_dir.path("sandbox.env")).unwrap();
+    let listen = ["sandbox", "--listen", "127.0.0.1:0"];
+    let mut sandbox = work_dir.command(listen).stdout(printed).spawn().unwrap();
+    let script = loop {
+        let script = std::fs::read_to_string(work_dir.path("sandbox.env")).unwrap();
+        if script.contains("unset ") && script.ends_with('\n') {
+            break script;
+        }
+        assert!(sandbox.try_wait().unwrap().is_none(), "{script}");
+        std::thread::yield_now();
+    };
+    for line in script.lines() {
+        let line_kind = line.split(' ').next().unwrap();
+        assert!(["#", "export", "unset"].contains(&line_kind), "{line}");
+    }
+    for variable in VARIABLES {
+        assert!(
+            script.contains(&format!("\nexport {variable}=")),
+            "{script}"
+        );
+    }
+    let run = work_dir.command(
+        [
+            ["run", "list.csv", "--run-dir", "run"],
+            ["--bearer", BEARER, "--channel-arn", CHANNEL],
+        ]
+        .concat(),
+    );
+    let mut shell = wrap(&["sh", "-euc", ". ./sandbox.env; \"$0\" \"$@\""], &run);
+    for variable in VARIABLES {
+        shell.env(variable, "http://127.0.0.1:9");
+    }
+    shell.env("AWS_PROFILE", "production");
+    shell.env("AWS_SESSION_TOKEN", "token");
+    let output = Output::of(&mut shell);
+    sandbox.kill().unwrap();
+    sandbox.wait().unwrap();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let address = work_dir.summary("run").address.unwrap();
+    assert!(script.starts_with(&format!("# listening on {address}; stop with Ctrl-C\n")));
+    assert_eq!(work_dir.summary("run").added, 10);
 }
 
 #[tokio::test]

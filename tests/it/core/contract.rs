@@ -364,7 +364,7 @@ async fn a_wrong_secret_key_is_rejected() {
             secret_access_key: "not the secret".to_owned(),
             ..known
         });
-        let client = connect(settings).await.unwrap();
+        let client = connect(settings).await.unwrap().service;
         let refusal = client
             .add_members(call(&["ann"]), TIMEOUT)
             .await

@@ -64,7 +64,7 @@ async fn request_of(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let settings = settings(api, &format!("http://{host}"));
-    let client = connect(settings).await.unwrap();
+    let client = connect(settings).await.unwrap().service;
     let mut call = call(&["ann@example.com", "bob"]);
     call.membership.membership_type = MembershipType::Hidden;
     call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
@@ -161,7 +161,7 @@ async fn answers_that_are_not_from_the_service_have_their_kinds() {
         for (answer, kind, code) in cases {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
-            let client = connect(settings(*api, &url)).await.unwrap();
+            let client = connect(settings(*api, &url)).await.unwrap().service;
             let answer = format!("HTTP/1.1 {answer}");
             let (reply, _) = tokio::join!(
                 client.add_members(call(&["ann"]), TIMEOUT),
@@ -180,7 +180,10 @@ async fn a_refused_connection_leaves_no_doubt() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     for url in [url.as_str(), "http://nowhere.invalid:8480"] {
-        let client = connect(settings(Api::Messaging, url)).await.unwrap();
+        let client = connect(settings(Api::Messaging, url))
+            .await
+            .unwrap()
+            .service;
         let refusal = client
             .add_members(call(&["ann"]), TIMEOUT)
             .await
@@ -201,6 +204,7 @@ async fn a_handshake_that_never_ends_leaves_no_doubt() {
     let refusal = client
         .await
         .unwrap()
+        .service
         .add_members(call(&["ann"]), TIMEOUT)
         .await
         .unwrap_err();
@@ -216,6 +220,7 @@ async fn an_answer_that_never_comes_leaves_doubt() {
     let refusal = client
         .await
         .unwrap()
+        .service
         .add_members(call(&["ann"]), Duration::from_millis(20))
         .await
         .unwrap_err();
@@ -227,7 +232,10 @@ async fn an_answer_that_never_comes_leaves_doubt() {
 async fn a_connection_closed_without_an_answer_leaves_doubt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let client = connect(settings(Api::Messaging, &url)).await.unwrap();
+    let client = connect(settings(Api::Messaging, &url))
+        .await
+        .unwrap()
+        .service;
     let server = async {
         let (stream, _) = listener.accept().await.unwrap();
         stream.readable().await.unwrap();

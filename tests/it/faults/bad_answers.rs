@@ -93,7 +93,7 @@ async fn answer_one(mut stream: TcpStream, answer: Bytes) -> std::io::Result<()>
 
 async fn client(api: Api, answer: Bytes) -> Arc<dyn Chime> {
     let url = format!("http://{}", server(answer).await);
-    connect(settings(api, &url)).await.unwrap()
+    connect(settings(api, &url)).await.unwrap().service
 }
 
 /// What a client returns for an answer to a call with `ann` and `bob`.

@@ -71,7 +71,7 @@ impl Backend {
         let server = Server::start(settings).await;
         let client = chime::connect(self::settings(api, &server.url)).await;
         Fixture {
-            client: client.unwrap(),
+            client: client.unwrap().service,
             service: Arc::clone(&server.service),
             _server: Some(server),
         }

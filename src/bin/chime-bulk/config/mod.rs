@@ -4,6 +4,7 @@
 //! Values from the file are added to the command line, unless the command line or the environment sets
 //! the flag. So they have the same meaning and are checked by the same rules.
 
+mod address;
 mod file;
 mod places;
 mod variables;
@@ -221,7 +222,9 @@ fn show_if_asked(
     file: Option<&File>,
 ) -> Result<(), ReadError> {
     match flags.try_get_one::<bool>("print_config") {
-        Ok(Some(true)) => Err(ReadError::Shown(shown(command, flags, file))),
+        Ok(Some(true)) => Err(ReadError::Shown(
+            shown(command, flags, file) + &address::comment(flags),
+        )),
         _ => Ok(()),
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct View {
     pub(crate) rate: f64,
     /// Calls a second, at most.
     pub(crate) limit: f64,
+    /// While one call at a time probes: the code and the reason of the last refusal.
+    pub(crate) reason: Option<String>,
     /// Time left, if it can be told.
     pub(crate) left: Option<Duration>,
     pub(crate) calls: u64,
@@ -76,6 +78,8 @@ pub(crate) struct Counts {
     failed: BTreeMap<String, u64>,
     /// While one call at a time probes: for whose sake.
     pause: Option<State>,
+    /// The code and the reason of the last refusal, while nothing was accepted since.
+    reason: Option<String>,
     throttled_at: Option<Duration>,
     draining: bool,
     standing: Standing,
@@ -99,6 +103,7 @@ impl Counts {
             in_flight: 0,
             failed: BTreeMap::new(),
             pause: None,
+            reason: None,
             throttled_at: None,
             draining: false,
             standing: Standing::default(),
@@ -132,6 +137,8 @@ impl Counts {
             }
             Event::CallSettled {
                 refusal,
+                code,
+                reason,
                 settled,
                 failed,
                 waiting,
@@ -151,6 +158,7 @@ impl Counts {
                 if *refusal == Some(RefusalKind::Throttled) {
                     self.throttled_at = Some(now);
                 }
+                self.reason = explained(code.as_deref(), reason.as_deref());
                 self.pause = outage.then(|| self.pause_for(*refusal));
             }
             Event::Standing(standing) => self.standing.clone_from(standing),
@@ -199,6 +207,7 @@ impl Counts {
         failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         View {
             state: self.state(now),
+            reason: self.pause.and_then(|_| self.reason.clone()),
             done: self.settled_before + self.settled.total(),
             to_send: self.rows_read.saturating_sub(self.unsent),
             rate,
@@ -259,6 +268,12 @@ impl Counts {
             .max(calls / rate);
         Duration::try_from_secs_f64(seconds).ok()
     }
+}
+
+/// The code of a refusal and its reason.
+pub(crate) fn explained(code: Option<&str>, reason: Option<&str>) -> Option<String> {
+    let code = word(code?);
+    Some(reason.map_or_else(|| code.to_owned(), |reason| format!("{code}: {reason}")))
 }
 
 /// A code as it can be shown and logged: one that the catalogue does not have may be anything, a

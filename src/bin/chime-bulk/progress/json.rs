@@ -16,6 +16,7 @@ pub(super) fn begun(started: &Started) -> Line {
         dir: escape_control(&started.dir.display().to_string(), usize::MAX),
         list: escape_control(&started.detected, usize::MAX),
         service: escape_control(&started.service, usize::MAX),
+        address: started.address.clone(),
         bearers: started.bearers,
         rows_read: started.staged.rows_read,
         settled_before: started.settled_before,
@@ -92,6 +93,7 @@ fn settled(event: &Event, seconds: f64) -> Option<Line> {
     let Event::CallSettled {
         call,
         code,
+        reason,
         settled,
         failed,
         again,
@@ -112,6 +114,7 @@ fn settled(event: &Event, seconds: f64) -> Option<Line> {
         seconds,
         call: *call,
         refusal: code.as_deref().map(|code| word(code).to_owned()),
+        reason: reason.clone(),
         added: settled.of(Outcome::Added),
         already_member: settled.of(Outcome::AlreadyMember),
         failed: settled.of(Outcome::Failed),

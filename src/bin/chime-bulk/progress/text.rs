@@ -15,13 +15,17 @@ const NARROW: usize = 60;
 const CODES: usize = 3;
 /// Columns of a channel's line that its id does not take.
 const NUMBERS: usize = 36;
+/// The longest reason.
+const LONGEST_REASON: usize = 200;
 /// The longest id of a channel.
 const LONGEST_ID: usize = 40;
 
 /// The frame: the bar, the calls, failures, the largest channels.
 pub(super) fn frame(view: &View, size: Size) -> Frame {
     let is_narrow = size.columns < NARROW;
-    let mut lines = vec![place(view, is_narrow), calls(view, is_narrow)];
+    let mut lines = vec![place(view, is_narrow)];
+    lines.extend(reason(view));
+    lines.push(calls(view, is_narrow));
     lines.extend(troubles(view, is_narrow));
     if !is_narrow {
         lines.extend(channels(view, size.columns));
@@ -38,7 +42,9 @@ pub(super) fn frame(view: &View, size: Size) -> Frame {
 
 /// A line by itself, for a log.
 pub(super) fn line(view: &View) -> String {
-    let mut parts = vec![place(view, false), calls(view, false)];
+    let mut parts = vec![place(view, false)];
+    parts.extend(reason(view));
+    parts.push(calls(view, false));
     parts.extend(troubles(view, false));
     parts.join(" · ")
 }
@@ -60,6 +66,12 @@ fn place(view: &View, is_narrow: bool) -> String {
     } else {
         format!("{done} of {to_send} members · {state}")
     }
+}
+
+/// Why one call at a time probes.
+fn reason(view: &View) -> Option<String> {
+    let reason = view.reason.as_deref()?;
+    Some(escape_control(reason, LONGEST_REASON))
 }
 
 fn calls(view: &View, is_narrow: bool) -> String {
@@ -165,6 +177,7 @@ mod tests {
             to_send: 1_000_000,
             rate: 9.84,
             limit: 10.0,
+            reason: None,
             left: Some(Duration::from_secs(4_877)),
             calls: 5_123,
             in_flight: 12,
@@ -234,6 +247,23 @@ mod tests {
             5,123 calls, 9.8/s of 10 · 12 in flight · 17 refused · 240 retrying · \
             2 channels cooling · 46 failed: NotFound 40, Forbidden 3, Timeout 2, …";
         assert_eq!(line(&view()), expected);
+    }
+
+    #[test]
+    fn an_outage_is_shown_with_its_reason() {
+        let down = View {
+            state: State::Outage,
+            reason: Some("Unreachable: tcp connect error: Connection refused".to_owned()),
+            ..view()
+        };
+        let expected = "512,300 of 1,000,000 members · service down, probing · \
+            Unreachable: tcp connect error: Connection refused · 5,123 calls, ";
+        assert!(line(&down).starts_with(expected), "{}", line(&down));
+        let lines = shown(&down, 80, 24);
+        assert!(
+            lines.contains("\nUnreachable: tcp connect error: Connection refused\n"),
+            "{lines}"
+        );
     }
 
     #[test]
