@@ -22,8 +22,6 @@ pub const STAGED: &str = "staged";
 pub const STARTED_AT: &str = "started_at";
 /// Last end, UTC.
 pub const FINISHED_AT: &str = "finished_at";
-/// Seconds of work, all sessions together.
-pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
 /// How many bearers there are.
 pub const BEARERS: &str = "bearers";
 /// How many sessions changed the run, including this one.

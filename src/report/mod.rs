@@ -9,6 +9,8 @@ mod explain;
 mod files;
 mod format;
 mod listing;
+mod next_steps;
+mod origin;
 mod page;
 mod path;
 mod plan;
@@ -21,7 +23,7 @@ mod summary;
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use files::check_destinations;
-pub use format::lower_bound_text;
+pub use format::{edit_text, lower_bound_text};
 pub use listing::{Listed, Listing, RunDirectory};
 pub use path::{shell_value, shell_word};
 #[doc(hidden)]
