@@ -21,7 +21,9 @@ impl LedgerReader {
         members_per_call: impl Into<u64>,
     ) -> Result<LowerBound, LedgerError> {
         let rows = match state {
-            RunState::Finished => self.by_lane(progress.failed.iter().chain(&progress.sent_and_open))?,
+            RunState::Finished => {
+                self.by_lane(progress.failed.iter().chain(&progress.sent_and_open))?
+            }
             RunState::Running | RunState::Interrupted | RunState::Aborted => {
                 self.open_by_lane(progress, state)?
             }
@@ -34,7 +36,9 @@ impl LedgerReader {
             *by_channel.entry(channel).or_default() += rows.div_ceil(members_per_call);
         }
         let mut bound = LowerBound::default();
-        by_channel.into_values().for_each(|calls| bound.add_calls(calls));
+        by_channel
+            .into_values()
+            .for_each(|calls| bound.add_calls(calls));
         Ok(bound)
     }
 
@@ -45,10 +49,14 @@ impl LedgerReader {
         state: RunState,
     ) -> Result<HashMap<u32, u64>, LedgerError> {
         let mut rows = self.by_lane(progress.sent_and_open.iter())?;
-        for (lane, queued) in self.sums("SELECT lane, sum(count) FROM verified_queue GROUP BY lane")? {
+        for (lane, queued) in
+            self.sums("SELECT lane, sum(count) FROM verified_queue GROUP BY lane")?
+        {
             *rows.entry(lane).or_default() += queued;
         }
-        for (lane, taken) in self.sums("SELECT lane, sum(fresh) FROM verified_call GROUP BY lane")? {
+        for (lane, taken) in
+            self.sums("SELECT lane, sum(fresh) FROM verified_call GROUP BY lane")?
+        {
             let rows = rows.entry(lane).or_default();
             *rows = rows.saturating_sub(taken);
         }

@@ -28,7 +28,9 @@ impl LedgerReader {
     pub fn sessions(&self) -> Result<Vec<SessionRecord>, LedgerError> {
         self.read(|connection| {
             connection
-                .prepare("SELECT begun_at, worked_until, first_call FROM verified_session ORDER BY id")?
+                .prepare(
+                    "SELECT begun_at, worked_until, first_call FROM verified_session ORDER BY id",
+                )?
                 .query_map([], |row| {
                     Ok(SessionRecord {
                         begun_at: row.get(0)?,
@@ -63,7 +65,8 @@ impl Ledger {
     /// If it cannot be written. It counts once it is [committed](Self::commit).
     pub fn begin_session(&mut self, at: i64) -> Result<(), LedgerError> {
         self.write(|connection| {
-            let query = "SELECT (SELECT coalesce(max(id), 0) + 1 FROM session) AS id, ?1 AS begun_at,
+            let query =
+                "SELECT (SELECT coalesce(max(id), 0) + 1 FROM session) AS id, ?1 AS begun_at,
                     ?1 AS worked_until, (SELECT coalesce(max(id), 0) + 1 FROM call) AS first_call";
             connection.execute(&SESSION.insert_from(query), [at])
         })?;

@@ -88,7 +88,11 @@ pub fn edit_text(failed: &str, rows: u64) -> String {
 
 /// The number of rows with an error code. The code is last, so that a long one moves no column.
 pub(super) fn error_line(code: &str, rows: u64) -> String {
-    format!("  {:<16}{rows:>12}   {}", "error", escape_control(code, MAX_CODE))
+    format!(
+        "  {:<16}{rows:>12}   {}",
+        "error",
+        escape_control(code, MAX_CODE)
+    )
 }
 
 /// Writes a text in lines that fit a terminal. Lines after the first are indented.

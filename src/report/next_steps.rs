@@ -22,7 +22,9 @@ impl NextSteps {
         errors_by_code: &BTreeMap<String, u64>,
         reports: ReportsState,
     ) -> Self {
-        let to_edit = errors_by_code.iter().filter(|(code, _)| codes::needs_edit(code));
+        let to_edit = errors_by_code
+            .iter()
+            .filter(|(code, _)| codes::needs_edit(code));
         let rows_to_edit = to_edit.map(|(_, rows)| rows).sum();
         let command = match state {
             RunState::Running => None,
@@ -65,7 +67,10 @@ mod tests {
         assert_eq!(complete(&[]), after(0, None));
         assert_eq!(complete(&[defect, refused]), after(5, None));
         assert_eq!(complete(&[missing]), after(0, Some("retry")));
-        assert_eq!(complete(&[defect, refused, missing]), after(5, Some("retry")));
+        assert_eq!(
+            complete(&[defect, refused, missing]),
+            after(5, Some("retry"))
+        );
         let outdated = steps(&[defect], ReportsState::Outdated);
         assert_eq!(outdated, after(2, Some("report")));
     }

@@ -9,7 +9,7 @@ use super::csv_report::CsvReport;
 use super::files::{AtomicFile, FinishedFile};
 use super::next_steps::NextSteps;
 use super::origin::Origin;
-use super::page::{Failures, RunPage};
+use super::page::{ChannelCounts, Failures, RunPage};
 use super::set::{ReportSet, ReportsState};
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{LedgerError, LedgerReader, ResultRow, Totals, fact};
@@ -74,6 +74,7 @@ pub fn prepare(
     failed.record(header.iter().map(String::as_str).chain(REPORT_COLUMNS))?;
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut failures = Failures::default();
+    let mut channels = ChannelCounts::default();
     let mut entry = Entry::default();
     let totals = ledger.project(|row| {
         if row.row.is_multiple_of(CHECK_INTERVAL) && !should_continue() {
@@ -91,6 +92,7 @@ pub fn prepare(
             row.message.as_deref().unwrap_or_default(),
             &attempts,
         ])?;
+        channels.add(&channel, row.outcome, row.code.as_deref());
         if !row.outcome.is_in() && row.outcome != Outcome::Duplicate {
             let code = row.code.as_deref().unwrap_or_default();
             let message = row.message.as_deref().unwrap_or_default();
@@ -114,6 +116,7 @@ pub fn prepare(
         &summary,
         reports.limits,
         &failures,
+        &channels,
         &mut should_continue,
     )?
     .html()?;

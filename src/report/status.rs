@@ -160,14 +160,15 @@ pub fn status(
         seconds_since_start: since,
         started_at,
         finished_at: ledger.fact(fact::FINISHED_AT)?.filter(|_| !is_running),
-        seconds_left: (is_running && members_lately > 0)
-            .then(|| left(members_lately).max(least)),
+        seconds_left: (is_running && members_lately > 0).then(|| left(members_lately).max(least)),
         lower_bound_calls_left: bound.calls(),
         lower_bound_seconds_left: least,
         rows_to_edit: steps.rows_to_edit,
         errors_by_code: progress.errors_by_code,
         reports,
-        next: steps.command.map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
+        next: steps
+            .command
+            .map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
     })
 }
 

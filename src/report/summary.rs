@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ReportsState;
 use super::format::{count, error_line, rest_text, time, verb, wrap};
 use super::next_steps::NextSteps;
 use super::origin::noun;
 use super::path::shell_word;
-use super::ReportsState;
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally, codes};
 use crate::private_file::PrivateFileError;
