@@ -300,11 +300,12 @@ impl<'w> Engine<'w> {
         }
         if self.setup.ledger.scan_duplicates()? {
             self.setup.scheduler.end_staging();
-            let staged = self.setup.ledger.staged();
+            let (staged, notes) = (self.setup.ledger.staged(), self.setup.ledger.notes()?);
             self.events.push(Event::ListComplete {
                 rows_read: staged.rows_read,
                 invalid: staged.invalid,
                 duplicate: staged.duplicate,
+                notes,
             });
             self.send_bound()?;
             return Ok(false);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{MemberArn, RefusalKind, Tally};
+use crate::roster::ListNotes;
 use crate::schedule::Binding;
 
 /// An event of a run. Contains no personal data.
@@ -26,6 +27,8 @@ pub enum Event {
         invalid: u64,
         /// Rows found to repeat an earlier one.
         duplicate: u64,
+        /// What was found while reading it: with values of columns that filters name.
+        notes: ListNotes,
     },
     /// The lower bound of the whole list, the work of earlier sessions included.
     Bound {

@@ -1,6 +1,7 @@
 //! What the stager passes to the ledger: a part of the list, read and checked.
 
 use crate::model::{ChannelId, LaneId, MembershipType};
+use crate::roster::ListNotes;
 
 /// A lane that is new in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Chunk {
     pub bots: u64,
     /// Rows left out by a filter.
     pub left_out: u64,
+    /// What was found in the whole list: with its last chunk.
+    pub notes: Option<ListNotes>,
     /// Bytes of the list read so far.
     pub bytes_read: u64,
 }

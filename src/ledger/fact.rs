@@ -18,6 +18,8 @@ pub const LIST_SIZE: &str = "list_size";
 pub const KEY: &str = "fingerprint_key";
 /// Counts kept while staging.
 pub const STAGED: &str = "staged";
+/// What was found while reading the list (`roster::ListNotes`).
+pub const NOTES: &str = "notes";
 /// First start, UTC.
 pub const STARTED_AT: &str = "started_at";
 /// Last end, UTC.

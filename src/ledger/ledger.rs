@@ -206,6 +206,9 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn stage(&mut self, chunk: &Chunk) -> Result<Option<u64>, LedgerError> {
+        if let Some(notes) = &chunk.notes {
+            self.set_fact(fact::NOTES, notes)?;
+        }
         if let Some((first, _)) = chunk.pages.first()
             && *first < self.staged().queued_pages
         {

@@ -74,7 +74,7 @@ pub use generation::ReportRecord;
 pub use history::{CallRecord, CallResult};
 #[doc(hidden)]
 pub use ledger::Ledger;
-pub use plan_queries::{ChannelLoad, DefectKind, Repeat};
+pub use plan_queries::{AppInstanceLoad, ChannelLoad, DefectKind, Repeat};
 pub use progress::RunProgress;
 pub use projection::{ResultRow, Totals};
 pub use reader::LedgerReader;

@@ -20,6 +20,17 @@ pub struct ChannelLoad {
     pub calls: u64,
 }
 
+/// The members and channels of one app instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AppInstanceLoad {
+    /// The app instance's ARN.
+    pub app_instance_arn: String,
+    /// Its channels in the list.
+    pub channels: u64,
+    /// Members to add to them.
+    pub members: u64,
+}
+
 /// Rows with one kind of defect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DefectKind {
@@ -82,6 +93,35 @@ impl LedgerReader {
             }
         }
         Ok(())
+    }
+
+    /// The app instances of the rows queued so far, most members first: at most this many; and how many
+    /// there are.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn app_instances(&self, max: usize) -> Result<(Vec<AppInstanceLoad>, u64), LedgerError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT substr(channel.arn, 1, instr(channel.arn, '/channel/') - 1) AS instance,
+                        count(DISTINCT channel.id), sum(queued.members), count() OVER ()
+                 FROM (SELECT lane, sum(count) AS members FROM queue GROUP BY lane) AS queued
+                 JOIN verified_lane AS lane ON lane.id = queued.lane
+                 JOIN verified_channel AS channel ON channel.id = lane.channel
+                 GROUP BY instance ORDER BY sum(queued.members) DESC, min(channel.id) LIMIT ?1",
+            )?;
+            let mut count = 0;
+            let instances = statement.query_map([max], |row| {
+                count = row.get(3)?;
+                Ok(AppInstanceLoad {
+                    app_instance_arn: row.get(0)?,
+                    channels: row.get(1)?,
+                    members: row.get(2)?,
+                })
+            })?;
+            let instances = instances.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok((instances, count))
+        })
     }
 
     /// The kinds of defects, most rows first: at most `most` of them, with at most `examples` examples

@@ -368,7 +368,8 @@ impl<'a> Messages<'a> {
                 u64::from(id),
             )?,
             MessageSource::ClosedLane(lane) => query_message(
-                "SELECT closed_code, closed_message FROM lane WHERE id = ?1",
+                "SELECT closed_code, 'not sent: the channel was closed' ||
+                     iif(closed_message = '', '', ': ' || closed_message) FROM lane WHERE id = ?1",
                 u64::from(lane),
             )?,
             MessageSource::Interrupted => (

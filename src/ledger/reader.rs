@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::connection::{connect_existing, connect_to_read, sqlite};
 use super::{LedgerError, Staged, checksum, fact};
 use crate::model::{ChannelArn, ChannelId, LaneId, Membership};
-use crate::roster::Layout;
+use crate::roster::{Layout, ListNotes};
 
 /// A run's ledger, for reading. It has no method that writes:
 ///
@@ -113,6 +113,14 @@ impl LedgerReader {
             serde_json::from_str(&text).map_err(|error| self.damaged(format!("{name}: {error}")))
         })
         .transpose()
+    }
+
+    /// What was found while reading the list: nothing before its end.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn notes(&self) -> Result<ListNotes, LedgerError> {
+        Ok(self.fact(fact::NOTES)?.unwrap_or_default())
     }
 
     /// How the list's records are read.

@@ -71,9 +71,10 @@ impl Stager {
             } else {
                 self.ended = true;
                 self.end_page();
+                self.chunk.notes = Some(self.roster.notes());
             }
         }
-        if self.chunk.pages.is_empty() {
+        if self.chunk.pages.is_empty() && self.chunk.notes.is_none() {
             return Ok(None);
         }
         if is_first && !self.ended {

@@ -1,6 +1,7 @@
 //! Rate limits: checks each call against those of its channel, its bearer and the total.
 //!
-//! The scheduler plans calls within the limits; governor is an independent check of each call.
+//! The scheduler plans calls within the limits, by what it learns from answers; governor counts
+//! each call independently, so that a fault in the planning cannot exceed a quota.
 //!
 //! Promises: a call passes only if all three limits allow it. If one refuses, the charges of the
 //! others are refunded, so a call that is not made costs nothing. Time is tokio's. Must not: wait, or

@@ -50,6 +50,8 @@ pub enum MemberAction {
     Retry,
     /// Final for this member.
     Fail,
+    /// Final for this member: it, or the channel, has as many memberships as it may.
+    OverLimit,
 }
 
 /// What follows from a code.

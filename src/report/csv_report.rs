@@ -14,16 +14,17 @@ pub(super) struct CsvReport {
 }
 
 impl CsvReport {
-    /// Begins a report of this name.
+    /// Begins a report of this name, with this byte order mark.
     pub(super) fn create(
         dir: &Path,
         name: &str,
         delimiter: Delimiter,
         encoding: Encoding,
+        mark: &[u8],
     ) -> Result<Self, ReportError> {
         let path = dir.join(name);
         let mut file = AtomicFile::create(path.clone())?;
-        let mut start = encoding.mark().to_vec();
+        let mut start = mark.to_vec();
         if !delimiter.is_usual() {
             let line = format!("sep={}\n", char::from(delimiter.byte()));
             start.extend_from_slice(&encoding.encode(&line));
@@ -113,14 +114,20 @@ mod tests {
         let field = "aä€😀".repeat(5_000);
         let dir = tempfile::tempdir().unwrap();
         for encoding in [Encoding::UTF_8, Encoding::UTF_16LE, Encoding::UTF_16BE] {
-            let mut report =
-                CsvReport::create(dir.path(), "r.csv", Delimiter::COMMA, encoding).unwrap();
+            let mut report = CsvReport::create(
+                dir.path(),
+                "r.csv",
+                Delimiter::COMMA,
+                encoding,
+                encoding.mark(true),
+            )
+            .unwrap();
             for start in ["", "b", "bb", "bbb"] {
                 report.record([start, &field]).unwrap();
             }
             report.finish().unwrap().persist().unwrap();
             let lines = ["", "b", "bb", "bbb"].map(|start| format!("{start},{field}\n"));
-            let wanted = [encoding.mark(), &encoding.encode(&lines.concat())].concat();
+            let wanted = [encoding.mark(true), &encoding.encode(&lines.concat())].concat();
             assert!(
                 std::fs::read(dir.path().join("r.csv")).unwrap() == wanted,
                 "{encoding}"

@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
+use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
 use crate::model::{Limits, escape_control, quota};
+use crate::roster::ListNotes;
 use crate::schedule::{Binding, LowerBound};
 
 /// At most this many channels and kinds of defects are listed one by one.
@@ -26,6 +27,8 @@ pub struct Plan {
     pub rows_read: u64,
     /// Rows left out by `--where`; `rows_read` does not count them.
     pub rows_left_out: u64,
+    /// Properties of the list that may be mistakes.
+    pub notes: ListNotes,
     /// Rows to send: neither invalid nor duplicate.
     pub members: u64,
     /// Defective rows.
@@ -34,6 +37,10 @@ pub struct Plan {
     pub duplicate: u64,
     /// Channels in the list.
     pub channels: u64,
+    /// How many app instances they belong to: each needs a bearer of its own, and so a run.
+    pub app_instance_count: u64,
+    /// The app instances with the most members, those first; at most 100.
+    pub app_instances: Vec<AppInstanceLoad>,
     /// The fewest calls that the list takes.
     pub calls: u64,
     /// The least time that the list takes at these limits, in seconds.
@@ -132,6 +139,7 @@ impl Plan {
         };
         let (least, binding) = bound.time(&limits, pool);
         let (defects, defect_kinds) = ledger.defect_kinds(MAX_NAMED, MAX_EXAMPLES)?;
+        let (app_instances, app_instance_count) = ledger.app_instances(MAX_NAMED)?;
         let largest_channels = largest
             .into_iter()
             .map(|load| {
@@ -149,10 +157,13 @@ impl Plan {
             list: escape_control(&list, usize::MAX),
             rows_read: staged.rows_read,
             rows_left_out: staged.rows_left_out,
+            notes: ledger.notes()?,
             members,
             invalid: staged.invalid,
             duplicate: staged.duplicate,
             channels: ledger.channels()?,
+            app_instance_count,
+            app_instances,
             calls: bound.calls(),
             seconds: least.as_secs_f64(),
             binding,
@@ -176,10 +187,11 @@ impl Plan {
         })
     }
 
-    /// Whether no row is defective.
+    /// Whether one run can bring in every row: none is defective, no channel gets more members than it may
+    /// have, and all are of one app instance.
     #[must_use]
-    pub fn is_valid(&self) -> bool {
-        self.invalid == 0
+    pub fn is_ready(&self) -> bool {
+        self.invalid == 0 && self.over_capacity.channels == 0 && self.app_instance_count <= 1
     }
 }
 

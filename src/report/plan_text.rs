@@ -22,9 +22,13 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         wrap(f, &format!("plan for {}: no call was made", self.list), 2)?;
         self.rows(f)?;
+        for line in self.notes.lines() {
+            wrap(f, &format!("  note: {line}"), 8)?;
+        }
         self.effort(f)?;
         writeln!(f)?;
         wrap(f, &self.limits_text(), 0)?;
+        self.app_instances(f)?;
         self.over_capacity(f)?;
         self.channels(f)?;
         self.defects(f)
@@ -113,6 +117,27 @@ impl Plan {
             limits.bearer_rate,
             count(self.bearers, "bearer"),
         )
+    }
+
+    /// The app instances, if the channels are of several.
+    fn app_instances(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.app_instance_count <= 1 {
+            return Ok(());
+        }
+        let warning = format!(
+            "The channels belong to {}. Each needs a bearer of its own: split the list, and run each \
+             part with --bearer. The time above is that of one run of all.",
+            count(self.app_instance_count, "app instance")
+        );
+        writeln!(f)?;
+        wrap(f, &warning, 0)?;
+        writeln!(f, "\n  {:>9}  {:>7}  app instance", "members", "channels")?;
+        for instance in self.app_instances.iter().take(MAX_NAMED) {
+            let (members, channels) = (instance.members, instance.channels);
+            let arn = escape_control(&instance.app_instance_arn, usize::MAX);
+            wrap(f, &format!("  {members:>9}  {channels:>8}  {arn}"), 23)?;
+        }
+        more(f, self.app_instance_count, MAX_NAMED, "app instance")
     }
 
     /// The channels with more members than the quota.
@@ -220,8 +245,9 @@ fn more(f: &mut fmt::Formatter<'_>, all: u64, named: usize, thing: &str) -> fmt:
 mod tests {
     use super::super::{OverCapacityChannel, Undo};
     use super::*;
-    use crate::ledger::Repeat;
+    use crate::ledger::{AppInstanceLoad, Repeat};
     use crate::model::Limits;
+    use crate::roster::ListNotes;
 
     /// A plan with numbers larger than those of any list.
     fn huge() -> Plan {
@@ -242,6 +268,16 @@ mod tests {
             list: "a list of a long name ".repeat(9),
             rows_read: many,
             rows_left_out: many,
+            notes: ListNotes::default(),
+            app_instance_count: many,
+            app_instances: vec![
+                AppInstanceLoad {
+                    app_instance_arn: format!("arn:aws:chime:r:1:app-instance/{}", "i".repeat(36)),
+                    channels: many,
+                    members: many,
+                };
+                12
+            ],
             members: many,
             invalid: many,
             duplicate: many,
@@ -297,6 +333,7 @@ mod tests {
     fn what_does_not_exist_is_not_mentioned() {
         let plan = Plan {
             rows_left_out: 0,
+            app_instance_count: 1,
             invalid: 0,
             duplicate: 0,
             largest_channels: Vec::new(),
@@ -313,6 +350,7 @@ mod tests {
             "invalid",
             "duplicate",
             "would pass",
+            "app instance",
             "largest channels",
             "defects",
         ] {

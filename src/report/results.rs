@@ -65,11 +65,18 @@ pub fn prepare(
     reports: Reports<'_>,
     mut should_continue: impl FnMut() -> bool,
 ) -> Result<ReportSet, ReportError> {
-    let mut results = CsvReport::create(reports.dir, RESULTS, Delimiter::COMMA, Encoding::UTF_8)?;
+    let mut results =
+        CsvReport::create(reports.dir, RESULTS, Delimiter::COMMA, Encoding::UTF_8, b"")?;
     results.record(COLUMNS)?;
     let layout = ledger.layout();
     // In the list's own encoding: it is read again with the same flags.
-    let mut failed = CsvReport::create(reports.dir, FAILED, layout.delimiter(), layout.encoding())?;
+    let mut failed = CsvReport::create(
+        reports.dir,
+        FAILED,
+        layout.delimiter(),
+        layout.encoding(),
+        layout.mark(),
+    )?;
     let header = layout.report_header();
     failed.record(header.iter().map(String::as_str).chain(REPORT_COLUMNS))?;
     let mut errors_by_code = BTreeMap::<String, u64>::new();
@@ -200,6 +207,7 @@ fn summarize(
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         rows_read: staged.rows_read,
         rows_left_out: staged.rows_left_out,
+        notes: ledger.notes()?,
         added: tally.of(Outcome::Added),
         already_member: tally.of(Outcome::AlreadyMember),
         failed: tally.of(Outcome::Failed),

@@ -15,6 +15,7 @@ use super::path::shell_word;
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally, codes};
 use crate::private_file::PrivateFileError;
+use crate::roster::ListNotes;
 use crate::schedule::Binding;
 
 /// Why the reports cannot be written.
@@ -86,6 +87,8 @@ pub struct Summary {
     pub rows_read: u64,
     /// Rows left out by `--where`; `rows_read` does not count them.
     pub rows_left_out: u64,
+    /// Properties of the list that may be mistakes.
+    pub notes: ListNotes,
     /// Rows whose member the service reported as added.
     pub added: u64,
     /// Rows whose member was in the channel already, according to the service.
@@ -216,6 +219,9 @@ impl fmt::Display for Summary {
                 "  {:<16}{:>12}   (by --where)",
                 "left out", self.rows_left_out
             )?;
+        }
+        for line in self.notes.lines() {
+            wrap(f, &format!("  note: {line}"), 8)?;
         }
         writeln!(
             f,

@@ -99,6 +99,7 @@ pub(super) fn detect_layout(
     let filters: Vec<Condition> = filters.collect::<Result<_, Problem>>()?;
     Ok(Layout {
         encoding,
+        has_bom: false,
         delimiter,
         header: if columns.has_header() {
             first.iter().map(|name| name.trim().to_owned()).collect()

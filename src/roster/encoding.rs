@@ -32,14 +32,15 @@ impl Encoding {
         }
     }
 
-    /// What a file in this encoding begins with, so that any program knows it; empty where nothing
-    /// does, or where nothing is usual.
+    /// The byte order mark of a file in this encoding, if it has one; UTF-16 always has.
     #[must_use]
-    pub fn mark(self) -> &'static [u8] {
+    pub fn mark(self, has_bom: bool) -> &'static [u8] {
         if self == Self::UTF_16LE {
             b"\xFF\xFE"
         } else if self == Self::UTF_16BE {
             b"\xFE\xFF"
+        } else if self == Self::UTF_8 && has_bom {
+            b"\xEF\xBB\xBF"
         } else {
             b""
         }
@@ -161,7 +162,7 @@ mod tests {
             "gb18030",
         ] {
             let encoding: Encoding = label.parse().unwrap();
-            let bytes = [encoding.mark(), &encoding.encode(text)].concat();
+            let bytes = [encoding.mark(true), &encoding.encode(text)].concat();
             let mut read = String::new();
             let mut decoded = encoding.decode(bytes, Box::new(std::io::empty()));
             decoded.read_to_string(&mut read).unwrap();

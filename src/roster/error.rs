@@ -106,6 +106,14 @@ pub enum Problem {
         /// One of their names.
         example: Option<String>,
     },
+    /// The filters leave out every row.
+    #[error("no row is selected: --where leaves out all {rows}")]
+    NothingSelected {
+        /// Rows that were read.
+        rows: u64,
+        /// What is worth knowing about the filters.
+        notes: Vec<String>,
+    },
     /// Several columns hold members, and none is named.
     #[error("{count} columns hold members: {columns}")]
     SeveralMembers {
@@ -238,6 +246,11 @@ impl Problem {
             }
             Self::NoMembers { .. } => {
                 "pass --member-column with the position of the members' column (from 1)"
+            }
+            Self::NothingSelected { notes, .. } => {
+                let mut lines = notes.clone();
+                lines.push("pass --allow-empty if there may be nothing to add".to_owned());
+                return Some(lines.join("; "));
             }
             Self::SeveralMembers { .. } => {
                 "write one member a line, or pass --member-column with the position of one column \

@@ -22,6 +22,8 @@ pub(super) const MAX_NAME: usize = 40;
 pub struct Layout {
     /// The encoding the list was read in.
     pub(super) encoding: Encoding,
+    /// Whether it begins with a byte order mark.
+    pub(super) has_bom: bool,
     /// The byte between fields.
     pub(super) delimiter: Delimiter,
     /// The column names; empty without a header.
@@ -126,6 +128,12 @@ impl Layout {
     #[must_use]
     pub fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    /// The bytes before the text of a file in the list's encoding.
+    #[must_use]
+    pub fn mark(&self) -> &'static [u8] {
+        self.encoding.mark(self.has_bom)
     }
 
     /// How many fields a record has.

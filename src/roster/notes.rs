@@ -1,8 +1,10 @@
 //! What is worth knowing about a list that was read: nothing of it makes a row defective.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Filter;
+use crate::model::escape_control;
 
 /// Rows that are named as examples, at most.
 const MAX_EXAMPLES: usize = 5;
@@ -11,8 +13,9 @@ const MAX_VALUES: usize = 6;
 /// Characters of a value that are remembered.
 const MAX_VALUE: usize = 40;
 
-/// What was found while reading a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What was found while reading a list. The only values of the list in it are those of columns that
+/// filters name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListNotes {
     /// Rows that were taken though they have fewer or more fields than the list has columns.
     pub irregular_rows: u64,
@@ -23,12 +26,68 @@ pub struct ListNotes {
     pub suspicious: Suspicious,
     /// Filters that name a value which no row has.
     pub unused_filters: Vec<UnusedFilter>,
+    /// Whether the list has a header and no rows.
+    pub no_rows: bool,
     /// Whether the list was read no further because as many rows as asked for were taken.
     pub limit_reached: bool,
 }
 
+impl ListNotes {
+    /// The notes in words, a line each; none if there is nothing to note.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.no_rows {
+            lines.push("the list has a header and no rows".to_owned());
+        }
+        for filter in &self.unused_filters {
+            let values: Vec<String> = filter
+                .values
+                .iter()
+                .map(|value| format!("`{}`", escape_control(value, MAX_VALUE)))
+                .collect();
+            lines.push(format!(
+                "--where {}: no row has this value; the column has {}",
+                escape_control(&filter.condition, 2 * MAX_VALUE),
+                values.join(", ")
+            ));
+        }
+        if self.suspicious.rows > 0 {
+            let examples: Vec<String> = self
+                .suspicious
+                .examples
+                .iter()
+                .map(u64::to_string)
+                .collect();
+            let more = self.suspicious.rows > examples.len() as u64;
+            lines.push(format!(
+                "suspicious ids, such as NULL or 1001.0: {} (row {}{})",
+                self.suspicious.rows,
+                examples.join(", "),
+                if more { ", ..." } else { "" }
+            ));
+        }
+        if self.irregular_rows > 0 {
+            lines.push(format!(
+                "rows with fewer or more fields than columns, read all the same: {}",
+                self.irregular_rows
+            ));
+        }
+        if self.fallback_rows > 0 {
+            lines.push(format!(
+                "rows that are not UTF-8, read as Windows-1252: {} (--encoding sets another)",
+                self.fallback_rows
+            ));
+        }
+        if self.limit_reached {
+            lines.push("--limit is reached: the rest of the list was not read".to_owned());
+        }
+        lines
+    }
+}
+
 /// Rows with suspicious ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Suspicious {
     /// How many.
     pub rows: u64,
@@ -37,7 +96,7 @@ pub struct Suspicious {
 }
 
 /// A filter that names a value which no row has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnusedFilter {
     /// The condition.
     pub condition: String,

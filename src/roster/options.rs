@@ -58,6 +58,8 @@ pub struct Options {
     pub filters: Vec<Filter>,
     /// The longest record; by default 256 KiB.
     pub max_record_size: Option<RecordSize>,
+    /// Whether the filters may leave out every row.
+    pub allow_empty: bool,
     /// Only the first good rows, so many: the rest of the list is not read.
     pub limit: Option<u64>,
 }

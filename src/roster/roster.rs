@@ -33,7 +33,6 @@ pub struct Roster {
     size: Option<u64>,
     count: Arc<AtomicU64>,
     compression: Compression,
-    has_bom: bool,
     layout: Layout,
     first_record: FirstRecord,
     /// Whether the records end with [`REPORT_COLUMNS`].
@@ -42,6 +41,9 @@ pub struct Roster {
     /// The first record and its line, where it turned out to be a row and is not yet given out.
     first: Option<(u64, StringRecord)>,
     rows: u64,
+    /// Rows that the filters do not leave out.
+    selected: u64,
+    allow_empty: bool,
     /// How many more good rows are taken, if there is a limit.
     left: Option<u64>,
     filter_uses: Vec<FilterUse>,
@@ -99,7 +101,8 @@ impl Roster {
 
         // Ignore bytes after a NUL: how many are buffered depends on the source.
         let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
-        let is_all = start.len() < OPENING && !is_enough(&start, options);
+        let is_all = text_start.len() < start.len()
+            || (start.len() < OPENING && !is_enough(&start, options));
         let opening = Opening::of(text_start, is_all, options.skip_lines);
         let rest = &text_start[opening.skipped..];
         let record = opening.records.first().map_or(rest, |(_, record)| *record);
@@ -130,13 +133,13 @@ impl Roster {
         };
         let detect = |kind| detect_layout(&first, kind, options, delimiter, encoding);
         let detected = kind.and_then(|kind| Ok((kind, detect(kind)?)));
-        let (first_record, layout) = detected.map_err(|problem| (Some(line), problem))?;
+        let (first_record, mut layout) = detected.map_err(|problem| (Some(line), problem))?;
+        layout.has_bom = has_bom;
         Ok(Self {
             name: name.to_owned(),
             size,
             count,
             compression,
-            has_bom,
             first: (!layout.has_header()).then_some((line, first)),
             first_record,
             is_report,
@@ -144,6 +147,8 @@ impl Roster {
             layout,
             records,
             rows: 0,
+            selected: 0,
+            allow_empty: options.allow_empty,
             left: options.limit,
             notes: ListNotes::default(),
         })
@@ -159,7 +164,7 @@ impl Roster {
     #[must_use]
     pub fn detected(&self) -> String {
         let mut text = self.layout.encoding().to_string();
-        if self.has_bom {
+        if self.layout.has_bom {
             text.push_str(" with BOM");
         }
         if self.compression != Compression::Plain {
@@ -193,12 +198,31 @@ impl Roster {
         self.size
     }
 
+    /// Checks, at the end of the list, that the filters left something.
+    ///
+    /// # Errors
+    /// If they left out every row, and that was not allowed.
+    fn check_selection(&self) -> Result<(), RosterError> {
+        if self.allow_empty || self.selected > 0 || self.rows == 0 {
+            return Ok(());
+        }
+        Err(RosterError {
+            list: self.name.clone(),
+            line: None,
+            problem: Problem::NothingSelected {
+                rows: self.rows,
+                notes: self.notes().lines(),
+            },
+        })
+    }
+
     /// What was found so far: of the whole list, once it is read to its end.
     #[must_use]
     pub fn notes(&self) -> ListNotes {
         let filters = self.layout.filters().iter().zip(&self.filter_uses);
         ListNotes {
             fallback_rows: self.records.fallen_back(),
+            no_rows: self.rows == 0,
             unused_filters: filters
                 .filter_map(|(condition, used)| used.unused(&condition.filter))
                 .collect(),
@@ -230,6 +254,7 @@ impl Roster {
                 })?,
         };
         let Some(line) = line else {
+            self.check_selection()?;
             return Ok(false);
         };
         if self.is_report {
@@ -242,6 +267,7 @@ impl Roster {
     }
 
     fn take_note(&mut self, row: &Row) {
+        self.selected += u64::from(!matches!(row.kind(), RowKind::LeftOut));
         let record = row.record();
         for (condition, used) in self.layout.filters().iter().zip(&mut self.filter_uses) {
             if let Some(value) = record.field(condition.column) {

@@ -217,6 +217,8 @@ pub(super) struct Channel {
     pub(super) in_flight: u32,
     /// Whether a call on it was ever accepted.
     pub(super) accepted: bool,
+    /// Members refused for a limit since the last was added.
+    pub(super) over_limit: u16,
     /// What is being found out about refused calls, if anything is.
     pub(super) examination: Option<Box<Examination>>,
 }

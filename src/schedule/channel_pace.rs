@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::delay::Backoff;
 use super::learned_interval::{Learned, LearnedInterval};
 
 /// A channel called no longer ago than this many of its intervals may be over its limit.
@@ -24,6 +25,8 @@ pub(super) struct ChannelPace {
     throttled_in_row: u32,
     /// Those of them that met the channel's own limit: cool-downs in a row.
     cool_downs: u32,
+    /// The backoff of those.
+    backoff: Option<Box<Backoff>>,
     /// When the last episode began: refusals of calls sent before belong to it.
     episode_began: Option<Duration>,
     /// What refusals showed of its limit, if they showed anything.
@@ -121,10 +124,12 @@ impl ChannelPace {
         true
     }
 
-    /// A call met the channel's limit: it cools down. Returns the number of cool-downs in a row.
-    pub(super) fn cool_down(&mut self) -> u32 {
+    /// A call met the channel's limit: it cools down. Returns the longest time for that, none if
+    /// this cool-down is the first in a row.
+    pub(super) fn cool_down(&mut self) -> Option<Duration> {
         self.cool_downs += 1;
-        self.cool_downs
+        let ceiling = self.backoff.get_or_insert_default().next_ceiling();
+        (self.cool_downs > 1).then_some(ceiling)
     }
 
     /// A call sent then was accepted. Returns whether the limit is found to have lifted.
@@ -138,6 +143,7 @@ impl ChannelPace {
         self.accepted_at = self.accepted_at.max(Some(sent_at));
         self.throttled_in_row = 0;
         self.cool_downs = 0;
+        self.backoff = None;
         lifted
     }
 
@@ -185,5 +191,22 @@ impl ChannelPace {
             self.learned = Some(Box::new(learned));
         }
         matches!(result, Learned::Lifted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn cool_downs_in_a_row_grow_and_an_accepted_call_ends_them() {
+        let mut pace = ChannelPace::default();
+        for _ in 0..2 {
+            let longest = [(); 4].map(|()| pace.cool_down().map(|longest| longest.as_secs()));
+            assert_eq!(longest, [None, Some(2), Some(4), Some(8)]);
+            pace.on_accepted(SECOND, SECOND, 0);
+        }
     }
 }

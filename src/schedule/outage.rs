@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::RetryDelays;
+use super::delay::Backoff;
 
 /// Failed calls in a row, with none answered between, from which on the service counts as down.
 pub(super) const OUTAGE_AFTER: u32 = 3;
@@ -37,7 +38,7 @@ pub(super) struct OutageDetector {
     /// Failed calls that may be sent again.
     budget: f64,
     /// Failed probes in a row, while the service counts as down.
-    probes: u32,
+    probes: Backoff,
     /// Whether it counts as down.
     down: bool,
     /// Calls failed or throttled since the last one that was answered.
@@ -57,7 +58,7 @@ impl OutageDetector {
             answered: false,
             failed_in_row: 0,
             budget: BUDGET,
-            probes: 0,
+            probes: Backoff::new(),
             down: false,
             refused_in_row: 0,
             refused_since: None,
@@ -83,7 +84,7 @@ impl OutageDetector {
         self.refused_since = None;
         self.astray_since = None;
         self.answered = true;
-        self.probes = 0;
+        self.probes.reset();
         self.down = false;
     }
 
@@ -100,8 +101,7 @@ impl OutageDetector {
         self.budget = (self.budget - 1.0).max(0.0);
         self.down = self.down || self.budget < 1.0 || self.failed_in_row >= OUTAGE_AFTER;
         if self.down {
-            self.probes += 1;
-            self.probe_at = now + delays.after(self.probes).min(LONGEST_PROBE);
+            self.probe_at = now + delays.below(self.probes.next_ceiling()).min(LONGEST_PROBE);
         }
     }
 
@@ -190,5 +190,20 @@ mod tests {
         }
         outage.on_accepted();
         assert!(!outage.is_down());
+    }
+
+    #[test]
+    fn the_first_probe_of_another_outage_is_as_soon_as_that_of_the_first() {
+        for seed in 0..20 {
+            let (mut outage, mut delays) = (OutageDetector::new(), RetryDelays::new(seed));
+            for _ in 0..2 {
+                for _ in 0..OUTAGE_AFTER {
+                    outage.on_failed(SECOND, &mut delays);
+                }
+                assert!(outage.probe_at() <= SECOND * 2, "seed {seed}");
+                (0..10).for_each(|_| outage.on_failed(SECOND, &mut delays));
+                (0..100).for_each(|_| outage.on_accepted());
+            }
+        }
     }
 }

@@ -158,8 +158,8 @@ impl Pacing {
         match channel.cool_down() {
             // A single 429 usually means that the call arrived slightly early: the normal interval
             // is enough.
-            1 => self.arrival_margin.refused(),
-            level => channel.postpone(now + delays.after(level)),
+            None => self.arrival_margin.refused(),
+            Some(ceiling) => channel.postpone(now + delays.below(ceiling)),
         }
     }
 

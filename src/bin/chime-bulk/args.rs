@@ -8,12 +8,14 @@ use chime_bulk::model::{BearerPool, MemberArn};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
-use crate::config::{self, ReadError};
+use crate::config::{self, NotRead};
+use crate::exit;
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::roster::RosterArguments;
+use crate::run_output::RunOutputArguments;
 use crate::sandbox::{SandboxArguments, SandboxShape};
 use crate::schema::Output;
-use crate::screen::ScreenArguments;
+use crate::screen::Mode;
 use crate::value;
 
 /// The version, and the commit that it was built from.
@@ -47,12 +49,27 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// The commands, with the exit codes of each in its help.
+    pub(crate) fn described() -> Command {
+        Self::command().mut_subcommands(|command| {
+            let codes = exit::help(command.get_name());
+            let help = match command.get_after_help() {
+                Some(help) => format!("{help}\n\n{codes}"),
+                None => codes.to_owned(),
+            };
+            command.after_help(help)
+        })
+    }
+
     /// Reads the command line. Flags that are not in it come from the environment, or from the file of
     /// `--config`.
-    pub(crate) fn read() -> Result<Self, ReadError> {
-        let command = with_environment(Self::command());
+    pub(crate) fn read() -> Result<Self, NotRead> {
+        let command = with_environment(Self::described());
         let matches = config::read(&command, std::env::args_os().collect())?;
-        Ok(Self::from_arg_matches(&matches)?)
+        Self::from_arg_matches(&matches).map_err(|error| NotRead {
+            error: error.into(),
+            mode: Mode::Plain,
+        })
     }
 }
 
@@ -176,6 +193,18 @@ Example:
     },
 }
 
+impl Subcommand {
+    /// How to show progress: as lines, where there is no choice.
+    pub(crate) fn progress(&self) -> Mode {
+        match self {
+            Self::Run(arguments) => arguments.output.progress,
+            Self::Resume(arguments) => arguments.output.progress,
+            Self::Retry(arguments) => arguments.resume.output.progress,
+            _ => Mode::Plain,
+        }
+    }
+}
+
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
@@ -237,7 +266,7 @@ pub(crate) struct RunArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) screen: ScreenArguments,
+    pub(crate) output: RunOutputArguments,
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -314,7 +343,7 @@ pub(crate) struct ResumeArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) screen: ScreenArguments,
+    pub(crate) output: RunOutputArguments,
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -375,6 +404,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_valid() {
-        with_environment(Arguments::command()).debug_assert();
+        with_environment(Arguments::described()).debug_assert();
     }
 }

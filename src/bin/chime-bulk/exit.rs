@@ -14,12 +14,35 @@ pub(crate) enum Exit {
     SomeNotIn,
     /// 2: the request is wrong; no run was started.
     Usage,
-    /// 3: stopped by credentials, denial, outage, list, ledger or disk.
+    /// 3: stopped by credentials, denial, outage, list, ledger or disk; or the data asked for could not
+    /// be printed.
     Fatal,
     /// 4: stopped by too many failures.
     TooManyFailures,
     /// 130: interrupted.
     Interrupted,
+}
+
+/// The exit codes of a command, for its help.
+pub(crate) fn help(command: &str) -> &'static str {
+    match command {
+        "plan" => {
+            "Exit codes: 0 one run can bring in every row, 1 it cannot (defective rows,\n\
+             channels over capacity, several app instances), 2 usage or list, 3 disk or\n\
+             standard output, 130 interrupted."
+        }
+        "run" | "resume" | "retry" => {
+            "Exit codes: 0 all rows in, 1 finished but some rows not, 2 usage, 3 stopped,\n\
+             4 stopped by --max-failures, 130 interrupted."
+        }
+        "report" => {
+            "Exit codes: 0 written, all rows in, 1 written, some rows not, 2 usage,\n\
+             3 the ledger cannot be read or the reports cannot be written, 130 interrupted."
+        }
+        "sandbox" => "Exit codes: 0 stopped by a signal, 2 usage, 3 it cannot listen.",
+        "explain" => "Exit codes: 0 printed, 2 unknown code or usage, 3 standard output.",
+        _ => "Exit codes: 0 done, 2 usage, 3 it cannot be read or written.",
+    }
 }
 
 impl Exit {

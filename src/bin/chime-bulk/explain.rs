@@ -5,15 +5,16 @@ use chime_bulk::report::Explanation;
 
 use crate::exit::Exit;
 use crate::output;
+use crate::screen::Screen;
 
 /// Explains a code, or all of them.
-pub(crate) fn explain(code: Option<&str>) -> Exit {
+pub(crate) fn explain(code: Option<&str>, screen: &Screen) -> Exit {
     let Some(code) = code else {
-        codes::CODES.iter().map(Explanation).for_each(output::data);
+        codes::CODES.iter().map(Explanation).for_each(output::text);
         return Exit::AllIn;
     };
     if let Some(known) = codes::explain(code) {
-        output::data(Explanation(known));
+        output::text(Explanation(known));
         return Exit::AllIn;
     }
     let nearest = closest_match(code, codes::CODES.iter().map(|known| known.text));
@@ -21,6 +22,6 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
         || "chime-bulk explain lists all codes".to_owned(),
         |nearest| format!("did you mean {nearest}?"),
     );
-    output::error(&format!("unknown error code `{code}`"), Some(&hint));
+    screen.error(&format!("unknown error code `{code}`"), Some(&hint));
     Exit::Usage
 }

@@ -2,6 +2,7 @@
 
 use chime_bulk::engine::OpenChannel;
 use chime_bulk::model::escape_control;
+use chime_bulk::roster::ListNotes;
 use chime_bulk::schedule::Binding;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -49,6 +50,8 @@ pub(crate) enum Line {
         invalid: u64,
         /// Rows with the channel and member of an earlier row.
         duplicate: u64,
+        /// Properties of the list that may be mistakes.
+        notes: ListNotes,
     },
     /// The least that the list takes, including what earlier sessions did.
     Bound {

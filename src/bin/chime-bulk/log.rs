@@ -13,8 +13,8 @@ use chime_bulk::private_file::{self, PrivateFileError};
 use chime_bulk::report;
 
 use crate::exit::Exit;
-use crate::output;
 use crate::progress::counts::word;
+use crate::screen::Screen;
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,15 +43,21 @@ pub(crate) struct Log {
     most: Level,
     /// None: to standard error.
     file: Option<Arc<File>>,
+    screen: Screen,
     outage: bool,
 }
 
 impl Log {
     /// A log on standard error, or at the end of a file, which is made private if it is new.
-    pub(crate) fn open(most: Level, file: Option<&Path>) -> Result<Self, PrivateFileError> {
+    pub(crate) fn open(
+        most: Level,
+        file: Option<&Path>,
+        screen: &Screen,
+    ) -> Result<Self, PrivateFileError> {
         Ok(Self {
             most,
             file: file.map(private_file::append).transpose()?.map(Arc::new),
+            screen: screen.clone(),
             outage: false,
         })
     }
@@ -93,7 +99,7 @@ impl Log {
             escape_control(text, usize::MAX)
         );
         let Some(mut file) = self.file.as_deref() else {
-            output::note(line);
+            self.screen.note(line);
             return;
         };
         // One write a line: another process may write to the same file.
@@ -101,7 +107,7 @@ impl Log {
             // The run is worth more than its log.
             self.file = None;
             self.most = Level::Warn;
-            output::error(
+            self.screen.error(
                 &format!("cannot write to the log file: {error}"),
                 Some("the run goes on; warnings are shown here instead"),
             );
@@ -141,6 +147,7 @@ fn line(event: &Event) -> Option<(Level, String)> {
             rows_read,
             invalid,
             duplicate,
+            ..
         } => (
             Level::Info,
             format!("list complete: {rows_read} rows, {invalid} invalid, {duplicate} duplicate"),

@@ -13,6 +13,7 @@ mod plan;
 mod progress;
 mod roster;
 mod run;
+mod run_output;
 mod runtime;
 mod sandbox;
 mod schema;
@@ -27,8 +28,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use args::{Arguments, Subcommand};
-use config::ReadError;
+use config::{NotRead, ReadError};
 use exit::Exit;
+use screen::Screen;
 use signals::Signals;
 
 /// How long work in progress may take to end.
@@ -39,17 +41,18 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return not_read(error).into(),
     };
-    let runtime = match runtime::runtime() {
+    let screen = Screen::new(arguments.command.progress());
+    let runtime = match runtime::runtime(&screen) {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::error(&error, error.hint());
+            screen.error(&error, error.hint());
             return Exit::Fatal.into();
         }
     };
     let exit = runtime
-        .block_on(perform(arguments.command))
+        .block_on(perform(arguments.command, &screen))
         .unwrap_or_else(|error| {
-            output::error(&format!("cannot listen for signals: {error}"), None);
+            screen.error(&format!("cannot listen for signals: {error}"), None);
             Exit::Fatal
         });
     // Work in progress is dropped here, which ends a process that was asked for credentials.
@@ -59,7 +62,8 @@ fn main() -> ExitCode {
 }
 
 /// The error if no command can be performed.
-fn not_read(error: ReadError) -> Exit {
+fn not_read(NotRead { error, mode }: NotRead) -> Exit {
+    let screen = Screen::new(mode);
     match error {
         // Help and version come this way too; clap selects their stream.
         ReadError::Clap(error) if !error.use_stderr() => {
@@ -67,37 +71,43 @@ fn not_read(error: ReadError) -> Exit {
             Exit::AllIn
         }
         ReadError::Clap(error) => {
-            output::usage_error(&error);
+            screen.usage_error(&error);
             Exit::Usage
         }
         ReadError::Shown(text) => {
-            output::data(text);
+            output::text(text);
             Exit::AllIn
         }
         ReadError::File { what, hint } => {
-            output::error(&what, Some(&hint));
+            screen.error(&what, Some(&hint));
             Exit::Usage
         }
     }
 }
 
-async fn perform(command: Subcommand) -> io::Result<Exit> {
+async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
     Ok(match command {
-        Subcommand::Plan(arguments) => plan::plan(*arguments),
-        Subcommand::Run(arguments) => Box::pin(run::run(*arguments, signals::commands()?)).await,
+        Subcommand::Plan(arguments) => plan::plan(*arguments, screen),
+        Subcommand::Run(arguments) => {
+            Box::pin(run::run(*arguments, screen, signals::commands(screen)?)).await
+        }
         Subcommand::Resume(arguments) => {
-            Box::pin(run::resume(*arguments, signals::commands()?)).await
+            Box::pin(run::resume(*arguments, screen, signals::commands(screen)?)).await
         }
         Subcommand::Retry(arguments) => {
-            Box::pin(run::retry(*arguments, signals::commands()?)).await
+            Box::pin(run::retry(*arguments, screen, signals::commands(screen)?)).await
         }
-        Subcommand::Report(arguments) => run::report(&arguments, &mut signals::commands()?),
-        Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json),
-        Subcommand::Runs { dir, json } => status::runs(&dir, json),
-        Subcommand::Explain { code } => explain::explain(code.as_deref()),
-        Subcommand::Schema { output } => schema::schema(output),
-        Subcommand::Completions { shell } => shell::completions(shell),
-        Subcommand::Man { dir } => shell::man(&dir),
-        Subcommand::Sandbox(arguments) => sandbox::serve(*arguments, Signals::listen()?).await,
+        Subcommand::Report(arguments) => {
+            run::report(&arguments, screen, &mut signals::commands(screen)?)
+        }
+        Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json, screen),
+        Subcommand::Runs { dir, json } => status::runs(&dir, json, screen),
+        Subcommand::Explain { code } => explain::explain(code.as_deref(), screen),
+        Subcommand::Schema { output } => schema::schema(output, screen),
+        Subcommand::Completions { shell } => shell::completions(shell, screen),
+        Subcommand::Man { dir } => shell::man(&dir, screen),
+        Subcommand::Sandbox(arguments) => {
+            sandbox::serve(*arguments, screen, Signals::listen()?).await
+        }
     })
 }

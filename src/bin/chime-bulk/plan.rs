@@ -5,26 +5,27 @@ use chime_bulk::report::Plan;
 
 use crate::args::PlanArguments;
 use crate::exit::Exit;
+use crate::screen::Screen;
 use crate::{output, run};
 
-pub(crate) fn plan(arguments: PlanArguments) -> Exit {
+pub(crate) fn plan(arguments: PlanArguments, screen: &Screen) -> Exit {
     let json = arguments.json;
-    let plan = match make_plan(arguments) {
+    let plan = match make_plan(arguments, screen) {
         Ok(plan) => plan,
         Err(error) => {
-            output::error(&error, error.hint().as_deref());
+            screen.error(&error, error.hint().as_deref());
             return Exit::from(&error);
         }
     };
-    let exit = if plan.is_valid() {
+    let exit = if plan.is_ready() {
         Exit::AllIn
     } else {
         Exit::SomeNotIn
     };
-    output::show(&plan, json, exit)
+    output::show(&plan, json, exit, screen)
 }
 
-fn make_plan(arguments: PlanArguments) -> Result<Plan, JobError> {
+fn make_plan(arguments: PlanArguments, screen: &Screen) -> Result<Plan, JobError> {
     let request = PlanRequest {
         source: run::source(&arguments.list),
         options: arguments.roster.into(),
@@ -33,6 +34,6 @@ fn make_plan(arguments: PlanArguments) -> Result<Plan, JobError> {
         region: arguments.region,
     };
     job::plan(request, |detected| {
-        output::note(format_args!("list: {detected}"));
+        screen.note(format_args!("list: {detected}"));
     })
 }

@@ -43,6 +43,9 @@ pub(crate) struct RosterArguments {
     /// Take only rows with COLUMN=VALUE or COLUMN!=VALUE, in any case; repeat to require several.
     #[arg(long = "where", value_name = "CONDITION")]
     filters: Vec<Filter>,
+    /// Accept that --where leaves out every row.
+    #[arg(long)]
+    allow_empty: bool,
     /// The character between fields, or tab [default: detected].
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<Delimiter>,
@@ -88,6 +91,7 @@ impl From<RosterArguments> for Options {
             legacy_api: false,
             filters: arguments.filters,
             max_record_size: None,
+            allow_empty: arguments.allow_empty,
             limit: arguments.limit,
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::args::{IfExists, ReportArguments, ResumeArguments, RetryArguments, RunArguments};
 use crate::exit::Exit;
+use crate::run_output::RunOutput;
 use crate::sandbox::SandboxShape;
 use crate::screen::Screen;
 use crate::{output, sandbox};
@@ -19,19 +20,28 @@ use crate::{output, sandbox};
 /// Round trip of the in-process sandbox where none is asked for: about that of the real service.
 const USUAL_LATENCY: Duration = Duration::from_millis(60);
 
-pub(crate) async fn run(arguments: RunArguments, commands: Receiver<Command>) -> Exit {
-    match arguments.screen.open() {
-        Ok(screen) => {
-            let exit = begin(arguments, &screen, commands).await;
-            screen.ended(exit)
+pub(crate) async fn run(
+    arguments: RunArguments,
+    screen: &Screen,
+    commands: Receiver<Command>,
+) -> Exit {
+    match arguments.output.open(screen) {
+        Ok(output) => {
+            let exit = begin(arguments, &output, commands).await;
+            output.ended(exit)
         }
         Err(exit) => exit,
     }
 }
 
-async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Command>) -> Exit {
+async fn begin(
+    arguments: RunArguments,
+    run_output: &RunOutput,
+    commands: Receiver<Command>,
+) -> Exit {
+    let screen = run_output.screen();
     if arguments.if_exists != IfExists::Fail && arguments.run_dir.is_none() {
-        output::error(
+        screen.error(
             &"--if-exists needs --run-dir",
             Some("pass --run-dir DIR: a directory of its own for the job"),
         );
@@ -39,7 +49,7 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
     }
     let source = source(&arguments.list);
     let target = if arguments.sandbox {
-        match in_process(&arguments.shape) {
+        match in_process(&arguments.shape, screen) {
             Ok(target) => target,
             Err(exit) => return exit,
         }
@@ -48,7 +58,7 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
     };
     let bearers = match arguments.bearers.try_into() {
         Ok(bearers) => bearers,
-        Err(error) => return report_error(&error, None),
+        Err(error) => return report_error(&error, None, screen),
     };
     let mut dir = arguments.run_dir.clone();
     let request = Request {
@@ -63,35 +73,44 @@ async fn begin(arguments: RunArguments, screen: &Screen, commands: Receiver<Comm
     let begun = |started: &Started| {
         dir = Some(started.dir.clone());
         is_begun = true;
-        screen.observer(started)
+        run_output.observer(started)
     };
     let if_exists = arguments.if_exists.into();
     let ended = Box::pin(job::run_or_resume(request, if_exists, begun, commands)).await;
     if ended.is_ok() && !is_begun {
-        output::note("this run is finished already: nothing was done");
+        screen.note("this run is finished already: nothing was done");
     }
-    conclude(ended, dir.as_deref(), arguments.json)
+    conclude(ended, dir.as_deref(), arguments.json, screen)
 }
 
-pub(crate) async fn resume(arguments: ResumeArguments, commands: Receiver<Command>) -> Exit {
-    continue_run(arguments, None, commands).await
+pub(crate) async fn resume(
+    arguments: ResumeArguments,
+    screen: &Screen,
+    commands: Receiver<Command>,
+) -> Exit {
+    continue_run(arguments, None, screen, commands).await
 }
 
-pub(crate) async fn retry(arguments: RetryArguments, commands: Receiver<Command>) -> Exit {
+pub(crate) async fn retry(
+    arguments: RetryArguments,
+    screen: &Screen,
+    commands: Receiver<Command>,
+) -> Exit {
     let RetryArguments { codes, resume } = arguments;
-    continue_run(resume, Some(codes), commands).await
+    continue_run(resume, Some(codes), screen, commands).await
 }
 
 /// Goes on with a run, or with what failed in it: all, or what failed with one of these codes.
 async fn continue_run(
     arguments: ResumeArguments,
     retried: Option<Vec<String>>,
+    screen: &Screen,
     commands: Receiver<Command>,
 ) -> Exit {
-    match arguments.screen.open() {
-        Ok(screen) => {
-            let exit = continue_shown(arguments, retried, &screen, commands).await;
-            screen.ended(exit)
+    match arguments.output.open(screen) {
+        Ok(output) => {
+            let exit = continue_shown(arguments, retried, &output, commands).await;
+            output.ended(exit)
         }
         Err(exit) => exit,
     }
@@ -100,10 +119,11 @@ async fn continue_run(
 async fn continue_shown(
     arguments: ResumeArguments,
     retried: Option<Vec<String>>,
-    screen: &Screen,
+    run_output: &RunOutput,
     commands: Receiver<Command>,
 ) -> Exit {
-    let shape = match in_process(&arguments.shape) {
+    let screen = run_output.screen();
+    let shape = match in_process(&arguments.shape, screen) {
         Ok(target) => target,
         Err(exit) => return exit,
     };
@@ -116,12 +136,12 @@ async fn continue_shown(
     };
     let dir = &arguments.run_dir;
     let limits = arguments.limits.with(arguments.failures);
-    let observer = |started: &Started| screen.observer(started);
+    let observer = |started: &Started| run_output.observer(started);
     let ended = match retried {
         Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, observer, commands)).await,
         None => Box::pin(job::resume(dir, target, limits, observer, commands)).await,
     };
-    conclude(ended, Some(dir), arguments.json)
+    conclude(ended, Some(dir), arguments.json, screen)
 }
 
 /// The list that a path names, or standard input.
@@ -133,41 +153,50 @@ pub(crate) fn source(list: &Path) -> Source {
     }
 }
 
-fn in_process(shape: &SandboxShape) -> Result<Target, Exit> {
-    let service =
-        sandbox::service(shape, USUAL_LATENCY).map_err(|error| report_error(&error, None))?;
+fn in_process(shape: &SandboxShape, screen: &Screen) -> Result<Target, Exit> {
+    let service = sandbox::service(shape, USUAL_LATENCY)
+        .map_err(|error| report_error(&error, None, screen))?;
     Ok(Target::Sandbox(service))
 }
 
-fn conclude(ended: Result<Conclusion, JobError>, dir: Option<&Path>, json: bool) -> Exit {
+fn conclude(
+    ended: Result<Conclusion, JobError>,
+    dir: Option<&Path>,
+    json: bool,
+    screen: &Screen,
+) -> Exit {
     let conclusion = match ended {
         Ok(conclusion) => conclusion,
-        Err(error) => return report_error(&error, dir),
+        Err(error) => return report_error(&error, dir, screen),
     };
     let verdict = conclusion.verdict();
-    let exit = output::show(&conclusion.summary, json, Exit::from(verdict));
+    let exit = output::show(&conclusion.summary, json, Exit::from(verdict), screen);
     if let Some(reason) = conclusion.reason() {
-        output::error(&reason, conclusion.hint().as_deref());
+        screen.error(&reason, conclusion.hint().as_deref());
     }
     if let Some(policy) = conclusion.policy() {
-        output::note("the policy statement:");
-        policy.lines().for_each(output::note);
+        screen.note("the policy statement:");
+        policy.lines().for_each(|line| screen.note(line));
     }
     if verdict == RunVerdict::Miscounted {
-        output::error(
+        screen.error(
             &"the outcomes do not add up to the rows read: do not rely on these reports",
             Some("please report this as a fault, with summary.json"),
         );
     }
-    reports_are_in(&conclusion.dir, &conclusion.summary);
+    reports_are_in(&conclusion.dir, &conclusion.summary, screen);
     if exit.is_resumable() {
-        resume_line(&conclusion.dir);
+        resume_line(&conclusion.dir, screen);
     }
     exit
 }
 
 /// Writes the reports of a run again.
-pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Command>) -> Exit {
+pub(crate) fn report(
+    arguments: &ReportArguments,
+    screen: &Screen,
+    commands: &mut Receiver<Command>,
+) -> Exit {
     let dir = &arguments.run_dir;
     match job::report(dir, commands) {
         Ok(summary) => {
@@ -176,44 +205,44 @@ pub(crate) fn report(arguments: &ReportArguments, commands: &mut Receiver<Comman
             } else {
                 Exit::SomeNotIn
             };
-            let exit = output::show(&summary, arguments.json, exit);
-            reports_are_in(dir, &summary);
+            let exit = output::show(&summary, arguments.json, exit, screen);
+            reports_are_in(dir, &summary, screen);
             exit
         }
-        Err(error) => report_error(&error, Some(dir)),
+        Err(error) => report_error(&error, Some(dir), screen),
     }
 }
 
 /// Where the reports are, and what can follow: an edit, or a command and the least that it takes.
-fn reports_are_in(dir: &Path, summary: &Summary) {
+fn reports_are_in(dir: &Path, summary: &Summary, screen: &Screen) {
     let page = dir.join(PAGE);
-    output::note(format_args!("reports: {} and {RESULTS}", page.display()));
+    screen.note(format_args!("reports: {} and {RESULTS}", page.display()));
     if summary.state == RunState::Finished && summary.rows_to_edit > 0 {
         let failed = shell_word(&dir.join(FAILED));
-        output::note(edit_text(&failed, summary.rows_to_edit));
+        screen.note(format_args!("{}", edit_text(&failed, summary.rows_to_edit)));
     }
     if let Some(rest) = summary.bound_of_rest()
         && (summary.state != RunState::Finished || summary.can_be_retried())
     {
-        output::note(format_args!("still needed: {rest}"));
+        screen.note(format_args!("still needed: {rest}"));
     }
     if summary.can_be_retried() {
-        output::note(format_args!("next: chime-bulk retry {}", shell_word(dir)));
+        screen.note(format_args!("next: chime-bulk retry {}", shell_word(dir)));
     }
 }
 
-fn report_error(error: &JobError, dir: Option<&Path>) -> Exit {
-    output::error(error, error.hint().as_deref());
+fn report_error(error: &JobError, dir: Option<&Path>, screen: &Screen) -> Exit {
+    screen.error(error, error.hint().as_deref());
     let exit = Exit::from(error);
     if let Some(dir) =
         dir.filter(|dir| exit.is_resumable() && error.leaves_run() && job::holds_run(dir))
     {
-        resume_line(dir);
+        resume_line(dir, screen);
     }
     exit
 }
 
 /// The command that resumes: the last line of a run that can be.
-fn resume_line(dir: &Path) {
-    output::print_line(format_args!("chime-bulk resume {}", shell_word(dir)));
+fn resume_line(dir: &Path, screen: &Screen) {
+    screen.print_line(format_args!("chime-bulk resume {}", shell_word(dir)));
 }

@@ -14,7 +14,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exit::Exit;
-use crate::output;
+use crate::screen::Screen;
 
 /// Pairs of file descriptors that must be free: for the runtime, signals, the list, the log file, the
 /// ledger and its files, the lock, the reports, and some connections.
@@ -54,16 +54,17 @@ impl RuntimeError {
 }
 
 /// Creates the runtime.
-pub(crate) fn runtime() -> Result<Runtime, RuntimeError> {
+pub(crate) fn runtime(screen: &Screen) -> Result<Runtime, RuntimeError> {
     #[cfg(unix)]
     check_files().map_err(RuntimeError::Files)?;
     check_threads().map_err(RuntimeError::Threads)?;
     // Another process may have taken the threads since the check. Then tokio panics, and unwinding
     // waits forever for the threads that tokio has started. So the hook ends the process.
     let hook = take_hook();
-    set_hook(Box::new(|_| {
+    let screen = screen.clone();
+    set_hook(Box::new(move |_| {
         let error = RuntimeError::Threads(io::ErrorKind::WouldBlock.into());
-        output::error(&error, error.hint());
+        screen.error(&error, error.hint());
         end();
     }));
     let runtime = Builder::new_multi_thread()

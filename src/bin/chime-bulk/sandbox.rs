@@ -13,6 +13,7 @@ use clap::Args;
 
 use crate::exit::Exit;
 use crate::output;
+use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::value;
 
@@ -127,11 +128,15 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
     Ok(service)
 }
 
-pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> Exit {
+pub(crate) async fn serve(
+    arguments: SandboxArguments,
+    screen: &Screen,
+    mut signals: Signals,
+) -> Exit {
     let service = match service(&arguments.shape, Duration::ZERO) {
         Ok(service) => service,
         Err(error) => {
-            output::error(&error, error.hint().as_deref());
+            screen.error(&error, error.hint().as_deref());
             return Exit::from(&error);
         }
     };
@@ -139,7 +144,7 @@ pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> 
         Ok(listener) => listener,
         Err(error) => {
             let place = format!("cannot listen on {}: {error}", arguments.listen);
-            output::error(
+            screen.error(
                 &place,
                 Some("choose another address with --listen, such as 127.0.0.1:0"),
             );
@@ -152,7 +157,7 @@ pub(crate) async fn serve(arguments: SandboxArguments, mut signals: Signals) -> 
         secret_key,
         ..
     } = service.config();
-    output::line(format_args!(
+    output::text(format_args!(
         "listening on http://{address}; stop with Ctrl-C
 
 Point any AWS client at it:
@@ -161,17 +166,18 @@ Point any AWS client at it:
   export AWS_SECRET_ACCESS_KEY={secret_key}
   export AWS_REGION=us-east-1
 
-Statistics: http://{address}/_sandbox/stats"
+Statistics: http://{address}/_sandbox/stats
+"
     ));
     if !address.ip().is_loopback() {
-        output::note(
+        screen.note(
             "warning: not a loopback address: everybody who can reach it can use this sandbox",
         );
     }
     match sandbox::serve(listener, service, signals.next()).await {
         Ok(()) => Exit::AllIn,
         Err(error) => {
-            output::error(&error, None);
+            screen.error(&error, None);
             Exit::Fatal
         }
     }

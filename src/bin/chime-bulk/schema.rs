@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::exit::Exit;
 use crate::line::Line;
 use crate::output;
+use crate::screen::Screen;
 
 /// An output that has a schema.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -25,15 +26,15 @@ pub(crate) enum Output {
 }
 
 /// Prints the schema of an output.
-pub(crate) fn schema(output: Output) -> Exit {
+pub(crate) fn schema(output: Output, screen: &Screen) -> Exit {
     let schema = match output {
         Output::Summary => schema_of::<Summary>("summary"),
         Output::Plan => schema_of::<Plan>("plan"),
         Output::Status => schema_of::<Status>("status"),
         Output::Events => schema_of::<Line>("event"),
     };
-    output::line(format_args!("{:#}", schema.as_value()));
-    Exit::AllIn
+    let text = format_args!("{:#}\n", schema.as_value());
+    output::data(text, Exit::AllIn, screen)
 }
 
 /// The schema of a type as it is serialized, with the version and this name as its title.

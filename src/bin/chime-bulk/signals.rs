@@ -5,7 +5,7 @@ use std::io;
 use chime_bulk::engine::Command;
 use tokio::sync::mpsc;
 
-use crate::output;
+use crate::screen::Screen;
 
 /// Listens for interrupts and requests to end, from when it is made.
 pub(crate) struct Signals {
@@ -50,8 +50,9 @@ impl Signals {
 }
 
 /// Commands from signals, for as long as the program runs.
-pub(crate) fn commands() -> io::Result<mpsc::Receiver<Command>> {
+pub(crate) fn commands(screen: &Screen) -> io::Result<mpsc::Receiver<Command>> {
     let mut signals = Signals::listen()?;
+    let screen = screen.clone();
     let (send, receive) = mpsc::channel(2);
     tokio::spawn(async move {
         for (command, said) in [
@@ -62,7 +63,7 @@ pub(crate) fn commands() -> io::Result<mpsc::Receiver<Command>> {
             (Command::Halt, "stopping now"),
         ] {
             signals.next().await;
-            output::note(said);
+            screen.note(said);
             if send.send(command).await.is_err() {
                 return;
             }

@@ -7,29 +7,30 @@ use chime_bulk::report::Listing;
 
 use crate::exit::Exit;
 use crate::output;
+use crate::screen::Screen;
 
 /// Shows the state of the run in this directory.
-pub(crate) fn status(dir: &Path, json: bool) -> Exit {
+pub(crate) fn status(dir: &Path, json: bool, screen: &Screen) -> Exit {
     match job::status(dir) {
-        Ok(status) => output::show(&status, json, Exit::AllIn),
+        Ok(status) => output::show(&status, json, Exit::AllIn, screen),
         Err(error) => {
-            output::error(&error, error.hint().as_deref());
+            screen.error(&error, error.hint().as_deref());
             Exit::from(&error)
         }
     }
 }
 
 /// Lists the runs below a directory.
-pub(crate) fn runs(dir: &Path, json: bool) -> Exit {
+pub(crate) fn runs(dir: &Path, json: bool, screen: &Screen) -> Exit {
     match job::runs(dir) {
         Ok(runs) => {
             if runs.is_empty() {
-                output::note(format_args!("no runs in {}", dir.display()));
+                screen.note(format_args!("no runs in {}", dir.display()));
             }
-            output::show(&Listing(runs), json, Exit::AllIn)
+            output::show(&Listing(runs), json, Exit::AllIn, screen)
         }
         Err(error) => {
-            output::error(
+            screen.error(
                 &error,
                 Some("name the directory that holds run directories"),
             );

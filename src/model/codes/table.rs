@@ -4,7 +4,7 @@ use super::{Code, Effect, Level, MemberAction, Scope};
 use crate::model::RefusalKind;
 
 use Effect::{Call, Member, Nothing};
-use MemberAction::{AlreadyMember, Fail, Retry};
+use MemberAction::{AlreadyMember, Fail, OverLimit, Retry};
 use RefusalKind::{
     BadRequest, Credentials, Denied, LimitExceeded, Lost, NoCredentials, NotFound, ServiceFailure,
     ServiceUnavailable, Throttled, Unreachable, WrongAddress,
@@ -238,7 +238,7 @@ pub static CODES: &[Code] = &[
     entry("RequestTimeTooSkewed", Level::Call, RUN, Call(Credentials),
         "the machine's clock differs from the service's",
         "set the machine's clock and check the credentials, then resume"),
-    entry("ResourceLimitExceeded", Level::Member, MEMBER, Member(Fail),
+    entry("ResourceLimitExceeded", Level::Member, MEMBER, Member(OverLimit),
         "the channel, or the member, has as many memberships as it may",
         "use another channel, or ask AWS to raise the quota, then run failed.csv"),
     entry("ResourceLimitExceededException", Level::Call, FULL, Call(LimitExceeded),

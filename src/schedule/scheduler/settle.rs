@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use super::Scheduler;
 use crate::model::codes::{self, MemberAction, Scope};
-use crate::model::{CallAction, LaneId, Outcome, Refusal, RefusalKind};
-use crate::schedule::{Answer, InFlightCall, MemberAnswer, PendingRow, Ruling, Settlement, Stop};
+use crate::model::{CallAction, ChannelId, LaneId, Outcome, Refusal, RefusalKind};
+use crate::schedule::{
+    Answer, InFlightCall, MemberAnswer, PendingRow, RetryDelays, Ruling, Settlement, Stop,
+};
+
+/// Members refused for a limit, none added in between, by which the channel is full.
+const FULL_AFTER: u16 = 10;
 
 impl Scheduler {
     /// A call came back, or is given up.
@@ -53,6 +58,7 @@ impl Scheduler {
         self.bearers
             .accepted(flight.bearer, flight.channel, flight.sent_at);
         let mut settlement = Settlement::default();
+        let full = self.count_over_limit(flight.channel, &answers);
         // One draw for all, so that they can share their next call.
         let share = self.delays.draw();
         for (pending, answer) in flight.rows.iter().zip(answers) {
@@ -63,11 +69,11 @@ impl Scheduler {
                     MemberAction::AlreadyMember => {
                         Ruling::last(pending, Outcome::AlreadyMember, Some((code, message)))
                     }
-                    MemberAction::Fail => {
+                    MemberAction::Fail | MemberAction::OverLimit => {
                         Ruling::last(pending, Outcome::Failed, Some((code, message)))
                     }
                     MemberAction::Retry => {
-                        let due = now + self.delays.part(pending.charged_attempts, share);
+                        let due = now + RetryDelays::part(pending.charged_attempts, share);
                         self.again(due, flight.lane, pending, code, message)
                     }
                 },
@@ -77,7 +83,7 @@ impl Scheduler {
                         ..pending
                     };
                     let message = "the answer did not say what became of this member".to_owned();
-                    let due = now + self.delays.part(pending.charged_attempts, share);
+                    let due = now + RetryDelays::part(pending.charged_attempts, share);
                     self.again(
                         due,
                         flight.lane,
@@ -93,7 +99,43 @@ impl Scheduler {
             self.bisect_other_half(flight.lane, other_half, &mut settlement);
         }
         self.accepted_on(&flight, &mut settlement);
+        if let Some(refusal) = full {
+            self.end_channel(flight.channel, &refusal, &mut settlement);
+        }
         settlement
+    }
+
+    /// Counts the members refused for a limit since one was added to the channel. Returns what ends the
+    /// channel, if it is full: so many members in a row are not each at a limit of their own.
+    fn count_over_limit(
+        &mut self,
+        channel: ChannelId,
+        answers: &[MemberAnswer],
+    ) -> Option<Refusal> {
+        let is_added = |answer: &MemberAnswer| *answer == MemberAnswer::Added;
+        let mut over_limit = answers.iter().filter_map(|answer| match answer {
+            MemberAnswer::Error { code, message }
+                if codes::member_action(code) == MemberAction::OverLimit =>
+            {
+                Some((code, message))
+            }
+            _ => None,
+        });
+        let state = &mut self.channels[channel.index()];
+        if answers.iter().any(is_added) {
+            state.over_limit = 0;
+            return None;
+        }
+        let last = over_limit.next_back();
+        let count = over_limit.count() + usize::from(last.is_some());
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        state.over_limit = state.over_limit.saturating_add(count);
+        let (code, message) = last.filter(|_| state.over_limit >= FULL_AFTER)?;
+        Some(Refusal {
+            kind: RefusalKind::LimitExceeded,
+            code: code.clone(),
+            message: message.clone(),
+        })
     }
 
     /// A member to be tried again, from then on, or at the end of its attempts.
@@ -228,7 +270,7 @@ impl Scheduler {
             let ruling = self.tried(flight.lane, pending, code, message);
             if ruling.outcome.is_none() {
                 left.push((
-                    now + self.delays.part(pending.charged_attempts, share),
+                    now + RetryDelays::part(pending.charged_attempts, share),
                     pending,
                 ));
             }

@@ -534,3 +534,41 @@ fn credentials_that_expire_are_waited_for_and_stop_the_run_when_they_do_not_come
         ));
     }
 }
+
+#[test]
+fn a_channel_that_is_full_for_whole_calls_of_members_ends() {
+    let mut desk = SchedulerHarness::usual(&[40_000, 500]);
+    let added_to_first = std::cell::Cell::new(0);
+    let (calls, ended) = desk.play(|flight| {
+        if flight.channel.index() == 1 || added_to_first.get() < 10_000 {
+            if flight.channel.index() == 0 {
+                added_to_first.set(added_to_first.get() + flight.rows.len());
+            }
+            return added(flight);
+        }
+        let full = || MemberAnswer::Error {
+            code: "ResourceLimitExceeded".to_owned(),
+            message: "the channel is full".to_owned(),
+        };
+        Answer::Members(flight.rows.iter().map(|_| full()).collect())
+    });
+    // The rest of the first channel is never sent.
+    assert_eq!((calls, failed(&ended).len()), (100 + 1 + 5, 100));
+    assert_eq!(ended.len(), 10_000 + 100 + 500);
+}
+
+#[test]
+fn members_at_limits_of_their_own_do_not_end_a_channel() {
+    let mut desk = SchedulerHarness::usual(&[1_000]);
+    let (calls, ended) = desk.play(|flight| {
+        let answer = |row: &PendingRow| match row.row % 100 {
+            1 => MemberAnswer::Added,
+            _ => MemberAnswer::Error {
+                code: "ResourceLimitExceeded".to_owned(),
+                message: String::new(),
+            },
+        };
+        Answer::Members(flight.rows.iter().map(answer).collect())
+    });
+    assert_eq!((calls, ended.len(), failed(&ended).len()), (10, 1_000, 990));
+}

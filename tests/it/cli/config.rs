@@ -113,8 +113,8 @@ fn an_invalid_file_is_refused_with_its_line_and_a_hint() {
             "hint: ",
         ),
         (
-            "[limits]\nmax-rate = 1",
-            "job.toml, line 1: `limits` is not a flag\n",
+            "[settings]\nmax-rate = 1",
+            "job.toml, line 1: `settings` is not a flag\n",
             "hint: the names are those of the flags",
         ),
         (

@@ -107,7 +107,7 @@ fn a_run_of_another_job_is_refused() {
         assert!(output.stderr.starts_with(&error), "{output:#?}");
     };
     let to = ["--channel-arn", CHANNEL, "--sandbox"];
-    refused("other.csv", &to, "it is of another list");
+    refused("other.csv", &to, "it has another list");
     let other = format!("{APP}/channel/d");
     let another_way = "it has other options for reading the list";
     refused(

@@ -5,6 +5,8 @@ mod exit_codes;
 mod failed_csv;
 #[cfg(unix)]
 mod if_exists;
+#[cfg(target_os = "linux")]
+mod lost_output;
 mod page;
 pub(crate) mod plan;
 mod progress;

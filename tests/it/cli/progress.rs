@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chime_bulk::roster::ListNotes;
 use serde::Deserialize;
 
 use crate::support::program::{APP, CHANNEL, Output, WorkDir, ids};
@@ -31,6 +32,7 @@ enum Line {
         rows_read: u64,
         invalid: u64,
         duplicate: u64,
+        notes: ListNotes,
     },
     Bound {
         seconds: f64,

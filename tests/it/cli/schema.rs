@@ -140,7 +140,7 @@ fn plans_of_clean_and_dirty_lists_are_valid() {
         assert_eq!(output.code, Some(code), "{output:#?}");
         schema.check(&output.stdout)
     };
-    let clean = plan("list.csv", 0);
+    let clean = plan("list.csv", 1);
     assert_eq!(clean["over_capacity"]["channels"], 1);
     assert_eq!(clean["binding"], "channel");
     let dirty = plan("dirty.csv", 1);

@@ -241,3 +241,13 @@ fn the_readme_has_the_files_and_columns_of_a_run() {
     let named: BTreeSet<_> = rows.iter().skip(2).map(|row| row[0].to_owned()).collect();
     assert_eq!(named, files);
 }
+
+#[test]
+fn the_help_of_every_command_has_its_exit_codes() {
+    for help in helps() {
+        assert!(
+            help.contains("Exit codes: 0 ") && help.contains(" 2 "),
+            "{help}"
+        );
+    }
+}

@@ -15,7 +15,7 @@ use chime_bulk::report::shell_value;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::output;
+use crate::screen::Mode;
 use crate::value::ValueError;
 use file::{File, OUTSIDE, Setting};
 
@@ -46,13 +46,25 @@ impl From<clap::Error> for ReadError {
     }
 }
 
+/// A command line that cannot be read.
+#[derive(Debug)]
+pub(crate) struct NotRead {
+    /// Why.
+    pub(crate) error: ReadError,
+    /// How the error is shown.
+    pub(crate) mode: Mode,
+}
+
 /// Reads a command line and the file of `--config`. On failure, if the command line or the file asks
-/// for JSON progress, sets the output to JSON, so that the error is JSON too.
-pub(crate) fn read(command: &Command, mut line: Vec<OsString>) -> Result<ArgMatches, ReadError> {
-    read_with_file(command, &mut line).inspect_err(|_| {
-        if asks_for_json(&line) {
-            output::set_json();
-        }
+/// for JSON progress, the error is shown as JSON too.
+pub(crate) fn read(command: &Command, mut line: Vec<OsString>) -> Result<ArgMatches, NotRead> {
+    read_with_file(command, &mut line).map_err(|error| NotRead {
+        error,
+        mode: if asks_for_json(&line) {
+            Mode::Json
+        } else {
+            Mode::Plain
+        },
     })
 }
 

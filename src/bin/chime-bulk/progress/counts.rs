@@ -119,6 +119,7 @@ impl Counts {
                 rows_read,
                 invalid,
                 duplicate,
+                ..
             } => {
                 self.rows_read = *rows_read;
                 self.unsent = invalid + duplicate;

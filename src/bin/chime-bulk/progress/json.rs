@@ -40,11 +40,13 @@ pub(super) fn event(event: &Event, now: Duration) -> Option<Line> {
             rows_read,
             invalid,
             duplicate,
+            notes,
         } => Line::ListComplete {
             seconds,
             rows_read: *rows_read,
             invalid: *invalid,
             duplicate: *duplicate,
+            notes: notes.clone(),
         },
         Event::Bound {
             calls,

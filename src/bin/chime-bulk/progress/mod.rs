@@ -3,12 +3,10 @@
 //! An event only counts, or in JSON is written; what is shown is shown by a thread of its own, so
 //! that time passes on the screen also while nothing happens.
 
-mod bars;
 pub(crate) mod counts;
 mod json;
 mod text;
 
-use std::io::IsTerminal;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,61 +15,27 @@ use std::time::{Duration, Instant};
 use chime_bulk::engine::{Event, Observer};
 use chime_bulk::job::Started;
 use chime_bulk::report;
-use clap::ValueEnum;
 
-use crate::output;
-use bars::Bars;
+use crate::screen::{Mode, Screen};
 use counts::Counts;
 
-/// Between two pictures on a terminal.
+/// Between two frames on a terminal.
 const VIEW_EVERY: Duration = Duration::from_millis(125);
 /// Between two lines elsewhere.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Mode {
-    /// Bars on a terminal, plain elsewhere.
-    Auto,
-    /// Drawn anew in place; plain where that cannot be.
-    Bars,
-    /// A line every few seconds.
-    Plain,
-    /// An event per line.
-    Json,
-    /// Nothing.
-    None,
-}
-
-impl Mode {
-    /// What to do; `can_draw` is whether lines can be redrawn.
-    fn settled(self, can_draw: bool) -> Self {
-        match self {
-            Self::Auto | Self::Bars if can_draw => Self::Bars,
-            Self::Auto | Self::Bars => Self::Plain,
-            mode => mode,
-        }
-    }
-}
-
-/// Whether standard error is a terminal that can move its cursor.
-fn can_draw() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
 
 /// Shows a run in progress.
 pub(crate) struct Progress {
     counts: Arc<Mutex<Counts>>,
     began: Instant,
-    mode: Mode,
+    screen: Screen,
     /// Dropped to end the painter.
     end: Option<Sender<()>>,
     painter: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    pub(crate) fn begin(started: &Started, mode: Mode) -> Self {
-        let mode = mode.settled(can_draw());
+    pub(crate) fn begin(started: &Started, screen: &Screen) -> Self {
         let counts = Arc::new(Mutex::new(Counts::new(started)));
         let began = Instant::now();
         let (end, ended) = channel();
@@ -81,36 +45,38 @@ impl Progress {
                 let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
                 counts.view(began.elapsed())
             };
-            let every = move |pause, mut show: Box<dyn FnMut()>| {
+            let every = move |pause, show: &dyn Fn()| {
                 while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                     show();
                 }
             };
+            let screen = screen.clone();
             let thread = std::thread::Builder::new();
-            match mode {
+            match screen.mode() {
                 Mode::Bars => Some(thread.spawn(move || {
-                    let bars = Bars::new();
-                    every(VIEW_EVERY, Box::new(move || bars.draw(&view())));
+                    every(VIEW_EVERY, &|| {
+                        let view = view();
+                        screen.draw(|size| text::frame(&view, size));
+                    });
                 })),
                 Mode::Plain => Some(thread.spawn(move || {
-                    let line = move || output::note(text::line(&view()));
-                    every(LINE_EVERY, Box::new(line));
+                    every(LINE_EVERY, &|| screen.note(text::line(&view())));
                 })),
                 _ => None,
             }
         };
         // The run is worth more than its progress.
         let painter = painter.transpose().unwrap_or_else(|error| {
-            output::note(format_args!("progress is not shown: {error}"));
+            screen.note(format_args!("progress is not shown: {error}"));
             None
         });
-        if mode == Mode::Json {
-            output::event(&json::begun(started));
+        if screen.mode() == Mode::Json {
+            screen.event(&json::begun(started));
         }
         Self {
             counts,
             began,
-            mode,
+            screen: screen.clone(),
             end: Some(end),
             painter,
         }
@@ -120,9 +86,9 @@ impl Progress {
 impl Observer for Progress {
     fn event(&mut self, event: &Event) {
         let now = self.began.elapsed();
-        if self.mode == Mode::Json {
+        if self.screen.mode() == Mode::Json {
             if let Some(event) = json::event(event, now) {
-                output::event(&event);
+                self.screen.event(&event);
             }
             return;
         }
@@ -133,10 +99,10 @@ impl Observer for Progress {
                 binding,
             },
             Mode::Bars | Mode::Plain,
-        ) = (event, self.mode)
+        ) = (event, self.screen.mode())
         {
             let least = report::lower_bound_text(*calls, *time, *binding);
-            output::note(format_args!("bound: {least}"));
+            self.screen.note(format_args!("bound: {least}"));
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.apply(event, now);
@@ -149,24 +115,6 @@ impl Drop for Progress {
         if let Some(painter) = self.painter.take() {
             let _ = painter.join();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_are_for_terminals() {
-        for (mode, on_terminal, elsewhere) in [
-            (Mode::Auto, Mode::Bars, Mode::Plain),
-            (Mode::Bars, Mode::Bars, Mode::Plain),
-            (Mode::Plain, Mode::Plain, Mode::Plain),
-            (Mode::Json, Mode::Json, Mode::Json),
-            (Mode::None, Mode::None, Mode::None),
-        ] {
-            assert_eq!(mode.settled(true), on_terminal);
-            assert_eq!(mode.settled(false), elsewhere);
-        }
+        self.screen.clear();
     }
 }

@@ -1,4 +1,4 @@
-//! How it looks: a picture of a run as lines of text.
+//! A view of a run as text: a frame for a terminal, or one line.
 
 use std::time::Duration;
 
@@ -7,32 +7,33 @@ use console::{measure_text_width, truncate_str};
 use indicatif::HumanCount;
 
 use super::counts::{State, View};
+use crate::screen::{Frame, Size};
 
 /// Below this width only what matters most is shown.
 const NARROW: usize = 60;
 /// Codes named.
 const CODES: usize = 3;
+/// Columns of a channel's line that its id does not take.
+const NUMBERS: usize = 36;
+/// The longest id of a channel.
+const LONGEST_ID: usize = 40;
 
-/// What there is room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
-}
-
-/// The screen: the bar, the calls, failures, the largest channels.
-pub(super) fn screen(view: &View, size: Size) -> Vec<String> {
+/// The frame: the bar, the calls, failures, the largest channels.
+pub(super) fn frame(view: &View, size: Size) -> Frame {
     let is_narrow = size.columns < NARROW;
-    let mut lines = vec![bar(view, size.columns), place(view, is_narrow)];
-    lines.push(calls(view, is_narrow));
+    let mut lines = vec![place(view, is_narrow), calls(view, is_narrow)];
     lines.extend(troubles(view, is_narrow));
     if !is_narrow {
         lines.extend(channels(view, size.columns));
     }
-    // One row less, so that nothing scrolls; one column less, so that nothing wraps.
-    lines.truncate(size.rows.saturating_sub(1).max(1));
-    let fit = |line: String| truncate_str(&line, size.columns.saturating_sub(1), "…").into_owned();
-    lines.into_iter().map(fit).collect()
+    // The bar takes a line.
+    lines.truncate(size.height() - 1);
+    let fit = |line: String| truncate_str(&line, size.width(), "…").into_owned();
+    Frame {
+        done: view.done,
+        to_send: view.to_send,
+        lines: lines.into_iter().map(fit).collect(),
+    }
 }
 
 /// A line by itself, for a log.
@@ -40,23 +41,6 @@ pub(super) fn line(view: &View) -> String {
     let mut parts = vec![place(view, false), calls(view, false)];
     parts.extend(troubles(view, false));
     parts.join(" · ")
-}
-
-/// Hundredths done: never 100 before all are.
-fn percent(view: &View) -> u64 {
-    let percent = view.done.saturating_mul(100) / view.to_send.max(1);
-    percent.min(100)
-}
-
-fn bar(view: &View, columns: usize) -> String {
-    let percent = percent(view);
-    let cells = columns.saturating_sub(8).clamp(1, 50);
-    let full = usize::try_from(percent).unwrap_or(100) * cells / 100;
-    format!(
-        "{}{} {percent:>3}%",
-        "█".repeat(full),
-        "░".repeat(cells - full)
-    )
 }
 
 fn place(view: &View, is_narrow: bool) -> String {
@@ -121,8 +105,7 @@ fn troubles(view: &View, is_narrow: bool) -> Option<String> {
 
 fn channels(view: &View, columns: usize) -> Vec<String> {
     let standing = &view.standing;
-    // Everything but the name takes this many columns.
-    let width = columns.saturating_sub(36).clamp(8, 40);
+    let width = columns.saturating_sub(NUMBERS).clamp(8, LONGEST_ID);
     let mut lines: Vec<_> = standing
         .largest
         .iter()
@@ -200,7 +183,7 @@ mod tests {
     }
 
     fn shown(view: &View, columns: usize, rows: usize) -> String {
-        let lines = screen(view, Size { columns, rows });
+        let lines = frame(view, Size { columns, rows }).lines;
         for line in &lines {
             assert!(measure_text_width(line) < columns, "{line}");
         }
@@ -210,7 +193,6 @@ mod tests {
     #[test]
     fn at_80_columns() {
         let expected = "\
-█████████████████████████░░░░░░░░░░░░░░░░░░░░░░░░░  51%
 512,300 of 1,000,000 members · 82 min left, cool-down
 5,123 calls, 9.8/s of 10 · 12 in flight
 17 refused · 240 retrying · 2 channels cooling · 46 failed: NotFound 40, Forbi…
@@ -230,7 +212,6 @@ mod tests {
     #[test]
     fn at_40_columns() {
         let expected = "\
-████████████████░░░░░░░░░░░░░░░░  51%
 512,300/1,000,000 · 82 min left, cool-…
 9.8/s of 10 · 12 in flight
 17 refused · 240 retrying · 46 failed";
@@ -242,7 +223,7 @@ mod tests {
         for columns in 2..200 {
             for rows in 1..12 {
                 let text = shown(&view(), columns, rows);
-                assert!(text.lines().count() <= rows.saturating_sub(1).max(1));
+                assert!(text.lines().count() < rows.saturating_sub(1).max(1));
             }
         }
     }

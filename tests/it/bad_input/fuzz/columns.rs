@@ -50,6 +50,7 @@ pub(crate) fn run(input: &[u8]) {
         header: (how & 1 != 0).then_some(false),
         skip_lines: 0,
         limit: None,
+        allow_empty: true,
         member_template: None,
         channel_template: None,
         member_column: text(member),

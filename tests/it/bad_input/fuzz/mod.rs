@@ -11,7 +11,7 @@
 //!
 //! The other targets are `columns`, `answer` and `ledger`. Add what the fuzzer finds to `tests/corpus/`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -26,18 +26,18 @@ fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/corpus")
         .join(name);
-    let mut files: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    files.sort();
-    assert!(files.len() > 5, "the corpus of {name} is missing");
-    let inputs: Vec<Vec<u8>> = files
-        .iter()
-        .map(|file| std::fs::read(file).unwrap())
-        .collect();
+    let mut inputs = files(&dir);
+    assert!(inputs.len() > 5, "the corpus of {name} is missing");
+    if name == "list" {
+        // Lists from the field, into one channel, and by position.
+        let lists = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lists"));
+        for (file, list) in lists {
+            inputs.push((file.clone(), [b"\x02", &list[..]].concat()));
+            inputs.push((file, [b"\x06", &list[..]].concat()));
+        }
+    }
     let mut random = StdRng::seed_from_u64(4);
-    for (file, input) in files.iter().zip(&inputs) {
+    for (file, input) in &inputs {
         let check = |bytes: &[u8]| {
             let caught = std::panic::catch_unwind(|| target(bytes));
             assert!(
@@ -49,10 +49,22 @@ fn corpus(name: &str, target: fn(&[u8]), mutations: usize) {
         };
         check(input);
         for _ in 0..mutations {
-            let other = &inputs[random.random_range(0..inputs.len())];
+            let (_, other) = &inputs[random.random_range(0..inputs.len())];
             check(&mutated(input, other, &mut random));
         }
     }
+}
+
+/// The files of a directory, by name, with their content.
+fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = std::fs::read_dir(dir).unwrap();
+    let mut files: Vec<_> = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
 }
 
 /// An input with some bytes changed, inserted or removed, or with a piece of another input.

@@ -142,7 +142,11 @@ fn is_definite(code: &str) -> bool {
         Effect::Call(kind) => kind.action() != CallAction::Examine && kind != RefusalKind::NotFound,
         _ => false,
     });
-    !is_unanswered && !is_temporary && codes::member_action(code) == MemberAction::Fail
+    let is_final = matches!(
+        codes::member_action(code),
+        MemberAction::Fail | MemberAction::OverLimit
+    );
+    !is_unanswered && !is_temporary && is_final
 }
 
 /// The first row of each membership that can be sent.

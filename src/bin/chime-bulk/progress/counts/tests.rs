@@ -1,4 +1,5 @@
 use chime_bulk::engine::OpenChannel;
+use chime_bulk::roster::ListNotes;
 
 use super::*;
 
@@ -22,6 +23,7 @@ pub(crate) fn complete(rows_read: u64) -> Event {
         rows_read,
         invalid: 3,
         duplicate: 2,
+        notes: ListNotes::default(),
     }
 }
 

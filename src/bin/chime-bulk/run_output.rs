@@ -9,13 +9,13 @@ use clap::{ArgAction, Args};
 
 use crate::exit::Exit;
 use crate::log::{Level, Log, set_aside};
-use crate::output;
-use crate::progress::{Mode, Progress};
+use crate::progress::Progress;
+use crate::screen::{Mode, Screen};
 
-/// Arguments for what is shown.
+/// Arguments for what is shown and logged.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct ScreenArguments {
+pub(crate) struct RunOutputArguments {
     /// How to show progress: auto, bars, plain, json or none.
     #[arg(
         long,
@@ -33,19 +33,16 @@ pub(crate) struct ScreenArguments {
     pub(crate) log_file: Option<PathBuf>,
 }
 
-impl ScreenArguments {
-    /// To be called before anything is said.
-    pub(crate) fn open(&self) -> Result<Screen, Exit> {
-        if self.progress == Mode::Json {
-            output::set_json();
-        }
+impl RunOutputArguments {
+    /// Opens the log, if there is to be one.
+    pub(crate) fn open(&self, screen: &Screen) -> Result<RunOutput, Exit> {
         let level = match self.verbose {
             0 | 1 => Level::Info,
             _ => Level::Debug,
         };
         let log = match &self.log_file {
             None if self.verbose == 0 => None,
-            file => match Log::open(level, file.as_deref()) {
+            file => match Log::open(level, file.as_deref(), screen) {
                 Ok(log) => Some(log),
                 Err(error) => {
                     let what = match error {
@@ -54,7 +51,7 @@ impl ScreenArguments {
                         }
                         error => format!("the log file {error}"),
                     };
-                    output::error(
+                    screen.error(
                         &what,
                         Some("name another with --log-file; nothing is begun"),
                     );
@@ -62,25 +59,30 @@ impl ScreenArguments {
                 }
             },
         };
-        Ok(Screen {
-            progress: self.progress,
+        Ok(RunOutput {
+            screen: screen.clone(),
             log,
         })
     }
 }
 
-/// What a command shows and logs.
-pub(crate) struct Screen {
-    progress: Mode,
+/// What a command shows and logs of a run.
+pub(crate) struct RunOutput {
+    screen: Screen,
     log: Option<Log>,
 }
 
-impl Screen {
+impl RunOutput {
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
     /// Whoever watches a run that has begun.
     pub(crate) fn observer(&self, started: &Started) -> Box<dyn Observer> {
-        if self.progress != Mode::Json {
-            output::note(format_args!("list: {}", started.detected));
-            output::note(format_args!(
+        let is_for_people = self.screen.mode() != Mode::Json;
+        if is_for_people {
+            self.screen.note(format_args!("list: {}", started.detected));
+            self.screen.note(format_args!(
                 "run:  {} against {}",
                 started.dir.display(),
                 started.service
@@ -90,9 +92,10 @@ impl Screen {
         if let Some(log) = &mut log {
             log.begun(started);
         }
-        Box::new(ProgressObserver {
-            progress: Progress::begin(started, self.progress),
-            notes: self.progress != Mode::Json && !log.as_ref().is_some_and(Log::is_on_screen),
+        Box::new(RunObserver {
+            screen: self.screen.clone(),
+            progress: Progress::begin(started, &self.screen),
+            notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
     }
@@ -107,14 +110,15 @@ impl Screen {
 }
 
 /// A run that is shown and logged.
-struct ProgressObserver {
+struct RunObserver {
+    screen: Screen,
     progress: Progress,
     log: Option<Log>,
     /// Whether what nobody else shows is noted on standard error.
     notes: bool,
 }
 
-impl Observer for ProgressObserver {
+impl Observer for RunObserver {
     fn event(&mut self, event: &Event) {
         if let Some(log) = &mut self.log {
             log.event(event);
@@ -122,7 +126,15 @@ impl Observer for ProgressObserver {
         if let Event::BearerSetAside { bearer } = event
             && self.notes
         {
-            output::note(format_args!("note: {}", set_aside(bearer.as_str())));
+            let text = set_aside(bearer.as_str());
+            self.screen.note(format_args!("note: {text}"));
+        }
+        if let Event::ListComplete { notes, .. } = event
+            && self.notes
+        {
+            for line in notes.lines() {
+                self.screen.note(format_args!("note: {line}"));
+            }
         }
         self.progress.event(event);
     }
