@@ -75,8 +75,9 @@
 //! also where a spreadsheet would take them for a formula (`=1+1`): import them as text. Messages
 //! of the service are cut to 500 characters on one line.
 //!
-//! `report.html` needs no network and no script. Each chart has its figures in a table. It names
-//! members: share it only with people who may see the list.
+//! `report.html` needs no network; its only script filters the tables by channel and error code. It
+//! lists at most 200 channels, those with the most rows that are not in first. Each chart has its
+//! figures in a table. It names members: share it only with people who may see the list.
 //!
 //! If something other than a regular file (a link, a FIFO, a socket, a device, a directory) has the
 //! name of a file of the run directory, or `ledger.db` or `owner.lock` has a hard link, the command

@@ -36,9 +36,9 @@ impl LedgerReader {
             *by_channel.entry(channel).or_default() += rows.div_ceil(members_per_call);
         }
         let mut bound = LowerBound::default();
-        by_channel
-            .into_values()
-            .for_each(|calls| bound.add_calls(calls));
+        for calls in by_channel.into_values() {
+            bound.add_calls(calls);
+        }
         Ok(bound)
     }
 

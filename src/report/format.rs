@@ -144,6 +144,18 @@ mod tests {
         assert_eq!(said(1, 0, None), one);
     }
 
+    #[test]
+    fn a_long_code_moves_no_column() {
+        let long = error_line("ProvisionedThroughputExceededException", 7);
+        let column = |line: &str| line.find('7');
+        assert_eq!(column(&long), column(&error_line("NotFound", 7)));
+        let lines = [long, error_line(&"x".repeat(500), 999_999_999)];
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{lines:?}"
+        );
+    }
+
     struct Wrapped<'a>(&'a str);
 
     impl fmt::Display for Wrapped<'_> {

@@ -134,8 +134,11 @@ impl Plan {
         writeln!(f, "\n  {:>9}  {:>7}  app instance", "members", "channels")?;
         for instance in self.app_instances.iter().take(MAX_NAMED) {
             let (members, channels) = (instance.members, instance.channels);
-            let arn = escape_control(&instance.app_instance_arn, usize::MAX);
-            wrap(f, &format!("  {members:>9}  {channels:>8}  {arn}"), 23)?;
+            let arn = &instance.app_instance_arn;
+            // By its id: its ARN alone is wider than a terminal.
+            let id = arn.rsplit('/').next().unwrap_or(arn);
+            let id = escape_control(id, MAX_CHANNEL);
+            writeln!(f, "  {members:>9}  {channels:>8}  {id}")?;
         }
         more(f, self.app_instance_count, MAX_NAMED, "app instance")
     }
