@@ -134,11 +134,9 @@ impl Plan {
         writeln!(f, "\n  {:>9}  {:>7}  app instance", "members", "channels")?;
         for instance in self.app_instances.iter().take(MAX_NAMED) {
             let (members, channels) = (instance.members, instance.channels);
-            let arn = &instance.app_instance_arn;
-            // By its id: its ARN alone is wider than a terminal.
-            let id = arn.rsplit('/').next().unwrap_or(arn);
-            let id = escape_control(id, MAX_CHANNEL);
-            writeln!(f, "  {members:>9}  {channels:>8}  {id}")?;
+            let (region, id) = region_and_id(&instance.app_instance_arn);
+            let id = escape_control(id, MAX_CHANNEL - 15);
+            writeln!(f, "  {members:>9}  {channels:>8}  {region:14} {id}")?;
         }
         more(f, self.app_instance_count, MAX_NAMED, "app instance")
     }
@@ -157,7 +155,7 @@ impl Plan {
         writeln!(f)?;
         wrap(f, &warning, 0)?;
         for channel in &over.examples {
-            of_channel(f, channel)?;
+            self.channel(f, channel)?;
         }
         more(f, over.channels, over.examples.len(), "channel")
     }
@@ -169,9 +167,24 @@ impl Plan {
         }
         writeln!(f, "\n  {:>9}  {:>7}  largest channels", "members", "calls")?;
         for channel in self.largest_channels.iter().take(MAX_NAMED) {
-            of_channel(f, channel)?;
+            self.channel(f, channel)?;
         }
         more(f, self.channels, MAX_NAMED, "channel")
+    }
+
+    /// A channel by its id, where that is enough: its ARN alone is wider than a terminal.
+    fn channel(&self, f: &mut fmt::Formatter<'_>, channel: &PlannedChannel) -> fmt::Result {
+        let arn = &channel.channel_arn;
+        let (members, calls) = (channel.members, channel.calls);
+        let (instance, id) = arn.split_once("/channel/").unwrap_or(("", arn));
+        if self.app_instance_count > 1 {
+            let id = escape_control(id, MAX_CHANNEL / 2);
+            let (_, instance) = region_and_id(instance);
+            let instance = escape_control(instance, MAX_CHANNEL / 2 - 4);
+            return writeln!(f, "  {members:>9}  {calls:>7}  {id} of {instance}");
+        }
+        let id = escape_control(id, MAX_CHANNEL);
+        writeln!(f, "  {members:>9}  {calls:>7}  {id}")
     }
 
     /// The defects of the list.
@@ -198,16 +211,10 @@ fn line(
     writeln!(f, "{}", text.trim_end())
 }
 
-/// Writes a channel by its id: its ARN alone is wider than a terminal.
-fn of_channel(f: &mut fmt::Formatter<'_>, channel: &PlannedChannel) -> fmt::Result {
-    let arn = &channel.channel_arn;
-    let id = arn.split_once("/channel/").map_or(&**arn, |(_, id)| id);
-    let (members, calls) = (channel.members, channel.calls);
-    writeln!(
-        f,
-        "  {members:>9}  {calls:>7}  {}",
-        escape_control(id, MAX_CHANNEL)
-    )
+/// The region and the id of an app instance, from its ARN.
+fn region_and_id(arn: &str) -> (&str, &str) {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    (region, arn.rsplit('/').next().unwrap_or_default())
 }
 
 /// A kind of defects, with its first rows.
@@ -276,8 +283,8 @@ mod tests {
             app_instances: vec![
                 AppInstanceLoad {
                     app_instance_arn: format!("arn:aws:chime:r:1:app-instance/{}", "i".repeat(36)),
-                    channels: many,
-                    members: many,
+                    channels: 9_999_999,
+                    members: 999_999_999,
                 };
                 12
             ],

@@ -7,24 +7,41 @@ use tokio::sync::mpsc;
 
 use crate::screen::Screen;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 /// Listens for interrupts and requests to end, from when it is made.
 pub(crate) struct Signals {
     #[cfg(unix)]
-    unix: [tokio::signal::unix::Signal; 3],
+    interrupt: Signal,
+    #[cfg(unix)]
+    terminate: Signal,
+    /// None if the parent ignores it, as `nohup` does.
+    #[cfg(unix)]
+    hang_up: Option<Signal>,
+    /// Held, not waited for: by default the signal of a file size limit ends the process. With a handler,
+    /// the write fails instead.
+    #[cfg(unix)]
+    _file_size: Signal,
 }
+
+/// A write beyond the limit of a file's size (`ulimit -f`): the same number on Linux, macOS and the BSDs.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
 
 impl Signals {
     #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let on = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ];
-        let [interrupt, terminate, hang_up] = on.map(signal);
+        let hang_up = SignalKind::hangup();
         Ok(Self {
-            unix: [interrupt?, terminate?, hang_up?],
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: if is_ignored(hang_up) {
+                None
+            } else {
+                Some(signal(hang_up)?)
+            },
+            _file_size: signal(SignalKind::from_raw(SIGXFSZ))?,
         })
     }
 
@@ -37,16 +54,32 @@ impl Signals {
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
         {
-            let [interrupt, terminate, hang_up] = &mut self.unix;
+            let hang_up = async {
+                match &mut self.hang_up {
+                    Some(hang_up) => hang_up.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hang_up.recv() => {}
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = hang_up => {}
             }
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
     }
+}
+
+/// Whether the process was started with this signal ignored. Known on Linux only: elsewhere the program
+/// takes it for a request to end.
+#[cfg(unix)]
+fn is_ignored(kind: SignalKind) -> bool {
+    let bit = 1_u64 << (kind.as_raw_value() - 1);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & bit != 0)
 }
 
 /// Commands from signals, for as long as the program runs.

@@ -9,6 +9,8 @@ use chime_bulk::model::Outcome;
 use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
 use crate::support::expected::{self, LIST, List, RUN, Testbed};
+#[cfg(target_os = "linux")]
+use crate::support::program::wrap;
 use crate::support::program::{Output, Running};
 
 /// Waits until this happens, which must be before the run ends.
@@ -154,4 +156,18 @@ fn a_signal_while_reports_are_written() {
             12_000
         );
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hang_up_that_the_parent_ignores_is_ignored() {
+    let testbed = Testbed::new(List::good(2_000, 2), expected::sandbox_config(&[]));
+    let mut command = testbed.run(LIST);
+    command.env("CHIME_BULK_MAX_IN_FLIGHT", "1");
+    let script = "trap '' HUP; exec \"$0\" \"$@\"";
+    let mut running = Running::start(&mut wrap(&["sh", "-c", script], &command));
+    until(&mut running, || testbed.service.stats().batch_calls > 0);
+    running.signal(&["HUP"]);
+    let output = running.end();
+    assert_eq!(output.code, Some(0), "{output:#?}");
 }

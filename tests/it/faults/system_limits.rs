@@ -127,3 +127,13 @@ fn a_sandbox_out_of_file_descriptors_refuses_clients() {
     // The sandbox needs a moment to notice that they are gone.
     while connect().is_none() {}
 }
+
+#[test]
+fn a_limit_of_the_size_of_files_is_an_ordinary_error() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 20_000));
+    // In blocks of 512 or 1,024 bytes: the ledger of the list takes more.
+    let output = Output::of(&mut with_limit("-f 600", &run(&work_dir, "run")));
+    assert_eq!(output.code, Some(3), "{output:#?}");
+    assert!(output.stderr.contains("\nhint: "), "{output:#?}");
+    assert_eq!(output.resume(), ["resume", "run"]);
+}
