@@ -75,6 +75,7 @@ fn with_every_row(dir: &Path) -> PathBuf {
     };
     let roster = Roster::open(&source, &Options::default()).unwrap();
     let (path, mut ledger, mut stager) = begin(dir, roster);
+    ledger.begin_session(5).unwrap();
     stage(&mut ledger, &mut stager);
 
     let rows = ledger.take_rows(LaneId(0), 8).unwrap();
