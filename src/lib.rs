@@ -76,8 +76,9 @@
 //! also where a spreadsheet would take them for a formula (`=1+1`): import them as text. Messages
 //! of the service are cut to 500 characters on one line.
 //!
-//! `report.html` needs no network and no script. Each chart has its figures in a table. It names
-//! members: share it only with people who may see the list.
+//! `report.html` needs no network; its only script filters the tables by channel and error code. It
+//! lists at most 200 channels, those with the most rows that are not in first. Each chart has its
+//! figures in a table. It names members: share it only with people who may see the list.
 //!
 //! A file that has the name of a report and is not a report of the same run is never replaced: the
 //! command is refused with code 2 before anything is sent. If the file appears during the run, the

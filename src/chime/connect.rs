@@ -12,7 +12,7 @@ use super::legacy::{self, Legacy};
 use super::messaging::{self, Messaging};
 use super::sdk_config::configure;
 use super::secrets::{RedactingClient, Secrets};
-use super::{Api, Chime, ClientConfig, profiles};
+use super::{Api, Chime, ClientConfig, EndpointUrl, profiles};
 
 /// A client configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,14 @@ pub enum ConnectError {
         api: Api,
         /// The region asked for.
         region: String,
+    },
+    /// The AWS configuration has no profile of this name.
+    #[error("there is no AWS profile `{profile}`{}", known_text(known))]
+    NoProfile {
+        /// The profile asked for.
+        profile: String,
+        /// The profiles that exist.
+        known: Vec<String>,
     },
     /// The environment or the profile sets an endpoint URL that is none. It is not repeated: it may
     /// hold a password.
@@ -41,14 +49,6 @@ pub enum ConnectError {
         /// The SDK's reason.
         why: String,
     },
-    /// The AWS configuration has no profile of this name.
-    #[error("there is no AWS profile `{profile}`{}", known_text(known))]
-    NoProfile {
-        /// The profile asked for.
-        profile: String,
-        /// The profiles that exist.
-        known: Vec<String>,
-    },
     /// The program was built without the feature `legacy-chime`.
     #[error("the legacy API is not built into this program")]
     NoLegacyApi,
@@ -59,11 +59,10 @@ impl ConnectError {
     #[must_use]
     pub fn flag(&self) -> Option<&'static str> {
         match self {
-            Self::Region { .. } | Self::NoAddress { .. } => Some("region"),
-            // It is no flag's: a wrong --endpoint-url is refused when it is parsed.
-            Self::EndpointUrl => None,
+            Self::Region { .. } => Some("region"),
             Self::NoProfile { .. } => Some("profile"),
             Self::NoLegacyApi => Some("api"),
+            Self::EndpointUrl | Self::NoAddress { .. } => None,
         }
     }
 
@@ -74,19 +73,38 @@ impl ConnectError {
             Self::Region { .. } => {
                 "--region is the one in the channel's ARN; --endpoint-url names a service elsewhere"
             }
+            Self::NoProfile { .. } => {
+                "name an existing one with --profile or AWS_PROFILE, or create it: aws configure sso"
+            }
             Self::EndpointUrl => {
                 "correct AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING or the profile's endpoint_url, or pass --endpoint-url"
             }
             Self::NoAddress { .. } => {
                 "check --region and what the environment and the profile set about endpoints, or pass --endpoint-url"
             }
-            Self::NoProfile { .. } => {
-                "name an existing one with --profile or AWS_PROFILE, or create it: aws configure sso"
-            }
             Self::NoLegacyApi => {
                 "leave --api at messaging, or build with the feature `legacy-chime`"
             }
         }
+    }
+}
+
+/// The profiles that exist, in words.
+fn known_text(known: &[String]) -> String {
+    match known {
+        [] => "; the AWS configuration has no profiles".to_owned(),
+        known => format!(", only {}", known.join(", ")),
+    }
+}
+
+/// Checks that the profile to use exists: this one or, without it, that of the environment.
+///
+/// # Errors
+/// If it does not. Files that cannot be read are not an error here, but of the first call.
+pub async fn check_profile(profile: Option<&str>) -> Result<(), ConnectError> {
+    match profiles::missing(profile).await {
+        Some((profile, known)) => Err(ConnectError::NoProfile { profile, known }),
+        None => Ok(()),
     }
 }
 
@@ -118,7 +136,7 @@ async fn address_of(api: Api, region: String, config: &SdkConfig) -> Result<Stri
         Api::Legacy => return Err(ConnectError::NoLegacyApi),
     };
     if let Some(url) = configured {
-        return Ok(url.to_string());
+        return Ok(EndpointUrl::to_string(&url));
     }
     if !api.regions().contains(&region.as_str()) {
         return Err(ConnectError::Region { api, region });
@@ -135,25 +153,6 @@ async fn address_of(api: Api, region: String, config: &SdkConfig) -> Result<Stri
         region,
         why: why.to_string(),
     })
-}
-
-/// The profiles that exist, in words.
-fn known_text(known: &[String]) -> String {
-    match known {
-        [] => "; the AWS configuration has no profiles".to_owned(),
-        known => format!(", only {}", known.join(", ")),
-    }
-}
-
-/// Checks that the profile to use exists: this one or, without it, that of the environment.
-///
-/// # Errors
-/// If it does not. Files that cannot be read are not an error here, but of the first call.
-pub async fn check_profile(profile: Option<&str>) -> Result<(), ConnectError> {
-    match profiles::missing(profile).await {
-        Some((profile, known)) => Err(ConnectError::NoProfile { profile, known }),
-        None => Ok(()),
-    }
 }
 
 /// Creates the client of a configuration.

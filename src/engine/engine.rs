@@ -108,7 +108,8 @@ impl<'w> Engine<'w> {
             let scanning = self.scan_duplicates_step()?;
             let (prepared, step) = self.plan_calls()?;
             let planned = self.now();
-            self.setup.ledger.commit()?;
+            let at = self.millis();
+            self.setup.ledger.commit_at(at)?;
             let late = self.commit_delay.record(self.now().saturating_sub(planned));
             // Only after the commit: a kill between the two must not lose a sent call.
             for call in prepared {

@@ -105,6 +105,8 @@ impl Session {
             feed,
         } = self;
         let begun = Instant::now();
+        let begun_at = jiff::Timestamp::now().as_millisecond();
+        ledger.begin_session(begun_at)?;
         ledger.set_fact(fact::STATE, &RunState::Running)?;
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
@@ -119,7 +121,7 @@ impl Session {
             bearers: settings.bearers.as_slice().to_vec(),
             feed,
             commands: receiver,
-            epoch_millis: jiff::Timestamp::now().as_millisecond(),
+            epoch_millis: begun_at,
         };
         let (mut ledger, ending) =
             forward(Engine::new(setup, observer).run(), &mut commands, &sender).await?;
@@ -128,14 +130,10 @@ impl Session {
             Ending::Interrupted => RunState::Interrupted,
             Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
         };
-        let before: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
-        ledger.set_fact(
-            fact::ELAPSED_SECONDS,
-            &(before + begun.elapsed().as_secs_f64()),
-        )?;
         ledger.set_fact(fact::FINISHED_AT, &now_text())?;
         ledger.set_fact(fact::STATE, &state)?;
-        ledger.commit()?;
+        let worked = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        ledger.commit_at(begun_at.saturating_add(worked))?;
         let reports = Reports {
             dir: &dir,
             state,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::lock::{self, OWNER};
-use super::{JobError, LEDGER};
+use super::{JobError, LEDGER, RunSettings};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::RunState;
 use crate::report::{self, Listed, Status};
@@ -30,7 +30,9 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
         state => state,
     };
     let now = jiff::Timestamp::now().as_millisecond();
-    Ok(report::status(&ledger, dir, state, owner, now)?)
+    let settings = RunSettings::of(&ledger, dir)?;
+    let limits = settings.limits.resolve(&settings.region)?;
+    Ok(report::status(&ledger, dir, state, owner, now, &limits)?)
 }
 
 /// Every run in this directory and in its subdirectories, the latest first.

@@ -61,6 +61,22 @@ impl LedgerReader {
         })
     }
 
+    /// Passes the ARN of each channel to `each`, in the order of the list.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn for_each_channel(&self, mut each: impl FnMut(&str)) -> Result<(), LedgerError> {
+        self.read(|connection| {
+            let mut channels =
+                connection.prepare("SELECT arn FROM verified_channel ORDER BY id")?;
+            let mut channels = channels.query([])?;
+            while let Some(channel) = channels.next()? {
+                each(channel.get_ref(0)?.as_str()?);
+            }
+            Ok(())
+        })
+    }
+
     /// Whether members are to be added to sub-channels.
     ///
     /// # Errors

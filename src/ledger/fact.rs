@@ -26,8 +26,6 @@ pub const NOTES: &str = "notes";
 pub const STARTED_AT: &str = "started_at";
 /// Last end, UTC.
 pub const FINISHED_AT: &str = "finished_at";
-/// Seconds of work, all sessions together.
-pub const ELAPSED_SECONDS: &str = "elapsed_seconds";
 /// How many bearers there are.
 pub const BEARERS: &str = "bearers";
 /// The address that the last session called; null with a sandbox in the process.

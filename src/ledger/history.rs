@@ -9,6 +9,8 @@ use crate::model::{ChannelId, RefusalKind};
 /// A call that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallRecord {
+    /// Its id.
+    pub id: i64,
     /// Its channel.
     pub channel: ChannelId,
     /// How many members it had.
@@ -45,7 +47,8 @@ impl LedgerReader {
     ) -> Result<(), E> {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
-            "SELECT lane.channel, call.members, call.sent_at, call.settled_at, call.refusal
+            "SELECT lane.channel, call.members, call.sent_at, call.settled_at, call.refusal,
+                call.id
              FROM verified_call AS call JOIN verified_lane AS lane ON lane.id = call.lane ORDER BY call.id",
         )?;
         let mut calls = statement.query([]).map_err(sqlite)?;
@@ -54,6 +57,7 @@ impl LedgerReader {
                 let settled_at = call.get(3)?;
                 let refusal: Option<String> = call.get(4)?;
                 Ok(CallRecord {
+                    id: call.get(5)?,
                     channel: ChannelId(call.get(0)?),
                     members: call.get(1)?,
                     sent_at: call.get(2)?,

@@ -151,6 +151,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether anything was written since the last commit.
+    pub(super) fn has_uncommitted(&self) -> bool {
+        self.in_transaction
+    }
+
     /// Moves what is committed from the write-ahead log into the ledger's own file, which is then
     /// complete without its log.
     ///

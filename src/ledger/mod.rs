@@ -23,7 +23,7 @@
 //! | `result` | row that was sent, with the last verdict and the number of attempts |
 //!
 //! Table `call` has every call with its times and its refusal, table `pass` one line for each
-//! `retry`. `samples/ledger.sql` has queries. Do not write to a ledger: its rows carry checksums,
+//! `retry`, table `session` one for each process that worked on the run. `samples/ledger.sql` has queries. Do not write to a ledger: its rows carry checksums,
 //! and a damaged ledger is refused, as is one of another version.
 
 mod calls;
@@ -50,9 +50,11 @@ mod progress;
 mod projection;
 mod queue;
 mod reader;
+mod rest;
 mod resume;
 mod rows;
 mod schema;
+mod sessions;
 mod staged;
 mod stager;
 mod staging;
@@ -78,6 +80,7 @@ pub use projection::{ResultRow, Totals};
 pub use reader::LedgerReader;
 #[doc(hidden)]
 pub use resume::{LaneState, UnsettledRow};
+pub use sessions::SessionRecord;
 pub use staged::Staged;
 #[doc(hidden)]
 pub use stager::Stager;

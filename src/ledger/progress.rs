@@ -15,6 +15,10 @@ pub struct RunProgress {
     pub open: u64,
     /// Rows that are settled and not members, by error code.
     pub errors_by_code: BTreeMap<String, u64>,
+    /// Rows that `resume` sends again, by their last verdict.
+    pub(super) sent_and_open: HashMap<MessageSource, u64>,
+    /// Rows that are settled and not members, by where their code is found.
+    pub(super) failed: HashMap<MessageSource, u64>,
 }
 
 impl LedgerReader {
@@ -25,11 +29,16 @@ impl LedgerReader {
     pub fn progress(&self) -> Result<RunProgress, LedgerError> {
         let mut settled = Tally::default();
         let mut failures = HashMap::<MessageSource, (u64, u64)>::new();
+        let mut sent_and_open = HashMap::<MessageSource, u64>::new();
         for (first_page, pages) in self.windows()? {
             for (row, state) in self.window(first_page, pages)?.rows() {
-                let Some(outcome) = state.outcome.filter(|_| !state.is_open) else {
+                let Some(outcome) = state.outcome else {
                     continue;
                 };
+                if state.is_open {
+                    *sent_and_open.entry(state.source).or_default() += 1;
+                    continue;
+                }
                 settled.add(outcome, 1);
                 if !outcome.is_in() && outcome != Outcome::Duplicate {
                     failures.entry(state.source).or_insert((row, 0)).1 += 1;
@@ -38,7 +47,9 @@ impl LedgerReader {
         }
         let mut messages = Messages::new(self);
         let mut errors_by_code = BTreeMap::<String, u64>::new();
+        let mut failed = HashMap::new();
         for (source, (row, rows)) in failures {
+            failed.insert(source, rows);
             if let (Some(code), _) = messages.find(row, source)? {
                 *errors_by_code.entry(code).or_default() += rows;
             }
@@ -47,6 +58,8 @@ impl LedgerReader {
             open: self.staged().rows_read.saturating_sub(settled.total()),
             settled,
             errors_by_code,
+            sent_and_open,
+            failed,
         })
     }
 }

@@ -20,8 +20,9 @@ pub(super) struct Table {
 }
 
 /// Every table.
-pub(super) static TABLES: [&Table; 11] = [
+pub(super) static TABLES: [&Table; 12] = [
     &FACT, &PAGE, &CHANNEL, &LANE, &DEFECT, &DUPLICATE, &SUSPECT, &QUEUE, &CALL, &VERDICT, &PASS,
+    &SESSION,
 ];
 
 pub(super) static FACT: Table = Table {
@@ -162,6 +163,21 @@ pub(super) static PASS: Table = Table {
         ("id", "INTEGER PRIMARY KEY"),
         ("begun_at", "INTEGER NOT NULL"),
         ("codes", "TEXT"),
+        ("first_call", "INTEGER NOT NULL"),
+    ],
+    key: None,
+};
+
+pub(super) static SESSION: Table = Table {
+    name: "session",
+    comment: &[
+        "Sessions: the processes that worked on the run. worked_until: the time of the last commit, so",
+        "the time of a session that was killed counts too. Calls from first_call on are part of it.",
+    ],
+    columns: &[
+        ("id", "INTEGER PRIMARY KEY"),
+        ("begun_at", "INTEGER NOT NULL"),
+        ("worked_until", "INTEGER NOT NULL"),
         ("first_call", "INTEGER NOT NULL"),
     ],
     key: None,

@@ -5,7 +5,7 @@ mod damage;
 use std::path::{Path, PathBuf};
 
 use super::{Durability, Ledger, LedgerError, LedgerReader, NewCall, Stager};
-use crate::model::{ChannelArn, LaneId, Outcome, Refusal, RefusalKind};
+use crate::model::{ChannelArn, LaneId, Outcome, Refusal, RefusalKind, RunState};
 use crate::roster::{Options, Roster, Source};
 use crate::schedule::{PendingRow, Ruling};
 
@@ -97,7 +97,7 @@ fn every_table_and_view_has_a_comment_in_the_file() {
                 .collect()
         })
         .unwrap();
-    assert_eq!(statements.len(), 11 + 4);
+    assert_eq!(statements.len(), 12 + 4);
     for statement in statements {
         assert!(statement.contains("\n    -- "), "{statement}");
     }
@@ -201,6 +201,13 @@ fn progress_separates_settled_rows_from_open_ones() {
             [3, 3, 1, 1]
         );
         assert_eq!((progress.settled.total(), progress.open), (8, 14));
+        // Eight are queued, three are to be sent again, and three are in flight.
+        let rest = |state| {
+            let bound = ledger.bound_of_rest(&progress, state, 1u64);
+            bound.unwrap().calls()
+        };
+        let states = [RunState::Running, RunState::Interrupted, RunState::Finished];
+        assert_eq!(states.map(rest), [11, 14, 6]);
         let errors: Vec<_> = progress.errors_by_code.into_iter().collect();
         assert_eq!(errors, [("Defect".to_owned(), 1), ("Odd".to_owned(), 3)]);
         let calls = ledger.call_counts().unwrap();
@@ -273,4 +280,29 @@ fn a_list_read_again_is_recognised_and_another_is_not() {
         ledger.take_rows(LaneId(0), 20_000).unwrap(),
         (1..=10_000).collect::<Vec<u64>>()
     );
+}
+
+#[test]
+fn the_time_of_a_killed_session_counts_up_to_its_last_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, mut ledger, mut stager) = begin(dir.path(), roster(ids(20)));
+    ledger.begin_session(1_000).unwrap();
+    stage(&mut ledger, &mut stager);
+    ledger.commit_at(4_000).unwrap();
+    let rows = ledger.take_rows(LaneId(0), 12).unwrap();
+    record_call(&mut ledger, &rows);
+    ledger.commit_at(6_500).unwrap();
+    // Nothing was written since, so there is no commit; a clock that is set back takes no time away.
+    ledger.commit_at(60_000).unwrap();
+    ledger.set_fact("note", &1).unwrap();
+    ledger.commit_at(0).unwrap();
+    drop(ledger);
+    let mut ledger = Ledger::open(&path, Durability::None).unwrap();
+    assert!((ledger.elapsed_seconds().unwrap() - 5.5).abs() < 1e-9);
+    ledger.begin_session(100_000).unwrap();
+    ledger.commit_at(100_250).unwrap();
+    assert!((ledger.elapsed_seconds().unwrap() - 5.75).abs() < 1e-9);
+    let sessions = ledger.sessions().unwrap();
+    let first_calls: Vec<i64> = sessions.iter().map(|it| it.first_call).collect();
+    assert_eq!(first_calls, [1, 2]);
 }

@@ -194,6 +194,17 @@ pub fn explain(code: &str) -> Option<&'static Code> {
         .or_else(|| exception_named(code))
 }
 
+/// Whether only a change of the row can fix it: sent again as it is, the row is refused again.
+#[must_use]
+pub fn needs_edit(code: &str) -> bool {
+    explain(code).is_some_and(|entry| match entry.effect {
+        Effect::Nothing => true,
+        Effect::Call(RefusalKind::BadRequest) => entry.level == Level::Call,
+        Effect::Member(_) => entry.text == "BadRequest",
+        Effect::Call(_) => false,
+    })
+}
+
 /// The entry with exactly this code, ignoring case.
 fn find(text: &str) -> Option<&'static Code> {
     let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
@@ -243,6 +254,17 @@ fn http_status(code: &str) -> Option<&'static Code> {
 mod tests {
     use super::*;
     use RefusalKind as Kind;
+
+    #[test]
+    fn only_codes_whose_fix_is_a_correction_of_the_row_need_an_edit() {
+        for entry in CODES.iter().filter(|entry| entry.text != "Duplicate") {
+            let is_correction = entry.fix.contains("correct the ");
+            assert_eq!(needs_edit(entry.text), is_correction, "{}", entry.text);
+        }
+        for code in ["NotFound", "UnknownToAll", "Unsupported", "Http400", ""] {
+            assert!(!needs_edit(code), "{code}");
+        }
+    }
 
     #[test]
     fn members_are_retried_for_throttling_and_failures_under_any_name() {

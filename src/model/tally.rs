@@ -30,6 +30,12 @@ impl Tally {
         self.of(Outcome::Added) + self.of(Outcome::AlreadyMember)
     }
 
+    /// Rows whose member is not in the channel, but for those that repeat another row.
+    #[must_use]
+    pub fn not_in(&self) -> u64 {
+        self.total() - self.in_channel() - self.of(Outcome::Duplicate)
+    }
+
     /// Whether the outcomes add up to the rows read.
     #[must_use]
     pub fn accounts_for(&self, rows_read: u64) -> bool {

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::RunState;
+use crate::model::{RunState, escape_control};
 use crate::schedule::Binding;
 
 /// The width of a terminal, in columns.
 const WIDTH: usize = 80;
+/// At most this many characters of an error code in a table.
+const MAX_CODE: usize = 45;
 
 /// A time in two units at most: `9.9 s`, `3 min 54 s`, `2 h 47 min`, `1 d 3 h`.
 pub(super) fn time(seconds: f64) -> String {
@@ -70,6 +72,29 @@ pub fn lower_bound_text(calls: u64, least: Duration, binding: Option<Binding>) -
     )
 }
 
+/// The lower bound of the rows that are left, in one line; `None` if there are none.
+pub(super) fn rest_text(calls: u64, seconds: f64) -> Option<String> {
+    let calls = (calls > 0).then(|| count(calls, "call"))?;
+    Some(format!("at least {calls}, {} at the limits", time(seconds)))
+}
+
+/// The next step if rows must be corrected before they can succeed. `failed` is their file's path, as
+/// a word of the shell.
+#[must_use]
+pub fn edit_text(failed: &str, rows: u64) -> String {
+    let rows = count(rows, "row");
+    format!("next: edit {failed} ({rows} to correct), then run it")
+}
+
+/// The number of rows with an error code. The code is last, so that a long one moves no column.
+pub(super) fn error_line(code: &str, rows: u64) -> String {
+    format!(
+        "  {:<16}{rows:>12}   {}",
+        "error",
+        escape_control(code, MAX_CODE)
+    )
+}
+
 /// Writes a text in lines that fit a terminal. Lines after the first are indented.
 pub(super) fn wrap(f: &mut fmt::Formatter<'_>, text: &str, indent: usize) -> fmt::Result {
     let mut column = 0;
@@ -117,6 +142,18 @@ mod tests {
         assert_eq!(said(10, 9, Some(Binding::Channel)), channel);
         let one = "at least 1 call, 0.0 s at the limits; no limit binds";
         assert_eq!(said(1, 0, None), one);
+    }
+
+    #[test]
+    fn a_long_code_moves_no_column() {
+        let long = error_line("ProvisionedThroughputExceededException", 7);
+        let column = |line: &str| line.find('7');
+        assert_eq!(column(&long), column(&error_line("NotFound", 7)));
+        let lines = [long, error_line(&"x".repeat(500), 999_999_999)];
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{lines:?}"
+        );
     }
 
     struct Wrapped<'a>(&'a str);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::format::time;
+use super::origin::noun;
 use super::{Status, path};
 use crate::model::escape_control;
 
@@ -81,20 +82,21 @@ impl fmt::Display for Listing {
         }
         writeln!(
             f,
-            "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  directory",
-            "state", "rows", "in", "not in", "open", "age"
+            "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {:<9}  directory",
+            "state", "rows", "in", "not in", "open", "age", "kind"
         )?;
         for listed in &self.0 {
             match listed {
                 Listed::Run(status) => writeln!(
                     f,
-                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {}{}",
+                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {:<9}  {}{}",
                     status.state.as_str(),
                     status.rows_read,
                     status.in_channel(),
                     status.not_in_channel(),
                     status.open,
                     time(status.seconds_since_start),
+                    noun(status.rehearsal),
                     display_path(&status.dir),
                     status
                         .reports_fault()

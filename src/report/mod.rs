@@ -9,6 +9,8 @@ mod explain;
 mod files;
 mod format;
 mod listing;
+mod next_steps;
+mod origin;
 mod own;
 mod page;
 mod path;
@@ -22,7 +24,7 @@ mod summary;
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use files::{check_destinations, files};
-pub use format::lower_bound_text;
+pub use format::{edit_text, lower_bound_text};
 pub use listing::{Listed, Listing, RunDirectory};
 #[doc(hidden)]
 pub use own::foreign_report;

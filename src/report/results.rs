@@ -7,8 +7,10 @@ use std::path::Path;
 
 use super::csv_report::CsvReport;
 use super::files::{AtomicFile, FinishedFile};
-use super::page::{Failures, RunPage};
-use super::set::ReportSet;
+use super::next_steps::NextSteps;
+use super::origin::Origin;
+use super::page::{ChannelCounts, Failures, RunPage};
+use super::set::{ReportSet, ReportsState};
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
 use crate::ledger::{LedgerError, LedgerReader, ResultRow, Totals, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
@@ -85,6 +87,7 @@ pub fn prepare(
     failed.record(header.iter().map(String::as_str).chain(REPORT_COLUMNS))?;
     let mut errors_by_code = BTreeMap::<String, u64>::new();
     let mut failures = Failures::default();
+    let mut channels = ChannelCounts::default();
     let mut entry = Entry::default();
     let totals = ledger.project(|row| {
         if row.row.is_multiple_of(CHECK_INTERVAL) && !should_continue() {
@@ -102,6 +105,7 @@ pub fn prepare(
             row.message.as_deref().unwrap_or_default(),
             &attempts,
         ])?;
+        channels.add(&channel, row.outcome, row.code.as_deref());
         if !row.outcome.is_in() && row.outcome != Outcome::Duplicate {
             let code = row.code.as_deref().unwrap_or_default();
             let message = row.message.as_deref().unwrap_or_default();
@@ -125,6 +129,7 @@ pub fn prepare(
         &summary,
         reports.limits,
         &failures,
+        &channels,
         &mut should_continue,
     )?
     .html()?;
@@ -192,13 +197,19 @@ fn summarize(
     let bound = ledger.lower_bound(reports.limits.members_per_call)?;
     let (least, binding) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
     let least = least.as_secs_f64();
-    let elapsed: f64 = ledger.fact(fact::ELAPSED_SECONDS)?.unwrap_or_default();
-    // Not for an interrupted run: the lower bound is that of the whole list.
-    let comparable = reports.state == RunState::Finished && least > 0.0;
+    let elapsed = ledger.elapsed_seconds()?;
+    let (calls_left, seconds_left) = rest(ledger, reports, tally, bearers)?;
+    let steps = NextSteps::of(
+        reports.state,
+        tally,
+        &errors_by_code,
+        ReportsState::Complete,
+    );
     Ok(Summary {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         generation: ledger.generation()?,
         state: reports.state,
+        rehearsal: Origin::of(ledger)?.is_rehearsal(),
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
         rows_read: staged.rows_read,
@@ -221,9 +232,53 @@ fn summarize(
         elapsed_seconds: elapsed,
         lower_bound_calls: bound.calls(),
         lower_bound_seconds: least,
-        lower_bound_ratio: comparable.then(|| elapsed / least),
+        lower_bound_ratio: ratio(reports.state, elapsed, least),
         binding_limit: binding,
         errors_by_code,
+        rows_to_edit: steps.rows_to_edit,
+        lower_bound_calls_left: calls_left,
+        lower_bound_seconds_left: seconds_left,
         accounts: tally.accounts_for(staged.rows_read),
     })
+}
+
+/// The elapsed time as a multiple of the least time of the list, where they can be compared.
+fn ratio(state: RunState, elapsed: f64, least: f64) -> Option<f64> {
+    // The times of sessions are whole milliseconds, so a run at the bound may be a little below it.
+    const ROUNDING: f64 = 0.002;
+    // A run below the bound had pauses between sessions, in which its limits recovered, or a session
+    // with higher limits.
+    let comparable = state == RunState::Finished && least > 0.0 && elapsed + ROUNDING >= least;
+    comparable.then(|| (elapsed / least).max(1.0))
+}
+
+/// The fewest calls, and the least time in seconds, for the rows that `resume` or `retry` sends.
+fn rest(
+    ledger: &LedgerReader,
+    reports: Reports<'_>,
+    tally: Tally,
+    bearers: u64,
+) -> Result<(u64, f64), LedgerError> {
+    if tally.not_in() == tally.of(Outcome::Invalid) {
+        return Ok((0, 0.0));
+    }
+    let per_call = reports.limits.members_per_call;
+    let bound = ledger.bound_of_rest(&ledger.progress()?, reports.state, per_call)?;
+    let (least, _) = bound.time(reports.limits, usize::try_from(bearers).unwrap_or(1));
+    Ok((bound.calls(), least.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_never_faster_than_the_lower_bound() {
+        let finished = |elapsed| ratio(RunState::Finished, elapsed, 9.0);
+        assert_eq!(finished(18.0), Some(2.0));
+        assert_eq!([8.999, 9.0].map(finished), [Some(1.0); 2]);
+        assert_eq!([0.0, 2.16, 8.9].map(finished), [None; 3]);
+        assert_eq!(ratio(RunState::Interrupted, 18.0, 9.0), None);
+        assert_eq!(ratio(RunState::Finished, 18.0, 0.0), None);
+    }
 }

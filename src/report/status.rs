@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::format::{count, time, verb};
+use super::format::{count, edit_text, error_line, rest_text, time, verb};
+use super::next_steps::NextSteps;
+use super::origin::{Origin, noun};
 use super::path::{self, shell_word};
-use super::{ReportError, ReportsState};
+use super::{FAILED, ReportError, ReportsState};
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{Outcome, RunState, escape_control};
+use crate::model::{Limits, Outcome, RunState, escape_control};
 
 /// The pace is measured over this time, in milliseconds.
 const RECENT: i64 = 60_000;
@@ -32,6 +34,9 @@ pub struct Status {
     pub dir_hex: Option<String>,
     /// The state of the run.
     pub state: RunState,
+    /// Whether the run is a rehearsal, against the sandbox of `--sandbox`.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// The process that works on the run; null if none does.
     pub owner: Option<String>,
     /// The list, as it was named.
@@ -77,20 +82,30 @@ pub struct Status {
     pub finished_at: Option<String>,
     /// Seconds since `started_at`.
     pub seconds_since_start: f64,
-    /// Seconds left at the pace of the last minute; null if the run is not in progress or no call
-    /// was sent in that minute.
+    /// Seconds left at the pace of the last minute, and not less than `lower_bound_seconds_left`;
+    /// null if the run is not in progress or no call was sent in that minute.
     pub seconds_left: Option<f64>,
+    /// The fewest calls for the rows that are left, or that `resume` or `retry` sends. Calls in
+    /// flight and rows that are not read yet do not count.
+    #[serde(default)]
+    pub lower_bound_calls_left: u64,
+    /// The least time that these calls take at the run's limits, in seconds.
+    #[serde(default)]
+    pub lower_bound_seconds_left: f64,
+    /// Rows that are refused again unless they are corrected: edit `failed.csv`, then run it.
+    #[serde(default)]
+    pub rows_to_edit: u64,
     /// Rows that failed, are defective, or were not confirmed or attempted, by error code.
     pub errors_by_code: BTreeMap<String, u64>,
     /// Whether the reports in `dir` match the ledger.
     pub reports: ReportsState,
-    /// The shell command to run next: `resume`, `retry` or `report`. Null if the run is in progress
-    /// or nothing is left to do.
+    /// The shell command to run next: `resume`, `retry` or `report`. Null if the run is in progress,
+    /// nothing is left to do, or only corrected rows can succeed: see `rows_to_edit`.
     pub next: Option<String>,
 }
 
 /// Computes the status of a run. `now` is in milliseconds since 1970; `owner` is the process that
-/// works on the run, if one does.
+/// works on the run, if one does; `limits` are those of the run.
 ///
 /// # Errors
 /// If the ledger cannot be read.
@@ -100,6 +115,7 @@ pub fn status(
     state: RunState,
     owner: Option<String>,
     now: i64,
+    limits: &Limits,
 ) -> Result<Status, ReportError> {
     let progress = ledger.progress()?;
     let staged = ledger.staged();
@@ -113,20 +129,18 @@ pub fn status(
         let minute = (RECENT / 1_000) as f64;
         progress.open as f64 / (per_minute as f64 / since.clamp(1.0, minute))
     };
-    let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
-    let can_be_retried = retried.any(|outcome| progress.settled.of(outcome) > 0);
+    let bearers: u64 = ledger.fact(fact::BEARERS)?.unwrap_or(1);
+    let bound = ledger.bound_of_rest(&progress, state, limits.members_per_call)?;
+    let (least, _) = bound.time(limits, usize::try_from(bearers).unwrap_or(1));
+    let least = least.as_secs_f64();
     let reports = ReportsState::of(ledger, dir)?;
-    let command = match state {
-        RunState::Running => None,
-        RunState::Interrupted | RunState::Aborted => Some("resume"),
-        RunState::Finished if can_be_retried => Some("retry"),
-        RunState::Finished => (reports != ReportsState::Complete).then_some("report"),
-    };
+    let steps = NextSteps::of(state, progress.settled, &progress.errors_by_code, reports);
     Ok(Status {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         dir: dir.to_owned(),
         dir_hex: path::hex(dir),
         state,
+        rehearsal: Origin::of(ledger)?.is_rehearsal(),
         owner,
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
@@ -149,10 +163,15 @@ pub fn status(
         seconds_since_start: since,
         started_at,
         finished_at: ledger.fact(fact::FINISHED_AT)?.filter(|_| !is_running),
-        seconds_left: (is_running && members_lately > 0).then(|| left(members_lately)),
+        seconds_left: (is_running && members_lately > 0).then(|| left(members_lately).max(least)),
+        lower_bound_calls_left: bound.calls(),
+        lower_bound_seconds_left: least,
+        rows_to_edit: steps.rows_to_edit,
         errors_by_code: progress.errors_by_code,
         reports,
-        next: command.map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
+        next: steps
+            .command
+            .map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
     })
 }
 
@@ -194,7 +213,8 @@ impl fmt::Display for Status {
         let line = |f: &mut fmt::Formatter<'_>, name: &str, number: u64, more: &str| {
             writeln!(f, "  {name:<16}{number:>12}{more}")
         };
-        writeln!(f, "run {} {}", self.run_id, verb(self.state))?;
+        let noun = noun(self.rehearsal);
+        writeln!(f, "{noun} {} {}", self.run_id, verb(self.state))?;
         if let Some(owner) = &self.owner {
             writeln!(
                 f,
@@ -251,11 +271,15 @@ impl fmt::Display for Status {
             line(f, "passes", self.passes, "")?;
         }
         for (code, rows) in &self.errors_by_code {
-            line(f, &format!("· {}", escape_control(code, 40)), *rows, "")?;
+            writeln!(f, "{}", error_line(code, *rows))?;
         }
         if let Some(left) = self.seconds_left {
             let left = time(left);
             writeln!(f, "  {:<16}{left} at the pace of the last minute", "left")?;
+        }
+        let rest = rest_text(self.lower_bound_calls_left, self.lower_bound_seconds_left);
+        if let Some(rest) = rest.filter(|_| self.seconds_left.is_some() || self.next.is_some()) {
+            writeln!(f, "  {:<16}{rest}", "still needed")?;
         }
         if let Some(fault) = self.reports_fault() {
             let dir = shell_word(&self.dir);
@@ -269,6 +293,10 @@ impl fmt::Display for Status {
                 "  {:<16}{fault}: `chime-bulk report {dir}` writes them{again}",
                 "reports"
             )?;
+        }
+        if self.state == RunState::Finished && self.rows_to_edit > 0 {
+            let failed = shell_word(&self.dir.join(FAILED));
+            writeln!(f, "{}", edit_text(&failed, self.rows_to_edit))?;
         }
         match &self.next {
             Some(next) => writeln!(f, "next: {next}"),

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::format::{count, time, verb, wrap};
+use super::ReportsState;
+use super::format::{count, error_line, rest_text, time, verb, wrap};
+use super::next_steps::NextSteps;
+use super::origin::noun;
 use super::path::shell_word;
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally, codes, escape_control};
@@ -83,6 +86,9 @@ pub struct Summary {
     pub generation: u64,
     /// How the run ended: `finished`, `interrupted` or `aborted`.
     pub state: RunState,
+    /// Whether the run was a rehearsal, against the sandbox of `--sandbox`.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// The list, as it was named.
     pub list: String,
     /// The address that the last session called; null with a sandbox in the process.
@@ -122,19 +128,31 @@ pub struct Summary {
     pub started_at: String,
     /// End of the last session: UTC, RFC 3339. Empty if the run was killed and no session has ended.
     pub finished_at: String,
-    /// The time of all sessions together, in seconds.
+    /// The time of all sessions together, in seconds. The time of a session that was killed counts up
+    /// to its last change of the ledger.
     pub elapsed_seconds: f64,
     /// The fewest calls that the list takes.
     pub lower_bound_calls: u64,
     /// The least time that the list takes at these limits, in seconds.
     pub lower_bound_seconds: f64,
-    /// `elapsed_seconds` divided by `lower_bound_seconds`; null if the divisor is 0 or the run is
-    /// not finished.
+    /// `elapsed_seconds` divided by `lower_bound_seconds`; never below 1. Null if the divisor is 0,
+    /// the run is not finished, or it took less time: pauses between sessions do not count as
+    /// time, and a session may have had higher limits.
     pub lower_bound_ratio: Option<f64>,
     /// The limit that sets the least time; null if none does: one call waits for nothing.
     pub binding_limit: Option<Binding>,
     /// Rows that failed, are defective, or were not confirmed or attempted, by error code.
     pub errors_by_code: BTreeMap<String, u64>,
+    /// Rows that are refused again unless they are corrected: edit `failed.csv`, then run it.
+    #[serde(default)]
+    pub rows_to_edit: u64,
+    /// The fewest calls for the rows that `resume` or `retry` sends. Rows that are not read yet do
+    /// not count.
+    #[serde(default)]
+    pub lower_bound_calls_left: u64,
+    /// The least time that these calls take at these limits, in seconds.
+    #[serde(default)]
+    pub lower_bound_seconds_left: f64,
     /// Whether the outcomes add up to `rows_read`.
     pub accounts: bool,
 }
@@ -168,11 +186,23 @@ impl Summary {
         self.rows_read == self.added + self.already_member + self.duplicate
     }
 
-    /// Whether the run is finished and has rows that `retry` sends again.
+    /// Whether the run is finished and has rows that may succeed if `retry` sends them again as they
+    /// are.
     #[must_use]
     pub fn can_be_retried(&self) -> bool {
-        let mut retried = Outcome::ALL.into_iter().filter(|it| it.can_be_retried());
-        self.state == RunState::Finished && retried.any(|outcome| self.count(outcome) > 0)
+        self.next_steps().command == Some("retry")
+    }
+
+    /// What can follow, once these reports are written.
+    pub(super) fn next_steps(&self) -> NextSteps {
+        let (tally, errors) = (self.tally(), &self.errors_by_code);
+        NextSteps::of(self.state, tally, errors, ReportsState::Complete)
+    }
+
+    /// The lower bound of the rows that `resume` or `retry` sends, in words; `None` if there are none.
+    #[must_use]
+    pub fn bound_of_rest(&self) -> Option<String> {
+        rest_text(self.lower_bound_calls_left, self.lower_bound_seconds_left)
     }
 }
 
@@ -181,8 +211,10 @@ impl fmt::Display for Summary {
         let verb = verb(self.state);
         writeln!(
             f,
-            "run {} {verb} after {:.1} s",
-            self.run_id, self.elapsed_seconds
+            "{} {} {verb} after {}",
+            noun(self.rehearsal),
+            self.run_id,
+            time(self.elapsed_seconds)
         )?;
         if let Some(address) = &self.address {
             writeln!(f, "  {:<16}{}", "address", escape_control(address, 200))?;
@@ -213,17 +245,21 @@ impl fmt::Display for Summary {
             self.throttled_calls,
             count(self.channels, "channel")
         )?;
-        if let Some(ratio) = self.lower_bound_ratio {
+        if self.state == RunState::Finished && self.lower_bound_seconds > 0.0 {
+            let note = match self.lower_bound_ratio {
+                Some(ratio) => format!("), {ratio:.2} times that"),
+                None => " in one session)".to_owned(),
+            };
             writeln!(
                 f,
-                "  {:<16}{:>12}   (at least {}), {ratio:.2} times that",
+                "  {:<16}{:>12}   (at least {}{note}",
                 "time",
                 time(self.elapsed_seconds),
                 time(self.lower_bound_seconds)
             )?;
         }
         for (code, count) in &self.errors_by_code {
-            writeln!(f, "  {:<16}{count:>12}", format!("· {code}"))?;
+            writeln!(f, "{}", error_line(code, *count))?;
             if let Some(known) = codes::explain(code) {
                 wrap(f, &format!("      {}", known.cause), 6)?;
                 wrap(f, &format!("      fix: {}", known.fix), 11)?;

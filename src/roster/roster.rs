@@ -181,11 +181,15 @@ impl Roster {
         let channel = channel.and_then(|_| usual_channel(self.layout.header()));
         let kind = self.layout.type_column.is_none();
         let kind = kind.then(|| plain_type(self.layout.header())).flatten();
-        let unused: String = channel
-            .into_iter()
-            .chain(kind)
-            .map(|column| format!(" (column `{column}` is not used)"))
-            .collect();
+        let unused = match (channel, kind) {
+            (Some(channel), Some(kind)) => {
+                format!(" (columns `{channel}` and `{kind}` are not used)")
+            }
+            (Some(column), None) | (None, Some(column)) => {
+                format!(" (column `{column}` is not used)")
+            }
+            (None, None) => String::new(),
+        };
         let guess = match self.first_record {
             FirstRecord::HeaderByShape => {
                 " (the first line differs from all others, so it counts as the header; --no-header \

@@ -29,17 +29,26 @@ const BUDGET: f64 = 10.0;
 /// spent.
 const EARNED: f64 = 0.2;
 
+/// The best answer to a call so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum BestAnswer {
+    /// None that may be the service's.
+    None,
+    /// That the service failed.
+    Failed,
+    /// A refusal.
+    Refused,
+    /// The call was accepted.
+    Accepted,
+}
+
 /// A circuit breaker: whether the service works, judged by the calls' answers.
 #[derive(Debug)]
 pub(super) struct OutageDetector {
     /// How long nothing may be accepted, if the user has set it.
     patience: Option<Patience>,
-    /// Whether a call was accepted in this session.
-    accepted: bool,
-    /// Whether the service answered a call in this session, if only to refuse it.
-    answered: bool,
-    /// Whether anything that may be the service answered in this session, if only that it failed.
-    reached: bool,
+    /// The best answer in this session.
+    best: BestAnswer,
     /// Failed calls since the last one that was answered (throttled ones not counted).
     failed_in_row: u32,
     /// Failed calls that may be sent again.
@@ -62,9 +71,7 @@ impl OutageDetector {
     pub(super) fn new(patience: Option<Patience>) -> Self {
         Self {
             patience,
-            accepted: false,
-            answered: false,
-            reached: false,
+            best: BestAnswer::None,
             failed_in_row: 0,
             budget: BUDGET,
             probes: Backoff::new(),
@@ -92,8 +99,7 @@ impl OutageDetector {
         self.refused_in_row = 0;
         self.refused_since = None;
         self.astray_since = None;
-        self.answered = true;
-        self.reached = true;
+        self.best = self.best.max(BestAnswer::Refused);
         self.probes.reset();
         self.down = false;
     }
@@ -101,7 +107,7 @@ impl OutageDetector {
     /// A call was accepted.
     pub(super) fn on_accepted(&mut self) {
         self.on_answer();
-        self.accepted = true;
+        self.best = BestAnswer::Accepted;
         self.budget = (self.budget + EARNED).min(BUDGET);
     }
 
@@ -118,16 +124,16 @@ impl OutageDetector {
     /// The credentials were not accepted. True if they never were in this session: then waiting
     /// for others is of no use. Otherwise one call at a time checks whether they were renewed.
     pub(super) fn on_credentials_rejected(&mut self, now: Duration) -> bool {
-        if self.accepted {
+        if self.best == BestAnswer::Accepted {
             self.down = true;
             self.probe_at = self.probe_at.max(now + RENEWAL);
         }
-        !self.accepted
+        self.best < BestAnswer::Accepted
     }
 
     /// The service answered a call that it is throttled or fails: there is a service.
     pub(super) fn on_reached(&mut self) {
-        self.reached = true;
+        self.best = self.best.max(BestAnswer::Failed);
     }
 
     /// Counts a failed or throttled call. True if nothing was accepted for as long as patience
@@ -138,7 +144,7 @@ impl OutageDetector {
         let since = *self.refused_since.get_or_insert(now);
         let (patience, fewest) = match self.patience {
             Some(patience) => (patience.time(), OUTAGE_AFTER),
-            None if self.reached => (USUAL_PATIENCE, OUTAGE_PROBES),
+            None if self.best > BestAnswer::None => (USUAL_PATIENCE, OUTAGE_PROBES),
             None => (SHORT_PATIENCE, OUTAGE_AFTER),
         };
         self.refused_in_row >= fewest && now.saturating_sub(since) >= patience
@@ -154,17 +160,17 @@ impl OutageDetector {
 
     /// Whether a call was accepted in this session.
     pub(super) fn has_accepted(&self) -> bool {
-        self.accepted
+        self.best == BestAnswer::Accepted
     }
 
     /// Whether anything that may be the service answered in this session.
     pub(super) fn is_reached(&self) -> bool {
-        self.reached
+        self.best > BestAnswer::None
     }
 
     /// Whether the service answered a call in this session.
     pub(super) fn has_answered(&self) -> bool {
-        self.answered
+        self.best >= BestAnswer::Refused
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, RunVerdict, Started, Target};
-use chime_bulk::report::{PAGE, RESULTS, Summary, shell_word};
+use chime_bulk::model::RunState;
+use chime_bulk::report::{FAILED, PAGE, RESULTS, Summary, edit_text, shell_word};
 use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
@@ -229,10 +230,19 @@ pub(crate) fn report(
     }
 }
 
-/// Where the reports are, and how what failed is tried again, if it can be.
+/// Where the reports are, and what can follow: an edit, or a command and the least that it takes.
 fn reports_are_in(dir: &Path, summary: &Summary, screen: &Screen) {
     let page = dir.join(PAGE);
     screen.note(format_args!("reports: {} and {RESULTS}", page.display()));
+    if summary.state == RunState::Finished && summary.rows_to_edit > 0 {
+        let failed = shell_word(&dir.join(FAILED));
+        screen.note(format_args!("{}", edit_text(&failed, summary.rows_to_edit)));
+    }
+    if let Some(rest) = summary.bound_of_rest()
+        && (summary.state != RunState::Finished || summary.can_be_retried())
+    {
+        screen.note(format_args!("still needed: {rest}"));
+    }
     if summary.can_be_retried() {
         screen.note(format_args!("next: chime-bulk retry {}", shell_word(dir)));
     }

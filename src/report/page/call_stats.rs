@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use super::latency::LatencyHistogram;
-use super::timeline::{Timeline, WorkClock};
+use super::timeline::Timeline;
+use super::work_clock::{Pause, WorkClock};
 use crate::ledger::{CallRecord, CallResult, LedgerError, LedgerReader};
 use crate::model::{ChannelId, Limits, RunState};
 use crate::report::ReportError;
@@ -21,7 +22,9 @@ pub(super) struct CallStats {
     pub(super) timeline: Timeline,
     /// Calls per second that the limits allowed, in each bucket.
     pub(super) allowed: Vec<f64>,
-    pub(super) pauses: u64,
+    /// The first pauses, and how many there were.
+    pub(super) pauses: Vec<Pause>,
+    pub(super) pause_count: u64,
     pub(super) latency: LatencyHistogram,
     /// The channels that took longest, the longest first.
     pub(super) channels: Vec<ChannelTime>,
@@ -75,7 +78,7 @@ impl CallStats {
         state: RunState,
         mut should_continue: impl FnMut() -> bool,
     ) -> Result<Self, ReportError> {
-        let mut clock = WorkClock::new(longest_wait(limits));
+        let mut clock = WorkClock::new(longest_wait(limits), ledger.sessions()?);
         let (mut timeline, mut latency) = (Timeline::default(), LatencyHistogram::default());
         let mut spans: Vec<Span> = Vec::new();
         let mut seen = 0usize;
@@ -84,7 +87,7 @@ impl CallStats {
             if seen.is_multiple_of(CHECK_INTERVAL) && !should_continue() {
                 return Err(ReportError::Interrupted);
             }
-            let (at, took) = (clock.read(call.sent_at), took(&call));
+            let (at, took) = (clock.read(&call), took(&call));
             timeline.add(at, call.result, call.members);
             if let Some(took) = took.filter(|_| call.result != CallResult::Unanswered) {
                 latency.add(took);
@@ -97,10 +100,12 @@ impl CallStats {
             }
             Ok(())
         })?;
+        let (pauses, pause_count) = clock.finish();
         Ok(Self {
             allowed: allowed(limits, bearers, state, &timeline, &spans),
             timeline,
-            pauses: clock.pauses(),
+            pauses,
+            pause_count,
             latency,
             called: spans.iter().filter(|span| span.calls > 0).count(),
             channels: longest(ledger, &spans)?,

@@ -13,6 +13,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::call_stats::{CallStats, ChannelTime};
 use super::format::{milliseconds, number, seconds, short_id};
 use super::latency::{LatencyBucket, LatencyHistogram};
+use crate::report::format::time;
 
 const SIZE: (u32, u32) = (480, 260);
 /// Height of one channel's bar, and of the space around all bars.
@@ -27,6 +28,10 @@ const ACCEPTED: RGBColor = RGBColor(3, 3, 3);
 const THROTTLED: RGBColor = RGBColor(4, 4, 4);
 const FAILED: RGBColor = RGBColor(5, 5, 5);
 const LIMIT: RGBColor = RGBColor(6, 6, 6);
+const PAUSE: RGBColor = RGBColor(7, 7, 7);
+const NONE_ACCEPTED: RGBColor = RGBColor(8, 8, 8);
+/// The least distance between the labels of two pauses.
+const LABEL: i32 = 110;
 
 type Drawn = Result<(), Box<dyn Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -35,8 +40,9 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64
 /// Calls per second over the working time, and what the limits allowed.
 pub(super) fn throughput(stats: &CallStats) -> Result<Markup, Box<dyn Error>> {
     let desc = "Bars: calls a second in each stretch of time, accepted, throttled above them, then \
-                those refused or not answered. Dashed line: what the limits allowed. The figures \
-                are in the table below.";
+                those refused or not answered. Dashed line: what the limits allowed. Dotted lines: \
+                pauses, which take no room. Shaded: no call was accepted. The figures are in the \
+                tables below.";
     let svg = draw(SIZE, |area| draw_throughput(area, stats))?;
     Ok(svg_element(
         "throughput",
@@ -58,6 +64,7 @@ fn draw_throughput(area: &Area<'_>, stats: &CallStats) -> Drawn {
     let end = buckets.len() as f64 * width;
     let mut chart = axes(area, (0.0..end, 0.0..top), (36, 44))?;
     mesh(&mut chart, &|x| seconds(*x), Some(&|y| number(*y)))?;
+    shade(&mut chart, stats, top)?;
     for (index, bucket) in buckets.iter().enumerate() {
         let from = index as f64 * width;
         let to = from + width * 0.94;
@@ -75,6 +82,7 @@ fn draw_throughput(area: &Area<'_>, stats: &CallStats) -> Drawn {
             }
         }
     }
+    draw_pauses(area, &mut chart, stats, top)?;
     if stats.is_far_below() {
         return Ok(());
     }
@@ -84,6 +92,40 @@ fn draw_throughput(area: &Area<'_>, stats: &CallStats) -> Drawn {
         steps.push(((index + 1) as f64 * width, *rate));
     }
     chart.draw_series([PathElement::new(steps, LIMIT.stroke_width(2))])?;
+    Ok(())
+}
+
+/// Shades the times in which no call was accepted.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn shade(chart: &mut Chart<'_, '_>, stats: &CallStats, top: f64) -> Drawn {
+    for pause in stats.pauses.iter().filter(|pause| pause.to > pause.from) {
+        let corners = [
+            (pause.from as f64 / 1_000.0, 0.0),
+            (pause.to as f64 / 1_000.0, top),
+        ];
+        chart.draw_series([Rectangle::new(corners, NONE_ACCEPTED.filled())])?;
+    }
+    Ok(())
+}
+
+/// Draws a line for each pause that takes no room, with its length beside it where there is room.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn draw_pauses(area: &Area<'_>, chart: &mut Chart<'_, '_>, stats: &CallStats, top: f64) -> Drawn {
+    let label = text(12).pos(Pos::new(HPos::Left, VPos::Top));
+    let mut free_from = i32::MIN;
+    for pause in stats.pauses.iter().filter(|pause| pause.to == pause.from) {
+        let at = pause.from as f64 / 1_000.0;
+        let line = PathElement::new(vec![(at, 0.0), (at, top)], PAUSE.stroke_width(2));
+        chart.draw_series([line])?;
+        let (x, y) = chart.backend_coord(&(at, top));
+        let length = pause.seconds().map(time);
+        if let Some(length) = length.filter(|_| x >= free_from) {
+            let (end, _) = chart.plotting_area().get_pixel_range();
+            let x = (x + 4).min(end.end - LABEL);
+            area.draw_text(&format!("pause {length}"), &label, (x, y + 2))?;
+            free_from = x + LABEL;
+        }
+    }
     Ok(())
 }
 

@@ -4,12 +4,13 @@ use std::error::Error;
 
 use maud::{Markup, html};
 
+use super::call_stats::CallStats;
 use super::failures::display_code;
 use super::format::{count_of, grouped, milliseconds, short_id};
 use super::{RunPage, charts, tables};
 use crate::model::{RunState, codes, escape_control};
 use crate::report::format::time;
-use crate::report::{FAILED, shell_word};
+use crate::report::{FAILED, Summary, shell_word};
 
 /// At most this many error codes are listed.
 const MAX_CODES: usize = 50;
@@ -22,26 +23,30 @@ pub(super) fn commands(page: &RunPage<'_>) -> Markup {
     let summary = page.summary;
     let dir = std::path::absolute(page.dir).unwrap_or_else(|_| page.dir.to_owned());
     let dir = shell_word(&dir);
-    let to_retry = summary.failed + summary.unconfirmed + summary.not_attempted > 0;
     let is_finished = summary.state == RunState::Finished;
+    let rest = summary.bound_of_rest();
+    let rest = rest
+        .map(|rest| format!(" It takes {rest}."))
+        .unwrap_or_default();
     html! {
         section aria-labelledby="next" {
-            h2 id="next" { "What can follow" }
+            h2 id="next" { "Next steps" }
             @if !is_finished {
-                p { "Go on with the run, where it stopped:" }
+                p { "Resume the run where it stopped." (rest) }
                 pre { code { "chime-bulk resume " (dir) } }
             }
-            @if is_finished && to_retry {
-                p { "Try again the rows that did not get in:" }
-                pre { code { "chime-bulk retry " (dir) } }
-            }
-            @if summary.invalid > 0 {
+            @if summary.rows_to_edit > 0 {
                 p {
-                    "Defective rows are not tried again: mend them in " code { (FAILED) }
-                    ", and give that file to " code { "chime-bulk run" } " with the flags of this run."
+                    (count_of(summary.rows_to_edit, "row")) " can succeed only after a correction: edit "
+                    code { (FAILED) } ", then pass it to " code { "chime-bulk run" }
+                    " with the flags of this run."
                 }
             }
-            p { "Write the reports again, as the ledger stands:" }
+            @if summary.can_be_retried() {
+                p { "Retry the rows that are not in." (rest) }
+                pre { code { "chime-bulk retry " (dir) } }
+            }
+            p { "Write the reports again from the ledger:" }
             pre { code { "chime-bulk report " (dir) } }
         }
     }
@@ -49,14 +54,7 @@ pub(super) fn commands(page: &RunPage<'_>) -> Markup {
 
 /// The errors by code, most rows first.
 pub(super) fn errors(page: &RunPage<'_>) -> Markup {
-    let mut codes: Vec<(&String, u64)> = Vec::new();
-    codes.extend(
-        page.summary
-            .errors_by_code
-            .iter()
-            .map(|(code, rows)| (code, *rows)),
-    );
-    codes.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    let codes = sorted_codes(page.summary);
     let more = codes.len().saturating_sub(MAX_CODES);
     html! {
         section aria-labelledby="errors" {
@@ -68,6 +66,58 @@ pub(super) fn errors(page: &RunPage<'_>) -> Markup {
     }
 }
 
+/// The error codes, each with its rows, most rows first.
+pub(super) fn sorted_codes(summary: &Summary) -> Vec<(&str, u64)> {
+    let errors = summary.errors_by_code.iter();
+    let mut codes: Vec<(&str, u64)> = errors.map(|(code, rows)| (&**code, *rows)).collect();
+    codes.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    codes
+}
+
+/// The kinds of defects.
+pub(super) fn defects(page: &RunPage<'_>) -> Markup {
+    let (kinds, all) = &page.defects;
+    if kinds.is_empty() {
+        return html! {};
+    }
+    let more = all.saturating_sub(kinds.len() as u64);
+    html! {
+        section aria-labelledby="defects" {
+            h2 id="defects" { "Defects by kind" }
+            div.wide tabindex="0" role="region" aria-labelledby="defects" {
+                table {
+                    thead { tr {
+                        th.n scope="col" { "Rows" } th scope="col" { "Column" }
+                        th scope="col" { "Defect" } th scope="col" { "First rows" }
+                    } }
+                    tbody {
+                        @for kind in kinds {
+                            tr {
+                                td.n { (grouped(kind.rows)) }
+                                td.text { (escape_control(&kind.column, CHANNEL)) }
+                                td.text { (escape_control(&kind.reason, VALUE)) }
+                                td.text { (first_rows(&kind.examples, kind.rows)) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if more > 0 { p { "And " (count_of(more, "more kind")) ": see results.csv." } }
+        }
+    }
+}
+
+/// The numbers of the first rows of a kind.
+fn first_rows(examples: &[u64], rows: u64) -> String {
+    let numbers: Vec<String> = examples.iter().copied().map(grouped).collect();
+    let rest = if rows > numbers.len() as u64 {
+        ", …"
+    } else {
+        ""
+    };
+    numbers.join(", ") + rest
+}
+
 fn error(page: &RunPage<'_>, code: &str, rows: u64) -> Markup {
     let (known, first, name) = (
         codes::explain(code),
@@ -75,28 +125,30 @@ fn error(page: &RunPage<'_>, code: &str, rows: u64) -> Markup {
         display_code(code),
     );
     html! {
-        h3 { (name) ": " (count_of(rows, "row")) }
-        @if let Some(known) = known {
-            dl {
-                dt { "Cause" } dd { (known.cause) }
-                dt { "Fix" } dd { (known.fix) }
+        div data-code=(name) {
+            h3 { (name) ": " (count_of(rows, "row")) }
+            @if let Some(known) = known {
+                dl {
+                    dt { "Cause" } dd { (known.cause) }
+                    dt { "Fix" } dd { (known.fix) }
+                }
             }
-        }
-        @if !first.is_empty() {
-            div.wide tabindex="0" role="region" aria-label=(format!("First rows with {name}")) {
-                table {
-                    caption { "The first of them" }
-                    thead { tr {
-                        th.n scope="col" { "Row" } th scope="col" { "Channel" }
-                        th scope="col" { "Member" } th scope="col" { "Message" }
-                    } }
-                    tbody {
-                        @for row in first {
-                            tr {
-                                th.n scope="row" { (grouped(row.row)) }
-                                td.text { (short_id(&row.channel, CHANNEL)) }
-                                td.text { (short_id(&row.member, CHANNEL)) }
-                                td.text { (row.message) }
+            @if !first.is_empty() {
+                div.wide tabindex="0" role="region" aria-label=(format!("First rows with {name}")) {
+                    table {
+                        caption { "The first of them" }
+                        thead { tr {
+                            th.n scope="col" { "Row" } th scope="col" { "Channel" }
+                            th scope="col" { "Member" } th scope="col" { "Message" }
+                        } }
+                        tbody {
+                            @for row in first {
+                                tr data-channel=(row.channel) {
+                                    th.n scope="row" { (grouped(row.row)) }
+                                    td.text title=(row.channel) { (short_id(&row.channel, CHANNEL)) }
+                                    td.text title=(row.member) { (short_id(&row.member, CHANNEL)) }
+                                    td.text { (row.message) }
+                                }
                             }
                         }
                     }
@@ -143,21 +195,26 @@ pub(super) fn throughput(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
                 @if stats.is_far_below() {
                     " It is far above these calls, and stands in the table only."
                 }
-                @if stats.pauses > 0 {
-                    " Left out: " (count_of(stats.pauses, "pause"))
-                    " in which no call left for a minute or more."
+                @if stats.pause_count > 0 {
+                    " There " (if stats.pause_count == 1 { "was " } else { "were " })
+                    (count_of(stats.pause_count, "pause")) ": see below."
                 }
             }
-            (key())
+            (key(stats))
         }
     });
     let chart = || charts::throughput(stats);
     let title = ("over-time", "Throughput against the limit");
-    chart_section(title, note, chart, &tables::throughput(stats))
+    let figures = html! { (tables::pauses(stats)) (tables::throughput(stats)) };
+    chart_section(title, note, chart, &figures)
 }
 
 /// The legend of the chart.
-fn key() -> Markup {
+fn key(stats: &CallStats) -> Markup {
+    let has = |takes_time: bool| {
+        let mut pauses = stats.pauses.iter();
+        pauses.any(|pause| (pause.to > pause.from) == takes_time)
+    };
     let bar = |fill: &str, name: &str| {
         html! {
             li {
@@ -179,6 +236,15 @@ fn key() -> Markup {
                 }
                 "limit (dashed)"
             }
+            @if has(false) {
+                li {
+                    svg viewBox="0 0 28 16" aria-hidden="true" {
+                        line x1="14" y1="0" x2="14" y2="16" stroke="#070707" stroke-width="2" {}
+                    }
+                    "pause (dotted)"
+                }
+            }
+            @if has(true) { (bar("#080808", "no call accepted (shaded)")) }
         }
     }
 }

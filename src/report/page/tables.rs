@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::call_stats::{CallStats, ChannelTime};
 use super::format::{count_of, grouped, milliseconds, seconds, share, short_id};
 use super::latency::LatencyHistogram;
+use super::work_clock::PauseKind;
 use crate::model::Outcome;
 use crate::report::Summary;
 use crate::report::format::{binding_text, time};
@@ -116,6 +117,53 @@ fn collapsible(title: &str, lines: usize, table: &Markup) -> Markup {
     }
 }
 
+/// The pauses.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(super) fn pauses(stats: &CallStats) -> Markup {
+    let shown = &stats.pauses;
+    let more = stats.pause_count.saturating_sub(shown.len() as u64);
+    if shown.is_empty() {
+        return html! {};
+    }
+    let table = html! {
+        table {
+            thead { tr {
+                th scope="col" { "Pause" } th.n scope="col" { "After" }
+                th scope="col" { "From" } th.n scope="col" { "Length" }
+            } }
+            tbody {
+                @for pause in shown {
+                    tr {
+                        th.text scope="row" { (pause_text(pause.kind)) }
+                        td.n { (time(pause.from as f64 / 1_000.0)) }
+                        td.n { (moment(pause.begun_at)) }
+                        td.n { (pause.seconds().map_or_else(|| "the clock was set back".to_owned(), time)) }
+                    }
+                }
+            }
+        }
+        @if more > 0 { p { "And " (count_of(more, "more pause")) "." } }
+    };
+    collapsible("The pauses", shown.len(), &table)
+}
+
+fn pause_text(kind: PauseKind) -> &'static str {
+    match kind {
+        PauseKind::BetweenSessions => "between two sessions",
+        PauseKind::NoCall => "no call was sent",
+        PauseKind::NoneAccepted => "no call was accepted",
+    }
+}
+
+/// A time in milliseconds since 1970, in a readable form.
+fn moment(milliseconds: i64) -> String {
+    let moment = jiff::Timestamp::from_millisecond(milliseconds);
+    moment.map_or_else(
+        |_| String::new(),
+        |moment| moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
 /// The figures of the throughput.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub(super) fn throughput(stats: &CallStats) -> Markup {
@@ -161,7 +209,7 @@ pub(super) fn channels(channels: &[ChannelTime]) -> Markup {
             tbody {
                 @for channel in channels {
                     tr {
-                        th.text scope="row" { (short_id(&channel.arn, CHANNEL)) }
+                        th.text scope="row" title=(channel.arn) { (short_id(&channel.arn, CHANNEL)) }
                         td.n { (seconds(channel.span.seconds())) }
                         td.n { (grouped(channel.span.calls.into())) }
                         td.n { (grouped(channel.span.refused.into())) }

@@ -5,14 +5,17 @@ use std::error::Error;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::RunPage;
+use super::channel_table::channel_rows;
 use super::format::verdict;
-use super::sections::{channels, commands, errors, latency, settings, throughput};
+use super::sections::{channels, commands, defects, errors, latency, settings, throughput};
 use super::tables;
 use crate::model::escape_control;
 
-/// The content security policy: no network, no script, no forms.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+/// The content security policy: no network, no forms, and no script but that of the filter.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src 'sha256-PRsdDSF7ih85Q7QvUlEmmVI5jJnA5giJqZxo02d+cLE='";
 const STYLE: &str = include_str!("page.css");
+/// The script of the filter. The policy contains its hash, so no other script runs.
+const SCRIPT: &str = include_str!("filter.js");
 /// At most this many characters of the list's name.
 const NAME: usize = 200;
 
@@ -35,25 +38,34 @@ pub(super) fn document(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
                 meta name="robots" content="noindex";
-                title { (list) " – chime-bulk" }
+                title {
+                    @if summary.rehearsal { "Rehearsal – " }
+                    (list) " – chime-bulk"
+                }
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 (hatch())
                 main {
+                    p class=(if summary.rehearsal { "origin rehearsal" } else { "origin" }) {
+                        (page.origin.sentence())
+                    }
                     h1 { "Members of " (list) }
-                    p.soft { "Run " (escape_control(&summary.run_id, NAME)) " of chime-bulk" }
+                    p.soft { (if summary.rehearsal { "Rehearsal " } else { "Run " }) (escape_control(&summary.run_id, NAME)) " of chime-bulk" }
                     p class=(class) { (verdict(summary)) }
                     (asked(page, &list))
                     (tables::outcomes(summary))
                     (commands(page))
+                    (channel_rows(page))
                     (errors(page))
+                    (defects(page))
                     (throughput(page)?)
                     (channels(page)?)
                     (latency(page)?)
                     (settings(page))
                 }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     })
@@ -87,5 +99,43 @@ fn asked(page: &RunPage<'_>, list: &str) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// Bytes in base64.
+    fn base64(bytes: &[u8]) -> String {
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for chunk in bytes.chunks(3) {
+            let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for digit in 0..4 {
+                let index = (bits >> (18 - 6 * digit)) & 63;
+                let is_padding = digit > chunk.len();
+                text.push(if is_padding {
+                    '='
+                } else {
+                    char::from(DIGITS[index as usize])
+                });
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_policy_allows_the_script_of_the_page_and_no_other() {
+        let hash = base64(&Sha256::digest(SCRIPT));
+        assert!(
+            POLICY.ends_with(&format!("script-src 'sha256-{hash}'")),
+            "{hash}"
+        );
+        assert!(!SCRIPT.contains("</"));
     }
 }

@@ -8,46 +8,6 @@ const MAX_BUCKETS: u64 = 60;
 /// The width of the narrowest bucket, in milliseconds.
 const MIN_WIDTH: u64 = 1_000;
 
-/// A clock of the working time: wall time without pauses, in which no call was sent for long.
-#[derive(Debug)]
-pub(super) struct WorkClock {
-    /// More milliseconds than this without a call count as a pause.
-    longest_wait: i64,
-    last: Option<i64>,
-    now: u64,
-    pauses: u64,
-}
-
-impl WorkClock {
-    /// A clock for a run that sends a call at least this often while it works.
-    pub(super) fn new(longest_wait: i64) -> Self {
-        Self {
-            longest_wait,
-            last: None,
-            now: 0,
-            pauses: 0,
-        }
-    }
-
-    /// The working time of a call, in milliseconds, from the wall time when it was sent. A wall clock
-    /// that was set back between two sessions counts as a pause.
-    pub(super) fn read(&mut self, sent_at: i64) -> u64 {
-        if let Some(last) = self.last {
-            match u64::try_from(sent_at.saturating_sub(last)) {
-                Ok(step) if sent_at.saturating_sub(last) <= self.longest_wait => self.now += step,
-                _ => self.pauses += 1,
-            }
-        }
-        self.last = Some(sent_at);
-        self.now
-    }
-
-    /// How many pauses were left out.
-    pub(super) fn pauses(&self) -> u64 {
-        self.pauses
-    }
-}
-
 /// The calls of one bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct TimeBucket {
@@ -164,26 +124,5 @@ mod tests {
         };
         assert_eq!(timeline.buckets()[..31], [full; 31]);
         assert_eq!(timeline.buckets()[31].accepted, 8);
-    }
-
-    #[test]
-    fn pauses_take_no_time_even_if_the_clock_was_set_back() {
-        let mut clock = WorkClock::new(60_000);
-        let read = [
-            0,
-            500,
-            60_500,
-            9_000_000,
-            9_000_100,
-            100,
-            i64::MIN,
-            i64::MAX,
-        ];
-        let read = read.map(|at| clock.read(at));
-        assert_eq!(
-            read,
-            [0, 500, 60_500, 60_500, 60_600, 60_600, 60_600, 60_600]
-        );
-        assert_eq!(clock.pauses(), 4);
     }
 }

@@ -36,7 +36,7 @@ fn answering(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let serve = move |mut stream: TcpStream| {
-        let _ = stream.read(&mut [0; 65_536]);
+        let _ = stream.read(&mut vec![0; 65_536]);
         let _ = stream.write_all(answer);
     };
     std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
@@ -270,7 +270,7 @@ fn the_address_called_stands_wherever_a_run_is_described() {
     let work_dir = WorkDir::new();
     let sandbox = Sandbox::start(&work_dir, &[]);
     let other = nowhere();
-    let (url, _) = (&sandbox.url, ());
+    let url = &sandbox.url;
     let ways = [
         ways(url, &other, &other, &other).swap_remove(0),
         ways(&other, url, &other, &other).swap_remove(1),

@@ -9,7 +9,7 @@ use chime_bulk::ledger::{Durability, Ledger};
 use chime_bulk::model::{Limits, RunState};
 use chime_bulk::report::{self, PAGE, Reports};
 
-use crate::support::program::{CHANNEL, WorkDir, ids};
+use crate::support::program::{APP, BEARER, CHANNEL, Output, Sandbox, WorkDir, ids};
 
 /// The widths of a phone and of a desktop.
 const WIDTHS: [u32; 2] = [390, 1_280];
@@ -35,12 +35,12 @@ fn page(work_dir: &WorkDir) -> String {
 
 /// Checks that elements are nested and closed, and that quotes and brackets match.
 fn assert_well_formed(html: &str) {
-    const VOID: [&str; 2] = ["meta", "link"];
+    const VOID: [&str; 3] = ["meta", "link", "input"];
     let mut open: Vec<&str> = Vec::new();
     let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("a doctype");
     while let Some(at) = rest.find('<') {
         assert!(
-            !rest[..at].contains('>') || open.last() == Some(&"style"),
+            !rest[..at].contains('>') || matches!(open.last(), Some(&("style" | "script"))),
             "{}",
             &rest[..at]
         );
@@ -95,12 +95,12 @@ fn the_page_of_a_finished_run_is_complete() {
             "{chart}"
         );
     }
-    for absent in [
-        "<script",
-        "chime-bulk resume",
-        "chime-bulk undo",
-        "chime-bulk verify",
-    ] {
+    assert_eq!(
+        page.matches("<script").count(),
+        1,
+        "only that of the filter"
+    );
+    for absent in ["chime-bulk resume", "chime-bulk undo", "chime-bulk verify"] {
         assert!(!page.contains(absent), "{absent}");
     }
 }
@@ -117,7 +117,12 @@ fn text_of_the_list_is_never_markup() {
     assert_eq!(output.code, Some(1), "{output:#?}");
     let page = page(&work_dir);
     assert_well_formed(&page);
-    for absent in ["<img", "<script", "<b>", "\u{202e}"] {
+    assert_eq!(
+        page.matches("<script").count(),
+        1,
+        "only that of the filter"
+    );
+    for absent in ["<img", "<b>", "\u{202e}"] {
         assert!(!page.contains(absent), "{absent}\n{page}");
     }
     assert!(
@@ -268,9 +273,20 @@ fn rendered(chromium: &Path, scratch: &Path, url: &str) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
-/// Measures the page in frames of each width, with a script in the page around them: the page itself
-/// has no script.
+/// Measures the page in frames of each width, with a script in the page around them.
 fn measure(chromium: &Path, work_dir: &WorkDir) -> String {
+    let script = "const wide=[...d.querySelectorAll('body *')].filter(e=>!e.closest('.wide,svg')&&
+            e.getBoundingClientRect().right>r.clientWidth+1).length;
+        const drawn=[...d.querySelectorAll('figure svg')].filter(e=>
+            e.getBoundingClientRect().height>30&&e.querySelector('rect,polygon')).length;
+        const fetched=f.contentWindow.performance.getEntriesByType('resource').length;
+        p.textContent=`width ${r.clientWidth} over ${r.scrollWidth-r.clientWidth} wide ${wide} charts ${drawn} fetched ${fetched} scripts ${d.scripts.length};`;";
+    in_frames(chromium, work_dir, script)
+}
+
+/// Opens the page in frames of each width. The script runs once for each frame `f`, whose document is
+/// `d` with the root `r`, and sets the text of `p`. Returns the document around them.
+fn in_frames(chromium: &Path, work_dir: &WorkDir, script: &str) -> String {
     let mut harness = "<!DOCTYPE html><meta charset=utf-8><body>".to_owned();
     for width in WIDTHS {
         let _ = write!(
@@ -278,15 +294,12 @@ fn measure(chromium: &Path, work_dir: &WorkDir) -> String {
             "<iframe src='run/{PAGE}' width={width} height=900 style='border:0'></iframe>"
         );
     }
-    harness += "<script>onload=()=>{for(const f of document.querySelectorAll('iframe')){
+    let _ = write!(
+        harness,
+        "<script>onload=()=>{{for(const f of document.querySelectorAll('iframe')){{
         const d=f.contentDocument,r=d.documentElement,p=document.createElement('p');
-        const wide=[...d.querySelectorAll('body *')].filter(e=>!e.closest('.wide,svg')&&
-            e.getBoundingClientRect().right>r.clientWidth+1).length;
-        const drawn=[...d.querySelectorAll('figure svg')].filter(e=>
-            e.getBoundingClientRect().height>30&&e.querySelector('rect,polygon')).length;
-        const fetched=f.contentWindow.performance.getEntriesByType('resource').length;
-        p.textContent=`width ${r.clientWidth} over ${r.scrollWidth-r.clientWidth} wide ${wide} charts ${drawn} fetched ${fetched} scripts ${d.scripts.length};`;
-        document.body.append(p)}}</script>";
+        {script} document.body.append(p)}}}}</script>"
+    );
     let file = work_dir.path("harness.html");
     std::fs::write(&file, harness).unwrap();
     let (dom, log) = rendered(
@@ -315,7 +328,7 @@ fn in_a_browser_nothing_overflows_or_is_fetched_and_every_chart_is_drawn() {
         let dom = measure(&chromium, &finished_run(&list, &["--missing-users", "u7"]));
         for width in WIDTHS {
             let expected =
-                format!("width {width} over 0 wide 0 charts {charts} fetched 0 scripts 0;");
+                format!("width {width} over 0 wide 0 charts {charts} fetched 0 scripts 1;");
             assert!(
                 dom.contains(&expected),
                 "{expected}\n{}",
@@ -323,6 +336,152 @@ fn in_a_browser_nothing_overflows_or_is_fetched_and_every_chart_is_drawn() {
             );
         }
     }
+}
+
+/// A list of this many channels with a row each; every hundredth has a missing user, too.
+fn list_of_channels(channels: usize) -> String {
+    let mut list = "channel_id,user_id\n".to_owned();
+    for channel in 0..channels {
+        let _ = writeln!(list, "room-{channel:05},u1");
+        if channel % 100 == 0 {
+            let _ = writeln!(list, "room-{channel:05},gone1");
+        }
+    }
+    list
+}
+
+/// A finished run of that list, with missing users.
+fn run_of_channels(channels: usize) -> WorkDir {
+    let work_dir = WorkDir::with("list.csv", list_of_channels(channels));
+    let flags = ["--app-instance-arn", APP, "--missing-users", "gone"];
+    let output = work_dir.run_fast("list.csv", &flags);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    work_dir
+}
+
+#[test]
+fn many_channels_are_cut_to_the_most_failing_and_largest() {
+    let page = page(&run_of_channels(3_000));
+    assert_well_formed(&page);
+    assert!(page.len() < 250_000, "{}", page.len());
+    assert!(
+        page.contains("Shown are 200 of 3,000; of the other 2,800, every row is in."),
+        "{page}"
+    );
+    let table = page.split_once("table class=\"channels\"").unwrap().1;
+    let table = table.split("</table>").next().unwrap();
+    assert_eq!(table.matches("<tr data-channel=").count(), 200);
+    assert_eq!(table.matches("NotFound 1").count(), 30, "those that fail");
+    let first = table.split("</tr>").nth(1).unwrap();
+    let full = format!("<code>{APP}/channel/room-00000</code>");
+    assert!(first.contains(&full), "{first}");
+    let numbers: Vec<&str> = first.split("<td class=\"n\">").skip(1).collect();
+    let numbers = numbers.iter().map(|cell| cell.split('<').next().unwrap());
+    assert_eq!(numbers.collect::<Vec<_>>(), ["2", "1", "1"]);
+}
+
+#[test]
+fn the_page_says_whether_the_run_was_a_rehearsal() {
+    let rehearsal = page(&finished_run("user_id\nu1\n", &[]));
+    assert!(
+        rehearsal.contains("class=\"origin rehearsal\""),
+        "{rehearsal}"
+    );
+    assert!(
+        rehearsal.contains("<title>Rehearsal – list.csv"),
+        "{rehearsal}"
+    );
+    let work_dir = WorkDir::with("list.csv", "user_id\nu1\n");
+    let sandbox = Sandbox::start(&work_dir, &[]);
+    let flags = [
+        "run",
+        "list.csv",
+        "--run-dir",
+        "run",
+        "--channel-arn",
+        CHANNEL,
+    ];
+    let real = sandbox.call(work_dir.command(flags.iter().chain(&["--bearer", BEARER])));
+    let output = Output::within_a_minute(&real);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert!(output.stdout.starts_with("run "), "{output:#?}");
+    assert!(!work_dir.summary("run").rehearsal);
+    let real = page(&work_dir);
+    assert!(
+        real.contains("Real run, against the address of --endpoint-url"),
+        "{real}"
+    );
+    assert!(
+        !real.contains("ehearsal:") && !real.contains("<title>Rehearsal"),
+        "{real}"
+    );
+}
+
+#[test]
+fn defects_are_listed_by_kind() {
+    let list = format!("{}not valid\nnot valid 2\n", ids("u", 3));
+    let page = page(&finished_run(&list, &[]));
+    let table = page.split_once("Defects by kind").unwrap().1;
+    let table = table.split("</table>").next().unwrap();
+    assert!(table.contains("user_id"), "{table}");
+    assert!(table.contains("<td class=\"text\">4, 5</td>"), "{table}");
+    assert!(
+        page.contains("2 rows can succeed only after a correction")
+            && !page.contains("chime-bulk retry"),
+        "{page}"
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pause_between_sessions_is_drawn_and_listed() {
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
+    running.interrupt();
+    assert_eq!(running.end().code, Some(130));
+    let fast = [
+        "--unlimited",
+        "--channel-rate",
+        "100000",
+        "--bearer-rate",
+        "100000",
+    ];
+    let output = work_dir.run(["resume", "run"].iter().chain(&fast));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let page = page(&work_dir);
+    assert_well_formed(&page);
+    for text in [
+        "between two sessions",
+        "There was 1 pause",
+        "stroke=\"#070707\"",
+        "pause (dotted)",
+    ] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+    assert!(!page.contains("no call accepted (shaded)"), "{page}");
+}
+
+#[test]
+fn in_a_browser_the_filter_shows_only_what_matches() {
+    let Some(chromium) = browser() else { return };
+    let work_dir = run_of_channels(150);
+    let script = "const visible=()=>[...d.querySelectorAll('.channels tbody tr')].filter(e=>
+            e.getBoundingClientRect().height>0).length;
+        const set=(id,value)=>{const e=d.getElementById(id);e.value=value;
+            e.dispatchEvent(new f.contentWindow.Event('input'));return visible()};
+        const box=d.getElementById('filter').getBoundingClientRect().height>0;
+        p.textContent=`box ${box} all ${visible()} code ${set('filter-code','NotFound')} both ${
+            set('filter-channel','ROOM-00100')} none ${set('filter-channel','x')} again ${
+            set('filter-channel','')};`;";
+    let dom = in_frames(&chromium, &work_dir, script);
+    let expected = "box true all 150 code 2 both 1 none 0 again 2;";
+    assert_eq!(
+        dom.matches(expected).count(),
+        2,
+        "{}",
+        &dom[dom.len().saturating_sub(600)..]
+    );
 }
 
 #[test]
@@ -339,7 +498,7 @@ fn the_page_of_a_million_rows_has_the_usual_size() {
     let Some(chromium) = browser() else { return };
     let dom = measure(&chromium, &work_dir);
     for width in WIDTHS {
-        let expected = format!("width {width} over 0 wide 0 charts 3 fetched 0 scripts 0;");
+        let expected = format!("width {width} over 0 wide 0 charts 3 fetched 0 scripts 1;");
         assert!(dom.contains(&expected), "{expected}");
     }
 }

@@ -94,6 +94,8 @@ fn the_status_of_a_run_in_progress_does_not_disturb_it() {
     assert_eq!(first.added + first.open, 3_000);
     assert!(first.calls > 0 && first.calls_lately == first.calls);
     assert!(first.seconds_left.unwrap() > 1.0);
+    assert!(first.seconds_left.unwrap() >= first.lower_bound_seconds_left);
+    assert!(first.lower_bound_calls_left > 0);
     assert_eq!((first.next, first.finished_at), (None, None));
     let shown = work_dir.run(["status", "run"]).stdout;
     assert!(shown.contains("  in flight "), "{shown}");
@@ -125,6 +127,69 @@ fn a_killed_run_is_interrupted_and_its_calls_in_flight_are_open() {
     assert_eq!(after.state, RunState::Interrupted);
     assert_eq!(after.added + after.open, 3_000);
     assert_eq!(after.next.as_deref(), Some("chime-bulk resume run"));
+}
+
+#[test]
+fn the_time_of_a_killed_session_counts_and_no_run_is_faster_than_the_bound() {
+    let work_dir = WorkDir::new();
+    let mut running = work_dir.start_slow(&[]);
+    running.wait_for_line("bound:");
+    while status(&work_dir).added < 1_100 {}
+    running.signal(&["KILL"]);
+    assert_eq!(running.end().code, None);
+    let left = status(&work_dir);
+    assert_eq!(left.lower_bound_calls_left, left.open.div_ceil(100));
+    assert_eq!(work_dir.run(["report", "run"]).code, Some(1));
+    let killed = work_dir.summary("run");
+    // Calls 1 to 10 of the channel took a second each at least.
+    assert!(killed.elapsed_seconds > 9.0, "{killed:#?}");
+    assert_eq!(killed.lower_bound_ratio, None);
+    let fast = [
+        "--unlimited",
+        "--channel-rate",
+        "100000",
+        "--bearer-rate",
+        "100000",
+    ];
+    let output = work_dir.run(["resume", "run"].iter().chain(&fast));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let finished = work_dir.summary("run");
+    assert!(finished.elapsed_seconds >= killed.elapsed_seconds);
+    assert!(finished.lower_bound_ratio.is_some_and(|ratio| ratio >= 1.0));
+    // At the limits of the first session the whole list takes longer than both sessions took.
+    let slow = work_dir.run(["resume", "run", "--channel-rate", "1", "--json"]);
+    assert_eq!(slow.code, Some(0), "{slow:#?}");
+    let slow = work_dir.summary("run");
+    assert!(slow.elapsed_seconds < slow.lower_bound_seconds, "{slow:#?}");
+    assert_eq!(slow.lower_bound_ratio, None);
+}
+
+#[test]
+fn after_failures_that_only_an_edit_can_fix_the_next_step_is_the_edit() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 250) + "not valid\n");
+    let output = work_dir.run_fast("list.csv", &["--channel-arn", CHANNEL]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let step = "next: edit run/failed.csv (1 row to correct), then run it\n";
+    assert!(output.stderr.ends_with(step), "{output:#?}");
+    let status = status(&work_dir);
+    assert_eq!((status.next, status.rows_to_edit), (None, 1));
+    assert_eq!(status.lower_bound_calls_left, 0);
+    let shown = work_dir.run(["status", "run"]);
+    assert!(shown.stdout.ends_with(step), "{shown:#?}");
+}
+
+#[test]
+fn rehearsals_are_marked_wherever_a_run_is_named() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    let output = work_dir.run_fast("list.csv", &["--channel-arn", CHANNEL]);
+    assert!(output.stdout.starts_with("rehearsal "), "{output:#?}");
+    assert!(work_dir.summary("run").rehearsal && status(&work_dir).rehearsal);
+    let shown = work_dir.run(["status", "run"]);
+    assert!(shown.stdout.starts_with("rehearsal "), "{shown:#?}");
+    let listed = work_dir.run(["runs", "."]).stdout;
+    assert!(listed.ends_with("  rehearsal  ./run\n"), "{listed}");
+    let listed = work_dir.run(["runs", ".", "--json"]).stdout;
+    assert!(listed.contains("\"rehearsal\": true"), "{listed}");
 }
 
 #[test]
