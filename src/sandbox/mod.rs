@@ -18,7 +18,7 @@
 //! ```sh
 //! chime-bulk sandbox > sandbox.env &
 //! . ./sandbox.env
-//! aws chime-sdk-messaging describe-channel --channel-arn "$CHANNEL" --chime-bearer "$BEARER"
+//! aws chime-sdk-messaging help
 //! ```
 //!
 //! `GET /_sandbox/stats` returns as JSON what it has seen: calls, throttled calls, members of each

@@ -91,8 +91,9 @@ fn plan_of(plan: Command) -> Command {
 
 /// Whether `plan` accepts a flag without any use for it, so that its help does not show it.
 fn is_for_run_only(arg: &Arg, flag: &str) -> bool {
-    const FLAGS: [&str; 8] = [
+    const FLAGS: [&str; 9] = [
         "max-failures",
+        "patience",
         "profile",
         "endpoint-url",
         "run-dir",

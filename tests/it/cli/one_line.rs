@@ -3,8 +3,9 @@
 use crate::support::program::{APP, BEARER, CHANNEL, Output, WorkDir, ids};
 
 /// Flags of `run`, each with a value if it takes one.
-const RUN_FLAGS: [&[&str]; 12] = [
+const RUN_FLAGS: [&[&str]; 13] = [
     &["--max-failures", "5%"],
+    &["--patience", "60"],
     &["--profile", "nobody"],
     &["--endpoint-url", "http://127.0.0.1:9"],
     &["--api", "messaging"],
