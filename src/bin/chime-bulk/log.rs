@@ -279,7 +279,7 @@ mod tests {
                 "INFO list complete: 100 rows, 3 invalid, 2 duplicate",
                 "DEBUG call 1 answered after 60 ms, 98 added; 4 in flight",
                 "INFO call 1 answered after 60 ms, 90 added, 2 NotFound, 1 other; 4 in flight",
-                "WARN call 1 ThrottledClientException after 60 ms; 4 in flight",
+                "WARN call 1 ThrottledClientException after 60 ms, more calls than AWS allows; 4 in flight",
                 "DEBUG 3 channels open, 0 cooling, 20 calls left; most: general 9",
                 "INFO draining: no call is begun, 2 in flight are awaited",
             ]
