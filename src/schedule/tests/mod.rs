@@ -134,6 +134,7 @@ fn refusal(kind: RefusalKind) -> Refusal {
     let code = match kind {
         RefusalKind::LimitExceeded => "ResourceLimitExceededException".to_owned(),
         RefusalKind::Denied => "ForbiddenException".to_owned(),
+        RefusalKind::WrongAddress => "HtmlPage".to_owned(),
         kind => format!("{kind:?}"),
     };
     Refusal {
