@@ -175,6 +175,18 @@ async fn the_aws_client_recognizes_each_refusal() {
     batch!(session, members(0..1)).send().await.unwrap();
 }
 
+/// A process that is killed when this is dropped, also by a test that fails.
+#[cfg(unix)]
+struct Killed(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Killed {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// The whole output is a script that sets what the SDKs and the AWS CLI read, whatever was set before.
 #[cfg(unix)]
 #[test]
@@ -190,13 +202,14 @@ fn a_shell_that_reads_what_the_sandbox_prints_calls_it() {
     let work_dir = WorkDir::with("list.csv", ids("user-", 10));
     let printed = std::fs::File::create(work_dir.path("sandbox.env")).unwrap();
     let listen = ["sandbox", "--listen", "127.0.0.1:0"];
-    let mut sandbox = work_dir.command(listen).stdout(printed).spawn().unwrap();
+    let mut command = work_dir.command(listen);
+    let mut sandbox = Killed(command.stdout(printed).spawn().unwrap());
     let script = loop {
         let script = std::fs::read_to_string(work_dir.path("sandbox.env")).unwrap();
         if script.contains("unset ") && script.ends_with('\n') {
             break script;
         }
-        assert!(sandbox.try_wait().unwrap().is_none(), "{script}");
+        assert!(sandbox.0.try_wait().unwrap().is_none(), "{script}");
         std::thread::yield_now();
     };
     for line in script.lines() {
@@ -223,8 +236,6 @@ fn a_shell_that_reads_what_the_sandbox_prints_calls_it() {
     shell.env("AWS_PROFILE", "production");
     shell.env("AWS_SESSION_TOKEN", "token");
     let output = Output::of(&mut shell);
-    sandbox.kill().unwrap();
-    sandbox.wait().unwrap();
     assert_eq!(output.code, Some(0), "{output:#?}");
     let address = work_dir.summary("run").address.unwrap();
     assert!(script.starts_with(&format!("# listening on {address}; stop with Ctrl-C\n")));
