@@ -25,7 +25,7 @@ pub(super) struct Opening<'a> {
 }
 
 impl<'a> Opening<'a> {
-    /// Looks at the start of a list, or at all of it, after so many lines.
+    /// Looks at the start of a list, or at all of it, after skipping a number of lines.
     pub(super) fn of(start: &'a [u8], is_all: bool, skip_lines: u64) -> Self {
         let mut opening = Self::default();
         // Lines above the list are not in its `failed.csv`, which is read with the same flags.

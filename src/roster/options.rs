@@ -60,7 +60,7 @@ pub struct Options {
     pub max_record_size: Option<RecordSize>,
     /// Whether the filters may leave out every row.
     pub allow_empty: bool,
-    /// Only the first good rows, so many: the rest of the list is not read.
+    /// The number of good rows to take: the rest of the list is not read.
     pub limit: Option<u64>,
 }
 

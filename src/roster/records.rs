@@ -28,8 +28,8 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Parses a text whose first bytes were seen to have this delimiter and line end, after so many
-    /// lines.
+    /// Parses a text with this delimiter and line end, which begins after `lines_before` lines of the
+    /// list.
     pub(super) fn new(
         text: Text,
         delimiter: Delimiter,

@@ -41,7 +41,7 @@ pub(crate) struct FailureArguments {
     /// Stop when more rows than this have failed, over all sessions: a number, or a share such as 5%.
     #[arg(long, value_name = "N|N%", value_parser = value::parsed::<FailureThreshold>, allow_negative_numbers = true)]
     max_failures: Option<FailureThreshold>,
-    /// Stop when no call was accepted for so many seconds [default: 300; 30 where nothing ever
+    /// Stop when no call was accepted for this many seconds [default: 300; 30 where nothing ever
     /// answered].
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     patience: Option<Patience>,

@@ -106,7 +106,7 @@ impl Scheduler {
     }
 
     /// Counts the members refused for a limit since one was added to the channel. Returns what ends the
-    /// channel, if it is full: so many members in a row are not each at a limit of their own.
+    /// channel, if it is full: ten members in a row are not each at a limit of their own.
     fn count_over_limit(
         &mut self,
         channel: ChannelId,
