@@ -68,7 +68,11 @@ fn is_of(ledger: &LedgerReader, name: &str, begin: &[u8]) -> Result<bool, Report
             let names = header.iter().map(String::as_str).chain(REPORT_COLUMNS);
             let names: Vec<&str> = names.collect();
             let (delimiter, encoding) = (layout.delimiter(), layout.encoding());
-            begin.starts_with(&beginning(delimiter, encoding, layout.mark(), &names))
+            // UTF-8 has the mark or not: that depends on how much of the list was read.
+            let utf_8 = Encoding::UTF_8.mark(true);
+            let mark = layout.mark().strip_prefix(utf_8).unwrap_or(layout.mark());
+            let begin = begin.strip_prefix(utf_8).unwrap_or(begin);
+            begin.starts_with(&beginning(delimiter, encoding, mark, &names))
         }
         SUMMARY => SetLabel::of(begin).is_some_and(|label| label.is_of_run(&run_id)),
         _ => {

@@ -167,3 +167,18 @@ fn failed_csv_has_defective_rows_but_no_duplicates() {
     );
     assert_eq!(rest.lines().count(), 1);
 }
+
+#[test]
+fn the_reports_of_a_list_in_no_declared_encoding_are_written_again() {
+    let list = b"user_id,name\nu1,A\ngone1,\xC4\nu2,B\n";
+    let work_dir = WorkDir::with("list.csv", list);
+    let flags = ["--channel-arn", CHANNEL, "--missing-users", "gone"];
+    let first = work_dir.run_fast("list.csv", &flags);
+    assert_eq!(first.code, Some(1), "{first:#?}");
+    let failed = std::fs::read(work_dir.path("run/failed.csv")).unwrap();
+    assert!(failed.starts_with("\u{feff}user_id,name,error_code".as_bytes()));
+    for command in ["report", "retry"] {
+        let output = work_dir.run([command, "run"]);
+        assert!(matches!(output.code, Some(0 | 1)), "{output:#?}");
+    }
+}
