@@ -29,7 +29,7 @@ impl<'a> Opening<'a> {
     pub(super) fn of(start: &'a [u8], is_all: bool, skip_lines: u64) -> Self {
         let mut opening = Self::default();
         // Lines above the list are not in its `failed.csv`, which is read with the same flags.
-        let skip_lines = if begins_as_report(start) {
+        let skip_lines = if skip_lines > 0 && begins_as_report(start) {
             0
         } else {
             skip_lines

@@ -64,9 +64,9 @@ pub(super) fn find_header(
         Judgement::Header => Ok(FirstRecord::HeaderByShape),
         Judgement::Row => Ok(FirstRecord::Row),
         Judgement::Unclear if first.len() == 1 => Err(unclear(first)),
-        // A list of several columns is refused unless it is known where the members are.
         Judgement::Alike if first.len() == 1 => Ok(FirstRecord::Row),
         Judgement::Unclear | Judgement::Alike if options.has_member_column() => Err(unclear(first)),
+        // Refused later, with the names of the columns: it is not known where the members are.
         Judgement::Unclear | Judgement::Alike => Ok(FirstRecord::Header),
     }
 }

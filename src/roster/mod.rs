@@ -47,6 +47,7 @@
 mod channel_name;
 mod columns;
 mod compression;
+mod decode;
 mod defect;
 mod delimiter;
 mod detection;

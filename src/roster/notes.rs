@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Filter;
+use super::{Filter, Layout, Record, Row, RowKind};
 use crate::model::escape_control;
 
 /// Rows that are named as examples, at most.
@@ -104,30 +104,104 @@ pub struct UnusedFilter {
     pub values: Vec<String>,
 }
 
+/// Takes the notes while a list is read.
+#[derive(Debug)]
+pub(super) struct NoteTaker {
+    filters: Vec<FilterUse>,
+    rows: u64,
+    /// Rows that the filters do not leave out.
+    selected: u64,
+    irregular: u64,
+    suspicious: Suspicious,
+}
+
+impl NoteTaker {
+    pub(super) fn new(layout: &Layout) -> Self {
+        Self {
+            filters: vec![FilterUse::default(); layout.filters().len()],
+            rows: 0,
+            selected: 0,
+            irregular: 0,
+            suspicious: Suspicious::default(),
+        }
+    }
+
+    /// Looks at a row that was read.
+    pub(super) fn see(&mut self, row: &Row, layout: &Layout) {
+        self.rows += 1;
+        self.selected += u64::from(row.kind() != RowKind::LeftOut);
+        let record = row.record();
+        for (condition, used) in layout.filters().iter().zip(&mut self.filters) {
+            if let Some(value) = record.field(condition.column) {
+                used.see(&condition.filter, value);
+            }
+        }
+        if let RowKind::Take(entry) = row.kind() {
+            self.irregular += u64::from(layout.is_irregular(record));
+            // The one channel of all rows is the user's own word.
+            let is_listed = layout.constant_channel().is_none();
+            if is_suspicious(entry.member_id()) || (is_listed && is_suspicious(entry.channel_id()))
+            {
+                self.suspicious.add(row.number());
+            }
+        }
+    }
+
+    /// Whether there are rows, and the filters leave out all of them.
+    pub(super) fn is_nothing_selected(&self) -> bool {
+        self.rows > 0 && self.selected == 0
+    }
+
+    /// The notes so far: of the whole list, once it is read to its end.
+    pub(super) fn notes(
+        &self,
+        layout: &Layout,
+        fallback_rows: u64,
+        limit_reached: bool,
+    ) -> ListNotes {
+        let filters = layout.filters().iter().zip(&self.filters);
+        ListNotes {
+            irregular_rows: self.irregular,
+            fallback_rows,
+            suspicious: self.suspicious.clone(),
+            unused_filters: filters
+                .filter_map(|(condition, used)| used.unused(&condition.filter))
+                .collect(),
+            no_rows: self.rows == 0,
+            limit_reached,
+        }
+    }
+}
+
 /// How the values of a filter's column compare with the filter's.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FilterUse {
+struct FilterUse {
     is_used: bool,
     values: Vec<String>,
 }
 
 impl FilterUse {
     /// A row has this value.
-    pub(super) fn see(&mut self, filter: &Filter, value: &str) {
+    fn see(&mut self, filter: &Filter, value: &str) {
         if self.is_used {
             return;
         }
         self.is_used = filter.is_value(value);
         if self.values.len() < MAX_VALUES {
-            let value: String = value.trim().chars().take(MAX_VALUE).collect();
-            if !self.values.contains(&value) {
-                self.values.push(value);
+            let value = value.trim();
+            let end = value
+                .char_indices()
+                .nth(MAX_VALUE)
+                .map_or(value.len(), |(at, _)| at);
+            let value = &value[..end];
+            if !self.values.iter().any(|known| known == value) {
+                self.values.push(value.to_owned());
             }
         }
     }
 
     /// The filter, if no row had its value and there were rows.
-    pub(super) fn unused(&self, filter: &Filter) -> Option<UnusedFilter> {
+    fn unused(&self, filter: &Filter) -> Option<UnusedFilter> {
         (!self.is_used && !self.values.is_empty()).then(|| UnusedFilter {
             condition: filter.to_string(),
             values: self.values.clone(),
@@ -136,13 +210,10 @@ impl FilterUse {
 }
 
 impl Suspicious {
-    /// Looks at the ids of a row that is taken.
-    pub(super) fn see(&mut self, row: u64, ids: [&str; 2]) {
-        if ids.into_iter().any(is_suspicious) {
-            self.rows += 1;
-            if self.examples.len() < MAX_EXAMPLES {
-                self.examples.push(row);
-            }
+    fn add(&mut self, row: u64) {
+        self.rows += 1;
+        if self.examples.len() < MAX_EXAMPLES {
+            self.examples.push(row);
         }
     }
 }

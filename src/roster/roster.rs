@@ -5,22 +5,19 @@ use std::mem;
 
 use csv::StringRecord;
 
-use super::compression::{Compression, decompress, peek};
+use super::compression::{Compression, decompress};
+use super::decode::{Decoded, decode, find_delimiter, opening};
 use super::detection::detect_layout;
-use super::dialect::{self, Opening, REPORT_COLUMNS, SAMPLE};
+use super::dialect::{REPORT_COLUMNS, is_report};
 use super::digest::{ListDigest, Meter};
 use super::error::Problem;
 use super::format::detect_other_format;
 use super::header::{self, FirstRecord};
-use super::names::{is_known, plain_type, usual_channel};
-use super::notes::{FilterUse, ListNotes};
+use super::names::{plain_type, usual_channel};
+use super::notes::{ListNotes, NoteTaker};
 use super::records::Records;
-use super::source::CHUNK;
 use super::text::Text;
-use super::{Delimiter, Encoding, Layout, Options, Record, RosterError, Row, RowKind, Source};
-
-/// How much text is looked at to find the first records, in bytes.
-const OPENING: usize = 1024 * 1024;
+use super::{Encoding, Layout, Options, RosterError, Row, RowKind, Source};
 
 /// A member list being read, from its first row to its last.
 pub struct Roster {
@@ -40,13 +37,10 @@ pub struct Roster {
     /// The first record and its line, where it turned out to be a row and is not yet given out.
     first: Option<(u64, StringRecord)>,
     rows: u64,
-    /// Rows that the filters do not leave out.
-    selected: u64,
     allow_empty: bool,
     /// How many more good rows are taken, if there is a limit.
     left: Option<u64>,
-    filter_uses: Vec<FilterUse>,
-    notes: ListNotes,
+    notes: NoteTaker,
 }
 
 impl Roster {
@@ -98,35 +92,28 @@ impl Roster {
             has_bom,
         } = decode(bytes, options).map_err(nowhere)?;
 
-        // Ignore bytes after a NUL: how many are buffered depends on the source.
-        let text_start = start.split(|byte| *byte == 0).next().unwrap_or_default();
-        let is_all = text_start.len() < start.len()
-            || (start.len() < OPENING && !is_enough(&start, options));
-        let opening = Opening::of(text_start, is_all, options.skip_lines);
-        let rest = &text_start[opening.skipped..];
-        let record = opening.records.first().map_or(rest, |(_, record)| *record);
+        let (opening, record) = opening(&start, options);
         if let Some((what, hint)) = detect_other_format(record) {
             return Err(nowhere(Problem::OtherFormat { what, hint }));
         }
         let delimiter = find_delimiter(&opening, record, options);
         let kind = header::find_header(&opening, delimiter, options);
-        let is_assumed = encoding == Encoding::UTF_8
-            && options.encoding.is_none()
-            && std::str::from_utf8(record).is_err();
+        let fall_back = options.encoding.is_none();
+        let is_assumed =
+            fall_back && encoding == Encoding::UTF_8 && std::str::from_utf8(record).is_err();
         let crlf = opening.line_end == b"\r\n";
         let (skipped, lines_before) = (opening.skipped, opening.skipped_lines);
         start.drain(..skipped);
         let max_record = options.max_record_size.unwrap_or_default();
         let text = Box::new(Cursor::new(start).chain(text));
         let text = Text::new(text, max_record.kib(), crlf);
-        let fall_back = options.encoding.is_none();
         let mut records = Records::new(text, delimiter, crlf, fall_back, lines_before);
         let mut first = StringRecord::new();
         let line = records
             .read(&mut first)
             .map_err(|(line, problem)| (Some(line), problem))?
             .ok_or((None, Problem::Empty))?;
-        let is_report = dialect::is_report(&first.iter().collect::<Vec<_>>());
+        let is_report = is_report(&first.iter().collect::<Vec<_>>());
         let kind = if is_report {
             first.truncate(first.len() - REPORT_COLUMNS.len());
             Ok(FirstRecord::Header)
@@ -148,14 +135,12 @@ impl Roster {
             first: (!layout.has_header()).then_some((line, first)),
             first_record,
             is_report,
-            filter_uses: vec![FilterUse::default(); layout.filters().len()],
+            notes: NoteTaker::new(&layout),
             layout,
             records,
             rows: 0,
-            selected: 0,
             allow_empty: options.allow_empty,
             left: options.limit,
-            notes: ListNotes::default(),
         })
     }
 
@@ -223,7 +208,7 @@ impl Roster {
     /// # Errors
     /// If they left out every row, and that was not allowed.
     fn check_selection(&self) -> Result<(), RosterError> {
-        if self.allow_empty || self.selected > 0 || self.rows == 0 {
+        if self.allow_empty || !self.notes.is_nothing_selected() {
             return Ok(());
         }
         Err(RosterError {
@@ -239,15 +224,9 @@ impl Roster {
     /// What was found so far: of the whole list, once it is read to its end.
     #[must_use]
     pub fn notes(&self) -> ListNotes {
-        let filters = self.layout.filters().iter().zip(&self.filter_uses);
-        ListNotes {
-            fallback_rows: self.records.fallen_back() - self.header_rows,
-            no_rows: self.rows == 0,
-            unused_filters: filters
-                .filter_map(|(condition, used)| used.unused(&condition.filter))
-                .collect(),
-            ..self.notes.clone()
-        }
+        let fallback_rows = self.records.fallen_back() - self.header_rows;
+        self.notes
+            .notes(&self.layout, fallback_rows, self.left == Some(0))
     }
 
     /// Reads the next row; `false` at the end of the list.
@@ -256,7 +235,6 @@ impl Roster {
     /// The rest of the list cannot be read; there is no reading on.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, RosterError> {
         if self.left == Some(0) {
-            self.notes.limit_reached = true;
             return Ok(false);
         }
         let line = match self.first.take() {
@@ -282,34 +260,12 @@ impl Roster {
         }
         self.rows += 1;
         row.fill(self.rows, line, &self.layout);
-        self.take_note(row);
-        Ok(true)
-    }
-
-    fn take_note(&mut self, row: &Row) {
-        self.selected += u64::from(!matches!(row.kind(), RowKind::LeftOut));
-        let record = row.record();
-        for (condition, used) in self.layout.filters().iter().zip(&mut self.filter_uses) {
-            if let Some(value) = record.field(condition.column) {
-                used.see(&condition.filter, value);
-            }
-        }
-        if let RowKind::Take(entry) = row.kind() {
-            let ids = [entry.member_id(), entry.channel_id()];
-            self.notes.suspicious.see(row.number(), ids);
-            self.notes.irregular_rows += u64::from(self.layout.is_irregular(record));
+        if let RowKind::Take(_) = row.kind() {
             self.left = self.left.map(|left| left - 1);
         }
+        self.notes.see(row, &self.layout);
+        Ok(true)
     }
-}
-
-/// The delimiter that the user, the list's first line or else its fields set.
-fn find_delimiter(opening: &Opening<'_>, record: &[u8], options: &Options) -> Delimiter {
-    let detect = || dialect::delimiter(record, |cell| is_known(cell, options));
-    options
-        .delimiter
-        .or(opening.separator)
-        .unwrap_or_else(detect)
 }
 
 /// Leaves out what `failed.csv` has after the columns of the list.
@@ -317,56 +273,4 @@ fn leave_out_report_columns(record: &mut StringRecord, width: usize) {
     // A spreadsheet may have left out empty fields at the end.
     let own = record.len().saturating_sub(REPORT_COLUMNS.len()).max(width);
     record.truncate(own.min(record.len()));
-}
-
-/// A list's text, and how it was found.
-struct Decoded {
-    text: Box<dyn Read + Send>,
-    /// The start of the text, taken off it: the first record, if it is no longer than it may be.
-    start: Vec<u8>,
-    encoding: Encoding,
-    has_bom: bool,
-}
-
-/// The bytes up to the end of the first line that is not blank, in whatever encoding; `None` while
-/// they are not all there. More is not looked at, as what there is more depends on the source.
-fn first_line(start: &[u8]) -> Option<&[u8]> {
-    let begin = start
-        .iter()
-        .position(|byte| !matches!(byte, 0 | b'\r' | b'\n'))?;
-    let length = start[begin..].iter().position(|byte| *byte == b'\n')?;
-    Some(&start[..=begin + length])
-}
-
-/// Finds the encoding and decodes.
-fn decode(mut bytes: Box<dyn Read + Send>, options: &Options) -> Result<Decoded, Problem> {
-    let start = peek(&mut bytes, CHUNK, |start| first_line(start).is_some())?;
-    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\xD0\xCF\x11\xE0") {
-        return Err(Problem::Workbook);
-    }
-    let bom = Encoding::of_bom(&start);
-    let encoding = bom
-        .or(options.encoding)
-        .or_else(|| Encoding::of_nuls(first_line(&start).unwrap_or(&start)))
-        .unwrap_or_default();
-    let mut text = encoding.decode(start, bytes);
-    let start = peek(&mut text, OPENING, |start| {
-        start.contains(&0) || is_enough(start, options)
-    })?;
-    Ok(Decoded {
-        text,
-        start,
-        encoding,
-        has_bom: bom.is_some(),
-    })
-}
-
-/// Whether the start of a text shows how the list is to be read: its first record alone, or many.
-fn is_enough(start: &[u8], options: &Options) -> bool {
-    let opening = Opening::of(start, false, options.skip_lines);
-    let Some((_, first)) = opening.records.first() else {
-        return false;
-    };
-    let cells = dialect::cells(first, find_delimiter(&opening, first, options));
-    opening.records.len() > SAMPLE || header::is_clear(&cells, options)
 }

@@ -306,6 +306,15 @@ fn suspicious_ids_are_counted() {
     let text = "user_id\nu1\nNULL\n1001.0\nTotal\n";
     let found = notes(text, &one_channel()).suspicious;
     assert_eq!((found.rows, &found.examples[..]), (3, &[2, 3, 4][..]));
+    let listed = "user_id,channel\nu1,test\nu2,g\n";
+    let options = Options {
+        app_instance: Some(HOME.parse().unwrap()),
+        ..Options::default()
+    };
+    assert_eq!(notes(listed, &options).suspicious.examples, [1]);
+    // The one channel of all rows is not of the list.
+    let options = with(|options| options.channel_arn = Some(channel("test").parse().unwrap()));
+    assert_eq!(notes("user_id\nu1\n", &options).suspicious.rows, 0);
 }
 
 #[test]
