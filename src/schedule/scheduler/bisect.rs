@@ -40,8 +40,25 @@ impl Scheduler {
             .wait_as_part(lane, Duration::ZERO, suspects, other_half, Vec::new());
     }
 
-    /// Rows held back beside a part join the next full call, or end with their channel.
+    /// The rows held back beside a call join the next full call, or end with their channel.
     pub(super) fn requeue_other_half(
+        &mut self,
+        now: Duration,
+        flight: &InFlightCall,
+        refusal: &Refusal,
+        settlement: &mut Settlement,
+    ) {
+        self.requeue_rows(
+            now,
+            flight.lane,
+            flight.other_half_rows(),
+            refusal,
+            settlement,
+        );
+    }
+
+    /// The same, of rows that are held back no longer.
+    pub(super) fn requeue_rows(
         &mut self,
         now: Duration,
         lane: LaneId,

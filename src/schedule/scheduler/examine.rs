@@ -41,13 +41,7 @@ impl Scheduler {
         if self.backlog.is_closed(lane) && !flight.rows.is_empty() {
             let mut settlement = Settlement::pending(&flight, refusal);
             settlement.end();
-            self.requeue_other_half(
-                now,
-                lane,
-                flight.other_half_rows(),
-                refusal,
-                &mut settlement,
-            );
+            self.requeue_other_half(now, &flight, refusal, &mut settlement);
             return settlement;
         }
         self.note_refusal(now, &flight, refusal);
@@ -99,11 +93,10 @@ impl Scheduler {
         let Some(examination) = &mut self.channels[channel.index()].examination else {
             return settlement;
         };
-        let other_half = flight.other_half_rows();
         if examination.is_members_fault(&flight, refusal) {
             let is_full = examination.on_member_failed(flight.bearer, refusal);
             settlement.rulings = Settlement::fail(&flight, refusal);
-            self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
+            self.requeue_other_half(now, &flight, refusal, &mut settlement);
             if is_full {
                 self.end_channel(channel, refusal, &mut settlement);
             }
@@ -113,11 +106,12 @@ impl Scheduler {
         // Nothing was ever accepted here: a few more alone show whether it is the channel.
         let is_doubtful = !is_accepting
             && (refusal.kind == RefusalKind::Denied || examination.is_refused_again());
+        let other_half = flight.other_half_rows();
         examination.hold(now, flight, refusal, works);
         if is_doubtful && !other_half.is_empty() && !self.is_tried(channel) {
             self.enqueue_any(lane, other_half);
         } else {
-            self.requeue_other_half(now, lane, other_half, refusal, &mut settlement);
+            self.requeue_rows(now, lane, other_half, refusal, &mut settlement);
         }
         settlement
     }
@@ -143,13 +137,7 @@ impl Scheduler {
                 .wait_as_part(lane, Duration::ZERO, flight.rows, other_half, refusals);
             return settlement;
         }
-        self.requeue_other_half(
-            now,
-            lane,
-            flight.other_half_rows(),
-            refusal,
-            &mut settlement,
-        );
+        self.requeue_other_half(now, &flight, refusal, &mut settlement);
         // A denial where nothing was ever accepted is as likely the channel's as a member's, and a few
         // members alone show it.
         let examination = self.channels[channel.index()].examination.as_ref();

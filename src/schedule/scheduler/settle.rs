@@ -191,8 +191,7 @@ impl Scheduler {
                     ..Settlement::default()
                 };
                 self.end_channel(flight.channel, refusal, &mut settlement);
-                let other_half = flight.other_half_rows();
-                self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
+                self.requeue_other_half(now, &flight, refusal, &mut settlement);
                 settlement
             }
             CallAction::Examine => self.examine(now, flight, refusal),
@@ -235,8 +234,7 @@ impl Scheduler {
         let mut settlement = Settlement::pending(&flight, refusal);
         if self.backlog.is_closed(flight.lane) {
             settlement.end();
-            let other_half = flight.other_half_rows();
-            self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
+            self.requeue_other_half(now, &flight, refusal, &mut settlement);
         } else if let Some(other_half) = flight.other_half {
             let refusals = flight.refusals;
             self.backlog
@@ -301,7 +299,7 @@ impl Scheduler {
                     self.backlog.wait(flight.lane, due, pending);
                 }
                 let other_half = other_half.unwrap_or_default();
-                self.requeue_other_half(now, flight.lane, other_half, refusal, &mut settlement);
+                self.requeue_rows(now, flight.lane, other_half, refusal, &mut settlement);
             }
         }
         settlement
