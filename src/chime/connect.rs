@@ -188,18 +188,7 @@ pub(super) fn client(api: Api, config: &SdkConfig) -> Result<Arc<dyn Chime>, Con
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chime::FixedCredentials;
-
-    fn settings(url: &str) -> ClientConfig {
-        ClientConfig {
-            endpoint_url: Some(url.parse().unwrap()),
-            credentials: Some(FixedCredentials {
-                access_key_id: "AKIDEXAMPLE".to_owned(),
-                secret_access_key: "wJalrXUtnFEMI".to_owned(),
-            }),
-            ..ClientConfig::new(Api::Messaging, "us-east-1")
-        }
-    }
+    use crate::chime::config::tests::settings;
 
     async fn error(settings: ClientConfig) -> ConnectError {
         connect(settings).await.err().unwrap()

@@ -93,7 +93,7 @@ pub(super) async fn configure_with(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chime::FixedCredentials;
+    use crate::chime::config::tests::settings;
     use crate::chime::credentials::tests::Silent;
     #[cfg(feature = "legacy-chime")]
     use crate::chime::legacy::Legacy;
@@ -122,17 +122,6 @@ mod tests {
             bearer: user("admin"),
             membership: Membership::default(),
             members: Batch::new(vec![user("ann")]).unwrap(),
-        }
-    }
-
-    fn settings(url: &str) -> ClientConfig {
-        ClientConfig {
-            endpoint_url: Some(url.parse().unwrap()),
-            credentials: Some(FixedCredentials {
-                access_key_id: "AKIDEXAMPLE".to_owned(),
-                secret_access_key: "wJalrXUtnFEMI".to_owned(),
-            }),
-            ..ClientConfig::new(Api::Messaging, "us-east-1")
         }
     }
 

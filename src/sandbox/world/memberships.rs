@@ -163,7 +163,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::AppInstanceArn;
+    use crate::model::{AppInstanceArn, ChannelArn, MemberArn};
     use crate::sandbox::SandboxConfig;
 
     const NOW: Duration = Duration::ZERO;
@@ -179,10 +179,14 @@ mod tests {
         }))
     }
 
+    fn channel_and_bearer() -> (ChannelArn, MemberArn) {
+        let instance = AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap();
+        (instance.channel("c").unwrap(), instance.user("a").unwrap())
+    }
+
     #[test]
     fn pages_neither_repeat_nor_skip_whatever_happens_between_them() {
-        let instance = AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap();
-        let (channel, bearer) = (instance.channel("c").unwrap(), instance.user("a").unwrap());
+        let (channel, bearer) = channel_and_bearer();
         let at = Address {
             channel: &channel,
             bearer: &bearer,
@@ -236,8 +240,7 @@ mod tests {
 
     #[test]
     fn one_membership_is_made_described_and_deleted() {
-        let instance = AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap();
-        let (channel, bearer) = (instance.channel("c").unwrap(), instance.user("a").unwrap());
+        let (channel, bearer) = channel_and_bearer();
         let at = Address {
             channel: &channel,
             bearer: &bearer,
