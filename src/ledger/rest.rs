@@ -20,17 +20,19 @@ impl LedgerReader {
         state: RunState,
         members_per_call: impl Into<u64>,
     ) -> Result<LowerBound, LedgerError> {
+        let lanes = self.lane_channels()?;
         let rows = match state {
             RunState::Finished => {
                 self.by_lane(progress.failed.iter().chain(&progress.sent_and_open))?
             }
             RunState::Running | RunState::Interrupted | RunState::Aborted => {
-                self.open_by_lane(progress, state)?
+                let mut rows = self.open_by_lane(progress, state)?;
+                rows.retain(|lane, _| lanes.get(lane).is_some_and(|(_, is_closed)| !is_closed));
+                rows
             }
         };
         let members_per_call = members_per_call.into().max(1);
         let mut by_channel = HashMap::<u32, u64>::new();
-        let lanes = self.lane_channels()?;
         for (lane, rows) in rows {
             let (channel, _) = lanes.get(&lane).copied().unwrap_or_default();
             *by_channel.entry(channel).or_default() += rows.div_ceil(members_per_call);
@@ -42,7 +44,8 @@ impl LedgerReader {
         Ok(bound)
     }
 
-    /// The rows of a run that is not finished, by lane. Nothing more is sent to closed lanes.
+    /// The rows of a run that is not finished, by lane, closed ones included: nothing more is sent to
+    /// those.
     fn open_by_lane(
         &self,
         progress: &RunProgress,
@@ -66,8 +69,6 @@ impl LedgerReader {
                 *rows.entry(lane).or_default() += cut_off;
             }
         }
-        let lanes = self.lane_channels()?;
-        rows.retain(|lane, _| lanes.get(lane).is_some_and(|(_, is_closed)| !is_closed));
         Ok(rows)
     }
 
