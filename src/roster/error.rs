@@ -79,7 +79,7 @@ pub enum Problem {
         reason: String,
     },
     /// Something else after the end of compressed data.
-    #[error("the {0} data ends, and bytes follow that are no {0} data")]
+    #[error("trailing data: the {0} data ends, and bytes follow that are no {0} data")]
     TrailingData(&'static str),
     /// A quote that is never closed.
     #[error("a quote is opened in the record that begins here, and never closed")]

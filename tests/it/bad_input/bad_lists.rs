@@ -247,7 +247,7 @@ fn a_truncated_or_damaged_compressed_list_is_refused() {
     for (list, format) in [(&whole, "gzip"), (&frames, "zstd")] {
         assert_refused(
             with_garbage(list),
-            &format!("list.csv, line 4: the {format} data ends, and bytes follow"),
+            &format!("list.csv, line 4: trailing data: the {format} data ends, and bytes follow"),
             "if they are rows, compress them as well",
         );
     }
