@@ -116,6 +116,24 @@ fn an_address_where_no_chime_answers_stops_the_run_soon_and_fails_nobody() {
 }
 
 #[test]
+fn a_port_that_accepts_and_never_answers_stops_the_run() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let work_dir = WorkDir::new();
+    // Three answers are waited for, each for as long as an answer may take.
+    let flags = [
+        "--endpoint-url",
+        &url,
+        "--patience",
+        "1",
+        "--max-attempts",
+        "1",
+    ];
+    let output = Output::of(&mut command(&work_dir, &flags));
+    check_stopped(&work_dir, &output, &[&url, "Timeout", "did not end within"]);
+}
+
+#[test]
 fn a_wrong_path_stops_the_run() {
     let work_dir = WorkDir::new();
     let sandbox = Sandbox::start(&work_dir, &[]);
