@@ -105,6 +105,19 @@ impl Limits {
         }
     }
 
+    /// The calls of one bearer that may come at once: one second's worth, and at least 1. AWS does not
+    /// document the burst; a quota per second allows its number within any second.
+    #[must_use]
+    pub fn bearer_burst(&self) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "rates are positive; the cast saturates"
+        )]
+        let calls = self.bearer_rate as u32;
+        calls.max(1)
+    }
+
     /// How many calls may be in flight. By default, enough to keep every bearer busy when each answer
     /// takes `longest_answer`, so that latency never reduces throughput; bounded, because each call
     /// takes memory.
@@ -229,6 +242,20 @@ mod tests {
             };
             assert_eq!(limits.check(), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_bearer_may_make_the_calls_of_one_second_at_once() {
+        let burst = |bearer_rate| {
+            let limits = Limits::of_region("us-east-1");
+            Limits {
+                bearer_rate,
+                ..limits
+            }
+            .bearer_burst()
+        };
+        assert_eq!([10.0, 9.99, 1.0, 0.001].map(burst), [10, 9, 1, 1]);
+        assert_eq!(Limits::of_region("eu-central-1").bearer_burst(), 5);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub struct Plan {
     pub calls: u64,
     /// The least time that the list takes at these limits, in seconds.
     pub seconds: f64,
-    /// The limit that sets the least time; null if none does: one call waits for nothing.
+    /// The limit that sets the least time; null if none does: all calls may come at once.
     pub binding: Option<Binding>,
     /// The least time with one more bearer, in seconds.
     pub seconds_with_one_more_bearer: f64,

@@ -139,7 +139,7 @@ pub struct Summary {
     /// the run is not finished, or it took less time: pauses between sessions do not count as
     /// time, and a session may have had higher limits.
     pub lower_bound_ratio: Option<f64>,
-    /// The limit that sets the least time; null if none does: one call waits for nothing.
+    /// The limit that sets the least time; null if none does: all calls may come at once.
     pub binding_limit: Option<Binding>,
     /// Rows that failed, are defective, or were not confirmed or attempted, by error code.
     pub errors_by_code: BTreeMap<String, u64>,

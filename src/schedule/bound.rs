@@ -44,17 +44,22 @@ impl LowerBound {
         self.calls
     }
 
-    /// The least time, and what sets it. The first call of each limit is free: it waits for none,
-    /// and where it is the only one, nothing binds.
+    /// The least time from the first call to the last, as they reach the service, and what sets it.
+    /// Calls that may come at once take no time: one on each channel, one second's worth of each
+    /// bearer (see [`Limits::bearer_burst`]), one under `--max-rate`. If no more calls than these are
+    /// needed, nothing binds.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "call counts are far below 2^52")]
     pub fn time(&self, limits: &Limits, bearers: usize) -> (Duration, Option<Binding>) {
-        let after_first = |calls: u64, rate: f64| calls.saturating_sub(1) as f64 / rate;
-        let channel = after_first(self.largest, limits.channel_rate);
-        let pool = after_first(self.calls, limits.bearer_rate * bearers.max(1) as f64);
+        let after =
+            |calls: u64, at_once: u64, rate: f64| calls.saturating_sub(at_once) as f64 / rate;
+        let bearers = bearers.max(1) as u64;
+        let burst = bearers.saturating_mul(limits.bearer_burst().into());
+        let channel = after(self.largest, 1, limits.channel_rate);
+        let pool = after(self.calls, burst, limits.bearer_rate * bearers as f64);
         let total = limits
             .max_rate
-            .map_or(0.0, |rate| after_first(self.calls, rate));
+            .map_or(0.0, |rate| after(self.calls, 1, rate));
         let (seconds, binding) = if total > channel && total > pool {
             (total, Binding::Total)
         } else if pool > channel {
@@ -62,7 +67,7 @@ impl LowerBound {
         } else {
             (channel, Binding::Channel)
         };
-        let binding = (self.calls > 1).then_some(binding);
+        let binding = (seconds > 0.0).then_some(binding);
         (Duration::from_secs_f64(seconds), binding)
     }
 }
@@ -86,10 +91,7 @@ mod tests {
         assert_eq!(many.calls(), 2_000);
         assert_eq!(
             many.time(&limits, 4),
-            (
-                Duration::from_secs_f64(1999.0 / 40.0),
-                Some(Binding::Bearers)
-            )
+            (Duration::from_secs(49), Some(Binding::Bearers))
         );
         let headroom = Limits {
             max_rate: Some(5.0),
@@ -99,14 +101,28 @@ mod tests {
     }
 
     #[test]
-    fn a_single_call_waits_for_nothing() {
+    fn calls_that_may_come_at_once_take_no_time() {
         let limits = Limits::of_region("us-east-1");
+        let nothing = (Duration::ZERO, None);
         let mut bound = LowerBound::default();
-        assert_eq!(bound.time(&limits, 1), (Duration::ZERO, None));
-        bound.add_channel(100);
-        assert_eq!(bound.time(&limits, 1), (Duration::ZERO, None));
+        assert_eq!(bound.time(&limits, 1), nothing);
+        (0..10).for_each(|_| bound.add_channel(100));
+        assert_eq!(bound.time(&limits, 1), nothing);
         bound.add_channel(1);
         let least = (Duration::from_millis(100), Some(Binding::Bearers));
         assert_eq!(bound.time(&limits, 1), least);
+        assert_eq!(bound.time(&limits, 2), nothing);
+        let capped = Limits {
+            max_rate: Some(5.0),
+            ..limits
+        };
+        let least = (Duration::from_secs(2), Some(Binding::Total));
+        assert_eq!(bound.time(&capped, 2), least);
+        let slow = Limits {
+            bearer_rate: 0.5,
+            ..limits
+        };
+        let least = (Duration::from_secs(20), Some(Binding::Bearers));
+        assert_eq!(bound.time(&slow, 1), least);
     }
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 /// The figures of a trial.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     /// The lower bound, with the limits and faults that there were.
     pub(super) bound: Duration,
+    /// From the first call that reached the service to the last one, accepted or not.
+    pub(super) arrivals: Duration,
+    /// From the start of the program to its end.
     pub(super) makespan: Duration,
     /// The fewest calls without faults.
     pub(super) fewest: u64,
@@ -26,16 +29,17 @@ pub(super) struct Figures {
 }
 
 /// The header of the table.
-pub(super) const HEAD: &str = "scenario                             bound  makespan   ratio  fewest +faults   calls  \
+pub(super) const HEAD: &str = "scenario                             bound  arrivals   ratio  makespan  fewest +faults   calls  \
      calls/+faults  throttled  busiest c/b  recovery  result";
 
 #[expect(clippy::cast_precision_loss, reason = "call counts are far below 2^52")]
 impl Figures {
-    pub(super) fn ratio(&self) -> f64 {
-        self.makespan.as_secs_f64() / self.bound.as_secs_f64()
+    /// The time as the service sees it over the lower bound.
+    pub(crate) fn ratio(&self) -> f64 {
+        self.arrivals.as_secs_f64() / self.bound.as_secs_f64()
     }
 
-    pub(super) fn throttled_share(&self) -> f64 {
+    pub(crate) fn throttled_share(&self) -> f64 {
         self.throttled as f64 / self.calls as f64
     }
 
@@ -51,10 +55,11 @@ impl fmt::Display for Figures {
         });
         write!(
             f,
-            "{:>9.1}{:>10.1}{:>8.3}{:>8}{:>8}{:>8}{:>15.3}{:>10.2}%{:>13}{:>10}",
+            "{:>9.1}{:>10.1}{:>8.3}{:>10.1}{:>8}{:>8}{:>8}{:>15.3}{:>10.2}%{:>13}{:>10}",
             self.bound.as_secs_f64(),
-            self.makespan.as_secs_f64(),
+            self.arrivals.as_secs_f64(),
             self.ratio(),
+            self.makespan.as_secs_f64(),
             self.fewest,
             self.fewest_with_faults,
             self.calls,

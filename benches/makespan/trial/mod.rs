@@ -1,20 +1,28 @@
-//! Trials of the scheduler. A trial plays a scenario with one seed against the simulated service,
-//! and checks its figures against the scenario's bands.
+//! Trials of programs that add members. A trial plays a scenario with one seed against the simulated
+//! service, and checks its figures against the scenario's bands.
 //!
 //! The bench and the test `makespan` share this module.
 
 mod bands;
 mod bound;
+mod chime_bulk;
 mod figures;
-mod play;
+mod network;
+mod program;
 mod proxy;
+mod random_mixes;
 mod roster;
 mod scenario;
+mod testbed;
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+pub(crate) use chime_bulk::ChimeBulk;
+pub(crate) use figures::Figures;
+pub(crate) use program::Program;
+pub(crate) use random_mixes::{Spread, random_mixes};
 pub(crate) use scenario::Scenario;
 
 /// The results of all trials.
@@ -26,14 +34,18 @@ pub(crate) struct Report {
     pub(crate) failed: usize,
 }
 
-/// Plays all scenarios with all their seeds on this many threads, and checks every trial.
-pub(crate) fn run_all(scenarios: &[Scenario], threads: usize) -> Report {
-    let mut trials: Vec<(&Scenario, u64)> = Vec::new();
-    for scenario in scenarios {
-        trials.extend(scenario.seeds.iter().map(|seed| (scenario, *seed)));
-    }
+/// Plays all scenarios with all their seeds on this many threads. Returns the figures in their order.
+///
+/// # Errors
+/// Of a trial: if the program does not finish, or does not add every member.
+pub(crate) fn play_all(
+    program: &dyn Program,
+    scenarios: &[Scenario],
+    threads: usize,
+) -> Vec<Result<Figures, String>> {
+    let trials: Vec<(&Scenario, u64)> = scenarios.iter().flat_map(Scenario::trials).collect();
     let next = AtomicUsize::new(0);
-    let lines = Mutex::new(vec![(String::new(), false); trials.len()]);
+    let played = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, trials.len().max(1)) {
             scope.spawn(|| {
@@ -42,32 +54,47 @@ pub(crate) fn run_all(scenarios: &[Scenario], threads: usize) -> Report {
                     let Some((scenario, seed)) = trials.get(index) else {
                         break;
                     };
-                    let line = line(scenario, *seed);
-                    lines.lock().unwrap_or_else(PoisonError::into_inner)[index] = line;
+                    let played_one = program::play(program, scenario, *seed);
+                    let figures = played_one.map_err(|error| {
+                        let (program, name) = (program.name(), &scenario.name);
+                        format!("{program}, {name} {seed}: {error}")
+                    });
+                    let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
+                    played.push((index, figures));
                 }
             });
         }
     });
+    let mut played = played.into_inner().unwrap_or_else(PoisonError::into_inner);
+    played.sort_by_key(|(index, _)| *index);
+    played.into_iter().map(|(_, figures)| figures).collect()
+}
+
+/// Plays all scenarios with this program, and checks every trial.
+pub(crate) fn run_all(scenarios: &[Scenario], threads: usize) -> Report {
+    let figures = play_all(&ChimeBulk, scenarios, threads);
     let mut report = Report {
         table: figures::HEAD.to_owned(),
         ..Report::default()
     };
-    for (line, has_failed) in lines.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    let trials = scenarios.iter().flat_map(Scenario::trials);
+    for ((scenario, seed), figures) in trials.zip(figures) {
+        let (line, has_failed) = line(scenario, seed, figures);
         let _ = write!(report.table, "\n{line}");
         report.failed += usize::from(has_failed);
     }
     report
 }
 
-/// Plays a trial. Returns its lines, and whether it failed.
-fn line(scenario: &Scenario, seed: u64) -> (String, bool) {
+/// The lines of a trial, and whether it failed.
+fn line(scenario: &Scenario, seed: u64, figures: Result<Figures, String>) -> (String, bool) {
     let name = format!("{} {seed}", scenario.name);
-    let (mut line, violations) = match play::play(scenario, seed) {
+    let (mut line, violations) = match figures {
         Ok(figures) => (
             format!("{name:<33}{figures}"),
             scenario.bands.violations(&figures),
         ),
-        Err(error) => (format!("{name:<33}"), vec![format!("{error}")]),
+        Err(error) => (format!("{name:<33}"), vec![error]),
     };
     let result = if violations.is_empty() {
         "pass"

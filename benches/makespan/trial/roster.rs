@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Write;
 
 use chime_bulk::model::{ChannelArn, MemberArn};
+use chime_bulk::schedule::LowerBound;
 use serde::Deserialize;
 
 /// The app instance of all channels and members.
@@ -14,31 +15,85 @@ pub(super) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-inst
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
-    channels: usize,
+    channels: u32,
     members: u64,
+    /// Each channel has this share of the calls of the one before, rounded, and at least one call.
+    shrink: Option<f64>,
 }
 
 /// The number of members of each channel. The list is sorted by channel.
-#[derive(Debug)]
-pub(super) struct Roster(Vec<u64>);
+#[derive(Debug, Clone)]
+pub(crate) struct Roster {
+    sizes: Vec<u64>,
+    members_per_call: u32,
+}
 
-impl Roster {
-    /// The channels of the groups, in order, with at most `max` members each.
-    pub(super) fn new(groups: &[Group], max: Option<u64>) -> Self {
-        let members = |group: &Group| group.members.min(max.unwrap_or(u64::MAX));
-        let sizes = groups
-            .iter()
-            .flat_map(|group| std::iter::repeat_n(members(group), group.channels));
-        Self(sizes.collect())
+impl Group {
+    /// Channels with this many members each.
+    pub(super) fn new(channels: u32, members: u64) -> Self {
+        Self {
+            channels,
+            members,
+            shrink: None,
+        }
     }
 
     /// The number of members of each channel.
-    pub(super) fn sizes(&self) -> &[u64] {
-        &self.0
+    fn sizes(self, members_per_call: u32) -> impl Iterator<Item = u64> {
+        let per_call = u64::from(members_per_call);
+        (0..self.channels).map(move |before| match self.shrink {
+            Some(share) => scaled(self.members.div_ceil(per_call), share, before) * per_call,
+            None => self.members,
+        })
+    }
+}
+
+/// A number of calls times the share to this power, rounded, and at least 1.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a few calls"
+)]
+fn scaled(calls: u64, share: f64, power: u32) -> u64 {
+    ((calls as f64 * share.powf(power.into())).round() as u64).max(1)
+}
+
+impl Roster {
+    /// The channels of the groups, in order, with at most `max` members each.
+    pub(super) fn new(groups: &[Group], max: Option<u64>, members_per_call: u32) -> Self {
+        let max = max.unwrap_or(u64::MAX);
+        let sizes = groups
+            .iter()
+            .flat_map(|group| group.sizes(members_per_call))
+            .map(|members| members.min(max));
+        Self {
+            sizes: sizes.collect(),
+            members_per_call,
+        }
+    }
+
+    /// The number of members of each channel.
+    pub(crate) fn sizes(&self) -> &[u64] {
+        &self.sizes
+    }
+
+    /// The most members in one call.
+    pub(crate) fn members_per_call(&self) -> u32 {
+        self.members_per_call
     }
 
     pub(super) fn members(&self) -> u64 {
-        self.0.iter().sum()
+        self.sizes.iter().sum()
+    }
+
+    /// The fewest calls.
+    pub(super) fn lower_bound(&self) -> LowerBound {
+        let mut bound = LowerBound::default();
+        for members in &self.sizes {
+            bound.add_calls(members.div_ceil(self.members_per_call.into()));
+        }
+        bound
     }
 
     /// The list, as CSV.
@@ -69,7 +124,7 @@ impl Roster {
     }
 
     fn rows(&self) -> impl Iterator<Item = (usize, u64)> {
-        let channels = self.0.iter().enumerate();
+        let channels = self.sizes.iter().enumerate();
         channels.flat_map(|(channel, members)| (0..*members).map(move |member| (channel, member)))
     }
 }
@@ -87,4 +142,37 @@ pub(super) fn number(channel: &ChannelArn) -> Option<usize> {
 pub(super) fn bearers(count: usize) -> Result<Vec<MemberArn>, Box<dyn Error>> {
     let arn = |n| MemberArn::parse(&format!("{INSTANCE}/user/bearer-{n}"));
     Ok((0..count).map(arn).collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn channels_may_shrink_by_full_calls() {
+        use super::*;
+
+        let groups = [
+            Group {
+                shrink: Some(0.8),
+                ..Group::new(7, 2_800)
+            },
+            Group {
+                shrink: Some(0.1),
+                ..Group::new(3, 100)
+            },
+            Group::new(2, 7),
+        ];
+        let roster = Roster::new(&groups, None, 100);
+        let expected = [
+            2_800, 2_200, 1_800, 1_400, 1_100, 900, 700, 100, 100, 100, 7, 7,
+        ];
+        assert_eq!(roster.sizes(), expected);
+        assert_eq!(
+            roster.lower_bound().calls(),
+            28 + 22 + 18 + 14 + 11 + 9 + 7 + 5
+        );
+        assert_eq!(
+            Roster::new(&groups, Some(9), 2).sizes()[6..],
+            [9, 2, 2, 2, 7, 7]
+        );
+    }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::bands::Bands;
 use super::bound::Slowdown;
+use super::network::Network;
 use super::roster::{Group, Roster};
 
 /// A job and the service that it calls.
@@ -26,11 +27,12 @@ pub(crate) struct Scenario {
     /// The number of bearers.
     #[serde(default = "one")]
     pub(super) bearers: usize,
-    /// The mean time of a round trip, in milliseconds.
-    latency_ms: u64,
-    /// By how much each way of a round trip varies, as a share of its mean.
-    jitter: f64,
-    /// The seeds of the service and the scheduler. The scenario is played with each of them.
+    /// The most members in one call. Fewer make a debug build quick, and change nothing else.
+    #[serde(default = "hundred")]
+    members_per_call: u32,
+    /// The network between the program and the service.
+    pub(super) network: Network,
+    /// The seeds of the service, the network and the program. The scenario is played with each of them.
     #[serde(default = "seeds")]
     pub(crate) seeds: Vec<u64>,
     /// Random faults, in the syntax of the flag `--fault`: `lost=0.005`.
@@ -46,8 +48,8 @@ pub(crate) struct Scenario {
     server: Server,
     /// Whether calls go over HTTP on loopback, in real time. Otherwise the service is in the process,
     /// on a paused clock.
-    #[serde(default)]
-    pub(super) http: bool,
+    #[serde(skip)]
+    pub(crate) is_over_http: bool,
     /// The bands of its figures.
     pub(super) bands: Bands,
 }
@@ -85,6 +87,10 @@ fn one() -> usize {
     1
 }
 
+fn hundred() -> u32 {
+    100
+}
+
 fn seeds() -> Vec<u64> {
     vec![1, 2, 3]
 }
@@ -96,6 +102,31 @@ impl Span {
 }
 
 impl Scenario {
+    /// A mix of channels without faults, for one seed.
+    pub(super) fn mix(
+        seed: u64,
+        roster: Vec<Group>,
+        bearers: usize,
+        members_per_call: u32,
+    ) -> Self {
+        Self {
+            name: format!("mix {seed}"),
+            description: String::new(),
+            roster,
+            members_in_debug: None,
+            members_per_call,
+            bearers,
+            network: Network::even(),
+            seeds: vec![seed],
+            faults: Vec::new(),
+            throttled_once: 0.0,
+            outage: None,
+            server: Server::default(),
+            is_over_http: false,
+            bands: Bands::default(),
+        }
+    }
+
     /// All scenarios of a folder, by name.
     ///
     /// # Errors
@@ -109,6 +140,11 @@ impl Scenario {
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
         paths.sort();
         paths.iter().map(|path| Self::read(path)).collect()
+    }
+
+    /// The scenario with each of its seeds.
+    pub(super) fn trials(&self) -> impl Iterator<Item = (&Self, u64)> {
+        self.seeds.iter().map(move |seed| (self, *seed))
     }
 
     fn read(path: &Path) -> Result<Self, String> {
@@ -135,17 +171,15 @@ impl Scenario {
     }
 
     pub(super) fn roster(&self) -> Roster {
-        Roster::new(&self.roster, self.max_members())
+        Roster::new(&self.roster, self.max_members(), self.members_per_call)
     }
 
-    /// The service that the job calls. Its channels have room for all members.
+    /// The service that the job calls, at the end of the network. Its channels have room for all members.
     pub(super) fn service(&self, seed: u64) -> SandboxConfig {
         let default = SandboxConfig::default();
         let largest = self.roster().sizes().iter().copied().max();
         SandboxConfig {
             capacity: default.capacity.max(largest.unwrap_or_default()),
-            latency: Duration::from_millis(self.latency_ms),
-            jitter: self.jitter,
             seed,
             faults: self.faults().unwrap_or_default(),
             outage: self.outage.map(Span::times),

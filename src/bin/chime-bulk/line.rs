@@ -63,7 +63,7 @@ pub(crate) enum Line {
         calls: u64,
         /// The least time at these limits, in seconds.
         least_seconds: f64,
-        /// The limit that sets the least time; null if none does: one call waits for nothing.
+        /// The limit that sets the least time; null if none does: all calls may come at once.
         binding: Option<Binding>,
     },
     /// A call is sent.

@@ -193,26 +193,26 @@ fn the_binding_limit_and_the_time_saved_by_one_more_bearer_are_shown() {
     .unwrap();
     let (admin, other) = (format!("{APP}/user/admin"), format!("{APP}/user/other"));
 
-    // 80 calls by one bearer, 10 a second.
+    // 80 calls by one bearer: 10 at once, then 10 a second.
     let (plan, code) = json(&work_dir, &["even.csv"]);
     assert_eq!(code, Some(0));
     assert_eq!((plan.calls, plan.binding), (80, Some(Binding::Bearers)));
     assert_eq!((plan.bearers, plan.bearer_assumed), (1, true));
-    assert_close(plan.seconds, 7.9);
-    assert_close(plan.seconds_with_one_more_bearer, 3.95);
+    assert_close(plan.seconds, 7.0);
+    assert_close(plan.seconds_with_one_more_bearer, 3.0);
     let two = ["even.csv", "--bearer", &admin, "--bearer", &other];
     let (plan, _) = json(&work_dir, &two);
     assert_eq!((plan.bearers, plan.bearer_assumed), (2, false));
-    assert_close(plan.seconds, 3.95);
-    assert_close(plan.seconds_with_one_more_bearer, 79.0 / 30.0);
+    assert_close(plan.seconds, 3.0);
+    assert_close(plan.seconds_with_one_more_bearer, 50.0 / 30.0);
     let (plan, _) = json(&work_dir, &["even.csv", "--max-rate", "4"]);
     assert_eq!(plan.binding, Some(Binding::Total));
     assert_close(plan.seconds, 19.75);
     assert_close(plan.seconds_with_one_more_bearer, 19.75);
     let text = work_dir.run(["plan", "even.csv"]).stdout;
-    assert!(text.contains("7.9 s   the bearers' rate binds"), "{text}");
+    assert!(text.contains("7.0 s   the bearers' rate binds"), "{text}");
     assert!(
-        text.contains("with 2 bearers         4.0 s   saves 4.0 s"),
+        text.contains("with 2 bearers         3.0 s   saves 4.0 s"),
         "{text}"
     );
     assert!(text.contains("none is given: one is assumed"), "{text}");
@@ -253,10 +253,11 @@ fn the_region_of_the_bearer_or_channel_sets_the_quotas() {
     assert_close(plan.limits.bearer_rate, 5.0);
     assert_eq!(plan.binding, Some(Binding::Channel));
     let (plan, _) = json(&work_dir, &["list.csv", "--channel-rate", "9"]);
-    assert_close(plan.seconds, 4.0 / 5.0);
-    // Undo removes one member per call: 5 a second by the bearer, 10 on the largest channel.
+    assert_close(plan.seconds, 1.0 / 9.0);
+    // Undo removes one member per call: 5 at once and then 5 a second by the bearer, 10 a second on
+    // the largest channel.
     assert_eq!(plan.undo.calls, 401);
-    assert_close(plan.undo.seconds, 400.0 / 5.0);
+    assert_close(plan.undo.seconds, 396.0 / 5.0);
     let (plan, _) = json(&work_dir, &["list.csv", "--bearer-rate", "1000"]);
     assert_close(plan.undo.seconds, 199.0 / 10.0);
     let us = ["list.csv", "--region", "us-east-1", "--bearer-rate", "1000"];

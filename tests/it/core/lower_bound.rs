@@ -8,7 +8,14 @@ use crate::support::program::{APP, WorkDir};
 #[test]
 fn run_and_resume_print_the_lower_bound_once_the_list_is_read() {
     let work_dir = WorkDir::with("list.csv", list(APP, &[("a", 250), ("b", 1)]));
-    let rates = ["--channel-rate", "1000", "--bearer-rate", "10", "--json"];
+    // 14 calls by one bearer: 10 at once, then 10 a second.
+    let limits = [
+        "--channel-rate",
+        "1000",
+        "--members-per-call",
+        "20",
+        "--json",
+    ];
     let begin = [
         "run",
         "list.csv",
@@ -17,9 +24,9 @@ fn run_and_resume_print_the_lower_bound_once_the_list_is_read() {
         "--sandbox",
         "--unlimited",
     ];
-    let run = work_dir.run(begin.iter().chain(&rates));
+    let run = work_dir.run(begin.iter().chain(&limits));
     assert_eq!(run.code, Some(0), "{run:#?}");
-    let line = "bound: at least 4 calls, 0.3 s at the limits; the bearers' rate binds\n";
+    let line = "bound: at least 14 calls, 0.4 s at the limits; the bearers' rate binds\n";
     assert_eq!(run.stderr.matches(line).count(), 1, "{run:#?}");
     let resumed = work_dir.run(["resume", "run"]);
     assert_eq!(resumed.code, Some(0), "{resumed:#?}");
@@ -27,10 +34,10 @@ fn run_and_resume_print_the_lower_bound_once_the_list_is_read() {
 
     let summary = work_dir.summary("run");
     assert_eq!(summary.binding_limit, Some(Binding::Bearers));
-    assert_close(summary.lower_bound_seconds, 0.3);
+    assert_close(summary.lower_bound_seconds, 0.4);
     let ratio = summary.lower_bound_ratio.unwrap();
-    assert_close(ratio, summary.elapsed_seconds / 0.3);
-    let line = format!("(at least 0.3 s), {ratio:.2} times that\n");
+    assert_close(ratio, summary.elapsed_seconds / 0.4);
+    let line = format!("(at least 0.4 s), {ratio:.2} times that\n");
     assert!(resumed.stdout.contains(&line), "{resumed:#?}");
 }
 
