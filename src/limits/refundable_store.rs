@@ -45,6 +45,13 @@ impl RefundableStore {
         }
     }
 
+    /// Moves the charges of a key to an earlier time.
+    pub(super) fn advance(&self, key: u32, by: Duration) {
+        if let Some(due) = self.inner().next_due.get_mut(&key) {
+            *due = due.saturating_sub(Nanos::from(by));
+        }
+    }
+
     /// Removes keys whose time is past: they behave as new ones.
     pub(super) fn prune(&self, now: Nanos) {
         self.inner().next_due.retain(|_, due| *due > now);

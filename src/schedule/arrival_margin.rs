@@ -2,41 +2,45 @@
 //! not arrive closer than the limit.
 //!
 //! What counts is when calls arrive. A reply shows it: the call before arrived at least the shortest
-//! way before its reply was back. So after a quick reply little need be added, and never more than
-//! the spread of one way. A little less than that is added, as the next call is hardly ever the
-//! quickest of all: with both ways evenly spread, one call in N then comes too early.
+//! way before its reply was back, so after a quick reply little need be added. How likely a refusal
+//! is after each margin is computed from the recent round trips, and the margin is the one that costs
+//! least: the time added, and a refusal as often as it is to be expected.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Round trips remembered: a minute or two on one channel, so that a changed network is noticed.
-const REMEMBERED: usize = 128;
+/// Round trips remembered: half a minute or more on one channel, so that a changed network is noticed.
+const REMEMBERED: usize = 64;
 /// Round trips from which on they alone are relied on.
 const ENOUGH: usize = 12;
-/// Share of the interval that is added at least, until enough is known.
-const AT_FIRST: f64 = 0.03;
-/// And share of the longest round trip: a long way as a rule varies more.
-const OF_THE_WAY: f64 = 0.2;
-/// Few round trips show less than the whole spread: what is seen of it is widened by this over
-/// the root of their number, which holds for evenly spread ways, with room.
-const UNSEEN: f64 = 4.0;
+/// Round trips that show next to nothing.
+const FEW: usize = 4;
+/// Share of the interval that is added while nothing is known.
+const AT_FIRST: f64 = 0.04;
+/// Share of the round trip by which one way is taken to vary, until enough is known.
+const OF_THE_WAY: f64 = 0.25;
+/// Few round trips show less than the whole spread: what is seen of it is widened by this over the
+/// root of their number.
+const UNSEEN: f64 = 2.0;
+/// Of the sum of two ways that are evenly spread, nine in ten are within this many widths of one: the
+/// one in ten that are quickest and slowest left out.
+const MIDDLE: f64 = 1.106;
+/// So many round trips in a row, each longer than all but one before: the network has changed.
+const CHANGED: usize = 5;
 /// And the quickest of them is not the quickest there is: likewise, in widths of the spread.
-const QUICKER: f64 = 2.0;
+const QUICKER: f64 = 1.5;
 /// Tokio's timer and the round trips go by the millisecond.
 const GRAIN: Duration = Duration::from_millis(1);
 /// Largest share of the interval that is ever added.
-const AT_MOST: f64 = 0.15;
-/// Chance of coming too early that is taken. A refused call costs the channel a whole interval, so
-/// the balance of what is lost by refusals and by waiting is at about so few.
-const CHANCE: f64 = 0.001;
-/// How much a refusal adds to the share of the spread that is covered, and an accepted call takes
-/// away: chosen so that few are refused where ways are not evenly spread.
-const GROWTH: f64 = 0.1;
-const DECAY: f64 = 0.000_2;
-/// Bounds of that share.
-const COVERED: (f64, f64) = (0.7, 2.0);
+const AT_MOST: f64 = 0.35;
+/// What a refused call costs, in intervals. Most are sent again at once, at the cost of a round trip;
+/// but where refused calls count, it is a whole interval.
+const COST: f64 = 0.6;
+/// Margins that are compared, and round trips that each is judged by.
+const COMPARED: u32 = 16;
+const JUDGES: usize = 12;
 
-/// The spread of the way to the service, learned from the round trips.
+/// The spread of the way to the service, learned from the round trips. Times are in seconds.
 #[derive(Debug)]
 pub(super) struct ArrivalMargin {
     /// That of a channel's limit, as configured.
@@ -45,10 +49,13 @@ pub(super) struct ArrivalMargin {
     /// The longest of the recent round trips but one: a single slow answer is no sign of jitter.
     longest: Duration,
     /// How quick a round trip can be, by the recent ones.
-    quickest: Duration,
+    quickest: f64,
     /// By how much one way varies, by the recent round trips.
-    spread: Duration,
-    covered: f64,
+    spread: f64,
+    /// Some of the recent round trips: how much longer than the quickest they took.
+    excesses: Vec<f64>,
+    /// The margin after an answer of the usual time.
+    usual: Duration,
 }
 
 impl ArrivalMargin {
@@ -58,38 +65,63 @@ impl ArrivalMargin {
             interval,
             recent: VecDeque::with_capacity(REMEMBERED),
             longest: Duration::ZERO,
-            quickest: Duration::ZERO,
-            spread: Duration::ZERO,
-            covered: 1.0,
+            quickest: 0.0,
+            spread: 0.0,
+            excesses: Vec::new(),
+            usual: interval.mul_f64(AT_FIRST),
         }
     }
 
     /// How much is added to the interval after a call that replied after this round trip, if it
     /// has replied.
     pub(super) fn margin(&self, round_trip: Option<Duration>) -> Duration {
-        let at_first = self.interval.mul_f64(AT_FIRST);
-        if self.recent.len() < 2 {
-            return at_first;
+        if self.recent.is_empty() {
+            return self.interval.mul_f64(AT_FIRST);
         }
-        let spread = self.spread;
-        let late = round_trip.map_or(spread * 2, |round_trip| {
-            round_trip.saturating_sub(self.quickest)
+        let excess = round_trip.map_or(self.spread, |round_trip| {
+            (round_trip.as_secs_f64() - self.quickest).max(0.0)
         });
-        // What is not known of when the call before arrived: nothing after the quickest reply and
-        // the slowest, most in between.
-        let unknown = late.min((spread * 2).saturating_sub(late));
-        let risked = (2.0 * CHANCE * unknown.as_secs_f64() * spread.as_secs_f64()).sqrt();
-        let guard = late
-            .min(spread)
-            .saturating_sub(Duration::from_secs_f64(risked))
-            .mul_f64(self.covered)
-            + GRAIN;
-        let least = if self.recent.len() < ENOUGH {
-            at_first.max(self.longest.mul_f64(OF_THE_WAY))
+        let interval = self.interval.as_secs_f64();
+        let mut margin = self.cheapest(excess, interval * COST);
+        if self.recent.len() < FEW {
+            margin = margin.max(self.spread);
+        }
+        Duration::from_secs_f64(margin.min(interval * AT_MOST)) + GRAIN
+    }
+
+    /// How much later than the quickest way a call that was answered after this round trip can have
+    /// arrived.
+    pub(super) fn latest(&self, round_trip: Duration) -> Duration {
+        Duration::from_secs_f64((round_trip.as_secs_f64() - self.quickest).max(0.0))
+    }
+
+    /// The margin after an answer of the usual time.
+    pub(super) fn usual(&self) -> Duration {
+        self.usual
+    }
+
+    /// The margin that costs least after a round trip that took this much longer than the quickest,
+    /// where a refused call costs so much.
+    fn cheapest(&self, excess: f64, cost: f64) -> f64 {
+        // A round trip longer than two slow ways is one slow way of another kind.
+        let spread = if excess > 2.0 * self.spread {
+            excess
         } else {
-            Duration::ZERO
+            self.spread
         };
-        guard.max(least).min(self.interval.mul_f64(AT_MOST))
+        let before = one_way(excess, spread);
+        let expected = |margin: f64| {
+            let refused = |after: &f64| comes_too_early(before, one_way(*after, spread), margin);
+            let judges = self.excesses.iter();
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let share = judges.map(refused).sum::<f64>() / self.excesses.len() as f64;
+            margin + share * cost
+        };
+        let margins = (0..=COMPARED).map(|n| before.1 * f64::from(n) / f64::from(COMPARED));
+        let costs = margins.map(|margin| (expected(margin), margin));
+        costs
+            .min_by(|one, other| one.0.total_cmp(&other.0))
+            .map_or(0.0, |(_, margin)| margin)
     }
 
     /// The longest of the recent round trips but one, once enough of them are known.
@@ -103,22 +135,61 @@ impl ArrivalMargin {
             self.recent.pop_front();
         }
         self.recent.push_back(round_trip);
+        self.forget_other_network();
         let mut sorted: Vec<Duration> = self.recent.iter().copied().collect();
         sorted.sort_unstable();
-        let shortest = sorted.first().copied().unwrap_or_default();
-        self.longest = sorted.iter().rev().nth(1).copied().unwrap_or_default();
+        let count = sorted.len();
+        let shortest = sorted[0].as_secs_f64();
+        let median = sorted[count / 2];
+        self.longest = sorted[count.saturating_sub(2)];
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let root = (sorted.len() as f64).sqrt();
-        let seen = self.longest.saturating_sub(shortest) / 2;
-        self.spread = seen.mul_f64(1.0 + UNSEEN / root);
-        self.quickest = shortest.saturating_sub(self.spread.mul_f64(QUICKER / root));
-        self.covered = (self.covered - DECAY).max(COVERED.0);
+        let root = (count as f64).sqrt();
+        let tenth = count / 10;
+        let middle = sorted[count - 1 - tenth].saturating_sub(sorted[tenth]);
+        let seen = middle.as_secs_f64() / MIDDLE;
+        self.spread = seen * (1.0 + UNSEEN / root);
+        if count < ENOUGH {
+            self.spread = self.spread.max(median.as_secs_f64() * OF_THE_WAY);
+        }
+        self.quickest = (shortest - self.spread * QUICKER / root).max(0.0);
+        let judges = sorted.iter().step_by(count.div_ceil(JUDGES));
+        let excess = |one: &Duration| (one.as_secs_f64() - self.quickest).max(0.0);
+        self.excesses = judges.map(excess).collect();
+        self.usual = self.margin(Some(median));
     }
+}
 
-    /// A call was refused for coming too early.
-    pub(super) fn refused(&mut self) {
-        self.covered = (self.covered + GROWTH).min(COVERED.1);
+impl ArrivalMargin {
+    /// Forgets what was seen before the network has become slower.
+    fn forget_other_network(&mut self) {
+        let before = self.recent.len().saturating_sub(CHANGED);
+        let (Some(least), true) = (self.recent.range(before..).min(), before >= CHANGED) else {
+            return;
+        };
+        if self.recent.range(..before).filter(|one| *one >= least).count() < 2 {
+            self.recent.drain(..before);
+        }
     }
+}
+
+/// How much longer than the quickest one way of a round trip took that took so much longer than the
+/// quickest, where one way varies by the spread: at least and at most. Anything between is as likely.
+fn one_way(excess: f64, spread: f64) -> (f64, f64) {
+    let excess = excess.min(2.0 * spread);
+    ((excess - spread).max(0.0), excess.min(spread))
+}
+
+/// How likely a call comes too early after this margin, if the way of the call before and its own are
+/// evenly spread over these times.
+fn comes_too_early(before: (f64, f64), own: (f64, f64), margin: f64) -> f64 {
+    /// So narrow, it is one time.
+    const POINT: f64 = 1e-6;
+    let (before, own) = ((before.0, before.1.max(before.0 + POINT)), (own.0, own.1.max(own.0 + POINT)));
+    // The area of the rectangle of both in which the one is longer than the other by the margin.
+    let corner = |before: f64, own: f64| (before - own - margin).max(0.0).powi(2) / 2.0;
+    let area = corner(before.1, own.0) - corner(before.0, own.0) - corner(before.1, own.1)
+        + corner(before.0, own.1);
+    (area / ((before.1 - before.0) * (own.1 - own.0))).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -177,19 +248,5 @@ mod tests {
             MS * 150,
             "bounded"
         );
-    }
-
-    #[test]
-    fn refusals_widen_it_and_accepted_calls_narrow_it() {
-        let mut jitter = after(ways());
-        let before = jitter.margin(None);
-        jitter.refused();
-        let after = jitter.margin(None);
-        assert!(after > before);
-        ways()
-            .cycle()
-            .take(1_280)
-            .for_each(|ms| jitter.accepted(MS * ms));
-        assert!(jitter.margin(None) < before);
     }
 }

@@ -11,6 +11,26 @@ const RECENT: f64 = 1.5;
 /// called: others share the limit.
 const OFTEN: u32 = 2;
 
+/// What follows from a call that met the channel's limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CoolDown {
+    /// It is the first in a row: it came slightly early, as a rule.
+    First,
+    /// It was sent again at once after the first, and refused again.
+    SentAgain,
+    /// One more in a row: the channel waits, at most so long.
+    Again(Duration),
+}
+
+/// Throttled calls in a row that met the channel's own limit.
+#[derive(Debug, Default)]
+struct CoolDowns {
+    count: u32,
+    backoff: Backoff,
+    /// When the last of them was sent.
+    sent_at: Duration,
+}
+
 /// When a channel may be called next. `configured` is the interval of its limit as configured,
 /// `lifts` how many times a limit was found to have lifted so far.
 #[derive(Debug, Default)]
@@ -21,12 +41,12 @@ pub(super) struct ChannelPace {
     called_at: Duration,
     /// When the last call that was not throttled was sent, if there was one.
     accepted_at: Option<Duration>,
+    /// When that call arrived at the latest, ways apart.
+    arrived_by: Duration,
     /// Throttled calls in a row, one an episode.
     throttled_in_row: u32,
-    /// Those of them that met the channel's own limit: cool-downs in a row.
-    cool_downs: u32,
-    /// The backoff of those.
-    backoff: Option<Box<Backoff>>,
+    /// Those of them that met the channel's own limit, if there are any.
+    cool_downs: Option<Box<CoolDowns>>,
     /// When the last episode began: refusals of calls sent before belong to it.
     episode_began: Option<Duration>,
     /// What refusals showed of its limit, if they showed anything.
@@ -41,12 +61,12 @@ impl ChannelPace {
 
     /// Whether it waits because it was throttled.
     pub(super) fn is_cooling(&self, now: Duration) -> bool {
-        self.cool_downs > 0 && self.next > now
+        self.cool_downs.is_some() && self.next > now
     }
 
     #[cfg(test)]
     pub(super) fn cool_downs(&self) -> u32 {
-        self.cool_downs
+        self.cool_downs.as_ref().map_or(0, |known| known.count)
     }
 
     /// A call is made; `margin` is added to the interval.
@@ -64,6 +84,12 @@ impl ChannelPace {
     /// The last call was not made after all: the next one is due then.
     pub(super) fn reset(&mut self, next: Duration) {
         self.next = next;
+    }
+
+    /// The last call was not carried out: the next one comes now, or when none can be too early after
+    /// the last accepted one.
+    pub(super) fn send_again(&mut self, now: Duration, configured: Duration) {
+        self.next = now.max(self.arrived_by + configured);
     }
 
     /// Not before then.
@@ -98,7 +124,7 @@ impl ChannelPace {
         let recent = self.interval(configured, lifts).mul_f64(RECENT);
         self.since_accepted(sent_at)
             .is_some_and(|since| since < recent)
-            || self.cool_downs > 0
+            || self.cool_downs.is_some()
             || self.throttled_in_row > OFTEN
     }
 
@@ -124,26 +150,40 @@ impl ChannelPace {
         true
     }
 
-    /// A call met the channel's limit: it cools down. Returns the longest time for that, none if
-    /// this cool-down is the first in a row.
-    pub(super) fn cool_down(&mut self) -> Option<Duration> {
-        self.cool_downs += 1;
-        let ceiling = self.backoff.get_or_insert_default().next_ceiling();
-        (self.cool_downs > 1).then_some(ceiling)
+    /// A call sent then met the channel's limit: it cools down.
+    pub(super) fn cool_down(&mut self, sent_at: Duration, configured: Duration) -> CoolDown {
+        let known = self.cool_downs.get_or_insert_default();
+        if known.count == 0 {
+            // A first delay would be a slot, which the channel waits anyway.
+            known.backoff.next_ceiling();
+        }
+        let is_first = known.count == 0;
+        let is_again = known.count == 1 && sent_at.saturating_sub(known.sent_at) < configured;
+        known.count += 1;
+        known.sent_at = sent_at;
+        if is_first {
+            CoolDown::First
+        } else if is_again {
+            CoolDown::SentAgain
+        } else {
+            CoolDown::Again(known.backoff.next_ceiling())
+        }
     }
 
-    /// A call sent then was accepted. Returns whether the limit is found to have lifted.
+    /// A call sent then was accepted; its way may have taken so much longer than the quickest. Returns
+    /// whether the limit is found to have lifted.
     pub(super) fn on_accepted(
         &mut self,
         sent_at: Duration,
+        late: Duration,
         configured: Duration,
         lifts: u32,
     ) -> bool {
         let lifted = self.learn(sent_at, configured, lifts);
         self.accepted_at = self.accepted_at.max(Some(sent_at));
+        self.arrived_by = self.arrived_by.max(sent_at + late);
         self.throttled_in_row = 0;
-        self.cool_downs = 0;
-        self.backoff = None;
+        self.cool_downs = None;
         lifted
     }
 
@@ -178,13 +218,21 @@ impl ChannelPace {
     /// Learns from an accepted call how far apart calls must be. Returns whether the limit is found
     /// to have lifted.
     fn learn(&mut self, sent_at: Duration, configured: Duration, lifts: u32) -> bool {
-        let was_refused = self.cool_downs > 0;
+        let refused = self.cool_downs.as_ref().map_or(0, |known| known.count);
+        let was_refused = refused > 0;
         let Some(since) = self.since_accepted(sent_at) else {
             return false;
         };
         let result = match self.learned.take() {
             Some(learned) => learned.accepted(since, was_refused, lifts),
-            None if was_refused => Learned::Interval(LearnedInterval::new(configured, lifts)),
+            None if was_refused => {
+                let learned = LearnedInterval::new(configured, lifts);
+                if refused > 1 {
+                    learned.accepted(since, was_refused, lifts)
+                } else {
+                    Learned::Interval(learned)
+                }
+            }
             None => return false,
         };
         if let Learned::Interval(learned) = result {
@@ -204,9 +252,20 @@ mod tests {
     fn cool_downs_in_a_row_grow_and_an_accepted_call_ends_them() {
         let mut pace = ChannelPace::default();
         for _ in 0..2 {
-            let longest = [(); 4].map(|()| pace.cool_down().map(|longest| longest.as_secs()));
-            assert_eq!(longest, [None, Some(2), Some(4), Some(8)]);
-            pace.on_accepted(SECOND, SECOND, 0);
+            let found = [0, 1, 2, 3].map(|call| pace.cool_down(SECOND * call, SECOND));
+            let again = |seconds| CoolDown::Again(SECOND * seconds);
+            assert_eq!(found, [CoolDown::First, again(2), again(4), again(8)]);
+            pace.on_accepted(SECOND * 4, Duration::ZERO, SECOND, 0);
         }
+    }
+
+    #[test]
+    fn a_call_that_was_sent_again_at_once_is_known() {
+        let mut pace = ChannelPace::default();
+        let found = [1_000, 1_150, 2_150].map(|ms| {
+            pace.cool_down(Duration::from_millis(ms), SECOND)
+        });
+        let again = CoolDown::Again(SECOND * 2);
+        assert_eq!(found, [CoolDown::First, CoolDown::SentAgain, again]);
     }
 }

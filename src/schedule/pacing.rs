@@ -7,11 +7,16 @@
 use std::time::Duration;
 
 use super::arrival_margin::ArrivalMargin;
-use super::channel_pace::ChannelPace;
+use super::channel_pace::{ChannelPace, CoolDown};
 use super::rate_pacer::RatePacer;
 use super::timeout::Timeout;
 use super::{InFlightCall, RetryDelays};
 use crate::model::{ChannelId, Limits};
+
+/// Most calls of one bearer at once.
+const MAX_BURST: u32 = 100;
+/// Calls at once within the limit on all calls: a late one is made up for by one.
+const CATCH_UP: u32 = 2;
 
 /// A bearer's calls.
 #[derive(Debug)]
@@ -32,6 +37,9 @@ pub(super) struct Pacing {
     interval: Duration,
     arrival_margin: ArrivalMargin,
     timeout: Timeout,
+    /// Whether refused calls count against a channel's limit: a call that was sent again at once was
+    /// refused again.
+    refused_calls_count: bool,
     /// How many times a limit was found to have lifted: others are then asked anew.
     lifts: u32,
 }
@@ -39,8 +47,9 @@ pub(super) struct Pacing {
 impl Pacing {
     pub(super) fn new(limits: &Limits, bearers: usize, answer_timeout: Duration) -> Self {
         let interval = Duration::from_secs_f64(1.0 / limits.channel_rate);
+        let burst = limits.bearer_burst().min(MAX_BURST);
         let bearer = || BearerPace {
-            rate: RatePacer::new(limits.bearer_rate),
+            rate: RatePacer::new(limits.bearer_rate, burst),
             throttled_on: None,
         };
         Self {
@@ -48,10 +57,11 @@ impl Pacing {
             bearers: std::iter::repeat_with(bearer)
                 .take(bearers.max(1))
                 .collect(),
-            total: limits.max_rate.map(RatePacer::new),
+            total: limits.max_rate.map(|rate| RatePacer::new(rate, CATCH_UP)),
             interval,
             arrival_margin: ArrivalMargin::new(interval),
             timeout: Timeout::new(answer_timeout),
+            refused_calls_count: false,
             lifts: 0,
         }
     }
@@ -88,8 +98,36 @@ impl Pacing {
         let (bearer, at) = bearers
             .map(|bearer| (bearer, self.bearers[bearer].rate.next()))
             .min_by_key(|(_, at)| *at)?;
-        let total = self.total.map_or(Duration::ZERO, |total| total.next());
+        let total = self.total.as_ref().map_or(Duration::ZERO, RatePacer::next);
         Some((bearer, at.max(total)))
+    }
+
+    /// When calls of these bearers may leave, if none leaves but these: for as long as the calls that
+    /// have left count.
+    pub(super) fn slots(&self, bearers: impl Iterator<Item = usize>) -> Vec<Duration> {
+        let slots = bearers.flat_map(|bearer| self.bearers[bearer].rate.slots());
+        let mut slots: Vec<Duration> = slots.collect();
+        slots.sort_unstable();
+        if let Some(total) = &self.total {
+            let pairs = slots.into_iter().zip(total.slots());
+            slots = pairs.map(|(slot, total)| slot.max(total)).collect();
+        }
+        slots
+    }
+
+    /// The least time for so many calls of these bearers.
+    pub(super) fn time_for(&self, calls: u64, bearers: impl Iterator<Item = usize>) -> Duration {
+        let rate = |pacer: &RatePacer| 1.0 / pacer.interval().as_secs_f64();
+        let pool: f64 = bearers.map(|bearer| rate(&self.bearers[bearer].rate)).sum();
+        let rate = self.total.as_ref().map_or(pool, |total| pool.min(rate(total)));
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let seconds = calls as f64 / rate.max(f64::MIN_POSITIVE);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// The time from one call on a channel to the next, as a rule.
+    pub(super) fn channel_interval(&self) -> Duration {
+        self.interval + self.arrival_margin.usual()
     }
 
     /// How long the answer to a call made now is waited for.
@@ -110,15 +148,21 @@ impl Pacing {
     /// A call that was planned is not made: channel and bearer are due again at `next`.
     pub(super) fn not_sent(&mut self, channel: ChannelId, bearer: usize, next: Duration) {
         self.channels[channel.index()].reset(next);
-        self.bearers[bearer].rate.postpone(next);
+        let rate = &mut self.bearers[bearer].rate;
+        rate.take_back();
+        rate.postpone(next);
+        if let Some(total) = &mut self.total {
+            total.take_back();
+        }
     }
 
     /// A call leaves this much later than it was planned, at `sent_at`.
     pub(super) fn delay(&mut self, flight: &InFlightCall, by: Duration) {
         self.channels[flight.channel.index()].delay(flight.sent_at, by);
-        self.bearers[flight.bearer].rate.delay(by);
+        let planned = flight.sent_at.saturating_sub(by);
+        self.bearers[flight.bearer].rate.delay(planned, by);
         if let Some(total) = &mut self.total {
-            total.delay(by);
+            total.delay(planned, by);
         }
     }
 
@@ -155,11 +199,19 @@ impl Pacing {
         if channel.refused_early(sent_at, interval, lifts, margin) {
             return;
         }
-        match channel.cool_down() {
-            // A single 429 usually means that the call arrived slightly early: the normal interval
-            // is enough.
-            None => self.arrival_margin.refused(),
-            Some(ceiling) => channel.postpone(now + delays.below(ceiling)),
+        match channel.cool_down(sent_at, interval) {
+            // A single 429 usually means that the call arrived slightly early: by now it is time.
+            CoolDown::First if !self.refused_calls_count => {
+                channel.send_again(now, interval);
+                bearer.rate.refund(sent_at);
+                if let Some(total) = &mut self.total {
+                    total.refund(sent_at);
+                }
+            }
+            CoolDown::First => {}
+            // Where refused calls count, that is of no use.
+            CoolDown::SentAgain => self.refused_calls_count = true,
+            CoolDown::Again(ceiling) => channel.postpone(now + delays.below(ceiling)),
         }
     }
 
@@ -173,7 +225,8 @@ impl Pacing {
         bearer.throttled_on = None;
         let channel = &mut self.channels[flight.channel.index()];
         let is_bearers = bearer.rate.accepted(sent_at);
-        let is_channels = channel.on_accepted(sent_at, self.interval, self.lifts);
+        let late = self.arrival_margin.latest(round_trip);
+        let is_channels = channel.on_accepted(sent_at, late, self.interval, self.lifts);
         self.lifts += u32::from(is_bearers || is_channels);
         let margin = self.arrival_margin.margin(Some(round_trip));
         channel.shorten(sent_at, self.interval, self.lifts, margin);

@@ -5,8 +5,13 @@
 //! that is long past, so that a limit that lifts is found. Every figure is in calls, not seconds,
 //! so that slow limits and fast ones are treated alike.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+/// Calls at once where a burst was refused: a late call is made up for by one.
+const EVEN: usize = 2;
+/// How many calls are foreseen at least.
+const FORESEEN: u32 = 10;
 /// A first refusal stretches the interval by this share: little, as the place is nearly right.
 const STEP: f64 = 0.05;
 /// Refused again so soon, the step was too short: the next is twice as long.
@@ -29,14 +34,22 @@ const FASTEST: f64 = 0.03;
 /// So far below the place where it was refused, the limit has lifted.
 const LIFTED: f64 = 0.85;
 
-/// One pace: evenly spaced calls, which pass any bucket of the same rate whatever its burst, which
-/// is undocumented.
-#[derive(Debug, Clone, Copy)]
+/// The calls of one limit.
+///
+/// At most `burst` of them leave within the time that so many take at the limit's rate: within any
+/// second, for a limit per second. That passes every way to count that a quota allows (AWS does not
+/// document its own), but one that takes no two calls at once: once one is refused, the calls are
+/// spread evenly.
+#[derive(Debug, Clone)]
 pub(super) struct RatePacer {
     /// As configured.
     interval: Duration,
-    /// When the next call is due.
-    next: Duration,
+    /// How many calls may leave at once.
+    burst: usize,
+    /// When the last calls left, at most `burst`.
+    sent: VecDeque<Duration>,
+    /// Not to be called before.
+    not_before: Duration,
     /// How many times the configured interval lies between two calls; at least 1.
     stretch: f64,
     /// The stretch at which it was refused last.
@@ -46,44 +59,99 @@ pub(super) struct RatePacer {
     quiet: u32,
     /// When it was stretched last: refusals of calls sent before belong to the same episode.
     stretched: Option<Duration>,
+    /// Burst and stretch when the last call was accepted.
+    proven: (usize, f64),
 }
 
 impl RatePacer {
-    pub(super) fn new(rate: f64) -> Self {
+    pub(super) fn new(rate: f64, burst: u32) -> Self {
+        let burst = burst.max(1) as usize;
         Self {
             interval: Duration::from_secs_f64(1.0 / rate),
-            next: Duration::ZERO,
+            burst,
+            sent: VecDeque::new(),
+            not_before: Duration::ZERO,
             stretch: 1.0,
             refused_at: 1.0,
             step: STEP,
             quiet: 0,
             stretched: None,
+            proven: (burst, 1.0),
         }
     }
 
     /// When the next call is due.
     pub(super) fn next(&self) -> Duration {
-        self.next
+        self.slots().next().unwrap_or(self.not_before)
     }
 
-    /// A call is made. A late one is made up for by at most one interval; not while the limit is
-    /// known to be tight.
-    pub(super) fn spend(&mut self, now: Duration) {
-        self.next = if self.stretch > 1.0 {
-            now + self.interval.mul_f64(self.stretch)
+    /// When calls may leave, in order, each at the first moment for it: the next [`FORESEEN`] or more.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Duration> {
+        let is_even = self.stretch > 1.0;
+        let window = if is_even {
+            self.interval()
         } else {
-            self.next.max(now.saturating_sub(self.interval)) + self.interval
+            self.interval * u32::try_from(self.burst).unwrap_or(u32::MAX)
         };
+        let (counting, free) = if is_even {
+            let last = self.sent.len().saturating_sub(1);
+            (self.sent.range(last..), 1 - self.sent.len().min(1))
+        } else {
+            (self.sent.range(..), self.burst - self.sent.len())
+        };
+        let first = std::iter::repeat_n(Duration::ZERO, free);
+        let first = first.chain(counting.map(move |at| *at + window));
+        let not_before = self.not_before;
+        let first = first.map(move |at| at.max(not_before));
+        (0..FORESEEN).flat_map(move |round| first.clone().map(move |at| at + window * round))
     }
 
-    /// The last call leaves this much later.
-    pub(super) fn delay(&mut self, by: Duration) {
-        self.next += by;
+    /// The time from one call to the next, at the rate of now.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval.mul_f64(self.stretch)
+    }
+
+    /// A call is made.
+    pub(super) fn spend(&mut self, now: Duration) {
+        self.sent.push_back(now);
+        self.forget_old();
+    }
+
+    /// The call that was planned for then leaves this much later.
+    pub(super) fn delay(&mut self, planned: Duration, by: Duration) {
+        if let Some(sent) = self.sent.iter_mut().rev().find(|sent| **sent == planned) {
+            *sent += by;
+        }
+    }
+
+    /// A call that left then was not carried out: it does not count.
+    pub(super) fn refund(&mut self, sent_at: Duration) {
+        let place = self.sent.iter().rposition(|sent| *sent == sent_at);
+        place.and_then(|place| self.sent.remove(place));
+    }
+
+    /// The call that was planned last is not made.
+    pub(super) fn take_back(&mut self) {
+        self.sent.pop_back();
     }
 
     /// Not before then.
     pub(super) fn postpone(&mut self, until: Duration) {
-        self.next = self.next.max(until);
+        self.not_before = self.not_before.max(until);
+    }
+
+    fn forget_old(&mut self) {
+        while self.sent.len() > self.burst {
+            self.sent.pop_front();
+        }
+    }
+
+    /// What was refused since a call was last accepted shows nothing of the limit.
+    pub(super) fn forget_refusals(&mut self) {
+        (self.burst, self.stretch) = self.proven;
+        self.refused_at = self.stretch;
+        self.step = STEP;
+        self.not_before = Duration::ZERO;
     }
 
     /// A call sent then was refused for coming too early.
@@ -101,12 +169,23 @@ impl RatePacer {
         self.stretch = (self.stretch * (1.0 + self.step)).min(MOST);
         self.quiet = 0;
         self.stretched = Some(now);
+        self.burst = self.burst.min(EVEN);
+        self.forget_old();
         self.postpone(now + self.interval.mul_f64(self.stretch));
     }
 
     /// A call sent then was accepted. True if by this one the limit is found to have lifted.
     pub(super) fn accepted(&mut self, sent_at: Duration) -> bool {
-        if self.stretch <= 1.0 || self.stretched.is_some_and(|began| sent_at < began) {
+        if self.stretched.is_some_and(|began| sent_at < began) {
+            return false;
+        }
+        let lifted = self.shrink();
+        self.proven = (self.burst, self.stretch);
+        lifted
+    }
+
+    fn shrink(&mut self) -> bool {
+        if self.stretch <= 1.0 {
             return false;
         }
         self.quiet += 1;
@@ -171,20 +250,42 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_even_and_one_late_call_is_made_up_for() {
-        let mut pace = RatePacer::new(10.0);
-        pace.spend(MS * 5);
-        assert_eq!(pace.next(), MS * 100);
-        pace.spend(MS * 950);
-        assert_eq!(pace.next(), MS * 950);
-        pace.spend(MS * 950);
-        assert_eq!(pace.next(), MS * 1_050);
+    fn no_second_has_more_calls_than_the_limit() {
+        let mut pace = RatePacer::new(10.0, 10);
+        let mut sent = Vec::new();
+        for call in 0..100 {
+            // Now and then no call is there when one may leave.
+            let pause = if call % 7 == 0 { 130 } else { 0 };
+            let last = sent.last().copied().unwrap_or_default();
+            let at = pace.next().max(last) + MS * pause;
+            pace.spend(at);
+            sent.push(at);
+        }
+        for calls in sent.windows(11) {
+            assert!(calls[10] - calls[0] >= MS * 1_000, "{calls:?}");
+        }
+        assert_eq!(sent[..8], [MS * 130; 8][..], "the first leave at once");
+    }
+
+    #[test]
+    fn after_a_refused_burst_calls_are_even_and_one_late_call_is_made_up_for() {
+        let mut pace = RatePacer::new(10.0, 10);
+        pace.spend(Duration::ZERO);
+        pace.refused(Duration::ZERO, Duration::ZERO);
+        pace.stretch = 1.0;
+        let foreseen: Vec<Duration> = pace.slots().take(3).collect();
+        assert_eq!(foreseen, [MS * 105, MS * 200, MS * 305]);
+        for at in [950, 950, 1_150] {
+            assert!(pace.next() <= MS * at, "{pace:?}");
+            pace.spend(MS * at);
+        }
+        assert_eq!(pace.next(), MS * 1_150, "the two before left 200 ms ago");
     }
 
     #[test]
     fn a_lower_limit_is_found_and_kept_with_few_refusals() {
         for (interval, burst) in [(200, 5), (200, 1), (300, 3), (1_000, 1)] {
-            let mut pace = RatePacer::new(10.0);
+            let mut pace = RatePacer::new(10.0, 10);
             let mut limit = Limit {
                 interval: MS * interval,
                 burst,
@@ -200,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_lifts_is_found() {
-        let mut pace = RatePacer::new(10.0);
+        let mut pace = RatePacer::new(10.0, 10);
         let mut limit = Limit {
             interval: MS * 200,
             burst: 5,
@@ -224,7 +325,7 @@ mod tests {
 
     #[test]
     fn refusals_of_calls_sent_before_belong_to_the_episode() {
-        let mut pace = RatePacer::new(10.0);
+        let mut pace = RatePacer::new(10.0, 10);
         for sent in 0..10 {
             pace.refused(MS * sent, MS * 150);
         }
@@ -236,7 +337,7 @@ mod tests {
 
     #[test]
     fn however_often_it_is_refused_it_stays_within_bounds() {
-        let mut pace = RatePacer::new(10.0);
+        let mut pace = RatePacer::new(10.0, 10);
         for call in 0..1_000 {
             pace.refused(MS * 1_000 * call, MS * 1_000 * call);
         }

@@ -27,6 +27,8 @@ pub(super) struct ReadyQueue {
     places: Vec<Option<(ChannelWork, bool)>>,
     ready: BTreeSet<(Reverse<u64>, ChannelId)>,
     later: BTreeSet<(Duration, ChannelId)>,
+    /// Calls that all of them still need.
+    calls_left: u64,
     retries: BTreeSet<(Duration, ChannelId)>,
 }
 
@@ -37,6 +39,7 @@ impl ReadyQueue {
             self.places.resize(channel.index() + 1, None);
         }
         if let Some((old, is_ready)) = self.places[channel.index()].take() {
+            self.calls_left -= old.calls_left;
             if is_ready {
                 self.ready.remove(&(Reverse(old.calls_left), channel));
             } else {
@@ -47,6 +50,7 @@ impl ReadyQueue {
             }
         }
         if let Some(work) = work {
+            self.calls_left += work.calls_left;
             self.later.insert((work.at, channel));
             if let Some(at) = work.again_at {
                 self.retries.insert((at, channel));
@@ -98,6 +102,23 @@ impl ReadyQueue {
             .first()
             .filter(|(at, _)| *at <= now)
             .map(|(_, channel)| *channel)
+    }
+
+    /// Calls that all channels still need.
+    pub(super) fn calls_left(&self) -> u64 {
+        self.calls_left
+    }
+
+    /// Calls that a channel still needs.
+    pub(super) fn calls_left_on(&self, channel: ChannelId) -> u64 {
+        let place = self.places.get(channel.index()).and_then(Option::as_ref);
+        place.map_or(0, |(work, _)| work.calls_left)
+    }
+
+    /// The channels that become due before then: when, and calls left, in this order.
+    pub(super) fn due_before(&self, then: Duration) -> impl Iterator<Item = (Duration, u64)> {
+        let due = self.later.iter().take_while(move |(at, _)| *at < then);
+        due.map(|(at, channel)| (*at, self.calls_left_on(*channel)))
     }
 
     /// When the next channel may be called that may not be now.

@@ -9,6 +9,7 @@ mod control;
 mod examine;
 mod overview;
 mod settle;
+mod slots;
 mod staging;
 
 use std::time::Duration;
@@ -217,6 +218,9 @@ impl Scheduler {
             };
             let found = self.bearer_for(channel);
             match found {
+                Some((_, at)) if at <= now && self.is_reserved(channel, now) => {
+                    return Step::Wait(self.ready.next_due());
+                }
                 Some((bearer, at)) if at <= now => {
                     return Step::Call(self.order(channel, bearer, now, with_fresh));
                 }

@@ -213,6 +213,9 @@ impl Engine<'_> {
     ) -> Result<(), EngineError> {
         let (now, at) = (self.now(), self.millis());
         let round_trip = now.saturating_sub(call.sent_at);
+        if refusal.is_some_and(|refusal| refusal.kind == RefusalKind::Throttled) {
+            self.setup.call_limits.refund(call.channel, call.bearer);
+        }
         let settlement = self.setup.scheduler.settle(now, call, answer);
         self.setup
             .ledger

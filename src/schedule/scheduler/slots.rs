@@ -1,0 +1,51 @@
+//! Whether a bearer's slot is left to a more urgent channel that is not due yet.
+//!
+//! A bearer makes ten calls a second, a channel takes one. If a slot goes to a channel that has time
+//! to spare just before the channel that takes longest becomes due, that one waits for the next slot,
+//! and the whole job with it. So a slot is taken only if no channel with more calls left is delayed by
+//! that for longer than its slack: how much sooner it would be done than the whole job. The bearer
+//! loses nothing by waiting: its limit counts calls, not pauses.
+
+use std::time::Duration;
+
+use super::Scheduler;
+use crate::model::ChannelId;
+
+impl Scheduler {
+    /// Whether a call on this channel, made now, delays a more urgent one that becomes due.
+    pub(super) fn is_reserved(&self, channel: ChannelId, now: Duration) -> bool {
+        let bearers = || {
+            let all = self.bearers.numbers();
+            all.filter(|bearer| self.bearers.is_active(*bearer) && !self.bearers.is_busy(*bearer))
+        };
+        let own = self.ready.calls_left_on(channel);
+        let interval = self.pacing.channel_interval();
+        let time_for = |calls: u64| {
+            interval.saturating_mul(u32::try_from(calls.saturating_sub(1)).unwrap_or(u32::MAX))
+        };
+        // Until the slot that is taken now is there again.
+        let horizon = now + interval.max(self.pacing.time_for(1, bearers()));
+        let due: Vec<(Duration, Duration)> = self
+            .ready
+            .due_before(horizon)
+            .filter(|(_, calls)| *calls > own)
+            .map(|(at, calls)| (at, at.saturating_sub(now) + time_for(calls)))
+            .collect();
+        let Some(longest) = due.iter().map(|(_, left)| *left).max() else {
+            return false;
+        };
+        let job = self
+            .pacing
+            .time_for(self.ready.calls_left(), bearers())
+            .max(longest)
+            .max(time_for(own));
+        let slots = self.pacing.slots(bearers());
+        // Of the others, none is delayed by more than it can spare.
+        let urgent = due.iter().filter(|(_, left)| job - *left < interval);
+        let mut urgent = urgent.zip(slots.iter().zip(slots.iter().skip(1).chain([&horizon])));
+        urgent.any(|((at, left), (slot, next))| {
+            let delay = (*next).saturating_sub(*slot.max(at));
+            delay > job - *left
+        })
+    }
+}
