@@ -21,9 +21,11 @@ use std::sync::{Mutex, PoisonError};
 
 pub(crate) use chime_bulk::ChimeBulk;
 pub(crate) use figures::Figures;
-pub(crate) use program::Program;
+pub(crate) use program::{Finished, Program};
 pub(crate) use random_mixes::{Spread, random_mixes};
+pub(crate) use roster::channel_arn;
 pub(crate) use scenario::Scenario;
+pub(crate) use testbed::Job;
 
 /// The results of all trials.
 #[derive(Debug, Default)]

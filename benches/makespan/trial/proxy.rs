@@ -222,11 +222,11 @@ impl Chime for Proxy {
 mod tests {
     #[tokio::test(start_paused = true)]
     async fn resends_are_counted_by_channel_and_some_members_are_throttled_once() {
-        use chime_bulk::model::{ChannelArn, Membership};
+        use chime_bulk::model::Membership;
         use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 
         use super::super::network::Network;
-        use super::super::roster::{Group, INSTANCE, bearers};
+        use super::super::roster::{Group, INSTANCE, bearers, channel_arn};
         use super::*;
 
         let roster = Roster::new(&[Group::new(1, 200), Group::new(1, 99)], None, 100);
@@ -242,7 +242,7 @@ mod tests {
             let member = |n| MemberArn::parse(&format!("{INSTANCE}/user/m{channel}-{n}"));
             let members = (from..from + 99).map(member);
             AddMembers {
-                channel: ChannelArn::parse(&format!("{INSTANCE}/channel/c{channel}")).unwrap(),
+                channel: channel_arn(channel).unwrap(),
                 bearer: bearers(1).unwrap().remove(0),
                 membership: Membership::default(),
                 members: Batch::new(members.map(Result::unwrap).collect()).unwrap(),
@@ -274,7 +274,42 @@ mod tests {
         );
         // 99 members, and 99 whose answer was lost: 2 calls.
         assert_eq!(proxy.lower_bound(&roster).calls(), 5);
-        assert_eq!(proxy.recovery(Duration::ZERO, 3), Some(Duration::ZERO));
+        let arrivals = proxy.arrivals();
+        assert_eq!(proxy.recovery(Duration::ZERO, 3), Some(arrivals.start));
         assert_eq!(proxy.recovery(Duration::ZERO, 4), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_lost_if_its_answer_would_come_too_late() {
+        use chime_bulk::model::Membership;
+        use chime_bulk::sandbox::{SandboxConfig, Service, Simulated};
+
+        use super::super::roster::{bearers, channel_arn};
+        use super::*;
+
+        let service = Arc::new(Service::new(SandboxConfig::default()));
+        let client = Arc::new(Simulated::new(Arc::clone(&service)));
+        let network = toml::from_str("way.uniform = { mean_ms = 75, spread = 0 }").unwrap();
+        let proxy = Proxy::new(client, RoundTrips::new(network, 1), 1, HashSet::new());
+        let call = AddMembers {
+            channel: channel_arn(0).unwrap(),
+            bearer: bearers(1).unwrap().remove(0),
+            membership: Membership::default(),
+            members: Batch::new(bearers(2).unwrap()).unwrap(),
+        };
+        for (timeout, arrived, is_answered) in [(75, 0, false), (150, 1, false), (151, 2, true)] {
+            sleep(Duration::from_secs(1)).await;
+            let sent = Instant::now();
+            let timeout = Duration::from_millis(timeout);
+            let answer = proxy.add_members(call.clone(), timeout).await;
+            assert_eq!(answer.is_ok(), is_answered, "{answer:?}");
+            assert_eq!(sent.elapsed(), timeout.min(Duration::from_millis(150)));
+            assert_eq!(service.stats().batch_calls, arrived);
+        }
+        let first = Duration::from_millis(1_000 + 75 + 1_000 + 75);
+        assert_eq!(
+            proxy.arrivals(),
+            first..first + Duration::from_millis(1_000 + 150)
+        );
     }
 }
