@@ -58,8 +58,8 @@ fn table(programs: &[&dyn Program], mixes: &[Scenario], threads: usize) -> Resul
         let _ = write!(table, "\n{:<78}", mix.description);
         for program in programs {
             let figures = figures(*program, std::slice::from_ref(mix), threads)?;
-            let ratio = Spread::of(&figures, Figures::ratio).worst;
-            let refused = Spread::of(&figures, Figures::throttled_share).worst;
+            let ratio = Spread::of(figures.iter().map(Figures::ratio)).worst;
+            let refused = Spread::of(figures.iter().map(Figures::throttled_share)).worst;
             let cell = format!("{ratio:.3}  {:>5.1} %", refused * 100.0);
             let _ = write!(table, "{cell:>20}");
         }
@@ -86,8 +86,8 @@ fn random_table(
     );
     for program in programs {
         let figures = figures(*program, mixes, threads)?;
-        let ratio = Spread::of(&figures, Figures::ratio);
-        let refused = Spread::of(&figures, Figures::throttled_share);
+        let ratio = Spread::of(figures.iter().map(Figures::ratio));
+        let refused = Spread::of(figures.iter().map(Figures::throttled_share));
         let _ = write!(
             table,
             "\n{:<20}{:>12.3}{:>12.3}{:>10.1} %{:>10.1} %",

@@ -7,6 +7,7 @@ mod bands;
 mod bound;
 mod chime_bulk;
 mod figures;
+mod link;
 mod network;
 mod program;
 mod proxy;

@@ -45,8 +45,8 @@ fn random_mixes_take_little_more_than_the_lower_bound() {
     let mixes = trial::random_mixes(MIXES, 1);
     let figures = trial::play_all(&ChimeBulk, &mixes, threads());
     let figures: Vec<Figures> = figures.into_iter().map(Result::unwrap).collect();
-    let ratio = Spread::of(&figures, Figures::ratio);
-    let refused = Spread::of(&figures, Figures::throttled_share);
+    let ratio = Spread::of(figures.iter().map(Figures::ratio));
+    let refused = Spread::of(figures.iter().map(Figures::throttled_share));
     let is_near = ratio.median <= 1.03 && ratio.worst <= 1.06;
     let are_few = refused.median <= 0.02 && refused.worst <= 0.05;
     assert!(is_near && are_few, "{ratio:?}, refused {refused:?}");
