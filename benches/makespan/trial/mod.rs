@@ -7,6 +7,7 @@ mod bands;
 mod bound;
 mod chime_bulk;
 mod figures;
+mod link;
 mod network;
 mod program;
 mod proxy;
@@ -21,9 +22,11 @@ use std::sync::{Mutex, PoisonError};
 
 pub(crate) use chime_bulk::ChimeBulk;
 pub(crate) use figures::Figures;
-pub(crate) use program::Program;
+pub(crate) use program::{Finished, Program};
 pub(crate) use random_mixes::{Spread, random_mixes};
+pub(crate) use roster::channel_arn;
 pub(crate) use scenario::Scenario;
+pub(crate) use testbed::Job;
 
 /// The results of all trials.
 #[derive(Debug, Default)]

@@ -1,79 +1,49 @@
-//! A proxy in front of the service: the network between. It also counts the members that faults make
-//! it necessary to send again, records when calls reach the service, and throttles some members once.
+//! A proxy in front of the service. It counts the members that faults make it necessary to send again,
+//! and throttles some members once.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
-use chime_bulk::model::{
-    AddMembers, Batch, MemberArn, MemberError, Refusal, RefusalKind, Reply, codes,
-};
+use chime_bulk::model::{AddMembers, Batch, MemberArn, MemberError, RefusalKind, Reply};
 use chime_bulk::schedule::LowerBound;
-use tokio::time::{Instant, sleep, sleep_until};
 
-use super::network::RoundTrips;
 use super::roster::{Roster, number};
 
 /// The state of the proxy.
 struct State {
-    trips: RoundTrips,
     /// Members still to be throttled.
     to_throttle: HashSet<String>,
     /// For each channel, how often a member had to be sent again because of a fault.
     resends: Vec<u64>,
-    /// When the first call and the last one reached the service.
-    arrivals: Option<Range<Duration>>,
-    /// When the accepted calls reached the service.
-    accepted: Vec<Duration>,
 }
 
 /// The proxy. Clones share their state.
 #[derive(Clone)]
 pub(super) struct Proxy {
     inner: Arc<dyn Chime>,
-    start: Instant,
     state: Arc<Mutex<State>>,
 }
 
 impl Proxy {
     pub(super) fn new(
         inner: Arc<dyn Chime>,
-        trips: RoundTrips,
         channels: usize,
         to_throttle: HashSet<String>,
     ) -> Self {
         let state = State {
-            trips,
             to_throttle,
             resends: vec![0; channels],
-            arrivals: None,
-            accepted: Vec::new(),
         };
         Self {
             inner,
-            start: Instant::now(),
             state: Arc::new(Mutex::new(state)),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From the first call that reached the service to the last one, accepted or not.
-    pub(super) fn arrivals(&self) -> Range<Duration> {
-        self.state().arrivals.clone().unwrap_or_default()
-    }
-
-    /// A call has reached the service. Returns when.
-    fn arrived(&self) -> Duration {
-        let now = self.start.elapsed();
-        let mut state = self.state();
-        let first = state.arrivals.as_ref().map_or(now, |times| times.start);
-        state.arrivals = Some(first..now);
-        now
     }
 
     /// The lower bound with the faults that occurred: a member that was throttled, or whose answer
@@ -85,17 +55,6 @@ impl Proxy {
             bound.add_calls(if *resends > 0 { calls.max(2) } else { calls });
         }
         bound
-    }
-
-    /// The time from `from` to the first second in which this many calls are accepted.
-    pub(super) fn recovery(&self, from: Duration, calls: usize) -> Option<Duration> {
-        let state = self.state();
-        let later = state.accepted.iter().filter(|at| **at >= from);
-        let later: Vec<Duration> = later.copied().collect();
-        let in_a_second =
-            |window: &&[Duration]| window[calls - 1] < window[0] + Duration::from_secs(1);
-        let found = later.windows(calls.max(1)).find(in_a_second);
-        found.map(|window| window[0].saturating_sub(from))
     }
 
     /// The members to throttle now, and the others, which are at least one.
@@ -141,39 +100,6 @@ impl Drop for Resends {
     }
 }
 
-fn lost() -> Refusal {
-    Refusal {
-        kind: RefusalKind::Lost,
-        code: codes::TIMEOUT.to_owned(),
-        message: "no answer in time".to_owned(),
-    }
-}
-
-impl Proxy {
-    /// Passes a call on after its way there, and its answer after its way back.
-    async fn pass(self, call: AddMembers, timeout: Duration) -> Result<(Reply, Duration), Refusal> {
-        let sent = Instant::now();
-        let trip = self.state().trips.draw(sent - self.start);
-        if trip.out >= timeout {
-            sleep(timeout).await;
-            return Err(lost());
-        }
-        sleep(trip.out).await;
-        let arrived = self.arrived();
-        let answer = self
-            .inner
-            .add_members(call, timeout.saturating_sub(trip.out))
-            .await;
-        let back = Instant::now() + trip.back;
-        if back >= sent + timeout {
-            sleep_until(sent + timeout).await;
-            return Err(lost());
-        }
-        sleep_until(back).await;
-        Ok((answer?, arrived))
-    }
-}
-
 impl Chime for Proxy {
     fn add_members(&self, mut call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let proxy = self.clone();
@@ -189,11 +115,10 @@ impl Chime for Proxy {
             members: sent,
         };
         Box::pin(async move {
-            let answer = proxy.clone().pass(call, timeout).await;
+            let answer = proxy.inner.add_members(call, timeout).await;
             let mut state = proxy.state();
             match answer {
-                Ok((mut reply, arrived)) => {
-                    state.accepted.push(arrived);
+                Ok(mut reply) => {
                     for member in &throttled {
                         state.to_throttle.remove(member.as_str());
                         reply.errors.push(MemberError {
@@ -222,11 +147,10 @@ impl Chime for Proxy {
 mod tests {
     #[tokio::test(start_paused = true)]
     async fn resends_are_counted_by_channel_and_some_members_are_throttled_once() {
-        use chime_bulk::model::{ChannelArn, Membership};
+        use chime_bulk::model::Membership;
         use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 
-        use super::super::network::Network;
-        use super::super::roster::{Group, INSTANCE, bearers};
+        use super::super::roster::{Group, INSTANCE, bearers, channel_arn};
         use super::*;
 
         let roster = Roster::new(&[Group::new(1, 200), Group::new(1, 99)], None, 100);
@@ -237,12 +161,12 @@ mod tests {
         let to_throttle = roster.share(0.01);
         assert_eq!(to_throttle.len(), 2);
         let client = Arc::new(Simulated::new(Arc::clone(&service)));
-        let proxy = Proxy::new(client, RoundTrips::new(Network::even(), 1), 2, to_throttle);
+        let proxy = Proxy::new(client, 2, to_throttle);
         let call = |channel: usize, from: u64| {
             let member = |n| MemberArn::parse(&format!("{INSTANCE}/user/m{channel}-{n}"));
             let members = (from..from + 99).map(member);
             AddMembers {
-                channel: ChannelArn::parse(&format!("{INSTANCE}/channel/c{channel}")).unwrap(),
+                channel: channel_arn(channel).unwrap(),
                 bearer: bearers(1).unwrap().remove(0),
                 membership: Membership::default(),
                 members: Batch::new(members.map(Result::unwrap).collect()).unwrap(),
@@ -274,7 +198,5 @@ mod tests {
         );
         // 99 members, and 99 whose answer was lost: 2 calls.
         assert_eq!(proxy.lower_bound(&roster).calls(), 5);
-        assert_eq!(proxy.recovery(Duration::ZERO, 3), Some(Duration::ZERO));
-        assert_eq!(proxy.recovery(Duration::ZERO, 4), None);
     }
 }

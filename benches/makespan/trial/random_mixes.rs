@@ -6,7 +6,6 @@ use chime_bulk::model::Limits;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::figures::Figures;
 use super::roster::Group;
 use super::scenario::Scenario;
 
@@ -60,9 +59,9 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of these figures; the lower one of two in the middle. Not a number is the worst of all.
-    pub(crate) fn of(figures: &[Figures], value: impl Fn(&Figures) -> f64) -> Self {
-        let mut values: Vec<f64> = figures.iter().map(value).collect();
+    /// Of these values; the lower one of two in the middle. Not a number is the worst of all.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
         Self {
@@ -92,5 +91,20 @@ mod tests {
         let bearers = |mix: &Scenario| mix.bearers;
         assert_eq!(mixes.iter().map(bearers).min(), Some(1));
         assert_eq!(mixes.iter().map(bearers).max(), Some(5));
+    }
+
+    #[test]
+    fn a_spread_has_the_middle_and_the_highest_value() {
+        use super::*;
+
+        let spread = |values: &[f64]| {
+            let Spread { median, worst } = Spread::of(values.iter().copied());
+            (median, worst)
+        };
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), (2.0, 3.0));
+        assert_eq!(spread(&[4.0, 3.0, 1.0, 2.0]), (2.0, 4.0));
+        assert_eq!(spread(&[7.0]), (7.0, 7.0));
+        assert!(spread(&[1.0, f64::NAN, 2.0]).1.is_nan());
+        assert!(spread(&[]).0.is_nan());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Write;
 
-use chime_bulk::model::{ChannelArn, MemberArn};
+use chime_bulk::model::{ArnError, ChannelArn, MemberArn};
 use chime_bulk::schedule::LowerBound;
 use serde::Deserialize;
 
@@ -109,6 +109,14 @@ impl Roster {
         text.into_bytes()
     }
 
+    /// The members of a channel.
+    pub(crate) fn members_of(&self, channel: usize) -> Result<Vec<MemberArn>, ArnError> {
+        let arn = |member| format!("{INSTANCE}/user/{}", id(channel, member));
+        (0..self.sizes[channel])
+            .map(|member| MemberArn::parse(&arn(member)))
+            .collect()
+    }
+
     /// The ARNs of a share of the members, evenly spread over the list.
     pub(super) fn share(&self, share: f64) -> HashSet<String> {
         let mut chosen = HashSet::new();
@@ -131,6 +139,11 @@ impl Roster {
 
 fn id(channel: usize, member: u64) -> String {
     format!("m{channel}-{member}")
+}
+
+/// The ARN of a channel of the list.
+pub(crate) fn channel_arn(index: usize) -> Result<ChannelArn, ArnError> {
+    ChannelArn::parse(&format!("{INSTANCE}/channel/c{index}"))
 }
 
 /// The index of a channel of the list.
@@ -172,7 +185,7 @@ mod tests {
         );
         assert_eq!(
             Roster::new(&groups, Some(9), 2).sizes()[6..],
-            [9, 2, 2, 2, 7, 7]
+            [9, 9, 9, 2, 7, 7]
         );
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Scenario {
     #[serde(skip)]
     pub(crate) name: String,
     /// One line for the table.
-    pub(super) description: String,
+    pub(crate) description: String,
     /// The channels and their members, in the order of the list.
     roster: Vec<Group>,
     /// The most members of a channel in a debug build, which would take too long with all of them.

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::bound::with_slowdowns;
 use super::figures::Figures;
+use super::link::Link;
 use super::network::RoundTrips;
 use super::proxy::Proxy;
 use super::roster::{Roster, bearers};
@@ -36,6 +37,7 @@ pub(crate) struct Job {
 /// A job with the service that it is for.
 pub(super) struct Testbed {
     pub(super) job: Job,
+    link: Link,
     proxy: Proxy,
     service: Arc<Service>,
 }
@@ -55,7 +57,8 @@ impl Testbed {
         };
         let trips = RoundTrips::new(scenario.network, seed ^ NETWORK_SEED);
         let throttled: HashSet<String> = roster.share(scenario.throttled_once);
-        let proxy = Proxy::new(client, trips, roster.sizes().len(), throttled);
+        let link = Link::new(client, trips);
+        let proxy = Proxy::new(Arc::new(link.clone()), roster.sizes().len(), throttled);
         let limits = Limits {
             members_per_call: roster.members_per_call(),
             ..Limits::of_region("us-east-1")
@@ -69,6 +72,7 @@ impl Testbed {
         };
         Ok(Self {
             job,
+            link,
             proxy,
             service,
         })
@@ -91,7 +95,7 @@ impl Testbed {
         }
         let with_faults = self.proxy.lower_bound(roster);
         let (least, _) = with_faults.time(&self.job.limits, scenario.bearers);
-        let arrivals = self.proxy.arrivals();
+        let arrivals = self.link.arrivals();
         let outage = scenario.outage.map(Span::times);
         let speed = full_speed(scenario, &self.job);
         Ok(Figures {
@@ -104,7 +108,7 @@ impl Testbed {
             throttled: stats.throttled_calls,
             channel_second: stats.busiest_channel_second,
             bearer_second: stats.busiest_bearer_second,
-            recovery: outage.and_then(|outage| self.proxy.recovery(outage.end, speed)),
+            recovery: outage.and_then(|outage| self.link.recovery(outage.end, speed)),
         })
     }
 }

@@ -1,0 +1,154 @@
+//! The network in front of the service: each call takes its way there and its way back. Records when
+//! calls reach the service.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chime_bulk::chime::{Chime, Pending};
+use chime_bulk::model::{AddMembers, Refusal, RefusalKind, Reply, codes};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::network::RoundTrips;
+
+struct State {
+    trips: RoundTrips,
+    /// When the first call and the last one reached the service.
+    arrivals: Option<Range<Duration>>,
+    /// When the accepted calls reached the service.
+    accepted: Vec<Duration>,
+}
+
+/// The network. Clones share their state.
+#[derive(Clone)]
+pub(super) struct Link {
+    service: Arc<dyn Chime>,
+    start: Instant,
+    state: Arc<Mutex<State>>,
+}
+
+impl Link {
+    /// A network that starts now.
+    pub(super) fn new(service: Arc<dyn Chime>, trips: RoundTrips) -> Self {
+        let state = State {
+            trips,
+            arrivals: None,
+            accepted: Vec::new(),
+        };
+        Self {
+            service,
+            start: Instant::now(),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the first call that reached the service to the last one, accepted or not.
+    pub(super) fn arrivals(&self) -> Range<Duration> {
+        self.state().arrivals.clone().unwrap_or_default()
+    }
+
+    /// A call has reached the service. Returns when.
+    fn arrived(&self) -> Duration {
+        let now = self.start.elapsed();
+        let mut state = self.state();
+        let first = state.arrivals.as_ref().map_or(now, |times| times.start);
+        state.arrivals = Some(first..now);
+        now
+    }
+
+    /// The time from `from` to the first second in which this many calls are accepted.
+    pub(super) fn recovery(&self, from: Duration, calls: usize) -> Option<Duration> {
+        let state = self.state();
+        let later = state.accepted.iter().filter(|at| **at >= from);
+        let later: Vec<Duration> = later.copied().collect();
+        let in_a_second =
+            |window: &&[Duration]| window[calls - 1] < window[0] + Duration::from_secs(1);
+        let found = later.windows(calls.max(1)).find(in_a_second);
+        found.map(|window| window[0].saturating_sub(from))
+    }
+
+    /// Passes a call on after its way there, and its answer after its way back.
+    async fn pass(self, call: AddMembers, timeout: Duration) -> Result<Reply, Refusal> {
+        let sent = Instant::now();
+        let trip = self.state().trips.draw(sent - self.start);
+        if trip.out >= timeout {
+            sleep(timeout).await;
+            return Err(lost());
+        }
+        sleep(trip.out).await;
+        let arrived = self.arrived();
+        let answer = self
+            .service
+            .add_members(call, timeout.saturating_sub(trip.out))
+            .await;
+        if answer.is_ok() {
+            self.state().accepted.push(arrived);
+        }
+        let back = Instant::now() + trip.back;
+        if back >= sent + timeout {
+            sleep_until(sent + timeout).await;
+            return Err(lost());
+        }
+        sleep_until(back).await;
+        answer
+    }
+}
+
+fn lost() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Lost,
+        code: codes::TIMEOUT.to_owned(),
+        message: "no answer in time".to_owned(),
+    }
+}
+
+impl Chime for Link {
+    fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
+        Box::pin(self.clone().pass(call, timeout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_lost_if_its_answer_would_come_too_late() {
+        use chime_bulk::model::{Batch, Membership};
+        use chime_bulk::sandbox::{SandboxConfig, Service, Simulated};
+
+        use super::super::roster::{bearers, channel_arn};
+        use super::*;
+
+        let service = Arc::new(Service::new(SandboxConfig::default()));
+        let client = Arc::new(Simulated::new(Arc::clone(&service)));
+        let network = toml::from_str("way.uniform = { mean_ms = 75, spread = 0 }").unwrap();
+        let link = Link::new(client, RoundTrips::new(network, 1));
+        let call = AddMembers {
+            channel: channel_arn(0).unwrap(),
+            bearer: bearers(1).unwrap().remove(0),
+            membership: Membership::default(),
+            members: Batch::new(bearers(2).unwrap()).unwrap(),
+        };
+        for (timeout, arrived, is_answered) in [(75, 0, false), (150, 1, false), (151, 2, true)] {
+            sleep(Duration::from_secs(1)).await;
+            let sent = Instant::now();
+            let timeout = Duration::from_millis(timeout);
+            let answer = link.add_members(call.clone(), timeout).await;
+            assert_eq!(answer.is_ok(), is_answered, "{answer:?}");
+            assert_eq!(sent.elapsed(), timeout.min(Duration::from_millis(150)));
+            assert_eq!(service.stats().batch_calls, arrived);
+        }
+        let first = Duration::from_millis(1_000 + 75 + 1_000 + 75);
+        assert_eq!(
+            link.arrivals(),
+            first..first + Duration::from_millis(1_000 + 150)
+        );
+        // The second call was accepted too, although its answer was lost.
+        assert_eq!(link.recovery(Duration::ZERO, 1), Some(first));
+        assert_eq!(link.recovery(first + Duration::from_millis(1), 2), None);
+        assert_eq!(link.recovery(first, 2), None, "more than a second apart");
+    }
+}
