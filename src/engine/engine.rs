@@ -71,6 +71,7 @@ pub struct Engine<'w> {
 impl<'w> Engine<'w> {
     /// An engine at the start of a run.
     pub fn new(setup: Setup, observer: &'w mut dyn Observer) -> Self {
+        let slow_at = setup.scheduler.begins_at() + SLOW_AFTER;
         Self {
             setup,
             observer,
@@ -79,7 +80,7 @@ impl<'w> Engine<'w> {
             in_flight: HashMap::new(),
             events: Vec::new(),
             list_error: None,
-            slow_at: Some(SLOW_AFTER),
+            slow_at: Some(slow_at),
             interrupted: false,
             standing_timer: StandingTimer::default(),
             commit_delay: CommitDelay::default(),
@@ -151,12 +152,18 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
+    /// The scheduler's time.
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.setup.scheduler.begins_at() + self.start.elapsed()
+    }
+
+    /// The moment of the scheduler's time.
+    fn instant(&self, time: Duration) -> Instant {
+        self.start + time.saturating_sub(self.setup.scheduler.begins_at())
     }
 
     fn millis(&self) -> i64 {
-        let since = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
+        let since = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.setup.epoch_millis.saturating_add(since)
     }
 
@@ -194,7 +201,7 @@ impl<'w> Engine<'w> {
         let list_open = !matches!(self.setup.feed, Feed::Ended);
         let slow_at = self.slow_at.filter(|_| list_open);
         let until = until.into_iter().chain(slow_at).min();
-        let due = self.start + until.unwrap_or(Duration::ZERO);
+        let due = self.instant(until.unwrap_or(Duration::ZERO));
         tokio::select! {
             biased;
             Some(completed) = self.calls.join_next() => Ok(Input::CompletedCall(completed.map_err(task_panicked)?)),

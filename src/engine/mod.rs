@@ -26,4 +26,4 @@ pub use feed::{Feed, ReadAhead};
 #[doc(hidden)]
 pub use reconcile::reconcile;
 #[doc(hidden)]
-pub use restore::restore;
+pub use restore::{replay, restore};

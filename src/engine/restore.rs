@@ -1,8 +1,13 @@
 //! Restores the scheduler's state from the ledger of earlier sessions.
 
+use std::time::Duration;
+
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{LaneId, Outcome};
-use crate::schedule::Scheduler;
+use crate::model::{LaneId, MemberArn, Outcome, RefusalKind};
+use crate::schedule::{EarlierAnswer, EarlierCall, Scheduler};
+
+/// How long before a session the calls of earlier ones are looked at: in that time a limit shows.
+const LOOK_BACK: Duration = Duration::from_mins(2);
 
 /// Restores the state of an earlier scheduler in a new one, from a recovered ledger. Returns how many
 /// rows were sent and settled.
@@ -46,4 +51,44 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
         scheduler.end_staging();
     }
     Ok(settled)
+}
+
+/// Tells a new scheduler of the last calls of earlier sessions; `now` is in milliseconds since 1970.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn replay(
+    ledger: &Ledger,
+    scheduler: &mut Scheduler,
+    bearers: &[MemberArn],
+    now: i64,
+) -> Result<(), LedgerError> {
+    let look_back = i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX);
+    let begin = now.saturating_sub(look_back);
+    // A clock that was set back makes a call seem to be in the future: it was made by now.
+    let time = |at: i64| {
+        let since = at.min(now).saturating_sub(begin);
+        Duration::from_millis(u64::try_from(since).unwrap_or_default())
+    };
+    let mut calls = Vec::new();
+    for call in ledger.calls_since(begin)? {
+        let (channel, _) = ledger.lane(call.lane)?;
+        let answer = match &call.refusal {
+            None => Some(EarlierAnswer::Accepted),
+            Some(word) if word == RefusalKind::Throttled.as_str() => Some(EarlierAnswer::Throttled),
+            Some(_) => None,
+        };
+        calls.push(EarlierCall {
+            channel,
+            bearer: bearers
+                .iter()
+                .position(|bearer| bearer.as_str() == call.bearer),
+            sent_at: time(call.sent_at),
+            answer: answer
+                .zip(call.settled_at)
+                .map(|(answer, at)| (time(at), answer)),
+        });
+    }
+    scheduler.replay(&calls, LOOK_BACK);
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::open_list::OpenList;
 use super::open_run::open_run;
 use super::session::{Session, Started};
 use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
-use crate::engine::{Command, Feed, Observer, restore};
+use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::roster::Source;
 
@@ -78,6 +78,13 @@ pub(super) async fn continue_run(
     };
     let mut scheduler = session.scheduler();
     let settled_before = restore(&session.ledger, &mut scheduler)?;
+    let (bearers, now) = (session.settings.bearers.as_slice(), jiff::Timestamp::now());
+    replay(
+        &session.ledger,
+        &mut scheduler,
+        bearers,
+        now.as_millisecond(),
+    )?;
     let started = Started {
         changed_list,
         ..session.started(detected, settled_before)?

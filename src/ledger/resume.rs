@@ -111,7 +111,53 @@ impl Ledger {
     }
 }
 
+/// A call that an earlier session sent. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentCall {
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its bearer's ARN.
+    pub bearer: String,
+    /// When it was sent.
+    pub sent_at: i64,
+    /// When it was answered, or found to be lost.
+    pub settled_at: Option<i64>,
+    /// Why it was refused, if it was: the word for a [`RefusalKind`].
+    pub refusal: Option<String>,
+}
+
 impl LedgerReader {
+    /// The calls sent since then (in milliseconds since 1970), the oldest first.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn calls_since(&self, then: i64) -> Result<Vec<SentCall>, LedgerError> {
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare(
+            "SELECT lane, bearer, sent_at, settled_at, refusal FROM verified_call ORDER BY id DESC",
+        )?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
+        let mut calls = Vec::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<_> {
+                Ok(SentCall {
+                    lane: LaneId(row.get(0)?),
+                    bearer: row.get(1)?,
+                    sent_at: row.get(2)?,
+                    settled_at: row.get(3)?,
+                    refusal: row.get(4)?,
+                })
+            };
+            let call = read().map_err(sqlite)?;
+            if call.sent_at < then {
+                break;
+            }
+            calls.push(call);
+        }
+        calls.reverse();
+        Ok(calls)
+    }
+
     /// Passes to `each` every row that was sent and is to be retried by its last verdict. This is one
     /// pass over all verdicts, and holds the pending rows meanwhile.
     ///

@@ -172,3 +172,25 @@ pub struct Settlement {
     /// Bearers that are set aside from now on: others get through with calls denied to them.
     pub set_aside: Vec<usize>,
 }
+
+/// A call of an earlier session of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierCall {
+    /// On which channel.
+    pub channel: ChannelId,
+    /// By which bearer of the pool, if the pool has it now.
+    pub bearer: Option<usize>,
+    /// When it was sent.
+    pub sent_at: Duration,
+    /// When it was answered, and how, if the answer shows something of the limits.
+    pub answer: Option<(Duration, EarlierAnswer)>,
+}
+
+/// How a call of an earlier session was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlierAnswer {
+    /// It was accepted.
+    Accepted,
+    /// It was throttled.
+    Throttled,
+}

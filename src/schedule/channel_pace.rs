@@ -92,6 +92,18 @@ impl ChannelPace {
         self.next = now.max(self.arrived_by + configured);
     }
 
+    /// What was refused since a call was last accepted shows nothing of the channel's limit.
+    pub(super) fn forget_refusals(&mut self, configured: Duration, lifts: u32) {
+        if self.cool_downs.take().is_some() {
+            self.next = self
+                .next
+                .min(self.called_at + self.interval(configured, lifts));
+        }
+        self.throttled_in_row = 0;
+        // From here on no refusal can be a matter of the pace before.
+        self.accepted_at = None;
+    }
+
     /// Not before then.
     pub(super) fn postpone(&mut self, until: Duration) {
         self.next = self.next.max(until);
@@ -189,6 +201,20 @@ impl ChannelPace {
 
     /// The answer to a call sent then shows how much is to be added to the interval after it: the
     /// next call may come sooner than was planned without that answer.
+    pub(super) fn answered(
+        &mut self,
+        sent_at: Duration,
+        configured: Duration,
+        lifts: u32,
+        margin: Duration,
+    ) {
+        if self.called_at == sent_at {
+            let due = sent_at + self.interval(configured, lifts) + margin;
+            self.next = self.next.min(due);
+        }
+    }
+
+    /// The same of an accepted call, unless the channel waits for a refusal that came after it was sent.
     pub(super) fn shorten(
         &mut self,
         sent_at: Duration,
@@ -196,10 +222,8 @@ impl ChannelPace {
         lifts: u32,
         margin: Duration,
     ) {
-        let is_last = self.called_at == sent_at;
-        if is_last && self.episode_began.is_none_or(|began| began < sent_at) {
-            let due = sent_at + self.interval(configured, lifts) + margin;
-            self.next = self.next.min(due);
+        if self.episode_began.is_none_or(|began| began <= sent_at) {
+            self.answered(sent_at, configured, lifts, margin);
         }
     }
 
@@ -262,9 +286,8 @@ mod tests {
     #[test]
     fn a_call_that_was_sent_again_at_once_is_known() {
         let mut pace = ChannelPace::default();
-        let found = [1_000, 1_150, 2_150].map(|ms| {
-            pace.cool_down(Duration::from_millis(ms), SECOND)
-        });
+        let found =
+            [1_000, 1_150, 2_150].map(|ms| pace.cool_down(Duration::from_millis(ms), SECOND));
         let again = CoolDown::Again(SECOND * 2);
         assert_eq!(found, [CoolDown::First, CoolDown::SentAgain, again]);
     }

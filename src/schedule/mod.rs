@@ -33,7 +33,8 @@ mod timeout;
 pub use bound::{Binding, LowerBound};
 #[doc(hidden)]
 pub use call::{
-    Answer, CallPlan, InFlightCall, MemberAnswer, PartRefusal, PendingRow, Ruling, Settlement,
+    Answer, CallPlan, EarlierAnswer, EarlierCall, InFlightCall, MemberAnswer, PartRefusal,
+    PendingRow, Ruling, Settlement,
 };
 #[doc(hidden)]
 pub use delay::RetryDelays;

@@ -25,6 +25,12 @@ const RENEWAL: Duration = Duration::from_secs(15);
 pub(super) const SHORT_PATIENCE: Duration = Duration::from_secs(30);
 /// Failed calls that are sent again whatever the others come to.
 const BUDGET: f64 = 10.0;
+/// Throttled calls in a row, none accepted between, and the time they cover, from which on the limits
+/// do not explain them: others use the quota up, or the service takes nothing.
+const SPELL_AFTER: u32 = 8;
+const SPELL_TIME: Duration = Duration::from_millis(2_500);
+/// Longest pause between two probes of a service that throttles everything.
+const SPELL_PROBE: Duration = Duration::from_secs(2);
 /// What an accepted call adds to the budget: one call in six may fail for good without its being
 /// spent.
 const EARNED: f64 = 0.2;
@@ -57,6 +63,10 @@ pub(super) struct OutageDetector {
     probes: Backoff,
     /// Whether it counts as down.
     down: bool,
+    /// Calls throttled since the last one that was answered otherwise.
+    throttled_in_row: u32,
+    /// When the first of those came back.
+    throttled_since: Duration,
     /// Calls failed or throttled since the last one that was answered.
     refused_in_row: u32,
     /// When the first of those came back.
@@ -76,6 +86,8 @@ impl OutageDetector {
             budget: BUDGET,
             probes: Backoff::new(),
             down: false,
+            throttled_in_row: 0,
+            throttled_since: Duration::ZERO,
             refused_in_row: 0,
             refused_since: None,
             astray_since: None,
@@ -96,6 +108,7 @@ impl OutageDetector {
     /// A call was refused for what was in it: the service works.
     pub(super) fn on_answer(&mut self) {
         self.failed_in_row = 0;
+        self.throttled_in_row = 0;
         self.refused_in_row = 0;
         self.refused_since = None;
         self.astray_since = None;
@@ -111,9 +124,27 @@ impl OutageDetector {
         self.budget = (self.budget + EARNED).min(BUDGET);
     }
 
+    /// A call was throttled. True from when on all calls are throttled whatever their pace: one at a
+    /// time probes whether that is over.
+    pub(super) fn on_throttled(&mut self, now: Duration, delays: &mut RetryDelays) -> bool {
+        if self.throttled_in_row == 0 {
+            self.throttled_since = now;
+        }
+        self.throttled_in_row += 1;
+        let lasts = now.saturating_sub(self.throttled_since);
+        let is_spell = self.throttled_in_row >= SPELL_AFTER && lasts >= SPELL_TIME;
+        if is_spell {
+            self.down = true;
+            let ceiling = self.probes.next_ceiling().min(SPELL_PROBE);
+            self.probe_at = now + delays.below(ceiling);
+        }
+        is_spell
+    }
+
     /// A call failed, or its answer was lost.
     pub(super) fn on_failed(&mut self, now: Duration, delays: &mut RetryDelays) {
         self.failed_in_row += 1;
+        self.throttled_in_row = 0;
         self.budget = (self.budget - 1.0).max(0.0);
         self.down = self.down || self.budget < 1.0 || self.failed_in_row >= OUTAGE_AFTER;
         if self.down {
@@ -206,6 +237,26 @@ mod tests {
             downs += u32::from(outage.is_down());
         }
         assert!(downs > 30, "{downs}");
+    }
+
+    #[test]
+    fn throttling_of_everything_for_a_while_is_a_spell_and_one_accepted_call_ends_it() {
+        let (mut outage, mut delays) = (OutageDetector::new(None), RetryDelays::new(1));
+        for _ in 0..3 {
+            for call in 0..100 {
+                let now = SECOND / 10 * call;
+                let is_spell = outage.on_throttled(now, &mut delays);
+                assert_eq!(is_spell, now >= SPELL_TIME, "{now:?}");
+                assert_eq!(is_spell, outage.is_down());
+                assert!(!is_spell || outage.probe_at() <= now + SPELL_PROBE);
+            }
+            outage.on_accepted();
+            assert!(!outage.is_down());
+        }
+        // Few calls show nothing, however long it takes.
+        for call in 0..SPELL_AFTER - 1 {
+            assert!(!outage.on_throttled(SECOND * 60 * call, &mut delays));
+        }
     }
 
     #[test]

@@ -18,12 +18,18 @@ const MAX_BURST: u32 = 100;
 /// Calls at once within the limit on all calls: a late one is made up for by one.
 const CATCH_UP: u32 = 2;
 
+/// Throttled calls of a bearer in a row, each on another channel than the one before, that show its own
+/// limit. Fewer may each have come early on their channels.
+const SEVERAL: u32 = 3;
+/// The same, where its limit is known to be lower than configured.
+const SEVERAL_IF_TIGHT: u32 = 2;
+
 /// A bearer's calls.
 #[derive(Debug)]
 struct BearerPace {
     rate: RatePacer,
-    /// The channel of its last throttled call since its last success.
-    throttled_on: Option<ChannelId>,
+    /// The channels of its throttled calls since its last success: how many in a row, and the last.
+    throttled_on: Option<(u32, ChannelId)>,
 }
 
 /// The pace of all calls.
@@ -119,7 +125,10 @@ impl Pacing {
     pub(super) fn time_for(&self, calls: u64, bearers: impl Iterator<Item = usize>) -> Duration {
         let rate = |pacer: &RatePacer| 1.0 / pacer.interval().as_secs_f64();
         let pool: f64 = bearers.map(|bearer| rate(&self.bearers[bearer].rate)).sum();
-        let rate = self.total.as_ref().map_or(pool, |total| pool.min(rate(total)));
+        let rate = self
+            .total
+            .as_ref()
+            .map_or(pool, |total| pool.min(rate(total)));
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let seconds = calls as f64 / rate.max(f64::MIN_POSITIVE);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
@@ -143,6 +152,12 @@ impl Pacing {
         if let Some(total) = &mut self.total {
             total.spend(now);
         }
+    }
+
+    /// A call of an earlier session, by a bearer that this one does not have.
+    pub(super) fn was_called(&mut self, channel: ChannelId, sent_at: Duration) {
+        let margin = self.arrival_margin.margin(None);
+        self.channels[channel.index()].on_sent(sent_at, self.interval, self.lifts, margin);
     }
 
     /// A call that was planned is not made: channel and bearer are due again at `next`.
@@ -185,17 +200,26 @@ impl Pacing {
     ) {
         let (sent_at, interval, lifts) = (flight.sent_at, self.interval, self.lifts);
         let bearer = &mut self.bearers[flight.bearer];
-        let last = bearer.throttled_on.replace(flight.channel);
+        let channels_in_row = match bearer.throttled_on {
+            Some((channels, last)) => channels + u32::from(last != flight.channel),
+            None => 1,
+        };
+        bearer.throttled_on = Some((channels_in_row, flight.channel));
         let channel = &mut self.channels[flight.channel.index()];
         if !channel.begins_episode(sent_at, now) {
             return;
         }
-        let is_elsewhere = last.is_some_and(|last| last != flight.channel);
-        if is_elsewhere || !channel.may_be_at_limit(sent_at, interval, lifts) {
+        let several = if bearer.rate.is_tight() {
+            SEVERAL_IF_TIGHT
+        } else {
+            SEVERAL
+        };
+        if channels_in_row >= several || !channel.may_be_at_limit(sent_at, interval, lifts) {
             bearer.rate.refused(sent_at, now);
             return;
         }
-        let margin = self.arrival_margin.margin(None);
+        let margin = self.arrival_margin.usual();
+        channel.answered(sent_at, interval, lifts, margin);
         if channel.refused_early(sent_at, interval, lifts, margin) {
             return;
         }
@@ -212,6 +236,18 @@ impl Pacing {
             // Where refused calls count, that is of no use.
             CoolDown::SentAgain => self.refused_calls_count = true,
             CoolDown::Again(ceiling) => channel.postpone(now + delays.below(ceiling)),
+        }
+    }
+
+    /// Calls are refused whatever their pace: what was refused since a call was last accepted shows
+    /// nothing of the limits, and no channel waits for it.
+    pub(super) fn forget_refusals(&mut self) {
+        for channel in &mut self.channels {
+            channel.forget_refusals(self.interval, self.lifts);
+        }
+        for bearer in &mut self.bearers {
+            bearer.throttled_on = None;
+            bearer.rate.forget_refusals();
         }
     }
 

@@ -8,6 +8,7 @@ mod conclude;
 mod control;
 mod examine;
 mod overview;
+mod replay;
 mod settle;
 mod slots;
 mod staging;
@@ -92,6 +93,7 @@ pub struct Scheduler {
     pacing: Pacing,
     max_in_flight: u32,
     draining: bool,
+    begins_at: Duration,
 }
 
 impl Scheduler {
@@ -115,6 +117,7 @@ impl Scheduler {
             examined: Examined::default(),
             stop: None,
             draining: false,
+            begins_at: Duration::ZERO,
         }
     }
 
@@ -134,6 +137,13 @@ impl Scheduler {
     #[must_use]
     pub fn stopped(&self) -> Option<&Stop> {
         self.stop.as_ref()
+    }
+
+    /// The time of this scheduler's clock at which the session begins: zero, or later if it was told
+    /// of earlier calls.
+    #[must_use]
+    pub fn begins_at(&self) -> Duration {
+        self.begins_at
     }
 
     /// The limits in force; the lower bound is computed from these.

@@ -42,10 +42,10 @@ impl Engine<'_> {
                         prepared.extend(self.prepare_control_call(plan, now)?);
                     }
                     Ok(()) => prepared.push(self.prepare_call(&plan, now)?),
-                    Err(until) => self
-                        .setup
-                        .scheduler
-                        .postpone(plan, until.duration_since(self.start)),
+                    Err(until) => {
+                        let until = now + until.duration_since(self.instant(now));
+                        self.setup.scheduler.postpone(plan, until);
+                    }
                 },
                 step => return Ok((prepared, step)),
             }

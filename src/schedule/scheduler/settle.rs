@@ -180,7 +180,12 @@ impl Scheduler {
             }
             CallAction::SlowDown => {
                 self.lose_patience(now, refusal);
-                self.pacing.on_throttled(now, &flight, &mut self.delays);
+                let was_down = self.outage.is_down();
+                if !self.outage.on_throttled(now, &mut self.delays) {
+                    self.pacing.on_throttled(now, &flight, &mut self.delays);
+                } else if !was_down {
+                    self.begin_spell();
+                }
                 self.return_rows(now, flight, refusal)
             }
             CallAction::Retry => self.failed_call(now, flight, refusal),
@@ -196,6 +201,14 @@ impl Scheduler {
             }
             CallAction::Examine => self.examine(now, flight, refusal),
         }
+    }
+
+    /// All calls are throttled whatever their pace: that shows nothing of the limits.
+    fn begin_spell(&mut self) {
+        self.pacing.forget_refusals();
+        (0..)
+            .zip(0..self.channels.len())
+            .for_each(|(channel, _)| self.update_ready(ChannelId(channel)));
     }
 
     /// Counts a refusal, and ends the run's patience when nothing was accepted for too long.

@@ -129,6 +129,7 @@ fn a_run_in_which_everything_is_denied_stops_after_a_few_calls_with_nobody_faile
 fn a_bearer_in_question_makes_one_call_at_a_time() {
     let mut desk = SchedulerHarness::usual(&[100; 5]);
     let (first, second) = (desk.at_once(), desk.at_once());
+    desk.now += Duration::from_micros(1);
     let settlement = desk.refuse(first, RefusalKind::Denied);
     assert!(
         settlement

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chime_bulk::chime::Chime;
-use chime_bulk::engine::{Ending, Engine, EngineError, Event, Feed, ReadAhead, Setup, restore};
+use chime_bulk::engine::{
+    Ending, Engine, EngineError, Event, Feed, ReadAhead, Setup, replay, restore,
+};
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Stager};
 use chime_bulk::limits::CallLimits;
 use chime_bulk::model::{
@@ -243,7 +245,7 @@ impl Harness {
                 bearers: self.bearers.clone(),
                 feed,
                 commands,
-                epoch_millis: 0,
+                epoch_millis: self.millis(),
             };
             let seen = Arc::clone(&events);
             let mut observer = move |event: &Event| seen.lock().unwrap().push(event.clone());
@@ -301,6 +303,11 @@ impl Harness {
         }
     }
 
+    /// The time of the wall clock.
+    fn millis(&self) -> i64 {
+        i64::try_from(self.recorder.now().as_millis()).unwrap()
+    }
+
     pub(crate) fn ledger_path(&self) -> PathBuf {
         self.dir.path().join("ledger.db")
     }
@@ -319,8 +326,10 @@ impl Harness {
             return (scheduler, ledger, feed);
         }
         let mut ledger = Ledger::open(&path, Durability::None).unwrap();
-        ledger.recover(0).unwrap();
+        let now = self.millis();
+        ledger.recover(now).unwrap();
         restore(&ledger, &mut scheduler).unwrap();
+        replay(&ledger, &mut scheduler, &self.bearers, now).unwrap();
         let feed = if ledger.staged().list_ended {
             Feed::Ended
         } else {

@@ -10,6 +10,7 @@ use chime_bulk::schedule::LowerBound;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
 use crate::support::harness::{Harness, ListPace, channel, list, one_channel, user};
+use crate::support::interruption::Interruption;
 
 #[tokio::test(start_paused = true)]
 async fn a_good_list_takes_the_fewest_calls_at_the_limit() {
@@ -237,4 +238,23 @@ async fn members_throttled_together_are_retried_together() {
         assert_eq!(result.count(Outcome::Added), 100);
         assert_eq!(run.calls().len(), 2, "seed {seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_follow_at_once_keep_the_limits_together() {
+    let rows = (0..12).flat_map(|c| (0..900).map(move |m| (c, format!("u{m}"))));
+    let mut run = Harness::new(list(rows));
+    for milliseconds in [50, 700, 1_300, 990, 2_480] {
+        let after = Duration::from_millis(milliseconds);
+        run.run_until(after, Interruption::Crash).await;
+    }
+    let result = run.run().await;
+    assert_eq!(
+        result.count(Outcome::Added) + result.count(Outcome::AlreadyMember),
+        10_800
+    );
+    let stats = run.service.stats();
+    assert_eq!(stats.throttled_calls, 0);
+    assert_eq!(stats.busiest_channel_second, 1);
+    assert!(stats.busiest_bearer_second <= 10, "{stats:?}");
 }
