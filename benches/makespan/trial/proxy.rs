@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
-use chime_bulk::model::{AddMembers, Batch, MemberArn, MemberError, RefusalKind, Reply};
+use chime_bulk::model::{
+    AddMember, AddMembers, Batch, ChannelArn, MemberArn, MemberError, RefusalKind, Reply,
+};
 use chime_bulk::schedule::LowerBound;
 use tokio::time::Instant;
 
@@ -123,20 +125,42 @@ impl Drop for Resends {
 
 impl Chime for Proxy {
     fn add_members(&self, mut call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        let proxy = self.clone();
-        let channel = number(&call.channel);
-        let sent = call.members.members().len() as u64;
+        let resends = self.resends(&call.channel, call.members.members().len());
         let (throttled, others) = self.split(&call.members);
         if let Ok(others) = Batch::new(others) {
             call.members = others;
         }
-        let mut resends = Resends {
-            proxy: proxy.clone(),
-            channel,
-            members: sent,
-        };
+        let answer = self.inner.add_members(call, timeout);
+        self.counted(resends, throttled, answer)
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        let resends = self.resends(&call.channel, 1);
+        let answer = self.inner.add_member(call, timeout);
+        self.counted(resends, Vec::new(), answer)
+    }
+}
+
+impl Proxy {
+    /// The members of a call on a channel, before its answer.
+    fn resends(&self, channel: &ChannelArn, members: usize) -> Resends {
+        Resends {
+            proxy: self.clone(),
+            channel: number(channel),
+            members: members as u64,
+        }
+    }
+
+    /// Counts an answer, and adds an error for each throttled member.
+    fn counted(
+        &self,
+        mut resends: Resends,
+        throttled: Vec<MemberArn>,
+        answer: Pending<Reply>,
+    ) -> Pending<Reply> {
+        let proxy = self.clone();
         Box::pin(async move {
-            let mut answer = proxy.inner.add_members(call, timeout).await;
+            let mut answer = answer.await;
             let mut state = proxy.state();
             match &mut answer {
                 Ok(reply) => {
@@ -168,7 +192,7 @@ mod tests {
     async fn resends_are_counted_by_channel_and_some_members_are_throttled_once() {
         use std::collections::HashMap;
 
-        use chime_bulk::model::{ChannelArn, Membership};
+        use chime_bulk::model::Membership;
         use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 
         use super::super::roster::{Group, INSTANCE, Roster, bearers};
