@@ -22,7 +22,7 @@ use super::outage::OutageDetector;
 use super::pacing::Pacing;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::{CallPlan, FailureThreshold, InFlightCall, Patience, RetryDelays, Stop};
-use crate::model::{ChannelId, LaneId, Limits};
+use crate::model::{AddOperation, ChannelId, LaneId, Limits};
 
 pub use overview::{ChannelLeft, Overview};
 
@@ -311,6 +311,7 @@ impl Scheduler {
             lane,
             channel,
             bearer,
+            operation: AddOperation::Batch,
             retries,
             fresh,
             other_half,
