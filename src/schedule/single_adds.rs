@@ -93,7 +93,9 @@ mod tests {
 
     fn seconds(sizes: &[u64], limits: &Limits, bearers: usize) -> f64 {
         let mut bound = LowerBound::default();
-        sizes.iter().for_each(|size| bound.add_channel(*size));
+        for size in sizes {
+            bound.add_channel(*size);
+        }
         time_with_single_adds(&bound, sizes, limits, bearers).as_secs_f64()
     }
 
