@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::{FixedCredentials, connect};
 use chime_bulk::model::codes::{self, CODES, Effect, Level};
-use chime_bulk::model::{AddOperation, MemberError, MembershipType, Refusal, RefusalKind, Reply};
+use chime_bulk::model::{AddOperation, MemberError, Refusal, RefusalKind, Reply};
 use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
 use crate::support::backends::{
@@ -59,7 +59,6 @@ suite! {
     a_single_add_of_an_existing_member_is_a_conflict,
     a_single_add_of_a_missing_user_is_an_error_of_that_member,
     a_single_add_to_a_full_channel_is_an_error_of_that_member,
-    a_single_add_keeps_the_type_and_the_sub_channel,
     single_adds_and_batches_have_quotas_of_their_own_on_a_channel,
     the_bearers_quota_counts_single_adds_and_batches,
 }
@@ -482,17 +481,6 @@ async fn a_single_add_to_a_full_channel_is_an_error_of_that_member(backend: Back
     let reply = fixture.add_by(AddOperation::Single, "bob").await;
     let expected = refused("bob", "ResourceLimitExceeded", "the channel is full");
     assert_eq!(reply, Ok(expected));
-}
-
-async fn a_single_add_keeps_the_type_and_the_sub_channel(backend: Backend) {
-    let fixture = backend.fixture().await;
-    let mut call = single_call("ann");
-    call.membership.membership_type = MembershipType::Hidden;
-    if backend.has_sub_channels() {
-        call.membership.sub_channel = Some("s".parse().unwrap());
-    }
-    fixture.client.add_member(call, TIMEOUT).await.unwrap();
-    assert_eq!(fixture.members(), arns(&["ann"]));
 }
 
 async fn single_adds_and_batches_have_quotas_of_their_own_on_a_channel(backend: Backend) {

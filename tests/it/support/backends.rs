@@ -44,15 +44,6 @@ pub(crate) struct Fixture {
 }
 
 impl Backend {
-    /// Whether members can be added to sub-channels.
-    pub(crate) fn has_sub_channels(self) -> bool {
-        match self {
-            Self::Simulated | Self::Messaging => true,
-            #[cfg(feature = "legacy-chime")]
-            Self::Legacy => false,
-        }
-    }
-
     /// A fixture without quotas, and with a long timeout.
     pub(crate) async fn fixture(self) -> Fixture {
         self.fixture_with(|_| {}).await
