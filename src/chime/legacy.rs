@@ -12,6 +12,7 @@ use aws_sdk_chime::config::interceptors::BeforeSerializationInterceptorContextRe
 use aws_sdk_chime::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_chime::error::BoxError;
 use aws_sdk_chime::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
+use aws_sdk_chime::operation::create_channel_membership::CreateChannelMembershipOutput as SingleOutput;
 use aws_sdk_chime::types::{ChannelMembershipType, ErrorCode};
 use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
@@ -22,7 +23,7 @@ use super::bounded_client::with_timeout;
 use super::refusal::{member_error, refusal};
 use super::{Api, Chime, ConnectError, Pending, Unsupported};
 use crate::model::codes;
-use crate::model::{AddMembers, MembershipType, Refusal, RefusalKind, Reply};
+use crate::model::{AddMember, AddMembers, MembershipType, Refusal, RefusalKind, Reply};
 
 /// The service under its first namespace.
 pub(super) struct Legacy {
@@ -65,23 +66,59 @@ impl Chime for Legacy {
         if let Err(reason) = Api::Legacy.supports(&call) {
             return Box::pin(ready(Err(unsupported(reason))));
         }
-        let membership_type = match call.membership.membership_type {
-            MembershipType::Default => ChannelMembershipType::Default,
-            MembershipType::Hidden => ChannelMembershipType::Hidden,
-        };
         let members = call.members.members().iter();
         let request = self
             .client
             .batch_create_channel_membership()
             .channel_arn(call.channel.as_str())
             .chime_bearer(call.bearer.as_str())
-            .r#type(membership_type)
+            .r#type(wire_type(call.membership.membership_type))
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
             ));
         Box::pin(with_timeout(timeout, async move {
             request.send().await.map(reply).map_err(|e| refusal(&e))
         }))
+    }
+
+    #[expect(
+        deprecated,
+        reason = "in favour of the messaging API; this client is the old one"
+    )]
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        if let Err(reason) = Api::Legacy.supports(&call.clone().into()) {
+            return Box::pin(ready(Err(unsupported(reason))));
+        }
+        let request = self
+            .client
+            .create_channel_membership()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .r#type(wire_type(call.membership.membership_type))
+            .member_arn(call.member.as_str());
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e));
+            answer.map_or_else(
+                |refusal| call.refused(refusal),
+                |output| Ok(single_reply(output)),
+            )
+        }))
+    }
+}
+
+fn wire_type(membership_type: MembershipType) -> ChannelMembershipType {
+    match membership_type {
+        MembershipType::Default => ChannelMembershipType::Default,
+        MembershipType::Hidden => ChannelMembershipType::Hidden,
+    }
+}
+
+fn single_reply(output: SingleOutput) -> Reply {
+    let member = output.member.and_then(|member| member.arn);
+    Reply {
+        channel: output.channel_arn,
+        added: member.into_iter().collect(),
+        errors: Vec::new(),
     }
 }
 

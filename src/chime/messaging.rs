@@ -8,6 +8,7 @@ use aws_sdk_chimesdkmessaging::Client;
 use aws_sdk_chimesdkmessaging::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_chimesdkmessaging::error::BoxError;
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
+use aws_sdk_chimesdkmessaging::operation::create_channel_membership::CreateChannelMembershipOutput as SingleOutput;
 use aws_sdk_chimesdkmessaging::types::{ChannelMembershipType, ErrorCode};
 use aws_types::SdkConfig;
 
@@ -15,7 +16,7 @@ use super::address::configured;
 use super::bounded_client::with_timeout;
 use super::refusal::{member_error, refusal};
 use super::{Chime, ConnectError, EndpointUrl, Pending};
-use crate::model::{AddMembers, MembershipType, Reply};
+use crate::model::{AddMember, AddMembers, MembershipType, Reply};
 
 /// The service under its present namespace.
 pub(super) struct Messaging {
@@ -48,10 +49,6 @@ pub(super) async fn default_address(config: &SdkConfig) -> Result<String, BoxErr
 
 impl Chime for Messaging {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        let membership_type = match call.membership.membership_type {
-            MembershipType::Default => ChannelMembershipType::Default,
-            MembershipType::Hidden => ChannelMembershipType::Hidden,
-        };
         let sub_channel = call.membership.sub_channel.as_ref();
         let members = call.members.members().iter();
         let request = self
@@ -59,7 +56,7 @@ impl Chime for Messaging {
             .batch_create_channel_membership()
             .channel_arn(call.channel.as_str())
             .chime_bearer(call.bearer.as_str())
-            .r#type(membership_type)
+            .r#type(wire_type(call.membership.membership_type))
             .set_sub_channel_id(sub_channel.map(|id| id.as_str().to_owned()))
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
@@ -67,6 +64,41 @@ impl Chime for Messaging {
         Box::pin(with_timeout(timeout, async move {
             request.send().await.map(reply).map_err(|e| refusal(&e))
         }))
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        let sub_channel = call.membership.sub_channel.as_ref();
+        let request = self
+            .client
+            .create_channel_membership()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .r#type(wire_type(call.membership.membership_type))
+            .set_sub_channel_id(sub_channel.map(|id| id.as_str().to_owned()))
+            .member_arn(call.member.as_str());
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e));
+            answer.map_or_else(
+                |refusal| call.refused(refusal),
+                |output| Ok(single_reply(output)),
+            )
+        }))
+    }
+}
+
+fn wire_type(membership_type: MembershipType) -> ChannelMembershipType {
+    match membership_type {
+        MembershipType::Default => ChannelMembershipType::Default,
+        MembershipType::Hidden => ChannelMembershipType::Hidden,
+    }
+}
+
+fn single_reply(output: SingleOutput) -> Reply {
+    let member = output.member.and_then(|member| member.arn);
+    Reply {
+        channel: output.channel_arn,
+        added: member.into_iter().collect(),
+        errors: Vec::new(),
     }
 }
 

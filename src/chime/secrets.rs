@@ -11,7 +11,7 @@ use aws_credential_types::Credentials;
 
 use super::refusal::sanitize;
 use super::{Chime, Pending};
-use crate::model::{AddMembers, Refusal, Reply};
+use crate::model::{AddMember, AddMembers, Refusal, Reply};
 
 /// Longest message kept, in characters: a ledger row, not a web page.
 const MAX_MESSAGE: usize = 500;
@@ -79,13 +79,20 @@ impl RedactingClient {
     pub(super) fn new(inner: Arc<dyn Chime>, secrets: Secrets) -> Self {
         Self { inner, secrets }
     }
+
+    fn redacted(&self, answer: Pending<Reply>) -> Pending<Reply> {
+        let secrets = self.secrets.clone();
+        Box::pin(async move { secrets.redact(answer.await) })
+    }
 }
 
 impl Chime for RedactingClient {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        let answer = self.inner.add_members(call, timeout);
-        let secrets = self.secrets.clone();
-        Box::pin(async move { secrets.redact(answer.await) })
+        self.redacted(self.inner.add_members(call, timeout))
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        self.redacted(self.inner.add_member(call, timeout))
     }
 }
 

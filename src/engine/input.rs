@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::feed::Command;
 use crate::ledger::Chunk;
-use crate::model::{AddMembers, Batch, ChannelArn, Refusal, Reply};
+use crate::model::{AddMember, AddMembers, AddOperation, Batch, ChannelArn, Refusal, Reply};
 use crate::roster::RosterError;
 
 /// A call that was answered or lost.
@@ -20,7 +20,42 @@ pub(super) struct PreparedCall {
     pub(super) call: i64,
     /// How long to wait for its answer.
     pub(super) timeout: Duration,
-    pub(super) request: AddMembers,
+    pub(super) request: Request,
+}
+
+/// The request of a call.
+pub(super) enum Request {
+    Batch(AddMembers),
+    Single(AddMember),
+}
+
+impl Request {
+    /// The request that adds these members by this operation, or as a batch if they are several.
+    pub(super) fn new(operation: AddOperation, call: AddMembers) -> Self {
+        match (operation, call.members.members()) {
+            (AddOperation::Single, [member]) => Self::Single(AddMember {
+                member: member.clone(),
+                channel: call.channel,
+                bearer: call.bearer,
+                membership: call.membership,
+            }),
+            _ => Self::Batch(call),
+        }
+    }
+
+    pub(super) fn channel(&self) -> &ChannelArn {
+        match self {
+            Self::Batch(call) => &call.channel,
+            Self::Single(call) => &call.channel,
+        }
+    }
+
+    pub(super) fn members(&self) -> Batch {
+        match self {
+            Self::Batch(call) => call.members.clone(),
+            Self::Single(call) => call.member.clone().into(),
+        }
+    }
 }
 
 /// An input of the loop.

@@ -22,6 +22,8 @@ pub struct Conclusion {
     pub address: Option<String>,
     /// The bearers it called as.
     pub bearers: BearerPool,
+    /// Whether it may add single members, which is an IAM action of its own.
+    pub single_adds: bool,
     /// The first channels of its list, at most one more than a policy lists one by one.
     pub channels: Vec<ChannelArn>,
 }
@@ -104,12 +106,22 @@ impl Conclusion {
         )
     }
 
+    /// The IAM actions that it needs.
+    fn actions(&self) -> &'static [&'static str] {
+        if self.single_adds {
+            &ACTIONS
+        } else {
+            &ACTIONS[..1]
+        }
+    }
+
     /// The IAM policy that the run needs, if it stopped because it was denied.
     #[must_use]
     pub fn policy(&self) -> Option<String> {
         match &self.ending {
             Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
-                Some(statement(self.bearers.as_slice(), &self.channels))
+                let actions = self.actions();
+                Some(statement(actions, self.bearers.as_slice(), &self.channels))
             }
             _ => None,
         }
@@ -120,11 +132,14 @@ impl Conclusion {
     pub fn hint(&self) -> Option<String> {
         match &self.ending {
             Ending::Finished | Ending::Interrupted => None,
-            Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => Some(
-                "allow the IAM action chime:BatchCreateChannelMembership on both the bearer and the channels, as \
-                 below, and make the bearer an AppInstanceAdmin or a moderator of the channels"
-                    .to_owned(),
-            ),
+            Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
+                let (actions, s) = (self.actions(), if self.single_adds { "s" } else { "" });
+                Some(format!(
+                    "allow the IAM action{s} {} on both the bearer and the channels, as below, and make the bearer an \
+                     AppInstanceAdmin or a moderator of the channels",
+                    actions.join(" and ")
+                ))
+            }
             Ending::Stopped(Stop::Credentials(refusal) | Stop::Denied(refusal)) => {
                 Some(codes::explain(&refusal.code).map_or_else(
                     || "fix the cause in the message, then resume".to_owned(),
@@ -153,9 +168,19 @@ impl Conclusion {
     }
 }
 
-/// The IAM policy statement that allows these bearers to add members to these channels, or to all
+/// The IAM actions of a run: that of batches, and that of single adds.
+const ACTIONS: [&str; 2] = [
+    "chime:BatchCreateChannelMembership",
+    "chime:CreateChannelMembership",
+];
+
+/// The IAM policy statement that allows these bearers these actions on these channels, or on all
 /// channels of their app instances if there are many. ARNs contain no character that JSON escapes.
-fn statement(bearers: &[MemberArn], channels: &[ChannelArn]) -> String {
+fn statement(actions: &[&str], bearers: &[MemberArn], channels: &[ChannelArn]) -> String {
+    let action = match actions {
+        [one] => format!("\"{one}\""),
+        several => format!("[\n    \"{}\"\n  ]", several.join("\",\n    \"")),
+    };
     let channels: Vec<String> = if channels.len() > NAMED_CHANNELS {
         let instances: BTreeSet<&str> = channels.iter().map(ChannelArn::app_instance).collect();
         let all = |instance| format!("{instance}/channel/*");
@@ -166,7 +191,7 @@ fn statement(bearers: &[MemberArn], channels: &[ChannelArn]) -> String {
     let bearers = bearers.iter().map(ToString::to_string);
     let resources: Vec<String> = bearers.chain(channels).collect();
     format!(
-        "{{\n  \"Effect\": \"Allow\",\n  \"Action\": \"chime:BatchCreateChannelMembership\",\n  \
+        "{{\n  \"Effect\": \"Allow\",\n  \"Action\": {action},\n  \
          \"Resource\": [\n    \"{}\"\n  ]\n}}",
         resources.join("\",\n    \"")
     )
@@ -178,12 +203,12 @@ mod tests {
 
     const APP: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
-    fn policy(bearers: &[&str], channels: u32) -> serde_json::Value {
+    fn policy(actions: &[&str], bearers: &[&str], channels: u32) -> serde_json::Value {
         let bearer = |name: &&str| MemberArn::parse(&format!("{APP}/{name}")).unwrap();
         let bearers: Vec<_> = bearers.iter().map(bearer).collect();
         let channel = |n| ChannelArn::parse(&format!("{APP}/channel/c{n}")).unwrap();
         let channels: Vec<_> = (0..channels).map(channel).collect();
-        serde_json::from_str(&statement(&bearers, &channels)).unwrap()
+        serde_json::from_str(&statement(actions, &bearers, &channels)).unwrap()
     }
 
     #[test]
@@ -191,12 +216,13 @@ mod tests {
         let resources = |names: &[&str]| -> Vec<String> {
             names.iter().map(|name| format!("{APP}/{name}")).collect()
         };
-        let one = policy(&["user/a"], 2);
+        let one = policy(&ACTIONS[..1], &["user/a"], 2);
         assert_eq!(one["Effect"], "Allow");
         assert_eq!(one["Action"], "chime:BatchCreateChannelMembership");
         let expected = resources(&["user/a", "channel/c0", "channel/c1"]);
         assert_eq!(one["Resource"], serde_json::json!(expected));
-        let bots = policy(&["bot/a", "bot/b"], 11);
+        let bots = policy(&ACTIONS, &["bot/a", "bot/b"], 11);
+        assert_eq!(bots["Action"], serde_json::json!(ACTIONS));
         let expected = resources(&["bot/a", "bot/b", "channel/*"]);
         assert_eq!(bots["Resource"], serde_json::json!(expected));
     }

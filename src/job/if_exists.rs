@@ -62,6 +62,7 @@ pub async fn run_or_resume(
             dir,
             address: None,
             bearers: BearerPool::default(),
+            single_adds: false,
             channels: Vec::new(),
         });
     }

@@ -147,6 +147,7 @@ impl Session {
             dir,
             address,
             bearers: settings.bearers,
+            single_adds: settings.limits.single_adds,
             channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AwsTarget, JobError, list_path};
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{BearerPool, Limits, LimitsError};
+use crate::model::{BearerPool, Limits, LimitsError, quota};
 use crate::roster::{Options, RecordSize};
 use crate::schedule::{FailureThreshold, Patience};
 
@@ -15,6 +15,12 @@ use crate::schedule::{FailureThreshold, Patience};
 pub struct LimitOverrides {
     /// Calls per second on one channel.
     pub channel_rate: Option<f64>,
+    /// Whether calls that add a single member fill the bearers' free time, on channels that set the
+    /// time of the run.
+    #[serde(default)]
+    pub single_adds: bool,
+    /// Such calls per second on one channel.
+    pub single_rate: Option<f64>,
     /// Calls per second by one bearer.
     pub bearer_rate: Option<f64>,
     /// Calls per second in total.
@@ -37,11 +43,23 @@ impl LimitOverrides {
     /// The limits in force in a region.
     ///
     /// # Errors
-    /// If one of them is out of range.
+    /// If one of them is out of range, or set without what it belongs to.
     pub fn resolve(&self, region: &str) -> Result<Limits, LimitsError> {
+        if let Some(rate) = self.single_rate.filter(|_| !self.single_adds) {
+            return Err(LimitsError {
+                name: "single-rate",
+                value: rate.to_string(),
+                expected: "set together with --single-adds",
+            });
+        }
+        let single_rate = || {
+            self.single_rate
+                .unwrap_or_else(|| quota::single_rate(region))
+        };
         let quotas = Limits::of_region(region);
         let limits = Limits {
             channel_rate: self.channel_rate.unwrap_or(quotas.channel_rate),
+            single_rate: self.single_adds.then(single_rate),
             bearer_rate: self.bearer_rate.unwrap_or(quotas.bearer_rate),
             max_rate: self.max_rate.or(quotas.max_rate),
             max_in_flight: self.max_in_flight.or(quotas.max_in_flight),
@@ -57,6 +75,8 @@ impl LimitOverrides {
     pub fn or_else(self, defaults: Self) -> Self {
         Self {
             channel_rate: self.channel_rate.or(defaults.channel_rate),
+            single_adds: self.single_adds || defaults.single_adds,
+            single_rate: self.single_rate.or(defaults.single_rate),
             bearer_rate: self.bearer_rate.or(defaults.bearer_rate),
             max_rate: self.max_rate.or(defaults.max_rate),
             max_in_flight: self.max_in_flight.or(defaults.max_in_flight),
@@ -134,5 +154,27 @@ mod tests {
             ..stored
         };
         assert!(beyond.resolve("us-east-1").is_err());
+    }
+
+    #[test]
+    fn single_adds_are_off_unless_set_and_have_the_rate_of_their_region() {
+        let given = |single_adds, single_rate| LimitOverrides {
+            single_adds,
+            single_rate,
+            ..LimitOverrides::default()
+        };
+        let rate = |given: LimitOverrides, region| given.resolve(region).unwrap().single_rate;
+        assert_eq!(rate(given(false, None), "us-east-1"), None);
+        let stored = given(true, None);
+        assert_eq!(rate(stored, "us-east-1"), Some(15.0));
+        assert_eq!(rate(stored, "eu-central-1"), Some(10.0));
+        // `resume` takes a rate for a run that has the flag.
+        let elastic = given(false, Some(30.0));
+        assert_eq!(rate(elastic.or_else(stored), "us-east-1"), Some(30.0));
+        let error = elastic.resolve("us-east-1").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "single-rate is 30: it must be set together with --single-adds"
+        );
     }
 }

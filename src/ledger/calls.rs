@@ -4,7 +4,7 @@ use rusqlite::types::Null;
 
 use super::tables::{CALL, LANE, VERDICT};
 use super::{Ledger, LedgerError, rows};
-use crate::model::{LaneId, Outcome, Refusal};
+use crate::model::{AddOperation, LaneId, Outcome, Refusal};
 use crate::schedule::Ruling;
 
 /// The outcome of a row that is to be retried.
@@ -15,6 +15,8 @@ pub(super) const AGAIN: &str = "again";
 pub struct NewCall<'a> {
     /// The lane of its members.
     pub lane: LaneId,
+    /// Its operation.
+    pub operation: AddOperation,
     /// The caller's ARN.
     pub bearer: &'a str,
     /// Its rows, ascending; empty for a control call.
@@ -34,6 +36,7 @@ impl Ledger {
         let rows = rows::encode(call.rows.iter().copied());
         let values = (
             call.lane.0,
+            call.operation.as_str(),
             call.bearer,
             rows,
             call.rows.len(),

@@ -1,7 +1,7 @@
 //! Questions about the run as a whole.
 
 use super::{LedgerError, LedgerReader};
-use crate::model::{ChannelArn, ChannelId, RefusalKind};
+use crate::model::{AddOperation, ChannelArn, ChannelId, RefusalKind};
 use crate::schedule::LowerBound;
 
 /// Calls made.
@@ -9,6 +9,8 @@ use crate::schedule::LowerBound;
 pub struct CallCounts {
     /// All.
     pub calls: u64,
+    /// Those that added one member by the operation for that.
+    pub single: u64,
     /// Those answered 429.
     pub throttled: u64,
     /// Those without a known result: in flight, or cut off.
@@ -24,13 +26,18 @@ impl LedgerReader {
         self.read(|connection| {
             connection.query_row(
                 "SELECT count(*), count(*) FILTER (WHERE refusal = ?1),
-                    count(*) FILTER (WHERE settled_at IS NULL) FROM call",
-                [RefusalKind::Throttled.as_str()],
+                    count(*) FILTER (WHERE settled_at IS NULL),
+                    count(*) FILTER (WHERE operation = ?2) FROM call",
+                [
+                    RefusalKind::Throttled.as_str(),
+                    AddOperation::Single.as_str(),
+                ],
                 |row| {
                     Ok(CallCounts {
                         calls: row.get(0)?,
                         throttled: row.get(1)?,
                         open: row.get(2)?,
+                        single: row.get(3)?,
                     })
                 },
             )

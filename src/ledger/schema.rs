@@ -7,7 +7,7 @@ use super::tables::{TABLES, Table};
 /// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
 /// `PRAGMA user_version` of the ledgers that this program writes and reads.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 /// Records in one page: row `n` is entry `(n - 1) % 64` of page `(n - 1) / 64`.
 pub(super) const PAGE_ROWS: u64 = 64;
 
@@ -19,7 +19,7 @@ CREATE VIEW member AS
     FROM page, json_each(page.records) AS entry WHERE entry.type <> 'null';
 CREATE VIEW sent AS
     -- One line per row of each call.
-    SELECT call.id AS call, sum(entry.value) OVER (PARTITION BY call.id ORDER BY entry.key) AS row
+    SELECT call.id AS call, call.operation, sum(entry.value) OVER (PARTITION BY call.id ORDER BY entry.key) AS row
     FROM call, json_each(call.rows) AS entry;
 CREATE VIEW ruling AS
     -- One line per row of each verdict.

@@ -112,13 +112,15 @@ pub(super) static QUEUE: Table = Table {
 pub(super) static CALL: Table = Table {
     name: "call",
     comment: &[
-        "Calls, written before they are sent. settled_at: null while a call is in flight, and if the",
+        "Calls, written before they are sent. operation: 'batch', or 'single' for the operation that adds",
+        "one member. settled_at: null while a call is in flight, and if the",
         "process died then. refusal: the kind of failure, if the call was refused or lost as a whole.",
         "Times are milliseconds since 1970.",
     ],
     columns: &[
         ("id", "INTEGER PRIMARY KEY"),
         ("lane", "INTEGER NOT NULL"),
+        ("operation", "TEXT NOT NULL"),
         ("bearer", "TEXT NOT NULL"),
         ("rows", "TEXT NOT NULL"),
         ("members", "INTEGER NOT NULL"),

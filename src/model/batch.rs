@@ -52,6 +52,12 @@ impl Batch {
     }
 }
 
+impl From<MemberArn> for Batch {
+    fn from(member: MemberArn) -> Self {
+        Self([member].into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,30 @@
 use super::codes::{self, Scope};
 use super::{Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 
+/// The operation by which a call adds members.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddOperation {
+    /// `BatchCreateChannelMembership`: up to 100 members.
+    #[default]
+    Batch,
+    /// `CreateChannelMembership`: one member, within a quota of its own.
+    Single,
+}
+
+impl AddOperation {
+    /// Both operations.
+    pub const ALL: [Self; 2] = [Self::Batch, Self::Single];
+
+    /// Its text in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Single => "single",
+        }
+    }
+}
+
 /// One `BatchCreateChannelMembership` request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddMembers {
@@ -16,7 +40,54 @@ pub struct AddMembers {
     pub members: Batch,
 }
 
-/// An answer with HTTP 200. Nothing in it is trusted: it may contain members that were not requested,
+/// One `CreateChannelMembership` request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddMember {
+    /// The channel.
+    pub channel: ChannelArn,
+    /// The bearer to call as (`x-amz-chime-bearer`).
+    pub bearer: MemberArn,
+    /// The type of the membership, and its sub-channel.
+    pub membership: Membership,
+    /// The member to add.
+    pub member: MemberArn,
+}
+
+impl AddMember {
+    /// The answer that a refused call means. Some exceptions are about the member alone: the batch
+    /// call has a member error for these.
+    ///
+    /// # Errors
+    /// The refusal, if it is about the call as a whole, or may be.
+    pub fn refused(&self, refusal: Refusal) -> Result<Reply, Refusal> {
+        let Some(code) = codes::member_error_of(&refusal.code) else {
+            return Err(refusal);
+        };
+        let error = MemberError {
+            member: self.member.to_string(),
+            code: code.to_owned(),
+            message: refusal.message,
+        };
+        Ok(Reply {
+            channel: Some(self.channel.to_string()),
+            added: Vec::new(),
+            errors: vec![error],
+        })
+    }
+}
+
+impl From<AddMember> for AddMembers {
+    fn from(call: AddMember) -> Self {
+        Self {
+            channel: call.channel,
+            bearer: call.bearer,
+            membership: call.membership,
+            members: call.member.into(),
+        }
+    }
+}
+
+/// An answer with HTTP 200 or 201. Nothing in it is trusted: it may contain members that were not requested,
 /// contain one twice or in both lists, or omit some.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
@@ -68,5 +139,51 @@ impl Refusal {
     #[must_use]
     pub fn may_concern(&self, scope: Scope) -> bool {
         codes::scope(&self.code).contains(&scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exceptions_about_the_member_are_an_answer_of_a_single_add() {
+        let instance = "arn:aws:chime:us-east-1:1:app-instance/i";
+        let call = AddMember {
+            channel: ChannelArn::parse(&format!("{instance}/channel/c")).unwrap(),
+            bearer: MemberArn::parse(&format!("{instance}/user/admin")).unwrap(),
+            membership: Membership::default(),
+            member: MemberArn::parse(&format!("{instance}/user/ann")).unwrap(),
+        };
+        let refusal = |code: &str| Refusal {
+            kind: RefusalKind::BadRequest,
+            code: code.to_owned(),
+            message: "why".to_owned(),
+        };
+        for (exception, code) in [
+            ("ConflictException", "Conflict"),
+            ("NotFoundException", "NotFound"),
+            ("ResourceLimitExceededException", "ResourceLimitExceeded"),
+        ] {
+            let reply = call.refused(refusal(exception)).unwrap();
+            assert_eq!(reply.channel.as_deref(), Some(call.channel.as_str()));
+            assert_eq!(reply.added, Vec::<String>::new());
+            let error = MemberError {
+                member: call.member.to_string(),
+                code: code.to_owned(),
+                message: "why".to_owned(),
+            };
+            assert_eq!(reply.errors, [error]);
+        }
+        for code in [
+            "Conflict",
+            "NotFound",
+            "Http404",
+            "Http409",
+            "ForbiddenException",
+            "ThrottledClientException",
+        ] {
+            assert_eq!(call.refused(refusal(code)), Err(refusal(code)));
+        }
     }
 }

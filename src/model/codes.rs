@@ -170,6 +170,23 @@ pub fn refused_call(status: u16, exception: &str, is_html: bool) -> (RefusalKind
     }
 }
 
+/// The member error that an exception of `CreateChannelMembership` means. `None` if the exception may
+/// have another cause than the member and its channel.
+///
+/// The batch call has member errors for these causes; a call with one member has exceptions (service
+/// model, "Errors" of both operations). Only the exact name counts: a bare `NotFound` may come from a
+/// proxy.
+#[must_use]
+pub fn member_error_of(exception: &str) -> Option<&'static str> {
+    match exception {
+        "ConflictException" => Some("Conflict"),
+        // The channel or the user is missing: it must not close the channel.
+        "NotFoundException" => Some("NotFound"),
+        "ResourceLimitExceededException" => Some("ResourceLimitExceeded"),
+        _ => None,
+    }
+}
+
 /// The scopes of a code of a call that was refused or lost.
 #[must_use]
 pub fn scope(code: &str) -> &'static [Scope] {

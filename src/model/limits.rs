@@ -67,6 +67,10 @@ const MAX_MEMBERS: u32 = quota::MEMBERS_PER_CALL as u32;
 pub struct Limits {
     /// Calls per second on one channel.
     pub channel_rate: f64,
+    /// Calls per second on one channel that add a single member, beside the others; null if there are
+    /// none.
+    #[serde(default)]
+    pub single_rate: Option<f64>,
     /// Calls per second by one bearer.
     pub bearer_rate: f64,
     /// Calls per second in total; null if there is no such limit.
@@ -97,6 +101,7 @@ impl Limits {
     pub fn of_region(region: &str) -> Self {
         Self {
             channel_rate: quota::CHANNEL_RATE,
+            single_rate: None,
             bearer_rate: quota::bearer_rate(region),
             max_rate: None,
             members_per_call: MAX_MEMBERS,
@@ -145,6 +150,7 @@ impl Limits {
     pub fn check(&self) -> Result<(), LimitsError> {
         let rates = [
             ("channel-rate", Some(self.channel_rate)),
+            ("single-rate", self.single_rate),
             ("bearer-rate", Some(self.bearer_rate)),
             ("max-rate", self.max_rate),
         ];
@@ -221,6 +227,14 @@ mod tests {
             assert_eq!(
                 said(Limits { max_rate, ..usual }),
                 format!("max-rate is {value}: {expected}")
+            );
+            let single_rate = Some(rate);
+            assert_eq!(
+                said(Limits {
+                    single_rate,
+                    ..usual
+                }),
+                format!("single-rate is {value}: {expected}")
             );
         }
         for members_per_call in [0, 101, u32::MAX] {

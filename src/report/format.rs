@@ -41,6 +41,14 @@ pub(super) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{plural}")
 }
 
+/// The start of a list of counts of calls: the single adds, if there are any.
+pub(super) fn singles_text(singles: u64) -> String {
+    match singles {
+        0 => String::new(),
+        singles => format!("{}, ", count(singles, "single add")),
+    }
+}
+
 /// A rate in calls per second.
 pub(super) fn rate(calls: f64) -> String {
     let plural = if (calls - 1.0).abs() < f64::EPSILON {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
 use crate::model::{Limits, escape_control, quota};
 use crate::roster::ListNotes;
-use crate::schedule::{Binding, LowerBound};
+use crate::schedule::{Binding, LowerBound, time_with_single_adds};
 
 /// At most this many channels and kinds of defects are listed one by one.
 const MAX_NAMED: usize = 100;
@@ -49,6 +49,9 @@ pub struct Plan {
     pub binding: Option<Binding>,
     /// The least time with one more bearer, in seconds.
     pub seconds_with_one_more_bearer: f64,
+    /// The least time with `--single-adds`, in seconds: an estimate.
+    #[serde(default)]
+    pub seconds_with_single_adds: f64,
     /// The channels with the most members, largest first; at most 100.
     pub largest_channels: Vec<PlannedChannel>,
     /// Channels with more members in the list than the default quota of 10,000 per channel.
@@ -138,6 +141,12 @@ impl Plan {
             ..limits
         };
         let (least, binding) = bound.time(&limits, pool);
+        let with_single_adds = Limits {
+            single_rate: limits.single_rate.or(Some(quota::single_rate(&region))),
+            ..limits
+        };
+        let sizes: Vec<u64> = largest.iter().map(|load| load.members).collect();
+        let with_single_adds = time_with_single_adds(&bound, &sizes, &with_single_adds, pool);
         let (defects, defect_kinds) = ledger.defect_kinds(MAX_NAMED, MAX_EXAMPLES)?;
         let (app_instances, app_instance_count) = ledger.app_instances(MAX_NAMED)?;
         let largest_channels = largest
@@ -168,6 +177,7 @@ impl Plan {
             seconds: least.as_secs_f64(),
             binding,
             seconds_with_one_more_bearer: bound.time(&limits, pool + 1).0.as_secs_f64(),
+            seconds_with_single_adds: with_single_adds.as_secs_f64(),
             over_capacity: OverCapacityChannel {
                 channels: over_capacity_count,
                 examples: over_capacity.take(MAX_EXAMPLES).cloned().collect(),

@@ -81,6 +81,16 @@ impl Plan {
         };
         let label = format!("with {} bearers", self.bearers + 1);
         line(f, &label, time(self.seconds_with_one_more_bearer), &saved)?;
+        let saved = self.seconds - self.seconds_with_single_adds;
+        if saved >= NEGLIGIBLE {
+            let saved = format!("saves {}, with --single-adds", time(saved));
+            line(
+                f,
+                "single adds",
+                time(self.seconds_with_single_adds),
+                &saved,
+            )?;
+        }
         let undo = format!("{}, one member each", count(self.undo.calls, "call"));
         line(f, "to undo it", time(self.undo.seconds), &undo)
     }
@@ -296,6 +306,7 @@ mod tests {
             seconds: 1e10,
             binding: Some(Binding::Channel),
             seconds_with_one_more_bearer: 1e9,
+            seconds_with_single_adds: 1e9,
             largest_channels: vec![channel.clone(); 12],
             over_capacity: OverCapacityChannel {
                 channels: many,
@@ -352,6 +363,7 @@ mod tests {
                 examples: Vec::new(),
             },
             defects: Vec::new(),
+            seconds_with_single_adds: huge().seconds,
             ..huge()
         };
         let text = plan.to_string();
@@ -360,6 +372,7 @@ mod tests {
             "invalid",
             "duplicate",
             "would pass",
+            "single adds",
             "app instance",
             "largest channels",
             "defects",

@@ -223,6 +223,7 @@ fn summarize(
         unconfirmed: tally.of(Outcome::Unconfirmed),
         not_attempted: tally.of(Outcome::NotAttempted),
         calls: calls.calls,
+        single_calls: calls.single,
         throttled_calls: calls.throttled,
         retried_members: totals.retried,
         channels: ledger.channels()?,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::format::{count, edit_text, error_line, rest_text, time, verb};
+use super::format::{count, edit_text, error_line, rest_text, singles_text, time, verb};
 use super::next_steps::NextSteps;
 use super::origin::{Origin, noun};
 use super::path::{self, shell_word};
@@ -65,6 +65,9 @@ pub struct Status {
     pub open: u64,
     /// Calls made so far.
     pub calls: u64,
+    /// Calls among them that added one member by `CreateChannelMembership` (`--single-adds`).
+    #[serde(default)]
+    pub single_calls: u64,
     /// Calls that were throttled as a whole.
     pub throttled_calls: u64,
     /// Calls without an answer: in flight, or cut off when the run stopped.
@@ -155,6 +158,7 @@ pub fn status(
         not_attempted: progress.settled.of(Outcome::NotAttempted),
         open: progress.open,
         calls: calls.calls,
+        single_calls: calls.single,
         throttled_calls: calls.throttled,
         open_calls: calls.open,
         calls_lately,
@@ -254,7 +258,11 @@ impl fmt::Display for Status {
             }
         }
         let channels = count(self.channels, "channel");
-        let calls = format!("   ({} throttled), on {channels}", self.throttled_calls);
+        let singles = singles_text(self.single_calls);
+        let calls = format!(
+            "   ({singles}{} throttled), on {channels}",
+            self.throttled_calls
+        );
         line(f, "calls", self.calls, &calls)?;
         if self.state == RunState::Running {
             line(f, "in flight", self.open_calls, "")?;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ReportsState;
-use super::format::{count, error_line, rest_text, time, verb, wrap};
+use super::format::{count, error_line, rest_text, singles_text, time, verb, wrap};
 use super::next_steps::NextSteps;
 use super::origin::noun;
 use super::path::shell_word;
@@ -116,6 +116,9 @@ pub struct Summary {
     pub not_attempted: u64,
     /// Calls made.
     pub calls: u64,
+    /// Calls among them that added one member by `CreateChannelMembership` (`--single-adds`).
+    #[serde(default)]
+    pub single_calls: u64,
     /// Calls that were throttled as a whole.
     pub throttled_calls: u64,
     /// Rows that took more than one attempt.
@@ -238,10 +241,11 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "  {:<16}{:>12}   (at least {}), {} throttled, on {}",
+            "  {:<16}{:>12}   (at least {}), {}{} throttled, on {}",
             "calls",
             self.calls,
             self.lower_bound_calls,
+            singles_text(self.single_calls),
             self.throttled_calls,
             count(self.channels, "channel")
         )?;

@@ -34,14 +34,32 @@ macro_rules! exceptions {
 exceptions! {
     bad_request: 400 "BadRequestException",
     limit_exceeded: 400 "ResourceLimitExceededException",
+    unauthorized: 401 "UnauthorizedClientException",
     forbidden: 403 "ForbiddenException",
     not_found: 404 "NotFoundException",
     conflict: 409 "ConflictException",
     throttled: 429 "ThrottledClientException",
+    failure: 500 "ServiceFailureException",
     unavailable: 503 "ServiceUnavailableException",
 }
 
 impl Exception {
+    /// How a call that adds one member is refused, where a batch call would have this member error.
+    pub(super) fn of_member_error(code: &str) -> Self {
+        let message = format!("the member error {code}");
+        match code {
+            "Conflict" => Self::conflict(message),
+            "NotFound" => Self::not_found(message),
+            "Forbidden" | "AccessDenied" => Self::forbidden(message),
+            "Unauthorized" => Self::unauthorized(message),
+            "ResourceLimitExceeded" => Self::limit_exceeded(message),
+            "Throttled" | "Throttling" => Self::throttled(message),
+            "ServiceFailure" => Self::failure(message),
+            "ServiceUnavailable" => Self::unavailable(message),
+            _ => Self::bad_request(message),
+        }
+    }
+
     /// The refusal a client makes of it.
     pub(super) fn into_refusal(self) -> Refusal {
         let (kind, code) = codes::refused_call(self.status, &self.name, false);

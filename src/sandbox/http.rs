@@ -175,10 +175,8 @@ fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u16, Vec<u8>)
             })
         }
         Action::Create { membership, member } => service
-            .perform(Operation::Create, at, |world, now| {
-                world.create(at, membership, member, now)
-            })
-            .map(|()| (201, wire::created(channel, membership, member))),
+            .create(at, membership, member)
+            .map(|result| (201, wire::created(channel, membership, member, &result))),
         Action::Delete {
             member,
             sub_channel,

@@ -10,13 +10,18 @@ use std::time::Duration;
 use crate::model::quota;
 
 /// The limits of a [`super::Service`] that can be set. The defaults are AWS's documented quotas. The
-/// limits of other operations cannot be set: they always are the documented ones.
+/// limits of reading operations cannot be set: they always are the documented ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quotas {
     /// Batch calls per second on one channel, at least 0.001.
     pub channel_rate: f64,
     /// Batch calls that one channel takes at once, at least 1.
     pub channel_burst: u32,
+    /// Calls per second on one channel that add or remove a single member, at least 0.001; `None`:
+    /// what the channel's region has.
+    pub single_rate: Option<f64>,
+    /// Such calls that one channel takes at once, at least 1; `None`: one second's worth.
+    pub single_burst: Option<u32>,
     /// Calls per second by one bearer, at least 0.001; `None`: what the bearer's region has.
     pub bearer_rate: Option<f64>,
     /// Calls that one bearer may make at once, at least 1; `None`: one second's worth.
@@ -30,6 +35,8 @@ impl Default for Quotas {
         Self {
             channel_rate: quota::CHANNEL_RATE,
             channel_burst: 1,
+            single_rate: None,
+            single_burst: None,
             bearer_rate: None,
             bearer_burst: None,
             lowered: None,

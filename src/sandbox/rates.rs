@@ -5,11 +5,15 @@ use super::quotas::Quotas;
 use super::token_bucket::Rate;
 use crate::model::quota;
 
+/// The region whose quotas differ.
+const EU: &str = "eu-central-1";
+
 /// The rates in force.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rates {
     batch: Rate,
     single: Rate,
+    single_eu: Rate,
     list: Rate,
     describe: Rate,
     bearer: Rate,
@@ -23,9 +27,14 @@ impl Rates {
             let rate = quotas.bearer_rate.unwrap_or(documented);
             Rate::new(rate, quotas.bearer_burst)
         };
+        let single = |documented| {
+            let rate = quotas.single_rate.unwrap_or(documented);
+            Rate::new(rate, quotas.single_burst)
+        };
         Self {
             batch: Rate::new(quotas.channel_rate, Some(quotas.channel_burst)),
-            single: Rate::per_second(quota::SINGLE_RATE),
+            single: single(quota::SINGLE_RATE),
+            single_eu: single(quota::SINGLE_RATE_EU),
             list: Rate::per_second(quota::LIST_RATE),
             describe: Rate::per_second(quota::DESCRIBE_RATE),
             bearer: bearer(quota::BEARER_RATE),
@@ -33,10 +42,11 @@ impl Rates {
         }
     }
 
-    /// The rate of an operation on one channel.
-    pub(super) fn of_channel(&self, operation: Operation) -> Rate {
+    /// The rate of an operation on one channel of a region.
+    pub(super) fn of_channel(&self, operation: Operation, region: &str) -> Rate {
         match operation {
             Operation::BatchCreate => self.batch,
+            Operation::Create | Operation::Delete if region == EU => self.single_eu,
             Operation::Create | Operation::Delete => self.single,
             Operation::List => self.list,
             Operation::Describe | Operation::DescribeChannel => self.describe,
@@ -45,7 +55,7 @@ impl Rates {
 
     /// The rate of a bearer of a region.
     pub(super) fn of_bearer(&self, region: &str) -> Rate {
-        if region == "eu-central-1" {
+        if region == EU {
             self.bearer_eu
         } else {
             self.bearer

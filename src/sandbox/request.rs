@@ -93,6 +93,10 @@ impl Request {
             }
             Operation::Create => {
                 let body: CreateIn = json(body)?;
+                if body.r#type.is_none() {
+                    // Unlike in the batch call, it is required (service model).
+                    return Err(Exception::bad_request("Type is missing"));
+                }
                 Action::Create {
                     membership: membership(body.r#type, body.sub_channel_id)?,
                     member: body.member_arn.unwrap_or_default(),

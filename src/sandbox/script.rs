@@ -1,7 +1,7 @@
 //! What shall go wrong, told beforehand: so that one contract suite runs over every face of the
 //! service.
 
-/// One thing that a batch call meets. A call's script is a list of them.
+/// One thing that happens to a call that adds members. A call's script is a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scripted {
     /// This member is answered with this error, and not added.

@@ -54,8 +54,8 @@ impl Service {
         &self.config
     }
 
-    /// Tells what the next batch calls shall meet: each takes the front entry, whatever becomes of
-    /// it; an empty one leaves its call alone.
+    /// Sets what happens to the next calls that add members: each takes the front entry, whatever
+    /// becomes of it; an empty one leaves its call alone.
     pub fn script(&self, calls: impl IntoIterator<Item = Vec<Scripted>>) {
         self.state().script(calls);
     }
@@ -120,6 +120,18 @@ impl Service {
         let mut state = self.state();
         let now = self.now();
         state.batch_create(at, membership, members, now)
+    }
+
+    /// Adds one member. The result is [`MemberResult::Added`] or [`MemberResult::LeftOut`].
+    pub(super) fn create(
+        &self,
+        at: Address<'_>,
+        membership: &Membership,
+        member: &str,
+    ) -> ServiceAnswer<MemberResult> {
+        let mut state = self.state();
+        let now = self.now();
+        state.create(at, membership, member, now)
     }
 
     /// Performs any other operation on the state.

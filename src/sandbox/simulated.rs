@@ -9,7 +9,9 @@ use super::service::{Service, delay};
 use super::service_answer::ServiceAnswer;
 use super::wire;
 use crate::chime::{Chime, Pending};
-use crate::model::{AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply, codes};
+use crate::model::{
+    AddMember, AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply, codes,
+};
 
 /// The simulated service as the engine calls it: on tokio's clock, without a network.
 ///
@@ -30,27 +32,55 @@ impl Chime for Simulated {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
-            let round_trip = service.round_trip();
-            let timeout = timeout.min(service.config().attempt_timeout);
-            if round_trip.out >= timeout {
-                delay(timeout).await;
-                return Err(lost(codes::TIMEOUT, "no answer in time"));
-            }
-            delay(round_trip.out).await;
-            let answer = make(&service, &call);
-            if matches!(answer, ServiceAnswer::Lost | ServiceAnswer::Silence)
-                || round_trip.out + round_trip.back >= timeout
-            {
-                delay(timeout.saturating_sub(round_trip.out)).await;
-                return Err(lost(codes::TIMEOUT, "no answer in time"));
-            }
-            delay(round_trip.back).await;
-            read(&call, answer)
+            let answer = travel(&service, timeout, || batch_create(&service, &call)).await?;
+            read(
+                answer.map(|results| reply(&call, results)),
+                wire::read_reply,
+            )
+        })
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        let service = Arc::clone(&self.0);
+        Box::pin(async move {
+            let at = Address {
+                channel: &call.channel,
+                bearer: &call.bearer,
+            };
+            let create = || service.create(at, &call.membership, call.member.as_str());
+            let answer = travel(&service, timeout, create).await?;
+            let batch = AddMembers::from(call.clone());
+            let answer = answer.map(|result| reply(&batch, vec![result]));
+            read(answer, wire::read_single_reply).or_else(|refusal| call.refused(refusal))
         })
     }
 }
 
-fn make(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<MemberResult>> {
+/// Makes a call after its way to the service, and waits for the answer's way back.
+async fn travel<T>(
+    service: &Service,
+    timeout: Duration,
+    make: impl FnOnce() -> ServiceAnswer<T>,
+) -> Result<ServiceAnswer<T>, Refusal> {
+    let round_trip = service.round_trip();
+    let timeout = timeout.min(service.config().attempt_timeout);
+    if round_trip.out >= timeout {
+        delay(timeout).await;
+        return Err(lost(codes::TIMEOUT, "no answer in time"));
+    }
+    delay(round_trip.out).await;
+    let answer = make();
+    if matches!(answer, ServiceAnswer::Lost | ServiceAnswer::Silence)
+        || round_trip.out + round_trip.back >= timeout
+    {
+        delay(timeout.saturating_sub(round_trip.out)).await;
+        return Err(lost(codes::TIMEOUT, "no answer in time"));
+    }
+    delay(round_trip.back).await;
+    Ok(answer)
+}
+
+fn batch_create(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<MemberResult>> {
     let members: Vec<&str> = call
         .members
         .members()
@@ -64,13 +94,17 @@ fn make(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<MemberResult>
     service.batch_create(at, &call.membership, &members)
 }
 
-/// What a client makes of an answer.
-fn read(call: &AddMembers, answer: ServiceAnswer<Vec<MemberResult>>) -> Result<Reply, Refusal> {
+/// What a client makes of an answer. `read_body` reads the body of a page in its place.
+fn read(
+    answer: ServiceAnswer<Reply>,
+    read_body: impl FnOnce(&str) -> serde_json::Result<Reply>,
+) -> Result<Reply, Refusal> {
     match answer {
-        ServiceAnswer::Success(results) => Ok(reply(call, results)),
+        ServiceAnswer::Success(reply) => Ok(reply),
         ServiceAnswer::Refused(exception) => Err(exception.into_refusal()),
-        ServiceAnswer::Page(200, body) => wire::read_reply(&body)
-            .map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read")),
+        ServiceAnswer::Page(200, body) => {
+            read_body(&body).map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read"))
+        }
         ServiceAnswer::Page(status, body) => {
             let is_html = body.trim_start().starts_with('<');
             let (kind, code) = codes::refused_call(status, "", is_html);

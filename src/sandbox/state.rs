@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::{Address, last_segment};
 use super::config::SandboxConfig;
 use super::exception::Exception;
 use super::fault::{Fault, FaultRng};
@@ -96,11 +96,31 @@ impl State {
         let config = Arc::clone(&self.config);
         let act = |world: &mut World, rng: &mut FaultRng, script: &[Scripted]| {
             let overrule = |arn: &str, id: &str| {
-                scripted_result(script, arn).or_else(|| configured_result(&config, rng, id))
+                scripted_result(script, arn)
+                    .or_else(|| ruled_result(&config, id))
+                    .or_else(|| chance_result(rng))
             };
             world.batch_create(at, membership, members, overrule, now)
         };
         self.call(Operation::BatchCreate, at, now, script, act)
+    }
+
+    /// Adds one member. The result is [`MemberResult::Added`] or [`MemberResult::LeftOut`].
+    pub(super) fn create(
+        &mut self,
+        at: Address<'_>,
+        membership: &Membership,
+        member: &str,
+        now: Duration,
+    ) -> ServiceAnswer<MemberResult> {
+        let script = self.script.pop_front().unwrap_or_default();
+        let config = Arc::clone(&self.config);
+        let act = |world: &mut World, _: &mut FaultRng, script: &[Scripted]| {
+            let overrule = scripted_result(script, member)
+                .or_else(|| ruled_result(&config, last_segment(member)));
+            world.create(at, membership, member, overrule, now)
+        };
+        self.call(Operation::Create, at, now, script, act)
     }
 
     /// Performs any other operation.
@@ -227,16 +247,20 @@ fn scripted_result(script: &[Scripted], arn: &str) -> Option<MemberResult> {
     })
 }
 
-/// The result of a member by rule or by chance.
-fn configured_result(config: &SandboxConfig, rng: &mut FaultRng, id: &str) -> Option<MemberResult> {
-    let fits = |id: &str, prefix: &str| id.starts_with(prefix);
-    let rule = config.answers.iter().find(|rule| fits(id, &rule.prefix));
-    if let Some(rule) = rule {
-        return Some(MemberResult::Refused {
-            code: Cow::Owned(rule.code.clone()),
-            message: "by rule",
-        });
-    }
+/// The result of a member by rule.
+fn ruled_result(config: &SandboxConfig, id: &str) -> Option<MemberResult> {
+    let rule = config
+        .answers
+        .iter()
+        .find(|rule| id.starts_with(&rule.prefix))?;
+    Some(MemberResult::Refused {
+        code: Cow::Owned(rule.code.clone()),
+        message: "by rule",
+    })
+}
+
+/// The result of a member of a batch call by chance.
+fn chance_result(rng: &mut FaultRng) -> Option<MemberResult> {
     rng.happens(Fault::MemberThrottled)
         .then_some(MemberResult::Refused {
             code: Cow::Borrowed("Throttled"),

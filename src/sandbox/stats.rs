@@ -18,6 +18,9 @@ pub struct Stats {
     pub calls: BTreeMap<String, u64>,
     /// `BatchCreateChannelMembership` calls among them.
     pub batch_calls: u64,
+    /// `CreateChannelMembership` calls among them.
+    #[serde(default)]
+    pub single_calls: u64,
     /// Calls answered 429.
     pub throttled_calls: u64,
     /// Calls answered with any other error.
@@ -28,16 +31,19 @@ pub struct Stats {
     pub members_added: u64,
     /// Members by channel, now.
     pub members: BTreeMap<String, u64>,
-    /// Most batch calls in any one second, all together.
+    /// Most calls in any one second, all together.
     pub busiest_second: u64,
     /// Most batch calls in any one second on one channel.
     pub busiest_channel_second: u64,
-    /// Most batch calls in any one second by one bearer.
+    /// Most calls in any one second by one bearer.
     pub busiest_bearer_second: u64,
     /// Most batch calls in any one second, by channel.
     pub busiest_seconds_of_channels: BTreeMap<String, u64>,
-    /// Most batch calls in any one second, by bearer.
+    /// Most calls in any one second, by bearer.
     pub busiest_seconds_of_bearers: BTreeMap<String, u64>,
+    /// Most calls that add or remove a single member in any one second, by channel.
+    #[serde(default)]
+    pub busiest_single_seconds_of_channels: BTreeMap<String, u64>,
 }
 
 /// How a call ended, for the count.
@@ -57,6 +63,7 @@ pub(super) struct CallTally {
     totals: Stats,
     all: RateWindow,
     channels: SlotMap<RateWindow>,
+    channels_single: SlotMap<RateWindow>,
     bearers: SlotMap<RateWindow>,
 }
 
@@ -67,6 +74,7 @@ impl CallTally {
             totals: Stats::default(),
             all: RateWindow::default(),
             channels: SlotMap::new(),
+            channels_single: SlotMap::new(),
             bearers: SlotMap::new(),
         }
     }
@@ -77,14 +85,23 @@ impl CallTally {
             Some(calls) => *calls += 1,
             None => drop(self.totals.calls.insert(operation.as_str().to_owned(), 1)),
         }
-        if operation == Operation::BatchCreate {
-            self.totals.batch_calls += 1;
-            self.all.count(now);
-            let channel = self.channels.get_or_insert(at.channel.as_str());
-            self.channels[channel].count(now);
-            let bearer = self.bearers.get_or_insert(at.bearer.as_str());
-            self.bearers[bearer].count(now);
-        }
+        self.all.count(now);
+        let bearer = self.bearers.get_or_insert(at.bearer.as_str());
+        self.bearers[bearer].count(now);
+        let channels = match operation {
+            Operation::BatchCreate => {
+                self.totals.batch_calls += 1;
+                &mut self.channels
+            }
+            Operation::Create => {
+                self.totals.single_calls += 1;
+                &mut self.channels_single
+            }
+            Operation::Delete => &mut self.channels_single,
+            Operation::Describe | Operation::List | Operation::DescribeChannel => return,
+        };
+        let channel = channels.get_or_insert(at.channel.as_str());
+        channels[channel].count(now);
     }
 
     /// So many members were added.
@@ -115,6 +132,7 @@ impl CallTally {
             busiest_channel_second: channels.values().copied().max().unwrap_or_default(),
             busiest_bearer_second: bearers.values().copied().max().unwrap_or_default(),
             busiest_seconds_of_channels: channels,
+            busiest_single_seconds_of_channels: peaks(&self.channels_single),
             busiest_seconds_of_bearers: bearers,
             ..self.totals.clone()
         }

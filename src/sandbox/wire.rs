@@ -111,16 +111,22 @@ pub(super) fn batch_created(
 #[serde(rename_all = "PascalCase")]
 struct CreatedOut<'a> {
     channel_arn: &'a str,
-    member: Identity<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<Identity<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub_channel_id: Option<&'a str>,
 }
 
 /// The answer of `CreateChannelMembership`.
-pub(super) fn created(channel: &ChannelArn, membership: &Membership, member: &str) -> Vec<u8> {
+pub(super) fn created(
+    channel: &ChannelArn,
+    membership: &Membership,
+    member: &str,
+    result: &MemberResult,
+) -> Vec<u8> {
     to_json(&CreatedOut {
         channel_arn: channel.as_str(),
-        member: Identity::of(member),
+        member: (*result == MemberResult::Added).then(|| Identity::of(member)),
         sub_channel_id: membership.sub_channel.as_ref().map(SubChannelId::as_str),
     })
 }
@@ -279,6 +285,25 @@ struct ErrorIn {
     member_arn: Option<String>,
     error_code: Option<String>,
     error_message: Option<String>,
+}
+
+/// The fields of the answer of `CreateChannelMembership` that are read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SingleReplyIn {
+    channel_arn: Option<String>,
+    member: Option<IdentityIn>,
+}
+
+/// Reads the body of a single add's answer as a client does: every field may be missing.
+pub(super) fn read_single_reply(body: &str) -> Result<Reply, serde_json::Error> {
+    let read: SingleReplyIn = serde_json::from_str(if body.is_empty() { "{}" } else { body })?;
+    let member = read.member.and_then(|member| member.arn);
+    Ok(Reply {
+        channel: read.channel_arn,
+        added: member.into_iter().collect(),
+        errors: Vec::new(),
+    })
 }
 
 /// Reads the body of a batch call's answer as a client does: every field may be missing, an entry

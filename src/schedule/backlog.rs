@@ -116,6 +116,11 @@ impl Backlog {
         load
     }
 
+    /// Takes one fresh row of a lane.
+    pub(super) fn take_one(&mut self, lane: LaneId) -> Load {
+        self.lanes[lane.index()].take_one()
+    }
+
     /// A call that carried so many retries is no longer in flight.
     pub(super) fn landed(&mut self, retry_rows: usize) {
         self.retrying -= retry_rows;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ChannelId, LaneId, Outcome, Refusal};
+use crate::model::{AddOperation, ChannelId, LaneId, Outcome, Refusal};
 
 /// A row on its way to a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,8 @@ pub struct CallPlan {
     pub channel: ChannelId,
     /// By which bearer of the pool.
     pub bearer: usize,
+    /// By which operation. With several members it is always a batch.
+    pub operation: AddOperation,
     /// Rows tried before that it carries.
     pub retries: Vec<PendingRow>,
     /// How many fresh rows of the lane it carries besides.
@@ -71,6 +73,12 @@ impl CallPlan {
     pub fn is_control(&self) -> bool {
         self.retries.is_empty() && self.fresh == 0
     }
+
+    /// How many members it adds. A control call adds one.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        (self.retries.len() + self.fresh).max(1)
+    }
 }
 
 /// A call in flight.
@@ -82,6 +90,8 @@ pub struct InFlightCall {
     pub channel: ChannelId,
     /// Its bearer.
     pub bearer: usize,
+    /// Its operation.
+    pub operation: AddOperation,
     /// When it was sent.
     pub sent_at: Duration,
     /// The rows it carries.
@@ -178,6 +188,8 @@ pub struct Settlement {
 pub struct EarlierCall {
     /// On which channel.
     pub channel: ChannelId,
+    /// By which operation.
+    pub operation: AddOperation,
     /// By which bearer of the pool, if the pool has it now.
     pub bearer: Option<usize>,
     /// When it was sent.

@@ -193,6 +193,16 @@ impl Lane {
         }
     }
 
+    /// Takes one row that was never sent, if there is one.
+    pub(super) fn take_one(&mut self) -> Load {
+        let fresh = self.fresh.min(1);
+        self.fresh -= fresh;
+        Load {
+            fresh: usize::from(fresh > 0),
+            ..Load::default()
+        }
+    }
+
     /// Closes the lane, and returns the rows that waited in it.
     pub(super) fn close(&mut self, by: Option<&Refusal>) -> Vec<PendingRow> {
         self.closed = true;

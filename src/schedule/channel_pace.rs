@@ -87,9 +87,9 @@ impl ChannelPace {
     }
 
     /// The last call was not carried out: the next one comes now, or when none can be too early after
-    /// the last accepted one.
-    pub(super) fn send_again(&mut self, now: Duration, configured: Duration) {
-        self.next = now.max(self.arrived_by + configured);
+    /// the last accepted one, and the margin.
+    pub(super) fn send_again(&mut self, now: Duration, configured: Duration, margin: Duration) {
+        self.next = now.max(self.arrived_by + configured + margin);
     }
 
     /// What was refused since a call was last accepted shows nothing of the channel's limit.

@@ -24,6 +24,7 @@ mod patience;
 mod rate_pacer;
 mod ready_queue;
 mod scheduler;
+mod single_adds;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -41,5 +42,6 @@ pub use delay::RetryDelays;
 pub use patience::{Patience, PatienceError};
 #[doc(hidden)]
 pub use scheduler::{ChannelLeft, Overview, Scheduler, SchedulerConfig, Step};
+pub use single_adds::time_with_single_adds;
 pub use stop::Stop;
 pub use threshold::{FailureThreshold, ThresholdError};

@@ -4,6 +4,7 @@
 //! circumstances do: a channel that was not called shortly before cannot be over its limit, and a
 //! bearer that is throttled on another channel too is over its own.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::arrival_margin::ArrivalMargin;
@@ -11,7 +12,7 @@ use super::channel_pace::{ChannelPace, CoolDown};
 use super::rate_pacer::RatePacer;
 use super::timeout::Timeout;
 use super::{InFlightCall, RetryDelays};
-use crate::model::{ChannelId, Limits};
+use crate::model::{AddOperation, ChannelId, Limits};
 
 /// Most calls of one bearer at once.
 const MAX_BURST: u32 = 100;
@@ -36,6 +37,9 @@ struct BearerPace {
 #[derive(Debug)]
 pub(super) struct Pacing {
     channels: Vec<ChannelPace>,
+    /// Single adds on the channels that have any.
+    singles: HashMap<ChannelId, RatePacer>,
+    single_rate: Option<f64>,
     bearers: Vec<BearerPace>,
     /// Over all calls together.
     total: Option<RatePacer>,
@@ -60,6 +64,8 @@ impl Pacing {
         };
         Self {
             channels: Vec::new(),
+            singles: HashMap::new(),
+            single_rate: limits.single_rate,
             bearers: std::iter::repeat_with(bearer)
                 .take(bearers.max(1))
                 .collect(),
@@ -83,6 +89,11 @@ impl Pacing {
     /// When a channel may be called next.
     pub(super) fn next_on(&self, channel: ChannelId) -> Duration {
         self.channels[channel.index()].next()
+    }
+
+    /// When a member may be added to a channel by a single add next.
+    pub(super) fn next_single(&self, channel: ChannelId) -> Duration {
+        self.singles.get(&channel).map_or(Duration::ZERO, RatePacer::next)
     }
 
     /// Whether a channel waits because it was throttled.
@@ -145,9 +156,23 @@ impl Pacing {
     }
 
     /// A call is made.
-    pub(super) fn on_sent(&mut self, channel: ChannelId, bearer: usize, now: Duration) {
-        let margin = self.arrival_margin.margin(None);
-        self.channels[channel.index()].on_sent(now, self.interval, self.lifts, margin);
+    pub(super) fn on_sent(
+        &mut self,
+        channel: ChannelId,
+        bearer: usize,
+        operation: AddOperation,
+        now: Duration,
+    ) {
+        match (operation, self.single_rate) {
+            (AddOperation::Single, Some(rate)) => {
+                let new = || RatePacer::new(rate, CATCH_UP);
+                self.singles.entry(channel).or_insert_with(new).spend(now);
+            }
+            _ => {
+                let margin = self.arrival_margin.margin(None);
+                self.channels[channel.index()].on_sent(now, self.interval, self.lifts, margin);
+            }
+        }
         self.bearers[bearer].rate.spend(now);
         if let Some(total) = &mut self.total {
             total.spend(now);
@@ -161,8 +186,20 @@ impl Pacing {
     }
 
     /// A call that was planned is not made: channel and bearer are due again at `next`.
-    pub(super) fn not_sent(&mut self, channel: ChannelId, bearer: usize, next: Duration) {
-        self.channels[channel.index()].reset(next);
+    pub(super) fn not_sent(
+        &mut self,
+        channel: ChannelId,
+        bearer: usize,
+        operation: AddOperation,
+        next: Duration,
+    ) {
+        match self.singles.get_mut(&channel) {
+            Some(singles) if operation == AddOperation::Single => {
+                singles.take_back();
+                singles.postpone(next);
+            }
+            _ => self.channels[channel.index()].reset(next),
+        }
         let rate = &mut self.bearers[bearer].rate;
         rate.take_back();
         rate.postpone(next);
@@ -173,8 +210,13 @@ impl Pacing {
 
     /// A call leaves this much later than it was planned, at `sent_at`.
     pub(super) fn delay(&mut self, flight: &InFlightCall, by: Duration) {
-        self.channels[flight.channel.index()].delay(flight.sent_at, by);
         let planned = flight.sent_at.saturating_sub(by);
+        match self.singles.get_mut(&flight.channel) {
+            Some(singles) if flight.operation == AddOperation::Single => {
+                singles.delay(planned, by);
+            }
+            _ => self.channels[flight.channel.index()].delay(flight.sent_at, by),
+        }
         self.bearers[flight.bearer].rate.delay(planned, by);
         if let Some(total) = &mut self.total {
             total.delay(planned, by);
@@ -206,6 +248,13 @@ impl Pacing {
         };
         bearer.throttled_on = Some((channels_in_row, flight.channel));
         let channel = &mut self.channels[flight.channel.index()];
+        if let (AddOperation::Single, Some(singles)) =
+            (flight.operation, self.singles.get_mut(&flight.channel))
+        {
+            // Also where it was the bearer's limit: a single add is never urgent.
+            singles.refused(sent_at, now);
+            return;
+        }
         if !channel.begins_episode(sent_at, now) {
             return;
         }
@@ -226,7 +275,7 @@ impl Pacing {
         match channel.cool_down(sent_at, interval) {
             // A single 429 usually means that the call arrived slightly early: by now it is time.
             CoolDown::First if !self.refused_calls_count => {
-                channel.send_again(now, interval);
+                channel.send_again(now, interval, margin);
                 bearer.rate.refund(sent_at);
                 if let Some(total) = &mut self.total {
                     total.refund(sent_at);
@@ -259,6 +308,13 @@ impl Pacing {
         self.arrival_margin.accepted(round_trip);
         let bearer = &mut self.bearers[flight.bearer];
         bearer.throttled_on = None;
+        if let (AddOperation::Single, Some(singles)) =
+            (flight.operation, self.singles.get_mut(&flight.channel))
+        {
+            singles.accepted(sent_at);
+            self.lifts += u32::from(bearer.rate.accepted(sent_at));
+            return;
+        }
         let channel = &mut self.channels[flight.channel.index()];
         let is_bearers = bearer.rate.accepted(sent_at);
         let late = self.arrival_margin.latest(round_trip);

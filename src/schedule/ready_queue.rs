@@ -121,6 +121,14 @@ impl ReadyQueue {
         due.map(|(at, channel)| (*at, self.calls_left_on(*channel)))
     }
 
+    /// Of the channels that become due before then the one with most calls left, if that is several.
+    pub(super) fn longest_due_before(&self, then: Duration) -> Option<(ChannelId, u64)> {
+        let due = self.later.iter().take_while(|(at, _)| *at < then);
+        due.map(|(_, channel)| (*channel, self.calls_left_on(*channel)))
+            .filter(|(_, calls)| *calls > 1)
+            .max_by_key(|(_, calls)| *calls)
+    }
+
     /// When the next channel may be called that may not be now.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.later.first().map(|(at, _)| *at)

@@ -10,6 +10,7 @@ mod examine;
 mod overview;
 mod replay;
 mod settle;
+mod single_adds;
 mod slots;
 mod staging;
 
@@ -24,7 +25,7 @@ use super::outage::OutageDetector;
 use super::pacing::Pacing;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::{CallPlan, FailureThreshold, InFlightCall, Patience, RetryDelays, Stop};
-use crate::model::{ChannelId, LaneId, Limits};
+use crate::model::{AddOperation, ChannelId, LaneId, Limits};
 
 pub use overview::{ChannelLeft, Overview};
 
@@ -224,12 +225,14 @@ impl Scheduler {
             let Some(channel) = channel else {
                 let bearer = self.first_bearer(|bearer| self.bearers.is_active(bearer));
                 let bearer_at = bearer.map_or(Duration::ZERO, |(_, at)| at);
-                return Step::Wait(due.map(|due| due.max(bearer_at)));
+                return self.single_add_or_wait(now, due.map(|due| due.max(bearer_at)));
             };
             let found = self.bearer_for(channel);
             match found {
-                Some((_, at)) if at <= now && self.is_reserved(channel, now) => {
-                    return Step::Wait(self.ready.next_due());
+                Some((_, at))
+                    if at <= now && self.is_reserved(self.ready.calls_left_on(channel), now) =>
+                {
+                    return self.single_add_or_wait(now, self.ready.next_due());
                 }
                 Some((bearer, at)) if at <= now => {
                     return Step::Call(self.order(channel, bearer, now, with_fresh));
@@ -253,7 +256,9 @@ impl Scheduler {
         };
         let at = self.pacing.next_on(channel).max(probe_at);
         match bearer_at.map(|bearer_at| bearer_at.max(at)) {
-            Some(at) if at <= now => Step::Call(self.issue(channel, bearer, None, now)),
+            Some(at) if at <= now => {
+                Step::Call(self.issue(channel, bearer, None, AddOperation::Batch, now))
+            }
             at => Step::Wait(at),
         }
     }
@@ -266,7 +271,7 @@ impl Scheduler {
         with_fresh: bool,
     ) -> CallPlan {
         if self.control_due(channel).is_some() {
-            return self.issue(channel, bearer, None, now);
+            return self.issue(channel, bearer, None, AddOperation::Batch, now);
         }
         let full = self.settings.limits.members_per_call;
         let fewest = self.backlog.min_fresh(full);
@@ -293,7 +298,7 @@ impl Scheduler {
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
         let load = self.backlog.take(lane, now, most, with_fresh);
-        self.issue(channel, bearer, Some((lane, load)), now)
+        self.issue(channel, bearer, Some((lane, load)), AddOperation::Batch, now)
     }
 
     /// Makes a call of what a lane carries, or a control call.
@@ -302,6 +307,7 @@ impl Scheduler {
         channel: ChannelId,
         bearer: usize,
         load: Option<(LaneId, Load)>,
+        operation: AddOperation,
         now: Duration,
     ) -> CallPlan {
         if load.is_none() {
@@ -317,7 +323,7 @@ impl Scheduler {
             refusals,
         } = load;
         state.in_flight += 1;
-        self.pacing.on_sent(channel, bearer, now);
+        self.pacing.on_sent(channel, bearer, operation, now);
         self.bearers.on_sent(bearer);
         self.in_flight += 1;
         self.update_ready(channel);
@@ -325,6 +331,7 @@ impl Scheduler {
             lane,
             channel,
             bearer,
+            operation,
             retries,
             fresh,
             other_half,
@@ -336,9 +343,9 @@ impl Scheduler {
 
     /// The limits do not allow this call before `until`: it is taken back.
     pub fn postpone(&mut self, order: CallPlan, until: Duration) {
-        let (channel, bearer) = (order.channel, order.bearer);
+        let (channel, bearer, operation) = (order.channel, order.bearer, order.operation);
         self.cancel(order);
-        self.pacing.not_sent(channel, bearer, until);
+        self.pacing.not_sent(channel, bearer, operation, until);
         self.update_ready(channel);
     }
 

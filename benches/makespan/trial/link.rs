@@ -1,12 +1,13 @@
 //! The network in front of the service: each call takes its way there and its way back. Records when
 //! calls reach the service.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
-use chime_bulk::model::{AddMembers, Refusal, RefusalKind, Reply, codes};
+use chime_bulk::model::{AddMember, AddMembers, MemberArn, Refusal, RefusalKind, Reply, codes};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::network::RoundTrips;
@@ -17,6 +18,8 @@ struct State {
     arrivals: Option<Range<Duration>>,
     /// When the accepted calls reached the service.
     accepted: Vec<Duration>,
+    /// When each bearer's calls were sent, those that were throttled apart.
+    sent: HashMap<MemberArn, Vec<Duration>>,
 }
 
 /// The network. Clones share their state.
@@ -34,6 +37,7 @@ impl Link {
             trips,
             arrivals: None,
             accepted: Vec::new(),
+            sent: HashMap::new(),
         };
         Self {
             service,
@@ -71,8 +75,28 @@ impl Link {
         found.map(|window| window[0].saturating_sub(from))
     }
 
+    /// The most calls that a bearer sent within a second and that were not throttled.
+    pub(super) fn busiest_bearer_second(&self) -> u64 {
+        let state = self.state();
+        let busiest = state.sent.values().map(|sent| {
+            let mut sent = sent.clone();
+            sent.sort_unstable();
+            let until = |from: &Duration| *from + Duration::from_secs(1);
+            let within = |first: usize| {
+                sent.partition_point(|at| *at < until(&sent[first])) - first
+            };
+            (0..sent.len()).map(within).max().unwrap_or_default()
+        });
+        busiest.max().unwrap_or_default() as u64
+    }
+
     /// Passes a call on after its way there, and its answer after its way back.
-    async fn pass(self, call: AddMembers, timeout: Duration) -> Result<Reply, Refusal> {
+    async fn pass(
+        self,
+        bearer: MemberArn,
+        timeout: Duration,
+        call: impl FnOnce(&dyn Chime, Duration) -> Pending<Reply>,
+    ) -> Result<Reply, Refusal> {
         let sent = Instant::now();
         let trip = self.state().trips.draw(sent - self.start);
         if trip.out >= timeout {
@@ -81,12 +105,15 @@ impl Link {
         }
         sleep(trip.out).await;
         let arrived = self.arrived();
-        let answer = self
-            .service
-            .add_members(call, timeout.saturating_sub(trip.out))
-            .await;
+        let answer = call(&*self.service, timeout.saturating_sub(trip.out)).await;
         if answer.is_ok() {
             self.state().accepted.push(arrived);
+        }
+        let is_throttled =
+            |refusal: &Refusal| refusal.kind == RefusalKind::Throttled;
+        if !answer.as_ref().is_err_and(is_throttled) {
+            let mut state = self.state();
+            state.sent.entry(bearer).or_default().push(sent - self.start);
         }
         let back = Instant::now() + trip.back;
         if back >= sent + timeout {
@@ -108,7 +135,15 @@ fn lost() -> Refusal {
 
 impl Chime for Link {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        Box::pin(self.clone().pass(call, timeout))
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.add_members(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.add_member(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
-use chime_bulk::model::{AddMembers, Batch, MemberArn, MemberError, RefusalKind, Reply};
+use chime_bulk::model::{
+    AddMember, AddMembers, Batch, ChannelArn, MemberArn, MemberError, RefusalKind, Reply,
+};
 use chime_bulk::schedule::LowerBound;
 
 use super::roster::{Roster, number};
@@ -102,20 +104,42 @@ impl Drop for Resends {
 
 impl Chime for Proxy {
     fn add_members(&self, mut call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        let proxy = self.clone();
-        let channel = number(&call.channel);
-        let sent = call.members.members().len() as u64;
+        let resends = self.resends(&call.channel, call.members.members().len());
         let (throttled, others) = self.split(&call.members);
         if let Ok(others) = Batch::new(others) {
             call.members = others;
         }
-        let mut resends = Resends {
-            proxy: proxy.clone(),
-            channel,
-            members: sent,
-        };
+        let answer = self.inner.add_members(call, timeout);
+        self.counted(resends, throttled, answer)
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        let resends = self.resends(&call.channel, 1);
+        let answer = self.inner.add_member(call, timeout);
+        self.counted(resends, Vec::new(), answer)
+    }
+}
+
+impl Proxy {
+    /// The members of a call on a channel, before its answer.
+    fn resends(&self, channel: &ChannelArn, members: usize) -> Resends {
+        Resends {
+            proxy: self.clone(),
+            channel: number(channel),
+            members: members as u64,
+        }
+    }
+
+    /// Counts an answer, and adds an error for each throttled member.
+    fn counted(
+        &self,
+        mut resends: Resends,
+        throttled: Vec<MemberArn>,
+        answer: Pending<Reply>,
+    ) -> Pending<Reply> {
+        let proxy = self.clone();
         Box::pin(async move {
-            let answer = proxy.inner.add_members(call, timeout).await;
+            let answer = answer.await;
             let mut state = proxy.state();
             match answer {
                 Ok(mut reply) => {

@@ -24,6 +24,9 @@ pub(crate) struct Scenario {
     roster: Vec<Group>,
     /// The most members of a channel in a debug build, which would take too long with all of them.
     members_in_debug: Option<u64>,
+    /// Whether bearers with time to spare add single members.
+    #[serde(default)]
+    pub(super) single_adds: bool,
     /// The number of bearers.
     #[serde(default = "one")]
     pub(super) bearers: usize,
@@ -110,6 +113,7 @@ impl Scenario {
         members_per_call: u32,
     ) -> Self {
         Self {
+            single_adds: false,
             name: format!("mix {seed}"),
             description: String::new(),
             roster,

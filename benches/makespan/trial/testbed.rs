@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
-use chime_bulk::model::{Limits, MemberArn};
+use chime_bulk::model::{Limits, MemberArn, quota};
 use chime_bulk::sandbox::{Service, Simulated, serve};
 use tokio::net::TcpListener;
 
@@ -61,6 +61,7 @@ impl Testbed {
         let proxy = Proxy::new(Arc::new(link.clone()), roster.sizes().len(), throttled);
         let limits = Limits {
             members_per_call: roster.members_per_call(),
+            single_rate: scenario.single_adds.then_some(quota::SINGLE_RATE),
             ..Limits::of_region("us-east-1")
         };
         let job = Job {
@@ -107,7 +108,7 @@ impl Testbed {
             calls: stats.batch_calls,
             throttled: stats.throttled_calls,
             channel_second: stats.busiest_channel_second,
-            bearer_second: stats.busiest_bearer_second,
+            bearer_second: self.link.busiest_bearer_second(),
             recovery: outage.and_then(|outage| self.link.recovery(outage.end, speed)),
         })
     }

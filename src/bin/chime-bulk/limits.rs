@@ -14,6 +14,13 @@ pub(crate) struct LimitArguments {
     /// Calls per second on one channel [default: 1].
     #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     channel_rate: Option<f64>,
+    /// Also add members one by one, where one channel sets the time and bearers have calls left.
+    /// Needs the IAM action chime:CreateChannelMembership.
+    #[arg(long)]
+    single_adds: bool,
+    /// Calls of --single-adds per second on one channel [default: 15; eu-central-1: 10].
+    #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
+    single_rate: Option<f64>,
     /// Calls per second by one bearer [default: 10; eu-central-1: 5].
     #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     bearer_rate: Option<f64>,
@@ -81,6 +88,8 @@ impl From<LimitArguments> for LimitOverrides {
     fn from(arguments: LimitArguments) -> Self {
         Self {
             channel_rate: arguments.channel_rate,
+            single_adds: arguments.single_adds,
+            single_rate: arguments.single_rate,
             bearer_rate: arguments.bearer_rate,
             max_rate: arguments.max_rate,
             max_in_flight: arguments.max_in_flight,

@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 use super::{Engine, Setup};
 use crate::engine::ending::EngineError;
 use crate::engine::event::Event;
-use crate::engine::input::{CompletedCall, PreparedCall};
+use crate::engine::input::{CompletedCall, PreparedCall, Request};
 use crate::engine::reconcile::reconcile;
 use crate::engine::redact::redact_members;
 use crate::engine::standing;
 use crate::ledger::NewCall;
 use crate::model::{
-    AddMembers, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind, Reply, Tally,
-    codes,
+    AddMembers, AddOperation, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind,
+    Reply, Tally, codes,
 };
 use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
 
@@ -33,24 +33,33 @@ impl Engine<'_> {
                 Step::Done if self.setup.ledger.has_unflushed() => {
                     self.flush_staged()?;
                 }
-                Step::Call(plan) => match self
-                    .setup
-                    .call_limits
-                    .try_acquire(plan.channel, plan.bearer)
-                {
-                    Ok(()) if plan.is_control() => {
-                        prepared.extend(self.prepare_control_call(plan, now)?);
-                    }
-                    Ok(()) => prepared.push(self.prepare_call(&plan, now)?),
-                    Err(until) => {
-                        let until = now + until.duration_since(self.instant(now));
-                        self.setup.scheduler.postpone(plan, until);
-                    }
-                },
+                Step::Call(plan) => prepared.extend(self.admit(plan, now)?),
                 step => return Ok((prepared, step)),
             }
             if prepared.len() == CALLS_PER_TURN {
                 return Ok((prepared, Step::Wait(Some(now))));
+            }
+        }
+    }
+
+    /// Prepares a planned call, if the call limits allow it now.
+    fn admit(
+        &mut self,
+        mut plan: CallPlan,
+        now: Duration,
+    ) -> Result<Option<PreparedCall>, EngineError> {
+        if plan.members() > 1 {
+            // Otherwise a batch would be charged to the limit of single adds.
+            plan.operation = AddOperation::Batch;
+        }
+        let limits = &self.setup.call_limits;
+        match limits.try_acquire(plan.channel, plan.bearer, plan.operation) {
+            Ok(()) if plan.is_control() => self.prepare_control_call(plan, now),
+            Ok(()) => self.prepare_call(&plan, now).map(Some),
+            Err(until) => {
+                let until = now + until.duration_since(self.instant(now));
+                self.setup.scheduler.postpone(plan, until);
+                Ok(None)
             }
         }
     }
@@ -124,23 +133,26 @@ impl Engine<'_> {
         let (channel, membership) = ledger.lane(call.lane)?;
         let channel = ledger.channel_arn(channel)?;
         let bearer = bearers[call.bearer].clone();
+        let request = AddMembers {
+            channel,
+            bearer,
+            membership,
+            members,
+        };
         let number = ledger.record_call(NewCall {
             lane: call.lane,
-            bearer: bearer.as_str(),
+            operation: call.operation,
+            bearer: request.bearer.as_str(),
             rows,
             fresh,
             at,
         })?;
+        let request = Request::new(call.operation, request);
         self.in_flight.insert(number, call);
         Ok(PreparedCall {
             call: number,
             timeout,
-            request: AddMembers {
-                channel,
-                bearer,
-                membership,
-                members,
-            },
+            request,
         })
     }
 
@@ -148,7 +160,8 @@ impl Engine<'_> {
     pub(super) fn delay_call(&mut self, prepared: &PreparedCall, by: Duration) {
         if let Some(call) = self.in_flight.get_mut(&prepared.call) {
             self.setup.scheduler.leaves_late(call, by);
-            self.setup.call_limits.delay(call.channel, call.bearer, by);
+            let limits = &self.setup.call_limits;
+            limits.delay(call.channel, call.bearer, call.operation, by);
         }
     }
 
@@ -158,14 +171,18 @@ impl Engine<'_> {
             timeout,
             request,
         } = prepared;
-        let members = request.members.clone();
+        let members = request.members();
         self.events.push(Event::CallSent {
             call,
             members: members.members().len(),
             in_flight: self.setup.scheduler.in_flight(),
         });
-        let channel = request.channel.clone();
-        let answer = self.setup.service.add_members(request, timeout);
+        let channel = request.channel().clone();
+        let service = &self.setup.service;
+        let answer = match request {
+            Request::Batch(call) => service.add_members(call, timeout),
+            Request::Single(call) => service.add_member(call, timeout),
+        };
         self.calls.spawn(async move {
             CompletedCall {
                 call,
@@ -214,7 +231,8 @@ impl Engine<'_> {
         let (now, at) = (self.now(), self.millis());
         let round_trip = now.saturating_sub(call.sent_at);
         if refusal.is_some_and(|refusal| refusal.kind == RefusalKind::Throttled) {
-            self.setup.call_limits.refund(call.channel, call.bearer);
+            self.setup.call_limits
+                .refund(call.channel, call.bearer, call.operation);
         }
         let settlement = self.setup.scheduler.settle(now, call, answer);
         self.setup
@@ -269,6 +287,7 @@ fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFl
         lane: plan.lane,
         channel: plan.channel,
         bearer: plan.bearer,
+        operation: plan.operation,
         sent_at: now,
         rows,
         other_half: plan.other_half.clone(),
@@ -293,3 +312,6 @@ fn of_channel(channel: &ChannelArn, reply: Reply) -> Result<Reply, Refusal> {
         _ => Ok(reply),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -299,6 +299,13 @@ pub(super) fn settings(page: &RunPage<'_>) -> Markup {
             format!("{} calls a second", limits.channel_rate),
         ),
         (
+            "single adds",
+            limits.single_rate.map_or_else(
+                || "none".to_owned(),
+                |rate| format!("{rate} calls a second on a channel"),
+            ),
+        ),
+        (
             "bearer rate",
             format!("{} calls a second", limits.bearer_rate),
         ),

@@ -8,7 +8,7 @@ use super::latency::LatencyHistogram;
 use super::work_clock::PauseKind;
 use crate::model::Outcome;
 use crate::report::Summary;
-use crate::report::format::{binding_text, time};
+use crate::report::format::{binding_text, singles_text, time};
 
 /// At most this many characters of a channel's id.
 const CHANNEL: usize = 64;
@@ -41,9 +41,10 @@ pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)
         (
             "Calls",
             format!(
-                "{} (at least {}), {} throttled",
+                "{} (at least {}), {}{} throttled",
                 grouped(summary.calls),
                 grouped(summary.lower_bound_calls),
+                singles_text(summary.single_calls),
                 grouped(summary.throttled_calls)
             ),
         ),

@@ -58,7 +58,7 @@ impl World {
         exists: bool,
         now: Duration,
     ) -> Result<(), Exception> {
-        let rate = self.rates.of_channel(operation);
+        let rate = self.rates.of_channel(operation, at.channel.region());
         let bearer_rate = self.rates.of_bearer(at.bearer.region());
         let scaled = self.config.quotas.scaled(now);
         let bearer = self.bearers.get_or_insert(at.bearer.as_str());

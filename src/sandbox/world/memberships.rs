@@ -10,7 +10,7 @@ use crate::model::{Membership, MembershipType};
 use crate::sandbox::address::Address;
 use crate::sandbox::channel::Name;
 use crate::sandbox::exception::Exception;
-use crate::sandbox::member_result::RefusalReason;
+use crate::sandbox::member_result::{MemberResult, RefusalReason};
 use crate::sandbox::operation::Operation;
 
 /// A membership as it is described.
@@ -49,18 +49,26 @@ pub(in crate::sandbox) struct ListPage {
 }
 
 impl World {
-    /// `CreateChannelMembership`: adds one member.
+    /// `CreateChannelMembership`: adds one member. `overrule` sets the result in place of the rules.
+    /// Returns [`MemberResult::Added`] or [`MemberResult::LeftOut`].
     pub(in crate::sandbox) fn create(
         &mut self,
         at: Address<'_>,
         membership: &Membership,
         member: &str,
+        overrule: Option<MemberResult>,
         now: Duration,
-    ) -> Result<(), Exception> {
+    ) -> Result<MemberResult, Exception> {
         let slot = self.admit(Operation::Create, at, now)?;
         check_members(at.channel, &[member])?;
-        self.add(slot, at, membership, member, now)
-            .map_err(RefusalReason::exception)
+        match overrule {
+            Some(MemberResult::Refused { code, .. }) => Err(Exception::of_member_error(&code)),
+            Some(MemberResult::LeftOut) => Ok(MemberResult::LeftOut),
+            Some(MemberResult::Added) | None => self
+                .add(slot, at, membership, member, now)
+                .map(|()| MemberResult::Added)
+                .map_err(RefusalReason::exception),
+        }
     }
 
     /// `DeleteChannelMembership`: removes one member. Deleting a non-member succeeds:
@@ -201,7 +209,9 @@ mod tests {
                 },
                 sub_channel: None,
             };
-            world.create(at, &membership, &member(i), NOW).unwrap();
+            world
+                .create(at, &membership, &member(i), None, NOW)
+                .unwrap();
         }
         let mut filter = ListFilter {
             membership_type: MembershipType::Default,
@@ -217,7 +227,7 @@ mod tests {
             world.delete(at, gone, None, NOW).unwrap();
         }
         world
-            .create(at, &Membership::default(), &member(500), NOW)
+            .create(at, &Membership::default(), &member(500), None, NOW)
             .unwrap();
         let second = world.list(at, &filter, NOW).unwrap();
         filter.next_token.clone_from(&second.next_token);
@@ -247,10 +257,13 @@ mod tests {
         };
         let mut world = world();
         let plain = Membership::default();
-        assert_eq!(world.create(at, &plain, &member(1), NOW), Ok(()));
+        assert_eq!(
+            world.create(at, &plain, &member(1), None, NOW),
+            Ok(MemberResult::Added)
+        );
         assert_eq!(
             world
-                .create(at, &plain, &member(1), NOW)
+                .create(at, &plain, &member(1), None, NOW)
                 .unwrap_err()
                 .status,
             409

@@ -251,3 +251,28 @@ fn a_membership_is_as_it_was_made() {
     let other = scene.world.describe(at, &member, Some("sub-2"), now);
     assert_eq!(other.unwrap_err().status, 404);
 }
+
+#[test]
+fn single_adds_of_a_channel_have_the_rate_of_its_region() {
+    for (region, rate) in [("us-east-1", 15), ("eu-central-1", 10)] {
+        let instance = format!("arn:aws:chime:{region}:1:app-instance/i");
+        let member = |n: usize| MemberArn::parse(&format!("{instance}/user/u{n}")).unwrap();
+        let channel = ChannelArn::parse(&format!("{instance}/channel/c")).unwrap();
+        let mut world = World::new(Arc::new(SandboxConfig::default()));
+        let mut add = |n: usize, ms: u64| {
+            // A bearer for each call, so that only the channel limits them.
+            let at = Address {
+                channel: &channel,
+                bearer: &member(1_000 + n),
+            };
+            let (membership, now) = (Membership::default(), Duration::from_millis(ms));
+            let added = world.create(at, &membership, member(n).as_str(), None, now);
+            added.map_err(|exception| exception.status)
+        };
+        for n in 0..rate {
+            assert_eq!(add(n, 0), Ok(MemberResult::Added), "{region} {n}");
+        }
+        assert_eq!(add(rate, 0), Err(429), "{region}");
+        assert_eq!(add(rate, 101), Ok(MemberResult::Added), "{region}");
+    }
+}

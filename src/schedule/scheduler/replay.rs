@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Scheduler;
-use crate::model::LaneId;
+use crate::model::{AddOperation, LaneId};
 use crate::schedule::{EarlierAnswer, EarlierCall, InFlightCall};
 
 impl Scheduler {
@@ -23,9 +23,10 @@ impl Scheduler {
         events.sort_by_key(|(at, ..)| *at);
         for (at, answer, call) in events {
             match (call.bearer, answer) {
+                (None, None) if call.operation == AddOperation::Single => {}
                 (None, None) => self.pacing.was_called(call.channel, at),
                 (None, Some(_)) => {}
-                (Some(bearer), None) => self.pacing.on_sent(call.channel, bearer, at),
+                (Some(bearer), None) => self.pacing.on_sent(call.channel, bearer, call.operation, at),
                 (Some(bearer), Some(answer)) => {
                     let flight = InFlightCall::without_rows(call, bearer);
                     match answer {
@@ -47,6 +48,7 @@ impl InFlightCall {
         Self {
             lane: LaneId(0),
             channel: call.channel,
+            operation: call.operation,
             bearer,
             sent_at: call.sent_at,
             rows: Vec::new(),

@@ -9,16 +9,15 @@
 use std::time::Duration;
 
 use super::Scheduler;
-use crate::model::ChannelId;
 
 impl Scheduler {
-    /// Whether a call on this channel, made now, delays a more urgent one that becomes due.
-    pub(super) fn is_reserved(&self, channel: ChannelId, now: Duration) -> bool {
+    /// Whether a call on a channel that needs so many calls, made now, delays a more urgent channel that
+    /// becomes due.
+    pub(super) fn is_reserved(&self, own: u64, now: Duration) -> bool {
         let bearers = || {
             let all = self.bearers.numbers();
             all.filter(|bearer| self.bearers.is_active(*bearer) && !self.bearers.is_busy(*bearer))
         };
-        let own = self.ready.calls_left_on(channel);
         let interval = self.pacing.channel_interval();
         let time_for = |calls: u64| {
             interval.saturating_mul(u32::try_from(calls.saturating_sub(1)).unwrap_or(u32::MAX))

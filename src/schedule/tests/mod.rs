@@ -58,6 +58,7 @@ impl SchedulerHarness {
             lane: order.lane,
             channel: order.channel,
             bearer: order.bearer,
+            operation: order.operation,
             sent_at: self.now,
             rows,
             other_half: order.other_half,

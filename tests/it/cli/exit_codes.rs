@@ -165,6 +165,30 @@ fn exit_code_3_for_a_denied_bearer_and_no_row_fails() {
 }
 
 #[test]
+fn a_denied_run_with_single_adds_needs_both_actions_also_when_resumed() {
+    let work_dir = WorkDir::with("list.csv", ids("u", 250));
+    let somebody_else = format!("{APP}/user/somebody-else");
+    let closed = Sandbox::start(&work_dir, &["--admin", &somebody_else]);
+    let mut command = run_as_bearer(&work_dir, "list.csv");
+    command.arg("--single-adds");
+    let output = Output::of(&mut closed.call(command));
+    // The flag is in the run's settings: `resume` needs no flags.
+    let resumed = Output::of(&mut closed.call(work_dir.command(output.resume())));
+    let actions = [
+        "chime:BatchCreateChannelMembership",
+        "chime:CreateChannelMembership",
+    ];
+    for output in [&output, &resumed] {
+        let hint = format!("IAM actions {}", actions.join(" and "));
+        assert!(output.stderr.contains(&hint), "{output:#?}");
+        let (_, policy) = output.stderr.split_once("the policy statement:\n").unwrap();
+        let (policy, _) = policy.split_once("\n}\n").unwrap();
+        let policy: serde_json::Value = serde_json::from_str(&format!("{policy}}}")).unwrap();
+        assert_eq!(policy["Action"], serde_json::json!(actions));
+    }
+}
+
+#[test]
 fn exit_code_3_for_wrong_credentials_and_no_row_fails() {
     let work_dir = WorkDir::with("list.csv", ids("u", 250));
     let sandbox = Sandbox::start(&work_dir, &[]);

@@ -472,3 +472,35 @@ fn what_may_be_a_mistake_in_a_list_is_noted() {
     }
     assert!(work_dir.summary("run").notes.limit_reached);
 }
+
+#[test]
+fn a_plan_shows_what_single_adds_save() {
+    let lists = [
+        ("us.csv", list(APP, &[("c", 11_000)])),
+        ("eu.csv", list(EU, &[("c", 10_500)])),
+        ("small.csv", list(APP, &[("a", 100), ("b", 100)])),
+    ];
+    let work_dir = WorkDir::new();
+    for (name, text) in lists {
+        std::fs::write(work_dir.path(name), text).unwrap();
+    }
+    let seconds = |arguments: &[&str]| {
+        let plan = json(&work_dir, arguments).0;
+        (plan.seconds, plan.seconds_with_single_adds)
+    };
+    // 109 members a second with one bearer, 115 with two, 104 in eu-central-1.
+    assert_eq!(seconds(&["us.csv"]), (109.0, 100.0));
+    assert_eq!(seconds(&["eu.csv"]), (104.0, 100.0));
+    let rate = ["us.csv", "--single-adds", "--single-rate", "1"];
+    assert_eq!(seconds(&rate), (109.0, 108.0));
+    assert_eq!(seconds(&["small.csv"]), (0.1, 0.1));
+    let text = work_dir.run(["plan", "us.csv"]).stdout;
+    let line = "single adds       1 min 40 s   saves 9.0 s, with --single-adds";
+    assert!(text.contains(line), "{text}");
+    let text = work_dir.run(["plan", "small.csv"]).stdout;
+    assert!(!text.contains("single adds"), "{text}");
+    let refused = work_dir.run(["plan", "us.csv", "--single-rate", "1"]);
+    assert_eq!(refused.code, Some(2));
+    let expected = "single-rate is 1: it must be set together with --single-adds";
+    assert!(refused.stderr.contains(expected), "{refused:#?}");
+}

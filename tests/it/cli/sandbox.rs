@@ -136,8 +136,18 @@ async fn the_aws_client_adds_lists_describes_and_deletes() {
         .chime_bearer(&bearer)
         .member_arn(one)
         .r#type(ChannelMembershipType::Default);
-    let created = created.send().await.unwrap();
-    assert_eq!(created.member().unwrap().arn(), Some(&**one));
+    let first = created.clone().send().await;
+    let second = created.send().await;
+    assert_eq!(first.unwrap().member().unwrap().arn(), Some(&**one));
+    let conflict = second.unwrap_err().into_service_error();
+    assert!(conflict.is_conflict_exception(), "{conflict:?}");
+    let untyped = client
+        .create_channel_membership()
+        .channel_arn(&channel)
+        .chime_bearer(&bearer)
+        .member_arn(one);
+    let refused = untyped.send().await.unwrap_err().into_service_error();
+    assert!(refused.is_bad_request_exception(), "{refused:?}");
     let channel_described = client
         .describe_channel()
         .channel_arn(&channel)

@@ -177,6 +177,7 @@ fn limits() -> impl Strategy<Value = Limits> {
                 max_attempts,
             )| Limits {
                 channel_rate,
+                single_rate: None,
                 bearer_rate,
                 max_rate,
                 members_per_call,

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::backends::{APIS, INSTANCE, TIMEOUT, call, settings};
+use crate::support::backends::{APIS, INSTANCE, TIMEOUT, call, settings, single_call};
+
+/// The query of a batch call.
+const BATCH: &str = "?operation=batch-create";
 
 /// A request, as received.
 struct Request {
@@ -77,11 +80,31 @@ async fn request_of(api: Api, sub_channel: Option<&str>) -> (Request, String) {
     (request, host)
 }
 
-fn check_head(request: &Request, host: &str) {
+/// The same, for a call that adds one member.
+async fn single_request_of(api: Api, sub_channel: Option<&str>) -> (Request, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let settings = settings(api, &format!("http://{host}"));
+    let client = connect(settings).await.unwrap().service;
+    let mut call = single_call("ann@example.com");
+    call.membership.membership_type = MembershipType::Hidden;
+    call.membership.sub_channel = sub_channel.map(|id| id.parse().unwrap());
+    let answer = "HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}";
+    let (reply, request) = tokio::join!(
+        client.add_member(call, TIMEOUT),
+        answer_one(listener, answer)
+    );
+    assert_eq!(reply, Ok(Reply::default()));
+    (request, host)
+}
+
+fn check_head(request: &Request, host: &str, query: &str) {
     assert_eq!(
         request.line,
-        "POST /channels/arn%3Aaws%3Achime%3Aus-east-1%3A123456789012%3Aapp-instance%2Fi%2Fchannel%2Fc\
-         /memberships?operation=batch-create HTTP/1.1"
+        format!(
+            "POST /channels/arn%3Aaws%3Achime%3Aus-east-1%3A123456789012%3Aapp-instance%2Fi%2Fchannel%2Fc\
+             /memberships{query} HTTP/1.1"
+        )
     );
     assert_eq!(request.header("host"), host);
     assert_eq!(request.header("content-type"), "application/json");
@@ -97,7 +120,7 @@ fn check_head(request: &Request, host: &str) {
 #[tokio::test]
 async fn the_messaging_client_sends_type_sub_channel_and_members() {
     let (request, host) = request_of(Api::Messaging, Some("sub-1")).await;
-    check_head(&request, &host);
+    check_head(&request, &host, BATCH);
     let members = [
         format!("{INSTANCE}/user/ann@example.com"),
         format!("{INSTANCE}/user/bob"),
@@ -108,11 +131,29 @@ async fn the_messaging_client_sends_type_sub_channel_and_members() {
     );
 }
 
+#[tokio::test]
+async fn a_single_add_sends_type_sub_channel_and_member() {
+    for (api, sub_channel) in [
+        (Api::Messaging, Some("sub-1")),
+        #[cfg(feature = "legacy-chime")]
+        (Api::Legacy, None),
+    ] {
+        let (request, host) = single_request_of(api, sub_channel).await;
+        check_head(&request, &host, "");
+        let member = format!("{INSTANCE}/user/ann@example.com");
+        let mut expected = json!({"Type": "HIDDEN", "MemberArn": member});
+        if let Some(id) = sub_channel {
+            expected["SubChannelId"] = json!(id);
+        }
+        assert_eq!(request.body, expected, "{api}");
+    }
+}
+
 #[cfg(feature = "legacy-chime")]
 #[tokio::test]
 async fn the_legacy_client_sends_type_and_members_to_the_same_host() {
     let (request, host) = request_of(Api::Legacy, None).await;
-    check_head(&request, &host);
+    check_head(&request, &host, BATCH);
     let members = [
         format!("{INSTANCE}/user/ann@example.com"),
         format!("{INSTANCE}/user/bob"),

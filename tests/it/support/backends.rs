@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
-use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, Refusal, Reply};
+use chime_bulk::model::{
+    AddMember, AddMembers, AddOperation, Batch, ChannelArn, MemberArn, Membership, Refusal, Reply,
+};
 use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 
 use crate::support::server::Server;
@@ -103,9 +105,19 @@ impl Fixture {
         self.client.add_members(call(ids), timeout).await
     }
 
-    /// The number of batch calls that reached the service.
+    /// Makes a call that adds one user, by this operation.
+    pub(crate) async fn add_by(&self, operation: AddOperation, id: &str) -> Result<Reply, Refusal> {
+        let timeout = self.service.config().attempt_timeout;
+        match operation {
+            AddOperation::Batch => self.client.add_members(call(&[id]), timeout).await,
+            AddOperation::Single => self.client.add_member(single_call(id), timeout).await,
+        }
+    }
+
+    /// The number of calls that reached the service, of either operation.
     pub(crate) fn calls(&self) -> u64 {
-        self.service.stats().batch_calls
+        let stats = self.service.stats();
+        stats.batch_calls + stats.single_calls
     }
 
     /// The members of the channel, sorted.
@@ -136,5 +148,15 @@ pub(crate) fn call(ids: &[&str]) -> AddMembers {
         bearer: user("admin"),
         membership: Membership::default(),
         members: Batch::new(ids.iter().map(|id| user(id)).collect()).unwrap(),
+    }
+}
+
+/// A call that adds this user to the channel, by the operation for one member.
+pub(crate) fn single_call(id: &str) -> AddMember {
+    AddMember {
+        channel: channel(),
+        bearer: user("admin"),
+        membership: Membership::default(),
+        member: user(id),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chime_bulk::chime::{Chime, Pending};
 use chime_bulk::model::codes::{MemberAction, member_action};
 use chime_bulk::model::{
-    AddMembers, ChannelArn, MemberArn, Membership, Refusal, RefusalKind, Reply,
+    AddMember, AddMembers, ChannelArn, MemberArn, Membership, Refusal, RefusalKind, Reply,
 };
 use chime_bulk::sandbox::{Service, Simulated};
 use tokio::time::Instant;
@@ -84,6 +84,19 @@ impl Drop for InFlight {
 
 impl Chime for Recorder {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
+        let answer = self.inner.add_members(call.clone(), timeout);
+        self.record(call, answer)
+    }
+
+    fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
+        let answer = self.inner.add_member(call.clone(), timeout);
+        self.record(call.into(), answer)
+    }
+}
+
+impl Recorder {
+    /// Records a call. `answer` is the service's.
+    fn record(&self, call: AddMembers, mut answer: Pending<Reply>) -> Pending<Reply> {
         let members = call.members.members().to_vec();
         assert!(
             (1..=100).contains(&members.len()),
@@ -118,8 +131,7 @@ impl Chime for Recorder {
             .intercept
             .as_ref()
             .and_then(|intercept| intercept(&call));
-        let distort = self.distort.clone().map(|distort| (distort, call.clone()));
-        let mut answer = self.inner.add_members(call, timeout);
+        let distort = self.distort.clone().map(|distort| (distort, call));
         if self.unstoppable && intercepted.is_none() {
             let task = tokio::spawn(answer);
             answer = Box::pin(async { task.await.unwrap() });

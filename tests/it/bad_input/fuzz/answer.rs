@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chime_bulk::chime::{Api, CannedAnswer, ClientConfig, FixedCredentials, canned};
 use chime_bulk::engine::reconcile;
-use chime_bulk::model::{AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind};
+use chime_bulk::model::{
+    AddMember, AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind,
+};
 use chime_bulk::schedule::MemberAnswer;
 
 use super::list::{INSTANCE, assert_printable};
@@ -66,6 +68,27 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
     let (status, body) = (answer.status, answer.body.clone());
     let client = canned(settings, answer).await.unwrap();
     let is_success = (200..300).contains(&status);
+    let single = AddMember {
+        channel: call.channel.clone(),
+        bearer: call.bearer.clone(),
+        membership: call.membership.clone(),
+        member: asked[0].clone(),
+    };
+    match client.add_member(single, Duration::from_mins(10)).await {
+        Ok(reply) => {
+            // Errors are refusals about the member; an answer itself has none.
+            assert_eq!(is_success, reply.errors.is_empty(), "{status}: {reply:?}");
+            for error in &reply.errors {
+                check_text(&error.code, &error.message);
+                assert_eq!(error.member, asked[0].as_str());
+            }
+        }
+        Err(refusal) => {
+            check_text(&refusal.code, &refusal.message);
+            let is_lost = refusal.kind == RefusalKind::Lost;
+            assert!(!is_success || is_lost, "{status}: {refusal:?}");
+        }
+    }
     let reply = match client.add_members(call, Duration::from_mins(10)).await {
         Ok(reply) => reply,
         Err(refusal) => {

@@ -240,6 +240,7 @@ fn limits(rng: &mut SeededRng, size: usize) -> Limits {
     let (members, attempts) = (rng.in_range(fewest..=100), rng.in_range(1..=8));
     Limits {
         channel_rate: rng.pick(&[1.0, 1.0, 0.25, 3.7]),
+        single_rate: None,
         bearer_rate: rng.pick(&[10.0, 10.0, 0.5, 17.3]),
         max_rate: if rng.one_in(3) {
             Some(rng.log_uniform(0.4, 30.0))
