@@ -80,7 +80,11 @@ pub fn replay(
         };
         calls.push(EarlierCall {
             channel,
-            operation: if call.is_single { AddOperation::Single } else { AddOperation::Batch },
+            operation: if call.is_single {
+                AddOperation::Single
+            } else {
+                AddOperation::Batch
+            },
             bearer: bearers
                 .iter()
                 .position(|bearer| bearer.as_str() == call.bearer),

@@ -139,7 +139,9 @@ impl LedgerReader {
             "SELECT lane, bearer, sent_at, settled_at, refusal, operation = ?1
                 FROM verified_call ORDER BY id DESC",
         )?;
-        let mut rows = statement.query([AddOperation::Single.as_str()]).map_err(sqlite)?;
+        let mut rows = statement
+            .query([AddOperation::Single.as_str()])
+            .map_err(sqlite)?;
         let mut calls = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
             let read = || -> rusqlite::Result<_> {

@@ -104,6 +104,13 @@ impl ChannelPace {
         self.accepted_at = None;
     }
 
+    /// The next call comes two intervals after the last accepted one.
+    pub(super) fn wait_longer(&mut self, now: Duration, configured: Duration, margin: Duration) {
+        if let Some(accepted_at) = self.accepted_at {
+            self.next = now.max(accepted_at + configured * 2 + margin);
+        }
+    }
+
     /// Not before then.
     pub(super) fn postpone(&mut self, until: Duration) {
         self.next = self.next.max(until);

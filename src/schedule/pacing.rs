@@ -93,7 +93,9 @@ impl Pacing {
 
     /// When a member may be added to a channel by a single add next.
     pub(super) fn next_single(&self, channel: ChannelId) -> Duration {
-        self.singles.get(&channel).map_or(Duration::ZERO, RatePacer::next)
+        self.singles
+            .get(&channel)
+            .map_or(Duration::ZERO, RatePacer::next)
     }
 
     /// Whether a channel waits because it was throttled.
@@ -282,8 +284,11 @@ impl Pacing {
                 }
             }
             CoolDown::First => {}
-            // Where refused calls count, that is of no use.
-            CoolDown::SentAgain => self.refused_calls_count = true,
+            // Either refused calls count, and sending again is of no use, or the limit is longer.
+            CoolDown::SentAgain => {
+                self.refused_calls_count = true;
+                channel.wait_longer(now, interval, margin);
+            }
             CoolDown::Again(ceiling) => channel.postpone(now + delays.below(ceiling)),
         }
     }

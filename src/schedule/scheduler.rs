@@ -298,7 +298,13 @@ impl Scheduler {
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
         let load = self.backlog.take(lane, now, most, with_fresh);
-        self.issue(channel, bearer, Some((lane, load)), AddOperation::Batch, now)
+        self.issue(
+            channel,
+            bearer,
+            Some((lane, load)),
+            AddOperation::Batch,
+            now,
+        )
     }
 
     /// Makes a call of what a lane carries, or a control call.

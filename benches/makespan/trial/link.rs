@@ -82,9 +82,8 @@ impl Link {
             let mut sent = sent.clone();
             sent.sort_unstable();
             let until = |from: &Duration| *from + Duration::from_secs(1);
-            let within = |first: usize| {
-                sent.partition_point(|at| *at < until(&sent[first])) - first
-            };
+            let within =
+                |first: usize| sent.partition_point(|at| *at < until(&sent[first])) - first;
             (0..sent.len()).map(within).max().unwrap_or_default()
         });
         busiest.max().unwrap_or_default() as u64
@@ -109,11 +108,14 @@ impl Link {
         if answer.is_ok() {
             self.state().accepted.push(arrived);
         }
-        let is_throttled =
-            |refusal: &Refusal| refusal.kind == RefusalKind::Throttled;
+        let is_throttled = |refusal: &Refusal| refusal.kind == RefusalKind::Throttled;
         if !answer.as_ref().is_err_and(is_throttled) {
             let mut state = self.state();
-            state.sent.entry(bearer).or_default().push(sent - self.start);
+            state
+                .sent
+                .entry(bearer)
+                .or_default()
+                .push(sent - self.start);
         }
         let back = Instant::now() + trip.back;
         if back >= sent + timeout {

@@ -231,7 +231,8 @@ impl Engine<'_> {
         let (now, at) = (self.now(), self.millis());
         let round_trip = now.saturating_sub(call.sent_at);
         if refusal.is_some_and(|refusal| refusal.kind == RefusalKind::Throttled) {
-            self.setup.call_limits
+            self.setup
+                .call_limits
                 .refund(call.channel, call.bearer, call.operation);
         }
         let settlement = self.setup.scheduler.settle(now, call, answer);

@@ -26,7 +26,10 @@ impl Scheduler {
                 (None, None) if call.operation == AddOperation::Single => {}
                 (None, None) => self.pacing.was_called(call.channel, at),
                 (None, Some(_)) => {}
-                (Some(bearer), None) => self.pacing.on_sent(call.channel, bearer, call.operation, at),
+                (Some(bearer), None) => {
+                    self.pacing
+                        .on_sent(call.channel, bearer, call.operation, at)
+                }
                 (Some(bearer), Some(answer)) => {
                     let flight = InFlightCall::without_rows(call, bearer);
                     match answer {

@@ -27,7 +27,13 @@ impl Scheduler {
             return Step::Wait(until);
         }
         let load = self.backlog.take_one(lane);
-        Step::Call(self.issue(channel, bearer, Some((lane, load)), AddOperation::Single, now))
+        Step::Call(self.issue(
+            channel,
+            bearer,
+            Some((lane, load)),
+            AddOperation::Single,
+            now,
+        ))
     }
 
     /// The channel and lane on which a single add makes the job shorter, if there is one.

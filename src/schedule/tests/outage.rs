@@ -45,20 +45,18 @@ fn ten_calls_throttled_together_are_one_cool_down() {
     assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(0)), 0);
 }
 
-/// Three channels, the first two of which were just called, by a bearer of ten calls a second.
-fn called_lately() -> (SchedulerHarness, InFlightCall, InFlightCall) {
-    let mut desk = SchedulerHarness::new(&[500, 500, 100], |settings| {
+/// Four channels that were just called, and calls on three of them, by a bearer of ten calls a second.
+fn called_lately() -> (SchedulerHarness, [InFlightCall; 3]) {
+    let mut desk = SchedulerHarness::new(&[500, 500, 500, 100], |settings| {
         settings.limits.bearer_rate = 10.0;
     });
-    for _ in 0..2 {
+    for channel in 0..4 {
         let flight = desk.next_call();
+        assert_eq!(flight.channel, ChannelId(channel));
         desk.accept(flight);
     }
-    let third = desk.next_call();
-    assert_eq!(third.channel, ChannelId(2));
-    desk.accept(third);
-    let (first, second) = (desk.next_call(), desk.next_call());
-    (desk, first, second)
+    let flights = [(); 3].map(|()| desk.next_call());
+    (desk, flights)
 }
 
 /// How long the bearer waits from now to his next call.
@@ -71,7 +69,7 @@ const TENTH: Duration = Duration::from_millis(100);
 
 #[test]
 fn a_channel_throttled_alone_is_to_blame_and_the_bearer_goes_on() {
-    let (mut desk, first, second) = called_lately();
+    let (mut desk, [first, second, _]) = called_lately();
     desk.accept(second);
     desk.refuse(first, RefusalKind::Throttled);
     assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(0)), 1);
@@ -79,12 +77,14 @@ fn a_channel_throttled_alone_is_to_blame_and_the_bearer_goes_on() {
 }
 
 #[test]
-fn a_bearer_throttled_on_two_channels_in_a_row_slows_down_once() {
-    let (mut desk, first, second) = called_lately();
-    desk.refuse(first, RefusalKind::Throttled);
-    assert!(pause(&desk) <= TENTH);
-    desk.refuse(second, RefusalKind::Throttled);
-    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(1)), 0);
+fn a_bearer_throttled_on_three_channels_in_a_row_slows_down_once() {
+    let (mut desk, [first, second, third]) = called_lately();
+    for flight in [first, second] {
+        desk.refuse(flight, RefusalKind::Throttled);
+        assert!(pause(&desk) <= TENTH);
+    }
+    desk.refuse(third, RefusalKind::Throttled);
+    assert_eq!(desk.scheduler.pacing().cool_downs(ChannelId(2)), 0);
     assert!(pause(&desk) > TENTH);
 }
 

@@ -122,3 +122,27 @@ fn rows_of_a_closed_lane_are_not_recovered() {
     scheduler.end_staging();
     assert_eq!((scheduler.waiting(), scheduler.next(ZERO)), (0, Step::Done));
 }
+
+#[test]
+fn a_slot_is_left_to_the_channel_that_takes_longest() {
+    // Two hundred channels of one call, and one that takes 27 s: no other call may delay it.
+    let sizes: Vec<u64> = std::iter::once(2_800).chain([100; 200]).collect();
+    for max_rate in [None, Some(10.0)] {
+        let mut desk = SchedulerHarness::new(&sizes, |settings| {
+            settings.limits.bearer_rate = 10.0;
+            settings.limits.max_rate = max_rate;
+        });
+        let mut sent = Vec::new();
+        for _ in 0..228 {
+            let flight = desk.next_call();
+            if flight.channel == ChannelId(0) {
+                sent.push(desk.now);
+            }
+            desk.accept(flight);
+        }
+        assert_eq!(sent.len(), 28);
+        let last = sent[27] - sent[0];
+        assert!(last < SECOND * 277 / 10, "{last:?}: {sent:?}");
+        assert!(desk.now < SECOND * 28, "{:?}", desk.now);
+    }
+}

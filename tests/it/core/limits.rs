@@ -174,7 +174,11 @@ fn check_limits(run: &Harness) {
         sent.sort_unstable();
         for calls in sent.windows(quota::BEARER_RATE as usize + 1) {
             let within = calls[calls.len() - 1] - calls[0];
-            assert!(within >= SECOND, "{bearer}: {} calls in {within:?}", calls.len());
+            assert!(
+                within >= SECOND,
+                "{bearer}: {} calls in {within:?}",
+                calls.len()
+            );
         }
     }
 }

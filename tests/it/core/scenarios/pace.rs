@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use chime_bulk::engine::Event;
-use chime_bulk::model::{Limits, Outcome};
+use chime_bulk::model::{Limits, Outcome, Refusal, RefusalKind};
 use chime_bulk::sandbox::{Fault, SandboxConfig, Scripted};
 use chime_bulk::schedule::LowerBound;
+use tokio::time::Instant;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
 use crate::support::harness::{Harness, ListPace, channel, list, one_channel, user};
 use crate::support::interruption::Interruption;
+use crate::support::recorder::RecordedCall;
 
 #[tokio::test(start_paused = true)]
 async fn a_good_list_takes_the_fewest_calls_at_the_limit() {
@@ -257,4 +259,71 @@ async fn sessions_that_follow_at_once_keep_the_limits_together() {
     assert_eq!(stats.throttled_calls, 0);
     assert_eq!(stats.busiest_channel_second, 1);
     assert!(stats.busiest_bearer_second <= 10, "{stats:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spell_in_which_everything_is_throttled_is_over_when_it_is_over() {
+    for seconds in [10, 30, 60] {
+        let rows = (0..60).flat_map(|c| (0..60).map(move |m| (c, format!("u{m}"))));
+        let begin = Instant::now();
+        let spell = 20 * SECOND..(20 + seconds) * SECOND;
+        let during = spell.clone();
+        let mut run = Harness::new(list(rows))
+            .scheduling(|settings| settings.limits.members_per_call = 3)
+            .intercept(move |_| during.contains(&begin.elapsed()).then(throttled));
+        let result = run.run().await;
+        assert_eq!(result.count(Outcome::Added), 3_600);
+        let calls = run.calls();
+        let is_accepted = |call: &&RecordedCall| matches!(&call.answer, Some((_, Ok(_))));
+        let full_speed = spell.end + 5 * SECOND..spell.end + 15 * SECOND;
+        let accepted = calls.iter().filter(is_accepted);
+        let soon_after = accepted
+            .filter(|call| full_speed.contains(&call.at))
+            .count();
+        assert!(
+            soon_after >= 90,
+            "{soon_after} in ten seconds, after {seconds} s"
+        );
+        let outside = calls.iter().filter(|call| !spell.contains(&call.at));
+        let refused = outside.filter(|call| !is_accepted(call)).count();
+        assert!(
+            refused * 100 <= calls.len() * 3,
+            "{refused} refused outside of {seconds} s"
+        );
+        assert!(result.took < (122 + seconds) * SECOND, "{:?}", result.took);
+    }
+}
+
+fn throttled() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Throttled,
+        code: "ThrottledClientException".to_owned(),
+        message: "Rate exceeded".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_channel_gets_single_adds_and_nobody_is_added_twice() {
+    for (bearers, most) in [(1, 28), (2, 27)] {
+        let mut run = Harness::new(one_channel(3_000))
+            .bearers(bearers)
+            .scheduling(|settings| settings.limits.single_rate = Some(15.0));
+        let result = run.run().await;
+        assert_eq!(result.count(Outcome::Added), 3_000);
+        let stats = run.service.stats();
+        assert_eq!(stats.throttled_calls, 0);
+        assert!(stats.single_calls > 200, "{stats:?}");
+        assert!(result.took < most * SECOND, "{:?}", result.took);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bearers_without_time_to_spare_make_no_single_adds() {
+    let rows = (0..40).flat_map(|c| (0..400).map(move |m| (c, format!("u{m}"))));
+    let mut run =
+        Harness::new(list(rows)).scheduling(|settings| settings.limits.single_rate = Some(15.0));
+    let result = run.run().await;
+    assert_eq!(result.count(Outcome::Added), 16_000);
+    let stats = run.service.stats();
+    assert_eq!((stats.batch_calls, stats.single_calls), (160, 0));
 }
