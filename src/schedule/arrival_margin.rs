@@ -30,6 +30,7 @@ const CHANGED: usize = 4;
 /// And the quickest of them is not the quickest there is: likewise, in widths of the spread, and by as
 /// much more over their number.
 const QUICKER: f64 = 2.0;
+const MOST_QUICKER: f64 = 1.5;
 /// What clocks and timers may differ by, tokio's timer rounding up to the millisecond.
 const GRAIN: Duration = Duration::from_micros(500);
 /// Largest share of the interval that is ever added.
@@ -159,7 +160,7 @@ impl ArrivalMargin {
         if count < ENOUGH {
             self.spread = self.spread.max(median.as_secs_f64() * OF_THE_WAY);
         }
-        let quicker = 1.0 / root + QUICKER / number;
+        let quicker = (1.0 / root + QUICKER / number).min(MOST_QUICKER);
         self.quickest = (shortest - self.spread * quicker).max(0.0);
         let judges = sorted.iter().step_by(count.div_ceil(JUDGES));
         let excess = |one: &Duration| (one.as_secs_f64() - self.quickest).max(0.0);

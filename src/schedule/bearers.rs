@@ -45,6 +45,8 @@ struct Question {
     /// Denied calls that were sent after the first denial, each on another channel, and none with
     /// several members one of whom may be to blame.
     probes: u32,
+    /// On which channels those were.
+    probed: Vec<ChannelId>,
     /// The last refusal may have been for a member's sake.
     may_be_members: bool,
     /// The last refusal was a denial.
@@ -264,6 +266,7 @@ impl Bearers {
                 last: now,
                 channels: vec![channel],
                 probes: 0,
+                probed: Vec::new(),
                 may_be_members,
                 is_denial,
                 control: Control::Open,
@@ -276,7 +279,10 @@ impl Bearers {
             flight.sent_at >= question.since && (!may_be_members || flight.rows.len() <= 1);
         if !question.channels.contains(&channel) {
             question.channels.push(channel);
-            question.probes += u32::from(is_probe);
+        }
+        if is_probe && !question.probed.contains(&channel) {
+            question.probed.push(channel);
+            question.probes += 1;
         }
     }
 

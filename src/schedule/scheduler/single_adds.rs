@@ -43,7 +43,7 @@ impl Scheduler {
             return None;
         }
         let interval = self.pacing.channel_interval();
-        let (channel, calls) = self.ready.longest_due_before(now + interval)?;
+        let (channel, calls) = self.ready.longest_due_before(now + interval * 2)?;
         let bearers = self.bearers.numbers();
         let active = bearers.filter(|bearer| self.bearers.is_active(*bearer));
         let pool = self.pacing.time_for(self.ready.calls_left(), active);

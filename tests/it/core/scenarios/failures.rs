@@ -200,7 +200,6 @@ async fn max_waiting_limits_the_rows_that_wait_while_all_members_are_throttled()
 async fn max_waiting_limits_the_rows_that_wait_while_every_call_is_bisected() {
     let mut run = Harness::new(list(many_channels(60, 300)))
         .intercept(|_| Some(refusal(RefusalKind::BadRequest, "BadRequestException")))
-        .bearers(6)
         .scheduling(|settings| settings.max_waiting = 1_000);
     run.run_until(
         Duration::from_secs(100),

@@ -109,8 +109,8 @@ async fn a_bearer_denied_from_the_start_stops_the_run_and_fails_no_row() {
     };
     assert_eq!(refusal.code, "ForbiddenException");
     assert_eq!(result.count(Outcome::NotAttempted), 10_000);
-    // The two in flight, and those that find out whether other channels are denied too.
-    assert!(run.calls().len() <= 20, "{}", run.calls().len());
+    // The ten in flight, and those that find out whether other channels are denied too.
+    assert!(run.calls().len() <= 28, "{}", run.calls().len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,7 +181,8 @@ async fn expired_credentials_stop_the_run_which_is_resumed_with_new_ones() {
     // A session whose credentials are rejected from the start does not wait.
     let result = run.run().await;
     assert!(matches!(stop(&result), Stop::Credentials(_)));
-    assert!(result.took < Duration::from_secs(1), "{:?}", result.took);
+    // The channels were called just before.
+    assert!(result.took < Duration::from_secs(2), "{:?}", result.took);
 
     renewed.store(true, Relaxed);
     let result = run.run().await;
