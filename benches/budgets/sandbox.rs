@@ -36,7 +36,7 @@ impl Sandbox {
             if let Some((name, value)) = variable {
                 variables.push((name.to_owned(), value.to_owned()));
             }
-            if line.starts_with("Statistics: ") {
+            if line.starts_with("# statistics: ") {
                 return Ok(Self { process, variables });
             }
         }
