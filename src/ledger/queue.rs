@@ -77,6 +77,11 @@ impl Queue {
         self.buffered.extend(rows);
     }
 
+    /// Gives back the memory of the buffer: no more chunks come.
+    pub(super) fn end_list(&mut self) {
+        self.buffered.shrink_to_fit();
+    }
+
     /// Passes over a chunk that an earlier session staged.
     pub(super) fn skip(&mut self, chunk: &Chunk) {
         self.unseen_pages -= (chunk.pages.len() as u64).min(self.unseen_pages);
