@@ -9,6 +9,9 @@ use aws_sdk_chimesdkmessaging::config::{
     BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig,
 };
 use aws_sdk_chimesdkmessaging::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::task::JoinSet;
 
 use super::list::{self, INSTANCE, List, RowOrder};
@@ -100,6 +103,7 @@ fn client() -> Result<Client, Failure> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(std::env::var("AWS_ENDPOINT_URL")?)
+        .http_client(http_client())
         .credentials_provider(Credentials::new(
             std::env::var("AWS_ACCESS_KEY_ID")?,
             std::env::var("AWS_SECRET_ACCESS_KEY")?,
@@ -111,6 +115,13 @@ fn client() -> Result<Client, Failure> {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
     Ok(Client::from_conf(config))
+}
+
+/// The HTTP client that the program has.
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 async fn send(client: Client, batches: Vec<Batch>) -> Result<(), Failure> {

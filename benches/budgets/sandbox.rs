@@ -36,7 +36,8 @@ impl Sandbox {
             if let Some((name, value)) = variable {
                 variables.push((name.to_owned(), value.to_owned()));
             }
-            if line.starts_with("Statistics: ") {
+            // The last line that it prints.
+            if line.starts_with("unset ") {
                 return Ok(Self { process, variables });
             }
         }

@@ -143,19 +143,32 @@ async fn read_bounded(body: SdkBody, deadline: Instant) -> Result<Vec<u8>, Answe
 /// How deep the brackets of a JSON text are nested, those in strings aside.
 fn depth(text: &[u8]) -> usize {
     let (mut now, mut most) = (0_usize, 0);
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in text {
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => now += 1,
-            b'}' | b']' if !quoted => now = now.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            b'{' | b'[' => {
+                now += 1;
+                most = most.max(now);
+            }
+            b'}' | b']' => now = now.saturating_sub(1),
             _ => {}
         }
-        most = most.max(now);
     }
     most
+}
+
+/// Skips what is left of a string, with its closing quote.
+fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Why a body is not given to the decoder.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, Incompatibility};
@@ -57,6 +58,7 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
         let connection =
             Connection::open_with_flags(literal(path), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        prepare_once(&connection)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
     };
@@ -83,10 +85,18 @@ pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection,
             "OFF"
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
+        prepare_once(&connection)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
     };
     open().map_err(|source| sqlite(path, source))
+}
+
+/// Without this, SQLite prepares a statement anew each time its parameters change, to choose another
+/// plan for them. Every statement here has one good plan.
+fn prepare_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// The path for SQLite, which would read one that begins with `file:` as a URI.

@@ -262,6 +262,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn end_list(&mut self) -> Result<(), LedgerError> {
+        self.queue.end_list();
         self.reader.staged_mut().list_ended = true;
         self.write_staged()
     }

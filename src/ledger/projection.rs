@@ -253,6 +253,7 @@ impl LedgerReader {
         let mut statement = self.prepare(
             "SELECT verdict.id, outcome, charged, in_doubt,
                     lane.closed_code IS NOT NULL,
+                    coalesce(verdict.code, verdict.message) IS NOT NULL,
                     coalesce(verdict.rows, call.rows)
                  FROM verified_verdict AS verdict JOIN verified_call AS call ON call.id = verdict.call
                  JOIN lane ON lane.id = call.lane
@@ -262,7 +263,7 @@ impl LedgerReader {
             .query((window.first_row, window.last_row()))
             .map_err(sqlite)?;
         while let Some(verdict) = found.next().map_err(sqlite)? {
-            let read = || -> rusqlite::Result<(u32, String, bool, bool, bool, String)> {
+            let read = || -> rusqlite::Result<(u32, String, bool, bool, bool, bool, String)> {
                 Ok((
                     verdict.get(0)?,
                     verdict.get(1)?,
@@ -270,9 +271,11 @@ impl LedgerReader {
                     verdict.get(3)?,
                     verdict.get(4)?,
                     verdict.get(5)?,
+                    verdict.get(6)?,
                 ))
             };
-            let (id, word, charged, in_doubt, closed, text) = read().map_err(sqlite)?;
+            let (id, word, charged, in_doubt, closed, has_message, text) =
+                read().map_err(sqlite)?;
             let outcome = if word == AGAIN {
                 unsettled(in_doubt, closed)
             } else {
@@ -281,10 +284,16 @@ impl LedgerReader {
                     .find(|outcome| outcome.as_str() == word)
                     .ok_or_else(|| self.damaged(format!("verdict {id}")))?
             };
+            // Most rows were added, without a message: a look-up for each would cost much.
+            let source = if has_message || word == AGAIN {
+                MessageSource::Verdict(id)
+            } else {
+                MessageSource::None
+            };
             for row in self.decode(&text)? {
                 window.update(row, |state| {
                     state.outcome = Some(outcome);
-                    state.source = MessageSource::Verdict(id);
+                    state.source = source;
                     state.is_open = word == AGAIN;
                     state.attempts = state.attempts.saturating_add(u16::from(charged));
                 });

@@ -18,7 +18,7 @@ const MIN_BUFFERED: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Staged rows that are not in the queue table yet.
-    buffered: Vec<(LaneId, u64)>,
+    buffered: Vec<StagedRow>,
     /// Rows queued so far.
     queued: usize,
     next_seq: i64,
@@ -28,6 +28,25 @@ pub(super) struct Queue {
     unseen_pages: u64,
     /// By lane.
     lanes: Vec<LaneQueue>,
+}
+
+/// A row of a lane, in 12 bytes: many are buffered. Ordered by lane, then by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct StagedRow {
+    lane: LaneId,
+    /// The row's number, its most significant bytes first.
+    row: [u8; 8],
+}
+
+impl StagedRow {
+    fn new(lane: LaneId, row: u64) -> Self {
+        let row = row.to_be_bytes();
+        Self { lane, row }
+    }
+
+    fn row(self) -> u64 {
+        u64::from_be_bytes(self.row)
+    }
 }
 
 /// One lane's rows in the queue.
@@ -74,7 +93,14 @@ impl Queue {
 
     /// Buffers single rows: suspects that are unique.
     pub(super) fn buffer(&mut self, rows: impl IntoIterator<Item = (LaneId, u64)>) {
-        self.buffered.extend(rows);
+        let rows = rows.into_iter();
+        self.buffered
+            .extend(rows.map(|(lane, row)| StagedRow::new(lane, row)));
+    }
+
+    /// Gives back the memory of the buffer: no more chunks come.
+    pub(super) fn end_list(&mut self) {
+        self.buffered.shrink_to_fit();
     }
 
     /// Passes over a chunk that an earlier session staged.
@@ -111,11 +137,11 @@ impl Queue {
         self.buffered.sort_unstable();
         let mut insert = connection.prepare_cached(&QUEUE.insert())?;
         let mut counts = Vec::new();
-        for lane_rows in self.buffered.chunk_by(|a, b| a.0 == b.0) {
-            let lane = lane_rows[0].0;
+        for lane_rows in self.buffered.chunk_by(|a, b| a.lane == b.lane) {
+            let lane = lane_rows[0].lane;
             counts.push((lane, lane_rows.len() as u64));
             for entry in lane_rows.chunks(ENTRY_ROWS) {
-                let text = rows::encode(entry.iter().map(|(_, row)| *row));
+                let text = rows::encode(entry.iter().map(|staged| staged.row()));
                 insert.execute((lane.0, self.next_seq, entry.len(), text))?;
                 self.next_seq += 1;
             }

@@ -87,12 +87,13 @@ impl Stager {
     }
 
     /// Estimates the list's length from its size after the first chunk, and sizes the filter for it.
-    /// The filter keeps its entries.
+    /// The filter keeps its entries. The estimate is low by what is read ahead of the rows, so a part
+    /// is added: the layer of a filter that is a little too small would be twice as large again.
     fn size_filter(&mut self) {
         let read = self.roster.bytes_read().max(1);
         if let Some(size) = self.roster.size() {
-            self.filter
-                .set_expected(self.rows.saturating_mul(size / read + 1));
+            let rows = self.rows.saturating_mul(size / read + 1);
+            self.filter.set_expected(rows.saturating_add(rows / 4));
         }
     }
 
