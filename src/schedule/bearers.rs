@@ -141,6 +141,12 @@ impl Bearers {
         self.pool.iter().all(in_question)
     }
 
+    /// Whether a denial on this channel counts already for a bearer in question.
+    pub(super) fn is_probed_on(&self, channel: ChannelId) -> bool {
+        let mut questions = self.pool.iter().filter_map(|state| state.question.as_ref());
+        questions.any(|question| question.probed.contains(&channel))
+    }
+
     /// Whether a control call may show that this bearer, in question, is allowed.
     pub(super) fn wants_control(&self, bearer: usize) -> bool {
         let state = &self.pool[bearer];

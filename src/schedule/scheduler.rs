@@ -214,8 +214,8 @@ impl Scheduler {
             let (channel, due) = if with_fresh && self.bearers.are_all_in_question() {
                 // Any channel: the longest may be those that are denied.
                 let share = self.delays.draw();
-                let channels = &self.channels;
-                let is_new = |channel: ChannelId| channels[channel.index()].examination.is_none();
+                let bearers = &self.bearers;
+                let is_new = |channel: ChannelId| !bearers.is_probed_on(channel);
                 (self.ready.any(now, share, is_new), self.ready.next_due())
             } else if with_fresh {
                 (self.ready.longest_ready(now), self.ready.next_due())
