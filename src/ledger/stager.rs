@@ -178,8 +178,8 @@ type Key = [u8; 16];
 struct Lanes {
     channels: HashMap<Key, ChannelId>,
     numbers: HashMap<Key, LaneId>,
-    /// The lane of the row before: channel, type, sub-channel (empty for none), number.
-    last: Option<(String, MembershipType, String, LaneId)>,
+    /// The lane of the row before: channel, type, sub-channel, number.
+    last: Option<(String, MembershipType, Option<String>, LaneId)>,
 }
 
 impl Lanes {
@@ -190,7 +190,7 @@ impl Lanes {
         if let Some((last_channel, last_type, last_sub, lane)) = &self.last
             && last_channel == channel_arn
             && *last_type == membership_type
-            && last_sub == sub_channel.unwrap_or_default()
+            && last_sub.as_deref() == sub_channel
         {
             return *lane;
         }
@@ -223,12 +223,11 @@ impl Lanes {
         });
         let (last_channel, last_type, last_sub, last_lane) = self
             .last
-            .get_or_insert_with(|| (String::new(), membership_type, String::new(), lane));
+            .get_or_insert_with(|| (String::new(), membership_type, None, lane));
         last_channel.clear();
         last_channel.push_str(channel_arn);
         *last_type = membership_type;
-        last_sub.clear();
-        last_sub.push_str(sub_channel.unwrap_or_default());
+        *last_sub = sub_channel.map(str::to_owned);
         *last_lane = lane;
         lane
     }
