@@ -89,9 +89,7 @@ pub(super) async fn continue_run(
         changed_list,
         ..session.started(detected, settled_before)?
     };
-    session
-        .run(scheduler, &mut *observer(&started), commands)
-        .await
+    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
 }
 
 /// The run's list, if it was changed after the run had read it to its end.

@@ -132,9 +132,7 @@ pub async fn run(
     };
     let started = session.started(detected, 0)?;
     let scheduler = session.scheduler();
-    session
-        .run(scheduler, &mut *observer(&started), commands)
-        .await
+    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
 }
 
 /// Checks that a new run in this directory replaces no file of somebody else, and not its own list.

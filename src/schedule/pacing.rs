@@ -121,12 +121,16 @@ impl Pacing {
         Some((bearer, at.max(total)))
     }
 
-    /// When calls of these bearers may leave, if none leaves but these: for as long as the calls that
-    /// have left count.
-    pub(super) fn slots(&self, bearers: impl Iterator<Item = usize>) -> Vec<Duration> {
-        let slots = bearers.flat_map(|bearer| self.bearers[bearer].rate.slots());
+    /// When the next calls of these bearers may leave, if none leaves but these: at most so many.
+    pub(super) fn slots(
+        &self,
+        bearers: impl Iterator<Item = usize>,
+        count: usize,
+    ) -> Vec<Duration> {
+        let slots = bearers.flat_map(|bearer| self.bearers[bearer].rate.slots().take(count));
         let mut slots: Vec<Duration> = slots.collect();
         slots.sort_unstable();
+        slots.truncate(count);
         if let Some(total) = &self.total {
             let pairs = slots.into_iter().zip(total.slots());
             slots = pairs.map(|(slot, total)| slot.max(total)).collect();
@@ -165,15 +169,12 @@ impl Pacing {
         operation: AddOperation,
         now: Duration,
     ) {
-        match (operation, self.single_rate) {
-            (AddOperation::Single, Some(rate)) => {
-                let new = || RatePacer::new(rate, CATCH_UP);
-                self.singles.entry(channel).or_insert_with(new).spend(now);
-            }
-            _ => {
-                let margin = self.arrival_margin.margin(None);
-                self.channels[channel.index()].on_sent(now, self.interval, self.lifts, margin);
-            }
+        if let (AddOperation::Single, Some(rate)) = (operation, self.single_rate) {
+            let new = || RatePacer::new(rate, CATCH_UP);
+            self.singles.entry(channel).or_insert_with(new).spend(now);
+        } else {
+            let margin = self.arrival_margin.margin(None);
+            self.channels[channel.index()].on_sent(now, self.interval, self.lifts, margin);
         }
         self.bearers[bearer].rate.spend(now);
         if let Some(total) = &mut self.total {

@@ -230,7 +230,9 @@ impl Scheduler {
             let found = self.bearer_for(channel);
             match found {
                 Some((_, at))
-                    if at <= now && self.is_reserved(self.ready.calls_left_on(channel), now) =>
+                    if at <= now
+                        && with_fresh
+                        && self.is_reserved(self.ready.calls_left_on(channel), now) =>
                 {
                     return self.single_add_or_wait(now, self.ready.next_due());
                 }

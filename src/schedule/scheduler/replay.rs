@@ -28,7 +28,7 @@ impl Scheduler {
                 (None, Some(_)) => {}
                 (Some(bearer), None) => {
                     self.pacing
-                        .on_sent(call.channel, bearer, call.operation, at)
+                        .on_sent(call.channel, bearer, call.operation, at);
                 }
                 (Some(bearer), Some(answer)) => {
                     let flight = InFlightCall::without_rows(call, bearer);

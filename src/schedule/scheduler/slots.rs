@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use super::Scheduler;
 
+/// Channels that are looked at, the first that become due.
+const LOOKED_AT: usize = 256;
+
 impl Scheduler {
     /// Whether a call on a channel that needs so many calls, made now, delays a more urgent channel that
     /// becomes due.
@@ -27,6 +30,7 @@ impl Scheduler {
         let due: Vec<(Duration, Duration)> = self
             .ready
             .due_before(horizon)
+            .take(LOOKED_AT)
             .filter(|(_, calls)| *calls > own)
             .map(|(at, calls)| (at, at.saturating_sub(now) + time_for(calls)))
             .collect();
@@ -38,13 +42,14 @@ impl Scheduler {
             .time_for(self.ready.calls_left(), bearers())
             .max(longest)
             .max(time_for(own));
-        let slots = self.pacing.slots(bearers());
+        let slots = self.pacing.slots(bearers(), due.len() + 1);
         // Of the others, none is delayed by more than it can spare.
-        let urgent = due.iter().filter(|(_, left)| job - *left < interval);
+        let slack = |left: &Duration| job.saturating_sub(*left);
+        let urgent = due.iter().filter(|(_, left)| slack(left) < interval);
         let mut urgent = urgent.zip(slots.iter().zip(slots.iter().skip(1).chain([&horizon])));
         urgent.any(|((at, left), (slot, next))| {
             let delay = (*next).saturating_sub(*slot.max(at));
-            delay > job - *left
+            delay > slack(left)
         })
     }
 }
