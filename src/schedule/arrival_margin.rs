@@ -30,7 +30,7 @@ const CHANGED: usize = 4;
 /// And the quickest of them is not the quickest there is: likewise, in widths of the spread, and by as
 /// much more over their number.
 const QUICKER: f64 = 2.0;
-const MOST_QUICKER: f64 = 1.5;
+const MOST_QUICKER: f64 = 1.9;
 /// What clocks and timers may differ by, tokio's timer rounding up to the millisecond.
 const GRAIN: Duration = Duration::from_micros(500);
 /// Largest share of the interval that is ever added.
