@@ -104,10 +104,10 @@ impl ChannelPace {
         self.accepted_at = None;
     }
 
-    /// The next call comes two intervals after the last accepted one, with the margin of each.
+    /// The next call comes two intervals after the last accepted one, and surely after the refused ones.
     pub(super) fn wait_longer(&mut self, now: Duration, configured: Duration, margin: Duration) {
         if let Some(accepted_at) = self.accepted_at {
-            self.next = now.max(accepted_at + (configured + margin) * 2);
+            self.next = now.max(accepted_at + configured * 2 + margin * 4);
         }
     }
 

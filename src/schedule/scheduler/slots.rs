@@ -26,13 +26,13 @@ impl Scheduler {
             interval.saturating_mul(u32::try_from(calls.saturating_sub(1)).unwrap_or(u32::MAX))
         };
         // Until the slot that is taken now is there again.
-        let horizon = now + interval.max(self.pacing.time_for(1, bearers()));
+        let horizon = now.saturating_add(interval.max(self.pacing.time_for(1, bearers())));
         let due: Vec<(Duration, Duration)> = self
             .ready
             .due_before(horizon)
             .take(LOOKED_AT)
             .filter(|(_, calls)| *calls > own)
-            .map(|(at, calls)| (at, at.saturating_sub(now) + time_for(calls)))
+            .map(|(at, calls)| (at, at.saturating_sub(now).saturating_add(time_for(calls))))
             .collect();
         let Some(longest) = due.iter().map(|(_, left)| *left).max() else {
             return false;

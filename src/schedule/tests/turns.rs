@@ -146,3 +146,44 @@ fn a_slot_is_left_to_the_channel_that_takes_longest() {
         assert!(desk.now < SECOND * 28, "{:?}", desk.now);
     }
 }
+
+#[test]
+fn limits_that_earlier_sessions_met_hold_for_the_next_one() {
+    use crate::model::AddOperation;
+    use crate::schedule::{EarlierAnswer, EarlierCall};
+    let ms = Duration::from_millis;
+    let call = |sent_at: u64, answer: EarlierAnswer, bearer| EarlierCall {
+        channel: ChannelId(0),
+        operation: AddOperation::Batch,
+        bearer,
+        sent_at: ms(sent_at),
+        answer: Some((ms(sent_at + 50), answer)),
+    };
+    let (accepted, throttled) = (EarlierAnswer::Accepted, EarlierAnswer::Throttled);
+    let until = |calls: &[EarlierCall], begins_at: u64| {
+        let mut desk = SchedulerHarness::usual(&[500]);
+        desk.scheduler.replay(calls, ms(begins_at));
+        match desk.scheduler.next(ms(begins_at)) {
+            Step::Wait(Some(until)) => until,
+            Step::Call(_) => ms(begins_at),
+            other => panic!("{other:?}"),
+        }
+    };
+    // When the channel was last called, also by a bearer that is not there any more.
+    for bearer in [Some(0), None] {
+        let next = until(&[call(900, accepted, bearer)], 1_000);
+        assert!(next >= ms(1_900) && next < ms(2_300), "{next:?}");
+    }
+    assert_eq!(until(&[call(900, accepted, Some(0))], 5_000), ms(5_000));
+    // What was learned: it takes a call every two seconds.
+    let learned = [
+        (0, accepted),
+        (1_000, throttled),
+        (1_100, throttled),
+        (2_100, accepted),
+    ];
+    let learned = learned.into_iter().chain([(3_100, throttled)]);
+    let learned: Vec<EarlierCall> = learned.map(|(at, how)| call(at, how, Some(0))).collect();
+    let next = until(&learned, 3_200);
+    assert!(next >= ms(4_100) && next < ms(4_300), "{next:?}");
+}
