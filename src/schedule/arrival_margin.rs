@@ -13,10 +13,9 @@ use std::time::Duration;
 const REMEMBERED: usize = 64;
 /// Round trips from which on they alone are relied on.
 const ENOUGH: usize = 12;
-/// Round trips that show next to nothing.
-const FEW: usize = 3;
-/// Share of the interval that is added while nothing is known.
-const AT_FIRST: f64 = 0.04;
+/// Share of the interval that is added at least, until enough is known: round trips do not show how
+/// much the time from the plan of a call to its departure varies.
+const AT_FIRST: f64 = 0.05;
 /// Share of the round trip by which one way is taken to vary, until enough is known.
 const OF_THE_WAY: f64 = 0.2;
 /// Few round trips show less than the whole spread: what is seen of it is widened by this over the
@@ -78,10 +77,10 @@ impl ArrivalMargin {
     /// is not answered. As a rule it will be before the next one is due, and as long as it is not, it
     /// may be late.
     pub(super) fn margin(&self, round_trip: Option<Duration>) -> Duration {
-        if self.recent.is_empty() {
-            return self.interval.mul_f64(AT_FIRST);
-        }
         let at_most = self.interval.mul_f64(AT_MOST);
+        if self.recent.is_empty() {
+            return at_most;
+        }
         let excess = match round_trip {
             Some(round_trip) => (round_trip.as_secs_f64() - self.quickest).max(0.0),
             None if self.longest < self.interval => return at_most,
@@ -89,8 +88,9 @@ impl ArrivalMargin {
         };
         let interval = self.interval.as_secs_f64();
         let mut margin = self.cheapest(excess, interval * COST);
-        if self.recent.len() < FEW {
-            margin = margin.max(self.spread);
+        if self.recent.len() < ENOUGH {
+            let of_the_way = self.longest.as_secs_f64() * OF_THE_WAY;
+            margin = margin.max(interval * AT_FIRST).max(of_the_way);
         }
         let margin = Duration::from_secs_f64(margin) + GRAIN;
         margin.min(at_most)
@@ -254,7 +254,7 @@ mod tests {
         let many = after(ways());
         let reply = Some(MS * 140);
         assert!(few.margin(reply) > many.margin(reply));
-        assert_eq!(after([]).margin(None), MS * 40, "nothing known");
+        assert_eq!(after([]).margin(None), MS * 350, "nothing known");
         assert!(after([50; 2]).margin(None) > MS * 10, "little known");
     }
 

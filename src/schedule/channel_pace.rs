@@ -27,7 +27,8 @@ pub(super) enum CoolDown {
 struct CoolDowns {
     count: u32,
     backoff: Backoff,
-    /// When the last of them was sent.
+    /// When the first of them was sent, and the last.
+    first_sent_at: Duration,
     sent_at: Duration,
 }
 
@@ -104,10 +105,13 @@ impl ChannelPace {
         self.accepted_at = None;
     }
 
-    /// The next call comes two intervals after the last accepted one, and surely after the refused ones.
+    /// The next call comes two intervals after the last accepted one, and an interval after the first refused one.
     pub(super) fn wait_longer(&mut self, now: Duration, configured: Duration, margin: Duration) {
         if let Some(accepted_at) = self.accepted_at {
-            self.next = now.max(accepted_at + configured * 2 + margin * 4);
+            let refused_at = self.cool_downs.as_ref().map(|known| known.first_sent_at);
+            let after_refused = refused_at.unwrap_or_default() + configured + margin * 2;
+            let after_accepted = accepted_at + configured * 2 + margin;
+            self.next = now.max(after_accepted).max(after_refused);
         }
     }
 
@@ -175,6 +179,7 @@ impl ChannelPace {
         if known.count == 0 {
             // A first delay would be a slot, which the channel waits anyway.
             known.backoff.next_ceiling();
+            known.first_sent_at = sent_at;
         }
         let is_first = known.count == 0;
         let is_again = known.count == 1 && sent_at.saturating_sub(known.sent_at) < configured;

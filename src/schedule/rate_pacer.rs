@@ -48,6 +48,8 @@ pub(super) struct RatePacer {
     burst: usize,
     /// When the last calls left, at most `burst`.
     sent: VecDeque<Duration>,
+    /// The one before those, until the next call.
+    before: Option<Duration>,
     /// Not to be called before.
     not_before: Duration,
     /// How many times the configured interval lies between two calls; at least 1.
@@ -70,6 +72,7 @@ impl RatePacer {
             interval: Duration::from_secs_f64(1.0 / rate),
             burst,
             sent: VecDeque::new(),
+            before: None,
             not_before: Duration::ZERO,
             stretch: 1.0,
             refused_at: 1.0,
@@ -119,6 +122,7 @@ impl RatePacer {
     /// A call is made.
     pub(super) fn spend(&mut self, now: Duration) {
         self.sent.push_back(now);
+        self.before = None;
         self.forget_old();
     }
 
@@ -138,6 +142,9 @@ impl RatePacer {
     /// The call that was planned last is not made.
     pub(super) fn take_back(&mut self) {
         self.sent.pop_back();
+        if let Some(before) = self.before.take() {
+            self.sent.push_front(before);
+        }
     }
 
     /// Not before then.
@@ -147,7 +154,7 @@ impl RatePacer {
 
     fn forget_old(&mut self) {
         while self.sent.len() > self.burst {
-            self.sent.pop_front();
+            self.before = self.sent.pop_front();
         }
     }
 

@@ -87,7 +87,7 @@ async fn rows_held_back_at_a_crash_fail_with_their_channel() {
     // other half is not sent again: it fails with its channel, and is not left open.
     let sandbox = SandboxConfig {
         unlimited: true,
-        ..slow_calls(60)
+        ..slow_calls(80)
     };
     let mut run = Harness::with_sandbox(one_channel(300), sandbox).scheduling(|settings| {
         settings.limits.channel_rate = 20.0;
@@ -104,7 +104,7 @@ async fn rows_held_back_at_a_crash_fail_with_their_channel() {
         vec![Scripted::Silence],
         vec![refuse(404, "NotFoundException")],
     ]);
-    run.run_until(Duration::from_millis(300), Interruption::Crash)
+    run.run_until(Duration::from_millis(400), Interruption::Crash)
         .await;
     assert_eq!(run.calls().len(), 4);
     let result = run.run().await;
