@@ -14,11 +14,11 @@ async fn a_drain_waits_for_calls_in_flight_and_makes_no_others() {
     let mut run = Harness::with_sandbox(list(many_channels(10, 1_000)), slow_calls(400));
     let interruption = Interruption::Command(Command::Drain);
     let result = run
-        .run_until(Duration::from_millis(2_050), interruption)
+        .run_until(Duration::from_millis(2_300), interruption)
         .await;
     assert!(matches!(result.ending, Some(Ending::Interrupted)));
     assert!(
-        (2_051..=2_500).contains(&result.took.as_millis()),
+        (2_301..=2_750).contains(&result.took.as_millis()),
         "{:?}",
         result.took
     );
