@@ -98,10 +98,9 @@ impl Chime for Legacy {
             .member_arn(call.member.as_str());
         Box::pin(with_timeout(timeout, async move {
             let answer = request.send().await.map_err(|e| refusal(&e));
-            answer.map_or_else(
-                |refusal| call.refused(refusal),
-                |output| Ok(single_reply(output)),
-            )
+            answer
+                .map(single_reply)
+                .or_else(|refusal| call.refused(refusal))
         }))
     }
 }

@@ -105,7 +105,8 @@ impl ChannelPace {
         self.accepted_at = None;
     }
 
-    /// The next call comes two intervals after the last accepted one, and an interval after the first refused one.
+    /// The next call comes two intervals after the last accepted one, and one after the first refused
+    /// one.
     pub(super) fn wait_longer(&mut self, now: Duration, configured: Duration, margin: Duration) {
         if let Some(accepted_at) = self.accepted_at {
             let refused_at = self.cool_downs.as_ref().map(|known| known.first_sent_at);
@@ -176,12 +177,12 @@ impl ChannelPace {
     /// A call sent then met the channel's limit: it cools down.
     pub(super) fn cool_down(&mut self, sent_at: Duration, configured: Duration) -> CoolDown {
         let known = self.cool_downs.get_or_insert_default();
-        if known.count == 0 {
+        let is_first = known.count == 0;
+        if is_first {
             // A first delay would be a slot, which the channel waits anyway.
             known.backoff.next_ceiling();
             known.first_sent_at = sent_at;
         }
-        let is_first = known.count == 0;
         let is_again = known.count == 1 && sent_at.saturating_sub(known.sent_at) < configured;
         known.count += 1;
         known.sent_at = sent_at;

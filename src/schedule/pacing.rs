@@ -2,7 +2,7 @@
 //!
 //! A 429 does not show whether it was the channel's limit or the bearer's (undocumented), but the
 //! circumstances do: a channel that was not called shortly before cannot be over its limit, and a
-//! bearer that is throttled on another channel too is over its own.
+//! bearer that is throttled on several channels in a row is over its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -173,8 +173,7 @@ impl Pacing {
             let new = || RatePacer::new(rate, CATCH_UP);
             self.singles.entry(channel).or_insert_with(new).spend(now);
         } else {
-            let margin = self.arrival_margin.margin(None);
-            self.channels[channel.index()].on_sent(now, self.interval, self.lifts, margin);
+            self.was_called(channel, now);
         }
         self.bearers[bearer].rate.spend(now);
         if let Some(total) = &mut self.total {
@@ -182,7 +181,8 @@ impl Pacing {
         }
     }
 
-    /// A call of an earlier session, by a bearer that this one does not have.
+    /// A channel was called with a batch. By itself for an earlier session's call, by a bearer that this
+    /// one does not have.
     pub(super) fn was_called(&mut self, channel: ChannelId, sent_at: Duration) {
         let margin = self.arrival_margin.margin(None);
         self.channels[channel.index()].on_sent(sent_at, self.interval, self.lifts, margin);
@@ -196,12 +196,11 @@ impl Pacing {
         operation: AddOperation,
         next: Duration,
     ) {
-        match self.singles.get_mut(&channel) {
-            Some(singles) if operation == AddOperation::Single => {
-                singles.take_back();
-                singles.postpone(next);
-            }
-            _ => self.channels[channel.index()].reset(next),
+        if let Some(single) = single_of(&mut self.singles, channel, operation) {
+            single.take_back();
+            single.postpone(next);
+        } else {
+            self.channels[channel.index()].reset(next);
         }
         let rate = &mut self.bearers[bearer].rate;
         rate.take_back();
@@ -214,11 +213,10 @@ impl Pacing {
     /// A call leaves this much later than it was planned, at `sent_at`.
     pub(super) fn delay(&mut self, flight: &InFlightCall, by: Duration) {
         let planned = flight.sent_at.saturating_sub(by);
-        match self.singles.get_mut(&flight.channel) {
-            Some(singles) if flight.operation == AddOperation::Single => {
-                singles.delay(planned, by);
-            }
-            _ => self.channels[flight.channel.index()].delay(flight.sent_at, by),
+        if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
+            single.delay(planned, by);
+        } else {
+            self.channels[flight.channel.index()].delay(flight.sent_at, by);
         }
         self.bearers[flight.bearer].rate.delay(planned, by);
         if let Some(total) = &mut self.total {
@@ -251,11 +249,9 @@ impl Pacing {
         };
         bearer.throttled_on = Some((channels_in_row, flight.channel));
         let channel = &mut self.channels[flight.channel.index()];
-        if let (AddOperation::Single, Some(singles)) =
-            (flight.operation, self.singles.get_mut(&flight.channel))
-        {
+        if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
             // Also where it was the bearer's limit: a single add is never urgent.
-            singles.refused(sent_at, now);
+            single.refused(sent_at, now);
             return;
         }
         if !channel.begins_episode(sent_at, now) {
@@ -314,10 +310,8 @@ impl Pacing {
         self.arrival_margin.accepted(round_trip);
         let bearer = &mut self.bearers[flight.bearer];
         bearer.throttled_on = None;
-        if let (AddOperation::Single, Some(singles)) =
-            (flight.operation, self.singles.get_mut(&flight.channel))
-        {
-            singles.accepted(sent_at);
+        if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
+            single.accepted(sent_at);
             self.lifts += u32::from(bearer.rate.accepted(sent_at));
             return;
         }
@@ -328,5 +322,17 @@ impl Pacing {
         self.lifts += u32::from(is_bearers || is_channels);
         let margin = self.arrival_margin.margin(Some(round_trip));
         channel.shorten(sent_at, self.interval, self.lifts, margin);
+    }
+}
+
+/// The pace of single adds on a channel, if the call is one.
+fn single_of(
+    singles: &mut HashMap<ChannelId, RatePacer>,
+    channel: ChannelId,
+    operation: AddOperation,
+) -> Option<&mut RatePacer> {
+    match operation {
+        AddOperation::Single => singles.get_mut(&channel),
+        AddOperation::Batch => None,
     }
 }
