@@ -33,6 +33,8 @@ pub(super) struct World {
     names: StringInterner<StringBackend>,
     channels: SlotMap<Channel>,
     bearers: SlotMap<TokenBucket>,
+    /// Of the batch calls on all channels together.
+    total: TokenBucket,
 }
 
 impl World {
@@ -44,6 +46,7 @@ impl World {
             names: StringInterner::new(),
             channels: SlotMap::new(),
             bearers: SlotMap::new(),
+            total: TokenBucket::default(),
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! A 429 does not show whether it was the channel's limit or the bearer's (undocumented), but the
 //! circumstances do: a channel that was not called shortly before cannot be over its limit, and a
-//! bearer that is throttled on several channels in a row is over its own.
+//! bearer that is throttled on several channels in a row is over its own, and where several bearers
+//! are, one after the other, it is a limit on all calls together. AWS documents none, and does not say
+//! what its quota of batch calls "per resource" counts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,13 +26,39 @@ const CATCH_UP: u32 = 2;
 const SEVERAL: u32 = 3;
 /// The same, where its limit is known to be lower than configured.
 const SEVERAL_IF_TIGHT: u32 = 2;
+/// Bearers that met a limit of their own in a row, no call having been accepted in between, that show a
+/// limit on all calls together.
+const SEVERAL_BEARERS: u32 = 2;
 
 /// A bearer's calls.
 #[derive(Debug)]
 struct BearerPace {
     rate: RatePacer,
-    /// The channels of its throttled calls since its last success: how many in a row, and the last.
-    throttled_on: Option<(u32, ChannelId)>,
+    /// The channels of its throttled calls since its last success.
+    throttled_on: InRow<ChannelId>,
+}
+
+/// Throttled calls in a row, each of another channel or bearer than the one before: how many, and the
+/// last.
+#[derive(Debug, Clone, Copy)]
+struct InRow<T>(Option<(u32, T)>);
+
+impl<T: PartialEq> InRow<T> {
+    /// One more. Returns how many it is now.
+    fn add(&mut self, one: T) -> u32 {
+        let count = match self.0.take() {
+            Some((count, last)) => count + u32::from(last != one),
+            None => 1,
+        };
+        self.0 = Some((count, one));
+        count
+    }
+}
+
+impl<T> Default for InRow<T> {
+    fn default() -> Self {
+        Self(None)
+    }
 }
 
 /// The pace of all calls.
@@ -41,8 +69,10 @@ pub(super) struct Pacing {
     singles: HashMap<ChannelId, RatePacer>,
     single_rate: Option<f64>,
     bearers: Vec<BearerPace>,
-    /// Over all calls together.
+    /// Over all calls together: as configured, or as learned.
     total: Option<RatePacer>,
+    /// The bearers that met a limit beyond the channels' since the last success.
+    throttled_bearers: InRow<usize>,
     /// That of a channel's limit, as configured.
     interval: Duration,
     arrival_margin: ArrivalMargin,
@@ -60,7 +90,7 @@ impl Pacing {
         let burst = limits.bearer_burst().min(MAX_BURST);
         let bearer = || BearerPace {
             rate: RatePacer::new(limits.bearer_rate, burst),
-            throttled_on: None,
+            throttled_on: InRow::default(),
         };
         Self {
             channels: Vec::new(),
@@ -70,6 +100,7 @@ impl Pacing {
                 .take(bearers.max(1))
                 .collect(),
             total: limits.max_rate.map(|rate| RatePacer::new(rate, CATCH_UP)),
+            throttled_bearers: InRow::default(),
             interval,
             arrival_margin: ArrivalMargin::new(interval),
             timeout: Timeout::new(answer_timeout),
@@ -140,15 +171,32 @@ impl Pacing {
 
     /// The least time for so many calls of these bearers.
     pub(super) fn time_for(&self, calls: u64, bearers: impl Iterator<Item = usize>) -> Duration {
-        let rate = |pacer: &RatePacer| 1.0 / pacer.interval().as_secs_f64();
-        let pool: f64 = bearers.map(|bearer| rate(&self.bearers[bearer].rate)).sum();
-        let rate = self
-            .total
-            .as_ref()
-            .map_or(pool, |total| pool.min(rate(total)));
+        let pool = self.pool_rate(bearers);
+        let total = self.total.as_ref();
+        let rate = total.map_or(pool, |total| pool.min(total.rate()));
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let seconds = calls as f64 / rate.max(f64::MIN_POSITIVE);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// The calls per second of these bearers, if no limit on all calls is lower.
+    fn pool_rate(&self, bearers: impl Iterator<Item = usize>) -> f64 {
+        bearers.map(|bearer| self.bearers[bearer].rate.rate()).sum()
+    }
+
+    /// The calls per second in all that were found to be the limit, if they are fewer than configured. A
+    /// single bearer's limit is one on all calls.
+    pub(super) fn learned_rate(&self) -> Option<f64> {
+        let alone = match &*self.bearers {
+            [bearer] => Some(&bearer.rate),
+            _ => None,
+        };
+        let tight = self
+            .total
+            .iter()
+            .chain(alone)
+            .filter(|pacer| pacer.is_tight());
+        tight.map(RatePacer::rate).min_by(f64::total_cmp)
     }
 
     /// The time from one call on a channel to the next, as a rule.
@@ -243,11 +291,7 @@ impl Pacing {
     ) {
         let (sent_at, interval, lifts) = (flight.sent_at, self.interval, self.lifts);
         let bearer = &mut self.bearers[flight.bearer];
-        let channels_in_row = match bearer.throttled_on {
-            Some((channels, last)) => channels + u32::from(last != flight.channel),
-            None => 1,
-        };
-        bearer.throttled_on = Some((channels_in_row, flight.channel));
+        let channels_in_row = bearer.throttled_on.add(flight.channel);
         let channel = &mut self.channels[flight.channel.index()];
         if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
             // Also where it was the bearer's limit: a single add is never urgent.
@@ -263,7 +307,7 @@ impl Pacing {
             SEVERAL
         };
         if channels_in_row >= several || !channel.may_be_at_limit(sent_at, interval, lifts) {
-            bearer.rate.refused(sent_at, now);
+            self.met_shared_limit(now, flight);
             return;
         }
         let margin = self.arrival_margin.usual();
@@ -290,6 +334,25 @@ impl Pacing {
         }
     }
 
+    /// A call met the limit of its bearer, or the one on all calls together.
+    fn met_shared_limit(&mut self, now: Duration, flight: &InFlightCall) {
+        let bearers_in_row = self.throttled_bearers.add(flight.bearer);
+        if let Some(total) = self.total.as_mut().filter(|total| total.is_tight()) {
+            total.refused(flight.sent_at, now);
+        } else if bearers_in_row >= SEVERAL_BEARERS {
+            self.forget_refusals();
+            let pool = self.pool_rate(0..self.bearers.len());
+            let new = || RatePacer::new(pool, CATCH_UP);
+            self.total
+                .get_or_insert_with(new)
+                .refused(flight.sent_at, now);
+        } else {
+            self.bearers[flight.bearer]
+                .rate
+                .refused(flight.sent_at, now);
+        }
+    }
+
     /// Calls are refused whatever their pace: what was refused since a call was last accepted shows
     /// nothing of the limits, and no channel waits for it.
     pub(super) fn forget_refusals(&mut self) {
@@ -297,9 +360,10 @@ impl Pacing {
             channel.forget_refusals(self.interval, self.lifts);
         }
         for bearer in &mut self.bearers {
-            bearer.throttled_on = None;
+            bearer.throttled_on = InRow::default();
             bearer.rate.forget_refusals();
         }
+        self.throttled_bearers = InRow::default();
     }
 
     /// A call was accepted.
@@ -309,7 +373,11 @@ impl Pacing {
         self.timeout.answered();
         self.arrival_margin.accepted(round_trip);
         let bearer = &mut self.bearers[flight.bearer];
-        bearer.throttled_on = None;
+        bearer.throttled_on = InRow::default();
+        self.throttled_bearers = InRow::default();
+        if let Some(total) = &mut self.total {
+            self.lifts += u32::from(total.accepted(sent_at));
+        }
         if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
             single.accepted(sent_at);
             self.lifts += u32::from(bearer.rate.accepted(sent_at));

@@ -153,6 +153,13 @@ impl Scheduler {
         &self.settings.limits
     }
 
+    /// The calls per second in all that the service takes, if that was found to be fewer than the limits
+    /// allow.
+    #[must_use]
+    pub fn learned_rate(&self) -> Option<f64> {
+        self.pacing.learned_rate()
+    }
+
     /// Calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> u32 {

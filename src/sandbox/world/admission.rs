@@ -65,6 +65,10 @@ impl World {
         if !self.bearers[bearer].has_room(bearer_rate, scaled) {
             return Err(Exception::throttled("the bearer's rate is exceeded"));
         }
+        let total = self.rates.total(operation);
+        if total.is_some_and(|rate| !self.total.has_room(rate, scaled)) {
+            return Err(Exception::throttled("the rate of all calls is exceeded"));
+        }
         if exists {
             let channel = self.channels.get_or_insert(at.channel.as_str());
             let channel = &mut self.channels[channel];
@@ -80,6 +84,9 @@ impl World {
             bucket.take(rate, now);
         }
         self.bearers[bearer].take(bearer_rate, scaled);
+        if let Some(rate) = total {
+            self.total.take(rate, scaled);
+        }
         Ok(())
     }
 
