@@ -43,7 +43,7 @@ impl World {
         }
         if !self.may(operation, at, member) {
             return Err(Exception::forbidden(
-                "the bearer may not manage this channel's memberships",
+                "the bearer may not do this on the channel",
             ));
         }
         if !exists {
