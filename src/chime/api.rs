@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn};
+use crate::model::{AddMembers, MESSAGING_REGIONS, MemberArn, SubChannelId};
 
 /// The only region of the legacy API (its endpoint rules have no other).
 const LEGACY_REGION: &str = "us-east-1";
@@ -92,12 +92,24 @@ impl Api {
     /// # Errors
     /// Names the first thing the API does not have.
     pub fn supports(self, call: &AddMembers) -> Result<(), Unsupported> {
-        if call.membership.sub_channel.is_some() {
+        self.supports_parts(call.membership.sub_channel.as_ref(), [&call.bearer])?;
+        self.supports_parts(None, call.members.members())
+    }
+
+    /// Whether a call with this sub-channel and these identities can be made.
+    ///
+    /// # Errors
+    /// Names the first thing the API does not have.
+    pub(super) fn supports_parts<'a>(
+        self,
+        sub_channel: Option<&SubChannelId>,
+        identities: impl IntoIterator<Item = &'a MemberArn>,
+    ) -> Result<(), Unsupported> {
+        if sub_channel.is_some() {
             self.supports_sub_channels()?;
         }
-        self.supports_identity(&call.bearer)?;
-        let mut members = call.members.members().iter();
-        members.try_for_each(|member| self.supports_identity(member))
+        let mut identities = identities.into_iter();
+        identities.try_for_each(|identity| self.supports_identity(identity))
     }
 }
 

@@ -5,6 +5,7 @@
 //! status that refuses the call still counts. The timeout starts when the request is passed to the
 //! network, so waiting for credentials does not use it up. Must not: depend on the operation.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,7 +19,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::shared::IntoShared;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::date_time::Format;
 use hyper::body::{Body, Bytes, Frame};
 use tokio::time::Instant;
 
@@ -32,8 +35,25 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 const MAX_DEPTH: usize = 64;
 
 tokio::task_local! {
-    /// How long the answer of the task's call is waited for.
-    static CALL_TIMEOUT: Duration;
+    /// The call that the task makes.
+    static CALL: Call;
+}
+
+/// A call under way.
+struct Call {
+    /// How long its answer is waited for.
+    timeout: Duration,
+    /// What came with its answer.
+    head: Cell<Option<AnswerHead>>,
+}
+
+/// What the SDK does not pass on of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AnswerHead {
+    /// The header `Date`, as Unix time in seconds.
+    pub(super) date: Option<i64>,
+    /// Whether the body has no bytes.
+    pub(super) is_empty: bool,
 }
 
 /// Makes a call whose answer is waited for this long, from when its request leaves.
@@ -41,7 +61,14 @@ pub(super) fn with_timeout<F: Future>(
     timeout: Duration,
     call: F,
 ) -> impl Future<Output = F::Output> {
-    CALL_TIMEOUT.scope(timeout, call)
+    let head = Cell::new(None);
+    CALL.scope(Call { timeout, head }, call)
+}
+
+/// What came with the answer of the call that is made [`with_timeout`]; `None` before, and if no
+/// whole answer came.
+pub(super) fn answer_head() -> Option<AnswerHead> {
+    CALL.try_with(|call| call.head.get()).ok().flatten()
 }
 
 /// An HTTP client that reads bodies itself, within bounds.
@@ -96,11 +123,10 @@ struct BoundedConnector {
 impl HttpConnector for BoundedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let timeout = match self.timeout {
-            AnswerTimeout::OfCall => CALL_TIMEOUT
-                .try_with(|timeout| *timeout)
-                .unwrap_or(Duration::MAX),
+            AnswerTimeout::OfCall => CALL.try_with(|call| call.timeout).unwrap_or(Duration::MAX),
             AnswerTimeout::Fixed(timeout) => timeout,
         };
+        let is_of_call = matches!(self.timeout, AnswerTimeout::OfCall);
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
             let deadline = deadline_after(timeout);
@@ -108,6 +134,14 @@ impl HttpConnector for BoundedConnector {
             let answer = tokio::time::timeout_at(deadline, answer).await;
             let mut answer: HttpResponse = answer.map_err(|_| late())??;
             let body = read_bounded(answer.take_body(), deadline).await;
+            if is_of_call && let Ok(bytes) = &body {
+                let head = AnswerHead {
+                    date: date(&answer),
+                    is_empty: bytes.is_empty(),
+                };
+                // Without a call, nobody asks for it.
+                let _ = CALL.try_with(|call| call.head.set(Some(head)));
+            }
             *answer.body_mut() = match body {
                 Ok(bytes) => SdkBody::from(bytes),
                 Err(AnswerError::TooSlow(_)) if answer.status().is_success() => return Err(late()),
@@ -116,6 +150,13 @@ impl HttpConnector for BoundedConnector {
             Ok(answer)
         })
     }
+}
+
+/// The header `Date`, as Unix time in seconds.
+fn date(answer: &HttpResponse) -> Option<i64> {
+    let text = answer.headers().get("date")?;
+    let date = DateTime::from_str(text, Format::HttpDate).ok()?;
+    Some(date.secs())
 }
 
 /// This long from now, or so late that it never comes.

@@ -3,6 +3,8 @@
 //! Promises: what [`Chime`] promises; what this API does not have ([`Api::supports`]) is refused
 //! before any request. Must not: depend on its configuration.
 
+mod read;
+
 use std::future::ready;
 use std::time::Duration;
 
@@ -11,19 +13,20 @@ use aws_sdk_chime::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_chime::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_chime::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_chime::error::BoxError;
-use aws_sdk_chime::operation::batch_create_channel_membership::BatchCreateChannelMembershipOutput as Output;
-use aws_sdk_chime::operation::create_channel_membership::CreateChannelMembershipOutput as SingleOutput;
-use aws_sdk_chime::types::{ChannelMembershipType, ErrorCode};
 use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::endpoint_config::EndpointUrl;
 
 use super::address::configured;
+use super::answers::{PAGE_SIZE, dated, described, removed, unreadable};
 use super::bounded_client::with_timeout;
-use super::refusal::{member_error, refusal};
+use super::refusal::refusal;
 use super::{Api, Chime, ConnectError, Pending, Unsupported};
 use crate::model::codes;
-use crate::model::{AddMember, AddMembers, MembershipType, Refusal, RefusalKind, Reply};
+use crate::model::{
+    AddMember, AddMembers, ChannelCall, ChannelFacts, Described, ListChannel, ListMembers,
+    MemberCall, MemberPage, Refusal, RefusalKind, Removed, Reply, SubChannelPage,
+};
 
 /// The service under its first namespace.
 pub(super) struct Legacy {
@@ -57,14 +60,14 @@ pub(super) async fn default_address(config: &SdkConfig) -> Result<String, BoxErr
     Ok(endpoint.url().replacen("://", "://messaging-", 1))
 }
 
+#[expect(
+    deprecated,
+    reason = "in favour of the messaging API; this client is the old one"
+)]
 impl Chime for Legacy {
-    #[expect(
-        deprecated,
-        reason = "in favour of the messaging API; this client is the old one"
-    )]
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         if let Err(reason) = Api::Legacy.supports(&call) {
-            return Box::pin(ready(Err(unsupported(reason))));
+            return unsupported(reason);
         }
         let members = call.members.members().iter();
         let request = self
@@ -72,62 +75,135 @@ impl Chime for Legacy {
             .batch_create_channel_membership()
             .channel_arn(call.channel.as_str())
             .chime_bearer(call.bearer.as_str())
-            .r#type(wire_type(call.membership.membership_type))
+            .r#type(read::wire_type(call.membership.membership_type))
             .set_member_arns(Some(
                 members.map(|member| member.as_str().to_owned()).collect(),
             ));
         Box::pin(with_timeout(timeout, async move {
-            request.send().await.map(reply).map_err(|e| refusal(&e))
+            let answer = request.send().await.map_err(|e| refusal(&e))?;
+            Ok(dated(read::reply(answer)))
         }))
     }
 
-    #[expect(
-        deprecated,
-        reason = "in favour of the messaging API; this client is the old one"
-    )]
     fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
         if let Err(reason) = Api::Legacy.supports(&call.clone().into()) {
-            return Box::pin(ready(Err(unsupported(reason))));
+            return unsupported(reason);
         }
         let request = self
             .client
             .create_channel_membership()
             .channel_arn(call.channel.as_str())
             .chime_bearer(call.bearer.as_str())
-            .r#type(wire_type(call.membership.membership_type))
+            .r#type(read::wire_type(call.membership.membership_type))
             .member_arn(call.member.as_str());
         Box::pin(with_timeout(timeout, async move {
             let answer = request.send().await.map_err(|e| refusal(&e));
             answer
-                .map(single_reply)
+                .map(read::single_reply)
                 .or_else(|refusal| call.refused(refusal))
+                .map(dated)
         }))
     }
-}
 
-fn wire_type(membership_type: MembershipType) -> ChannelMembershipType {
-    match membership_type {
-        MembershipType::Default => ChannelMembershipType::Default,
-        MembershipType::Hidden => ChannelMembershipType::Hidden,
+    fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
+        let sub_channel = call.membership.sub_channel.as_ref();
+        if let Err(reason) = Api::Legacy.supports_parts(sub_channel, [&call.bearer]) {
+            return unsupported(reason);
+        }
+        let request = self
+            .client
+            .list_channel_memberships()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .r#type(read::wire_type(call.membership.membership_type))
+            .max_results(PAGE_SIZE)
+            .set_next_token(call.next_token);
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e));
+            answer.map(read::members)
+        }))
+    }
+
+    fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
+        if let Err(reason) = supports_member_call(&call) {
+            return unsupported(reason);
+        }
+        let request = self
+            .client
+            .describe_channel_membership()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .member_arn(call.member.as_str());
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e));
+            described(answer.map(read::facts))
+        }))
+    }
+
+    fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
+        if let Err(reason) = supports_member_call(&call) {
+            return unsupported(reason);
+        }
+        let request = self
+            .client
+            .delete_channel_membership()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .member_arn(call.member.as_str());
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e));
+            removed(answer.map(drop))
+        }))
+    }
+
+    fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
+        if let Err(reason) = Api::Legacy.supports_identity(&call.bearer) {
+            return unsupported(reason);
+        }
+        let request = self
+            .client
+            .describe_channel()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str());
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e))?;
+            read::channel(answer).ok_or_else(|| unreadable("the answer contains no channel"))
+        }))
+    }
+
+    fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
+        if let Err(reason) = Api::Legacy.supports_identity(&call.bearer) {
+            return unsupported(reason);
+        }
+        let request = self
+            .client
+            .list_channel_moderators()
+            .channel_arn(call.channel.as_str())
+            .chime_bearer(call.bearer.as_str())
+            .max_results(PAGE_SIZE)
+            .set_next_token(call.next_token);
+        Box::pin(with_timeout(timeout, async move {
+            let answer = request.send().await.map_err(|e| refusal(&e));
+            answer.map(read::moderators)
+        }))
+    }
+
+    fn list_sub_channels(&self, _: ListChannel, _: Duration) -> Pending<SubChannelPage> {
+        unsupported(Unsupported::SubChannel)
     }
 }
 
-fn single_reply(output: SingleOutput) -> Reply {
-    let member = output.member.and_then(|member| member.arn);
-    Reply {
-        channel: output.channel_arn,
-        added: member.into_iter().collect(),
-        errors: Vec::new(),
-    }
+fn supports_member_call(call: &MemberCall) -> Result<(), Unsupported> {
+    Api::Legacy.supports_parts(call.sub_channel.as_ref(), [&call.bearer, &call.member])
 }
 
 /// The last check: jobs ask [`Api::supports`] before a run.
-fn unsupported(reason: Unsupported) -> Refusal {
-    Refusal {
+fn unsupported<T: Send + 'static>(reason: Unsupported) -> Pending<T> {
+    Box::pin(ready(Err(Refusal {
         kind: RefusalKind::BadRequest,
         code: codes::UNSUPPORTED.to_owned(),
         message: reason.to_string(),
-    }
+    })))
 }
 
 /// Leaves the host of an endpoint URL as it was given.
@@ -153,27 +229,5 @@ impl Intercept for KeepEndpointHost {
             config.interceptor_state().unset::<EndpointPrefix>();
         }
         Ok(())
-    }
-}
-
-fn reply(output: Output) -> Reply {
-    let memberships = output.batch_channel_memberships;
-    let (channel, members) = memberships.map_or((None, None), |memberships| {
-        (memberships.channel_arn, memberships.members)
-    });
-    let errors = output.errors.unwrap_or_default().into_iter();
-    Reply {
-        channel,
-        added: members
-            .into_iter()
-            .flatten()
-            .filter_map(|member| member.arn)
-            .collect(),
-        errors: errors
-            .filter_map(|error| {
-                let code = error.error_code.as_ref().map(ErrorCode::as_str);
-                member_error(error.member_arn, code, error.error_message)
-            })
-            .collect(),
     }
 }

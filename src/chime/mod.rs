@@ -8,6 +8,7 @@
 //! [`RefusalKind::NoCredentials`]: crate::model::RefusalKind::NoCredentials
 
 mod address;
+mod answers;
 mod api;
 mod body;
 mod bounded_client;

@@ -11,7 +11,10 @@ use aws_credential_types::Credentials;
 
 use super::refusal::sanitize;
 use super::{Chime, Pending};
-use crate::model::{AddMember, AddMembers, Refusal, Reply};
+use crate::model::{
+    AddMember, AddMembers, ChannelCall, ChannelFacts, Described, ListChannel, ListMembers,
+    MemberCall, MemberPage, Refusal, Removed, Reply, SubChannelPage,
+};
 
 /// Longest message kept, in characters: a ledger row, not a web page.
 const MAX_MESSAGE: usize = 500;
@@ -40,7 +43,7 @@ impl Secrets {
     }
 
     /// An answer without them.
-    fn redact(&self, answer: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
+    fn redact<T: Answer>(&self, mut answer: Result<T, Refusal>) -> Result<T, Refusal> {
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let redact = |text: &mut String, max: usize| {
             for secret in secrets.iter() {
@@ -52,21 +55,58 @@ impl Secrets {
                 *text = sanitize(text, max);
             }
         };
-        match answer {
-            Ok(mut reply) => {
-                for error in &mut reply.errors {
-                    redact(&mut error.code, MAX_CODE);
-                    redact(&mut error.message, MAX_MESSAGE);
-                }
-                Ok(reply)
-            }
-            Err(mut refusal) => {
-                redact(&mut refusal.code, MAX_CODE);
-                redact(&mut refusal.message, MAX_MESSAGE);
-                Err(refusal)
-            }
+        let both = |code: &mut String, message: &mut String| {
+            redact(code, MAX_CODE);
+            redact(message, MAX_MESSAGE);
+        };
+        match &mut answer {
+            Ok(answer) => answer.for_each_message(both),
+            Err(refusal) => both(&mut refusal.code, &mut refusal.message),
+        }
+        answer
+    }
+}
+
+/// An answer that may contain messages of the service.
+trait Answer: Send + 'static {
+    /// Passes on each code with its message.
+    fn for_each_message(&mut self, change: impl Fn(&mut String, &mut String));
+}
+
+impl Answer for Reply {
+    fn for_each_message(&mut self, change: impl Fn(&mut String, &mut String)) {
+        for error in &mut self.errors {
+            change(&mut error.code, &mut error.message);
         }
     }
+}
+
+impl Answer for Described {
+    fn for_each_message(&mut self, change: impl Fn(&mut String, &mut String)) {
+        if let Self::NotFound(refusal) = self {
+            change(&mut refusal.code, &mut refusal.message);
+        }
+    }
+}
+
+impl Answer for Removed {
+    fn for_each_message(&mut self, change: impl Fn(&mut String, &mut String)) {
+        if let Self::NotFound(refusal) = self {
+            change(&mut refusal.code, &mut refusal.message);
+        }
+    }
+}
+
+impl Answer for MemberPage {
+    fn for_each_message(&mut self, _: impl Fn(&mut String, &mut String)) {}
+}
+
+impl Answer for ChannelFacts {
+    fn for_each_message(&mut self, _: impl Fn(&mut String, &mut String)) {}
+}
+
+impl Answer for SubChannelPage {
+    fn for_each_message(&mut self, _: impl Fn(&mut String, &mut String)) {}
 }
 
 /// A client that takes the credentials in use out of what it is answered.
@@ -80,7 +120,7 @@ impl RedactingClient {
         Self { inner, secrets }
     }
 
-    fn redacted(&self, answer: Pending<Reply>) -> Pending<Reply> {
+    fn redacted<T: Answer>(&self, answer: Pending<T>) -> Pending<T> {
         let secrets = self.secrets.clone();
         Box::pin(async move { secrets.redact(answer.await) })
     }
@@ -93,6 +133,30 @@ impl Chime for RedactingClient {
 
     fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
         self.redacted(self.inner.add_member(call, timeout))
+    }
+
+    fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
+        self.redacted(self.inner.list_members(call, timeout))
+    }
+
+    fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
+        self.redacted(self.inner.describe_member(call, timeout))
+    }
+
+    fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
+        self.redacted(self.inner.remove_member(call, timeout))
+    }
+
+    fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
+        self.redacted(self.inner.describe_channel(call, timeout))
+    }
+
+    fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
+        self.redacted(self.inner.list_moderators(call, timeout))
+    }
+
+    fn list_sub_channels(&self, call: ListChannel, timeout: Duration) -> Pending<SubChannelPage> {
+        self.redacted(self.inner.list_sub_channels(call, timeout))
     }
 }
 
@@ -114,7 +178,7 @@ mod tests {
         let used = Credentials::new(id, "the-secret-key", Some(token.to_owned()), None, "test");
         secrets.set(&used);
         let said = format!("Credential={id}/20240101, x-amz-security-token:{token}");
-        let refused = secrets.redact(Err(Refusal {
+        let refused = secrets.redact::<Reply>(Err(Refusal {
             kind: RefusalKind::Credentials,
             code: "SignatureDoesNotMatch".to_owned(),
             message: said.clone(),
@@ -127,7 +191,7 @@ mod tests {
         assert_eq!(refusal.code, "SignatureDoesNotMatch");
         // Also where the message is cut just within them.
         let long = "x".repeat(490) + id;
-        let refusal = secrets.redact(Err(Refusal {
+        let refusal = secrets.redact::<Reply>(Err(Refusal {
             message: long,
             ..refusal
         }));
@@ -142,6 +206,14 @@ mod tests {
             ..Reply::default()
         }));
         assert!(!reply.unwrap().errors[0].message.contains(id));
+        let not_found = || Refusal {
+            kind: RefusalKind::NotFound,
+            code: "NotFoundException".to_owned(),
+            message: format!("by {id}"),
+        };
+        let described = secrets.redact(Ok(Described::NotFound(not_found())));
+        let removed = secrets.redact(Ok(Removed::NotFound(not_found())));
+        assert!(!format!("{described:?} {removed:?}").contains(id));
         assert!(!format!("{secrets:?}").contains(id));
     }
 }

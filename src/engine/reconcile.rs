@@ -96,6 +96,7 @@ mod tests {
                 error("twice", "NotFound"),
                 error("twice", "Throttled"),
             ],
+            date: None,
         };
         let answers = reconcile(&requested, reply);
         assert_eq!(answers[0], MemberAnswer::Added);

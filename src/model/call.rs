@@ -70,8 +70,8 @@ impl AddMember {
         };
         Ok(Reply {
             channel: Some(self.channel.to_string()),
-            added: Vec::new(),
             errors: vec![error],
+            ..Reply::default()
         })
     }
 }
@@ -97,6 +97,8 @@ pub struct Reply {
     pub added: Vec<String>,
     /// The members that were refused.
     pub errors: Vec<MemberError>,
+    /// When the service answered: Unix time in seconds, of the header `Date`, if there is one.
+    pub date: Option<i64>,
 }
 
 /// One entry of the answer's `Errors`.

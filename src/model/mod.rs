@@ -12,6 +12,7 @@ mod ids;
 mod limits;
 mod membership;
 mod outcome;
+mod reading;
 mod refusal_kind;
 mod suggest;
 mod tally;
@@ -26,6 +27,10 @@ pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
 pub use membership::{Membership, MembershipType, SubChannelId, SubChannelIdError};
 pub use outcome::{Outcome, RunState};
+pub use reading::{
+    ChannelCall, ChannelFacts, ChannelMode, ChannelPrivacy, Described, ListChannel, ListMembers,
+    MemberCall, MemberPage, MembershipFacts, Removed, SubChannelPage,
+};
 pub use refusal_kind::{CallAction, RefusalKind};
 pub use suggest::closest_match;
 pub use tally::Tally;

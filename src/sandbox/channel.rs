@@ -36,10 +36,11 @@ pub(super) struct Channel {
     pub(super) banned: BTreeSet<Name>,
     /// What is left of the batch API's rate.
     pub(super) batch: TokenBucket,
-    /// What is left of the rate of creating and deleting single memberships.
+    /// What is left of the rate that creating and deleting single memberships and listing moderators
+    /// share.
     pub(super) single: TokenBucket,
     /// What is left of the listing rate.
     pub(super) list: TokenBucket,
-    /// What is left of the describing rate.
+    /// What is left of the rate of describing the channel.
     pub(super) describe: TokenBucket,
 }

@@ -1,6 +1,7 @@
 //! What the simulated service is like.
 
 use std::ops::Range;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::fault::{FaultShare, MemberRule};
@@ -8,14 +9,36 @@ use super::quotas::Quotas;
 use super::storm::{CodeShare, Storm};
 use crate::model::{MemberArn, quota};
 
-/// What becomes of adding somebody who is a member already (undocumented).
+/// The answer of a batch call about an existing member (undocumented). A call that adds a single
+/// member always answers `ConflictException`, as documented.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ReAdd {
+pub enum ExistingAnswer {
     /// The member-level error `Conflict`.
     #[default]
     Conflict,
-    /// Listed as added, and nothing changes.
+    /// Listed as added. The membership stays as it is.
     Silent,
+}
+
+impl FromStr for ExistingAnswer {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "conflict" => Ok(Self::Conflict),
+            "silent" => Ok(Self::Silent),
+            _ => Err("the answer is conflict or silent".to_owned()),
+        }
+    }
+}
+
+/// The answer to the removal of somebody who is not a member (undocumented).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AbsentAnswer {
+    /// A success. The operation models no `NotFoundException`.
+    #[default]
+    Silent,
+    /// `NotFoundException`.
+    NotFound,
 }
 
 /// How a full channel refuses (undocumented: the operation has both errors).
@@ -36,14 +59,20 @@ pub struct SandboxConfig {
     pub capacity: u64,
     /// How a full channel refuses.
     pub over_capacity: OverCapacity,
-    /// What becomes of adding a member again.
-    pub re_add: ReAdd,
+    /// The answer of a batch call about an existing member.
+    pub existing_answer: ExistingAnswer,
+    /// The answer to the removal of somebody who is not a member.
+    pub absent_answer: AbsentAnswer,
     /// Channels whose id begins so do not exist; all others spring into being when first named.
     pub missing_channels: Vec<String>,
     /// Users and bots whose id begins so do not exist; all others do.
     pub missing_users: Vec<String>,
-    /// The bearers who may call; `None`: everybody may.
+    /// The administrators of the app instance; `None`: everybody is one. Other bearers may read the
+    /// channels that they are members of, but not their moderators and sub-channels, and leave them.
     pub admins: Option<Vec<MemberArn>>,
+    /// The moderators of every channel of their app instance. In channels they may what
+    /// administrators may.
+    pub moderators: Vec<MemberArn>,
     /// Calls per second that are let in.
     pub quotas: Quotas,
     /// Lifts the quotas of calls per second.
@@ -79,10 +108,12 @@ impl Default for SandboxConfig {
         Self {
             capacity: quota::MEMBERS_PER_CHANNEL,
             over_capacity: OverCapacity::default(),
-            re_add: ReAdd::default(),
+            existing_answer: ExistingAnswer::default(),
+            absent_answer: AbsentAnswer::default(),
             missing_channels: Vec::new(),
             missing_users: Vec::new(),
             admins: None,
+            moderators: Vec::new(),
             quotas: Quotas::default(),
             unlimited: false,
             outage: None,

@@ -19,14 +19,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::address::Address;
 use super::exception::Exception;
-use super::operation::Operation;
-use super::request::{Action, Request};
+use super::perform::perform;
+use super::request::Request;
 use super::service::{Service, delay};
 use super::service_answer::ServiceAnswer;
 use super::sigv4::Verifier;
@@ -140,76 +141,34 @@ async fn answer(
         Ok(request) => perform(service, &request),
         Err(exception) => ServiceAnswer::Refused(exception),
     };
+    let date = date(service);
     delay(round_trip.back).await;
-    match answer {
-        ServiceAnswer::Success((status, body)) => Ok(response(status, body)),
-        ServiceAnswer::Page(status, body) => Ok(page(status, body)),
-        ServiceAnswer::Refused(exception) => Ok(refusal(&exception)),
-        ServiceAnswer::Closed | ServiceAnswer::Lost => Err(Closed),
+    let mut response = match answer {
+        ServiceAnswer::Success((status, body)) => response(status, body),
+        ServiceAnswer::Page(status, body) => page(status, body),
+        ServiceAnswer::Refused(exception) => refusal(&exception),
+        ServiceAnswer::Closed | ServiceAnswer::Lost => return Err(Closed),
         ServiceAnswer::Silence => {
             let never: Infallible = pending().await;
             match never {}
         }
+    };
+    if let Some(date) = date {
+        response.headers_mut().insert("date", date);
     }
+    Ok(response)
+}
+
+/// The header `Date`, by the clock of the service: timestamps in its answers are of the same.
+fn date(service: &Service) -> Option<HeaderValue> {
+    let now = Timestamp::from_second(service.date()).ok()?;
+    let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    HeaderValue::from_str(&text.ok()?).ok()
 }
 
 fn read(verifier: &Verifier, parts: &Parts, body: &[u8]) -> Result<Request, Exception> {
     verifier.verify(parts, body, SystemTime::now())?;
     Request::read(parts, body)
-}
-
-/// Performs a request; returns status and body.
-fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u16, Vec<u8>)> {
-    let (channel, bearer) = (&request.channel, &request.bearer);
-    let at = Address { channel, bearer };
-    match &request.action {
-        Action::BatchCreate {
-            membership,
-            members,
-        } => {
-            let arns: Vec<&str> = members.iter().map(String::as_str).collect();
-            let answer = service.batch_create(at, membership, &arns);
-            answer.map(|results| {
-                let body = wire::batch_created(channel, bearer, membership, members, &results);
-                (200, body)
-            })
-        }
-        Action::Create { membership, member } => service
-            .create(at, membership, member)
-            .map(|result| (201, wire::created(channel, membership, member, &result))),
-        Action::Delete {
-            member,
-            sub_channel,
-        } => service
-            .perform(Operation::Delete, at, |world, now| {
-                world.delete(at, member, sub_channel.as_deref(), now)
-            })
-            .map(|()| (204, Vec::new())),
-        Action::Describe {
-            member,
-            sub_channel,
-        } => service
-            .perform(Operation::Describe, at, |world, now| {
-                world.describe(at, member, sub_channel.as_deref(), now)
-            })
-            .map(|details| {
-                let created = service.wall_clock(details.created);
-                (200, wire::described(channel, member, &details, created))
-            }),
-        Action::List(filter) => service
-            .perform(Operation::List, at, |world, now| {
-                world.list(at, filter, now)
-            })
-            .map(|page| (200, wire::listed(channel, &page))),
-        Action::DescribeChannel => service
-            .perform(Operation::DescribeChannel, at, |world, now| {
-                world.describe_channel(at, now)
-            })
-            .map(|()| {
-                let created = service.wall_clock(Duration::ZERO);
-                (200, wire::channel_described(channel, created))
-            }),
-    }
 }
 
 fn page(status: u16, body: String) -> Response<Full<Bytes>> {

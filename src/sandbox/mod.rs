@@ -12,7 +12,7 @@
 //! # Over HTTP
 //!
 //! `chime-bulk sandbox` serves batch-create, create, delete, describe and list channel memberships,
-//! and describe channel. It checks signatures as AWS does. Any AWS client that takes an endpoint
+//! describe channel, list channel moderators and list sub-channels. It checks signatures as AWS does. Any AWS client that takes an endpoint
 //! can call it. What it prints is a script for a shell that sets the client's variables:
 //!
 //! ```sh
@@ -34,8 +34,8 @@
 //! # Faults
 //!
 //! Everybody exists and may call, unless flags change that. `--missing-users` and
-//! `--missing-channels` make ids with a prefix unknown, `--admin` allows only some bearers,
-//! `--existing` has members from a list, `--answer-member` refuses members with a code. `--fault
+//! `--missing-channels` make ids with a prefix unknown, `--admin` and `--moderator` allow only some
+//! bearers to change channels, `--existing` has members from a list, `--answer-member` refuses members with a code. `--fault
 //! NAME=SHARE` makes calls fail by chance, decided by `--seed`:
 //!
 //! | name | effect |
@@ -53,9 +53,11 @@
 //!
 //! # Where the documentation is silent
 //!
-//! AWS does not document what happens when a member is added again, nor how a full channel refuses.
-//! The sandbox answers `Conflict` to the first, and fills a full channel to its last place; see
-//! [`ReAdd`] and [`OverCapacity`].
+//! AWS does not document what a batch call answers about an existing member, what the removal of
+//! somebody who is not a member answers, nor how a full channel refuses. The sandbox answers
+//! `Conflict` to the first (`--existing-answer silent`: it lists the member as added), a success to
+//! the second, and fills a full channel to its last place; see [`ExistingAnswer`], [`AbsentAnswer`]
+//! and [`OverCapacity`].
 
 mod address;
 mod any_fault;
@@ -66,6 +68,7 @@ mod fault;
 mod http;
 mod member_result;
 mod operation;
+mod perform;
 mod quotas;
 mod rates;
 mod request;
@@ -79,12 +82,13 @@ mod state;
 mod stats;
 mod storm;
 mod token_bucket;
+mod typed_request;
 mod window;
 mod wire;
 mod world;
 
 pub use any_fault::AnyFault;
-pub use config::{OverCapacity, ReAdd, SandboxConfig};
+pub use config::{AbsentAnswer, ExistingAnswer, OverCapacity, SandboxConfig};
 pub use fault::{Fault, FaultError, FaultShare, MemberRule};
 pub use http::serve;
 pub use quotas::{Lowered, Quotas};

@@ -15,6 +15,10 @@ pub(super) enum Operation {
     List,
     /// `DescribeChannel`
     DescribeChannel,
+    /// `ListChannelModerators`
+    ListModerators,
+    /// `ListSubChannels`
+    ListSubChannels,
 }
 
 impl Operation {
@@ -27,6 +31,8 @@ impl Operation {
             Self::Describe => "DescribeChannelMembership",
             Self::List => "ListChannelMemberships",
             Self::DescribeChannel => "DescribeChannel",
+            Self::ListModerators => "ListChannelModerators",
+            Self::ListSubChannels => "ListSubChannels",
         }
     }
 }

@@ -44,14 +44,21 @@ impl Rates {
         }
     }
 
-    /// The rate of an operation on one channel of a region.
-    pub(super) fn of_channel(&self, operation: Operation, region: &str) -> Rate {
+    /// The rate of an operation on one channel of a region; `None`: AWS publishes no quota for it but
+    /// the bearer's.
+    pub(super) fn of_channel(&self, operation: Operation, region: &str) -> Option<Rate> {
         match operation {
-            Operation::BatchCreate => self.batch,
-            Operation::Create | Operation::Delete if region == EU => self.single_eu,
-            Operation::Create | Operation::Delete => self.single,
-            Operation::List => self.list,
-            Operation::Describe | Operation::DescribeChannel => self.describe,
+            Operation::BatchCreate => Some(self.batch),
+            Operation::Create | Operation::Delete | Operation::ListModerators => {
+                Some(if region == EU {
+                    self.single_eu
+                } else {
+                    self.single
+                })
+            }
+            Operation::List => Some(self.list),
+            Operation::DescribeChannel => Some(self.describe),
+            Operation::Describe | Operation::ListSubChannels => None,
         }
     }
 

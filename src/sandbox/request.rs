@@ -12,12 +12,12 @@ use percent_encoding::percent_decode_str;
 use super::exception::Exception;
 use super::operation::Operation;
 use super::wire::{BatchCreateIn, CreateIn};
-use super::world::ListFilter;
+use super::world::{ListFilter, Paging};
 use crate::model::{ChannelArn, MemberArn, Membership, MembershipType};
 
 /// Most members that one page lists (service model, `MaxResults`), and how many it does if not
 /// told.
-const MAX_RESULTS: usize = 50;
+pub(super) const MAX_RESULTS: usize = 50;
 
 /// A request, read.
 #[derive(Debug)]
@@ -65,6 +65,10 @@ pub(super) enum Action {
     List(ListFilter),
     /// `DescribeChannel`
     DescribeChannel,
+    /// `ListChannelModerators`
+    ListModerators(Paging),
+    /// `ListSubChannels`
+    ListSubChannels(Paging),
 }
 
 impl Request {
@@ -112,6 +116,8 @@ impl Request {
             },
             Operation::List => Action::List(filter(query, sub_channel)?),
             Operation::DescribeChannel => Action::DescribeChannel,
+            Operation::ListModerators => Action::ListModerators(paging(query)?),
+            Operation::ListSubChannels => Action::ListSubChannels(paging(query)?),
         };
         Ok(Self {
             channel,
@@ -133,11 +139,21 @@ fn operation(method: &Method, rest: &[&str], query: &str) -> Option<Operation> {
         (&Method::GET, ["memberships", _]) => Some(Operation::Describe),
         (&Method::DELETE, ["memberships", _]) => Some(Operation::Delete),
         (&Method::GET, []) => Some(Operation::DescribeChannel),
+        (&Method::GET, ["moderators"]) => Some(Operation::ListModerators),
+        (&Method::GET, ["subchannels"]) => Some(Operation::ListSubChannels),
         _ => None,
     }
 }
 
 fn filter(query: &str, sub_channel: Option<String>) -> Result<ListFilter, Exception> {
+    Ok(ListFilter {
+        membership_type: parse_type(parameter(query, "type"))?,
+        sub_channel,
+        paging: paging(query)?,
+    })
+}
+
+fn paging(query: &str) -> Result<Paging, Exception> {
     let max_results = match parameter(query, "max-results") {
         None => MAX_RESULTS,
         Some(text) => text
@@ -146,9 +162,7 @@ fn filter(query: &str, sub_channel: Option<String>) -> Result<ListFilter, Except
             .filter(|n| (1..=MAX_RESULTS).contains(n))
             .ok_or_else(|| Exception::bad_request("MaxResults is from 1 to 50"))?,
     };
-    Ok(ListFilter {
-        membership_type: parse_type(parameter(query, "type"))?,
-        sub_channel,
+    Ok(Paging {
         max_results,
         next_token: parameter(query, "next-token"),
     })

@@ -1,7 +1,8 @@
 //! What shall go wrong, told beforehand: so that one contract suite runs over every face of the
 //! service.
 
-/// One thing that happens to a call that adds members. A call's script is a list of them.
+/// One thing that happens to a call. A call's script is a list of them. The first two concern only
+/// calls that add members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scripted {
     /// This member is answered with this error, and not added.

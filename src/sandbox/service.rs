@@ -22,7 +22,8 @@ use crate::model::{ChannelArn, MemberArn, Membership};
 pub struct Service {
     config: Arc<SandboxConfig>,
     started: Instant,
-    /// The wall clock at the start, for timestamps on the wire.
+    /// The wall clock at the start, for timestamps on the wire. In whole seconds: so are the ages of
+    /// memberships, and no timestamp is rounded twice.
     started_at: SystemTime,
     state: Mutex<State>,
 }
@@ -35,6 +36,12 @@ pub(super) async fn delay(time: Duration) {
     }
 }
 
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
 impl Service {
     /// A service that starts now.
     #[must_use]
@@ -42,7 +49,7 @@ impl Service {
         let config = Arc::new(config);
         Self {
             started: Instant::now(),
-            started_at: SystemTime::now(),
+            started_at: whole_seconds(SystemTime::now()),
             state: Mutex::new(State::new(&config)),
             config,
         }
@@ -54,8 +61,8 @@ impl Service {
         &self.config
     }
 
-    /// Sets what happens to the next calls that add members: each takes the front entry, whatever
-    /// becomes of it; an empty one leaves its call alone.
+    /// Sets what happens to the next calls: each takes the front entry, whatever becomes of it; an
+    /// empty one leaves its call alone.
     pub fn script(&self, calls: impl IntoIterator<Item = Vec<Scripted>>) {
         self.state().script(calls);
     }
@@ -103,6 +110,13 @@ impl Service {
     /// The wall clock at some time since the start.
     pub(super) fn wall_clock(&self, since_start: Duration) -> SystemTime {
         self.started_at + since_start
+    }
+
+    /// The wall clock now: Unix time in seconds.
+    pub(super) fn date(&self) -> i64 {
+        let now = self.wall_clock(self.now());
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs().cast_signed())
     }
 
     /// How long the next call travels.

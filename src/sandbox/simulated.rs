@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::member_result::MemberResult;
+use super::perform::perform;
+use super::request::Request;
 use super::service::{Service, delay};
 use super::service_answer::ServiceAnswer;
 use super::wire;
 use crate::chime::{Chime, Pending};
 use crate::model::{
-    AddMember, AddMembers, MemberArn, MemberError, Refusal, RefusalKind, Reply, codes,
+    AddMember, AddMembers, ChannelCall, ChannelFacts, Described, ListChannel, ListMembers,
+    MemberArn, MemberCall, MemberError, MemberPage, Refusal, RefusalKind, Removed, Reply,
+    SubChannelPage, codes,
 };
 
 /// The simulated service as the engine calls it: on tokio's clock, without a network.
@@ -32,11 +36,10 @@ impl Chime for Simulated {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
-            let answer = travel(&service, timeout, || batch_create(&service, &call)).await?;
-            read(
-                answer.map(|results| reply(&call, results)),
-                wire::read_reply,
-            )
+            let make = || (batch_create(&service, &call), service.date());
+            let (answer, date) = travel(&service, timeout, make).await?;
+            let answer = answer.map(|results| reply(&call, results));
+            read(answer, |body| wire::read_reply(body).ok()).map(|reply| dated(reply, date))
         })
     }
 
@@ -47,21 +50,97 @@ impl Chime for Simulated {
                 channel: &call.channel,
                 bearer: &call.bearer,
             };
-            let create = || service.create(at, &call.membership, call.member.as_str());
-            let answer = travel(&service, timeout, create).await?;
+            let make = || {
+                let answer = service.create(at, &call.membership, call.member.as_str());
+                (answer, service.date())
+            };
+            let (answer, date) = travel(&service, timeout, make).await?;
             let batch = AddMembers::from(call.clone());
             let answer = answer.map(|result| reply(&batch, vec![result]));
-            read(answer, wire::read_single_reply).or_else(|refusal| call.refused(refusal))
+            read(answer, |body| wire::read_single_reply(body).ok())
+                .or_else(|refusal| call.refused(refusal))
+                .map(|reply| dated(reply, date))
+        })
+    }
+
+    fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
+        self.ask(Request::list_members(call), timeout, wire::read_members)
+    }
+
+    fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
+        let answer = self.ask(Request::describe_member(call), timeout, wire::read_facts);
+        Box::pin(async move {
+            let answer = answer.await.map(Described::Member);
+            answer.or_else(|refusal| not_found(refusal, Described::NotFound))
+        })
+    }
+
+    fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
+        let read = |body: &str| body.is_empty().then_some(Removed::Removed);
+        let answer = self.ask(Request::remove_member(call), timeout, read);
+        Box::pin(async move {
+            let answer = answer.await;
+            answer.or_else(|refusal| not_found(refusal, Removed::NotFound))
+        })
+    }
+
+    fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
+        self.ask(Request::describe_channel(call), timeout, wire::read_channel)
+    }
+
+    fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
+        let request = Request::list_moderators(call);
+        self.ask(request, timeout, wire::read_moderators)
+    }
+
+    fn list_sub_channels(&self, call: ListChannel, timeout: Duration) -> Pending<SubChannelPage> {
+        let request = Request::list_sub_channels(call);
+        self.ask(request, timeout, wire::read_sub_channels)
+    }
+}
+
+impl Simulated {
+    /// Performs a request as it is on the wire, and reads the body of its answer.
+    fn ask<T: 'static>(
+        &self,
+        request: Request,
+        timeout: Duration,
+        read_body: fn(&str) -> Option<T>,
+    ) -> Pending<T> {
+        let service = Arc::clone(&self.0);
+        Box::pin(async move {
+            let make = || (perform(&service, &request), ());
+            let (answer, ()) = travel(&service, timeout, make).await?;
+            let body = read(
+                answer.map(|(_, body)| String::from_utf8_lossy(&body).into_owned()),
+                |body| Some(body.to_owned()),
+            )?;
+            read_body(&body).ok_or_else(unreadable)
         })
     }
 }
 
+/// The answer that a missing resource is; any other refusal is none.
+fn not_found<T>(refusal: Refusal, answer: fn(Refusal) -> T) -> Result<T, Refusal> {
+    match refusal.kind {
+        RefusalKind::NotFound => Ok(answer(refusal)),
+        _ => Err(refusal),
+    }
+}
+
+fn dated(reply: Reply, date: i64) -> Reply {
+    Reply {
+        date: Some(date),
+        ..reply
+    }
+}
+
 /// Makes a call after its way to the service, and waits for the answer's way back.
-async fn travel<T>(
+async fn travel<T, D>(
     service: &Service,
     timeout: Duration,
-    make: impl FnOnce() -> ServiceAnswer<T>,
-) -> Result<ServiceAnswer<T>, Refusal> {
+    make: impl FnOnce() -> (ServiceAnswer<T>, D),
+) -> Result<(ServiceAnswer<T>, D), Refusal> {
     let round_trip = service.round_trip();
     let timeout = timeout.min(service.config().attempt_timeout);
     if round_trip.out >= timeout {
@@ -69,7 +148,7 @@ async fn travel<T>(
         return Err(lost(codes::TIMEOUT, "no answer in time"));
     }
     delay(round_trip.out).await;
-    let answer = make();
+    let (answer, date) = make();
     if matches!(answer, ServiceAnswer::Lost | ServiceAnswer::Silence)
         || round_trip.out + round_trip.back >= timeout
     {
@@ -77,7 +156,7 @@ async fn travel<T>(
         return Err(lost(codes::TIMEOUT, "no answer in time"));
     }
     delay(round_trip.back).await;
-    Ok(answer)
+    Ok((answer, date))
 }
 
 fn batch_create(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<MemberResult>> {
@@ -95,16 +174,14 @@ fn batch_create(service: &Service, call: &AddMembers) -> ServiceAnswer<Vec<Membe
 }
 
 /// What a client makes of an answer. `read_body` reads the body of a page in its place.
-fn read(
-    answer: ServiceAnswer<Reply>,
-    read_body: impl FnOnce(&str) -> serde_json::Result<Reply>,
-) -> Result<Reply, Refusal> {
+fn read<T>(
+    answer: ServiceAnswer<T>,
+    read_body: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Refusal> {
     match answer {
-        ServiceAnswer::Success(reply) => Ok(reply),
+        ServiceAnswer::Success(answer) => Ok(answer),
         ServiceAnswer::Refused(exception) => Err(exception.into_refusal()),
-        ServiceAnswer::Page(200, body) => {
-            read_body(&body).map_err(|_| lost(codes::UNREADABLE_REPLY, "the answer cannot be read"))
-        }
+        ServiceAnswer::Page(200, body) => read_body(&body).ok_or_else(unreadable),
         ServiceAnswer::Page(status, body) => {
             let is_html = body.trim_start().starts_with('<');
             let (kind, code) = codes::refused_call(status, "", is_html);
@@ -140,6 +217,10 @@ fn reply(call: &AddMembers, results: Vec<MemberResult>) -> Reply {
     reply
 }
 
+fn unreadable() -> Refusal {
+    lost(codes::UNREADABLE_REPLY, "the answer cannot be read")
+}
+
 fn lost(code: &str, message: &str) -> Refusal {
     Refusal {
         kind: RefusalKind::Lost,
@@ -149,209 +230,4 @@ fn lost(code: &str, message: &str) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::time::{Instant, sleep};
-
-    use super::super::{Fault, FaultShare, SandboxConfig, Scripted};
-    use super::*;
-    use crate::model::{AppInstanceArn, Batch, ChannelArn, Membership};
-
-    const TIMEOUT: Duration = Duration::from_mins(1);
-
-    fn instance() -> AppInstanceArn {
-        AppInstanceArn::parse("arn:aws:chime:us-east-1:1:app-instance/i").unwrap()
-    }
-
-    fn member(id: &str) -> MemberArn {
-        instance().user(id).unwrap()
-    }
-
-    fn channel() -> ChannelArn {
-        instance().channel("c").unwrap()
-    }
-
-    fn call(ids: &[&str]) -> AddMembers {
-        AddMembers {
-            channel: channel(),
-            bearer: member("admin"),
-            membership: Membership::default(),
-            members: Batch::new(ids.iter().map(|id| member(id)).collect()).unwrap(),
-        }
-    }
-
-    fn simulated(config: SandboxConfig) -> (Arc<Service>, Simulated) {
-        let service = Arc::new(Service::new(config));
-        (Arc::clone(&service), Simulated::new(service))
-    }
-
-    fn always(fault: Fault) -> SandboxConfig {
-        SandboxConfig {
-            unlimited: true,
-            faults: vec![FaultShare { fault, share: 1.0 }],
-            ..SandboxConfig::default()
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lost_reply_is_applied_and_times_out() {
-        let (service, chime) = simulated(always(Fault::Lost));
-        let start = Instant::now();
-        let refusal = chime
-            .add_members(call(&["ann"]), TIMEOUT)
-            .await
-            .unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Lost);
-        assert_eq!(start.elapsed(), Duration::from_secs(10));
-        assert!(service.is_member(&channel(), &member("ann")));
-        assert_eq!(service.stats().unanswered_calls, 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_reset_is_not_applied() {
-        let (service, chime) = simulated(always(Fault::Reset));
-        let refusal = chime
-            .add_members(call(&["ann"]), TIMEOUT)
-            .await
-            .unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Lost);
-        assert!(!service.is_member(&channel(), &member("ann")));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn faults_refuse_calls_and_members_without_applying_them() {
-        for (fault, kind) in [
-            (Fault::CallThrottled, RefusalKind::Throttled),
-            (Fault::CallUnavailable, RefusalKind::ServiceUnavailable),
-        ] {
-            let (service, chime) = simulated(always(fault));
-            let refusal = chime
-                .add_members(call(&["ann"]), TIMEOUT)
-                .await
-                .unwrap_err();
-            assert_eq!(refusal.kind, kind);
-            assert_eq!(service.members(&channel()), Vec::<String>::new());
-        }
-        let (service, chime) = simulated(always(Fault::MemberThrottled));
-        let reply = chime.add_members(call(&["ann"]), TIMEOUT).await.unwrap();
-        assert_eq!(reply.errors[0].code, "Throttled");
-        assert_eq!(service.members(&channel()), Vec::<String>::new());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_takes_effect_in_the_middle_of_its_latency() {
-        let (service, chime) = simulated(SandboxConfig {
-            latency: Duration::from_millis(80),
-            ..SandboxConfig::default()
-        });
-        let start = Instant::now();
-        let first = chime.add_members(call(&["ann"]), TIMEOUT).await;
-        assert!(first.is_ok());
-        assert_eq!(start.elapsed(), Duration::from_millis(80));
-
-        // Given up before it arrives, a call was never made; after that, it was.
-        sleep(Duration::from_secs(1)).await;
-        for (timeout, applied) in [(39, false), (41, true)] {
-            let call = chime.add_members(call(&["bob"]), TIMEOUT);
-            let given_up = tokio::time::timeout(Duration::from_millis(timeout), call).await;
-            assert!(given_up.is_err());
-            assert_eq!(service.is_member(&channel(), &member("bob")), applied);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_outage_refuses_all_and_ends() {
-        let (_, chime) = simulated(SandboxConfig {
-            outage: Some(Duration::from_secs(5)..Duration::from_secs(9)),
-            ..SandboxConfig::default()
-        });
-        let mut kinds = Vec::new();
-        for _ in 0..5 {
-            let answer = chime.add_members(call(&["ann"]), TIMEOUT).await;
-            kinds.push(answer.err().map(|refusal| refusal.kind));
-            sleep(Duration::from_secs(3)).await;
-        }
-        let down = Some(RefusalKind::ServiceUnavailable);
-        assert_eq!(kinds, [None, None, down, None, None]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_script_is_followed_call_by_call() {
-        let (service, chime) = simulated(SandboxConfig {
-            unlimited: true,
-            ..SandboxConfig::default()
-        });
-        let ann = || member("ann").to_string();
-        service.script([
-            vec![Scripted::MemberError {
-                member: ann(),
-                code: "Odd".into(),
-            }],
-            vec![Scripted::LeaveOut { member: ann() }],
-            vec![Scripted::Refuse {
-                status: 403,
-                exception: "ExpiredTokenException".into(),
-                message: "expired".into(),
-            }],
-            vec![Scripted::Garbage("<html>".into())],
-            vec![Scripted::Garbage(
-                r#"{"Errors":[{"ErrorCode":"X"}]}"#.into(),
-            )],
-            vec![Scripted::Reset],
-            vec![Scripted::Silence],
-        ]);
-
-        let reply = chime
-            .add_members(call(&["ann", "bob"]), TIMEOUT)
-            .await
-            .unwrap();
-        assert_eq!(reply.added, [member("bob").to_string()]);
-        assert_eq!(
-            (&reply.errors[0].member, &*reply.errors[0].code),
-            (&ann(), "Odd")
-        );
-        let reply = chime
-            .add_members(call(&["ann", "cid"]), TIMEOUT)
-            .await
-            .unwrap();
-        assert_eq!((reply.added.len(), reply.errors.len()), (1, 0));
-        assert!(!service.is_member(&channel(), &member("ann")));
-
-        let refusal = chime
-            .add_members(call(&["dan"]), TIMEOUT)
-            .await
-            .unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Credentials);
-        assert!(!service.is_member(&channel(), &member("dan")));
-        let refusal = chime
-            .add_members(call(&["eva"]), TIMEOUT)
-            .await
-            .unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Lost);
-        let reply = chime.add_members(call(&["fay"]), TIMEOUT).await.unwrap();
-        assert_eq!(reply, Reply::default());
-        for id in ["gus", "hal"] {
-            let refusal = chime.add_members(call(&[id]), TIMEOUT).await.unwrap_err();
-            assert_eq!(refusal.kind, RefusalKind::Lost);
-        }
-        for applied in ["eva", "fay", "gus", "hal"] {
-            assert!(service.is_member(&channel(), &member(applied)), "{applied}");
-        }
-        assert!(chime.add_members(call(&["ann"]), TIMEOUT).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_busiest_second_counts_refused_calls_too() {
-        let (service, chime) = simulated(SandboxConfig::default());
-        for _ in 0..3 {
-            let _ = chime.add_members(call(&["ann"]), TIMEOUT).await;
-        }
-        let stats = service.stats();
-        assert_eq!((stats.batch_calls, stats.throttled_calls), (3, 2));
-        assert_eq!(stats.busiest_channel_second, 3);
-        assert_eq!(stats.busiest_bearer_second, 3);
-        assert_eq!(stats.members_added, 1);
-        assert_eq!(stats.members[channel().as_str()], 1);
-    }
-}
+mod tests;

@@ -131,9 +131,8 @@ impl State {
         now: Duration,
         act: impl FnOnce(&mut World, Duration) -> Result<T, Exception>,
     ) -> ServiceAnswer<T> {
-        self.call(operation, at, now, Vec::new(), |world, _, _| {
-            act(world, now)
-        })
+        let script = self.script.pop_front().unwrap_or_default();
+        self.call(operation, at, now, script, |world, _, _| act(world, now))
     }
 
     /// Applies the script and the faults to a call, and counts it.

@@ -98,7 +98,11 @@ impl CallTally {
                 &mut self.channels_single
             }
             Operation::Delete => &mut self.channels_single,
-            Operation::Describe | Operation::List | Operation::DescribeChannel => return,
+            Operation::Describe
+            | Operation::List
+            | Operation::DescribeChannel
+            | Operation::ListModerators
+            | Operation::ListSubChannels => return,
         };
         let channel = channels.get_or_insert(at.channel.as_str());
         channels[channel].count(now);

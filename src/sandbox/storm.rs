@@ -51,7 +51,7 @@ impl CallCode {
             codes::HTML_PAGE => ServiceAnswer::Page(404, PAGE.to_owned()),
             codes::GATEWAY_ERROR => ServiceAnswer::Page(502, PAGE.to_owned()),
             codes::OTHER_CHANNEL => {
-                let body = r#"{"BatchChannelMemberships":{"ChannelArn":"another"}}"#;
+                let body = r#"{"ChannelArn":"another","BatchChannelMemberships":{"ChannelArn":"another"}}"#;
                 ServiceAnswer::Page(200, body.to_owned())
             }
             _ => ServiceAnswer::Refused(Exception {

@@ -4,6 +4,7 @@
 //! for. Must not: decide faults; the caller does.
 
 mod admission;
+mod listings;
 mod memberships;
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,7 +16,7 @@ use string_interner::backend::StringBackend;
 
 use super::address::{Address, begins_with_any, last_segment};
 use super::channel::{Channel, Member, Name};
-use super::config::{OverCapacity, ReAdd, SandboxConfig};
+use super::config::{ExistingAnswer, OverCapacity, SandboxConfig};
 use super::exception::Exception;
 use super::member_result::{MemberResult, RefusalReason};
 use super::operation::Operation;
@@ -24,7 +25,8 @@ use super::slot_map::{Slot, SlotMap};
 use super::token_bucket::TokenBucket;
 use crate::model::{ChannelArn, MemberArn, Membership, quota};
 
-pub(super) use memberships::{ListFilter, ListPage, MembershipDetails};
+pub(super) use listings::{ListFilter, ListPage, Paging, SubChannelsPage};
+pub(super) use memberships::MembershipDetails;
 
 /// All channels, and the operations on them.
 pub(super) struct World {
@@ -67,10 +69,14 @@ impl World {
         {
             return Err(Exception::limit_exceeded("the channel has no room for all"));
         }
+        let is_silent = self.config.existing_answer == ExistingAnswer::Silent;
         let one = |member: &&str| {
             overrule(member, last_segment(member)).unwrap_or_else(|| {
-                let added = self.add(slot, at, membership, member, now);
-                added.map_or_else(RefusalReason::member_result, |()| MemberResult::Added)
+                match self.add(slot, at, membership, member, now) {
+                    Ok(()) => MemberResult::Added,
+                    Err(RefusalReason::AlreadyMember) if is_silent => MemberResult::Added,
+                    Err(reason) => reason.member_result(),
+                }
             })
         };
         Ok(members.iter().map(one).collect())
@@ -105,10 +111,7 @@ impl World {
             return Err(RefusalReason::Banned);
         }
         if channel.members.contains_key(&name) {
-            return match self.config.re_add {
-                ReAdd::Conflict => Err(RefusalReason::AlreadyMember),
-                ReAdd::Silent => Ok(()),
-            };
+            return Err(RefusalReason::AlreadyMember);
         }
         if channel.members.len() as u64 >= self.config.capacity {
             return Err(RefusalReason::Full);

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
-use chime_bulk::model::{AddMember, AddMembers, MemberArn, Refusal, RefusalKind, Reply, codes};
+use chime_bulk::model::{
+    AddMember, AddMembers, ChannelCall, ChannelFacts, Described, ListChannel, ListMembers,
+    MemberArn, MemberCall, MemberPage, Refusal, RefusalKind, Removed, Reply, SubChannelPage, codes,
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::network::RoundTrips;
@@ -90,12 +93,12 @@ impl Link {
     }
 
     /// Passes a call on after its way there, and its answer after its way back.
-    async fn pass(
+    async fn pass<T>(
         self,
         bearer: MemberArn,
         timeout: Duration,
-        call: impl FnOnce(&dyn Chime, Duration) -> Pending<Reply>,
-    ) -> Result<Reply, Refusal> {
+        call: impl FnOnce(&dyn Chime, Duration) -> Pending<T>,
+    ) -> Result<T, Refusal> {
         let sent = Instant::now();
         let trip = self.state().trips.draw(sent - self.start);
         if trip.out >= timeout {
@@ -145,6 +148,42 @@ impl Chime for Link {
     fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
         let bearer = call.bearer.clone();
         let send = move |service: &dyn Chime, timeout| service.add_member(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.list_members(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.describe_member(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.remove_member(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.describe_channel(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.list_moderators(call, timeout);
+        Box::pin(self.clone().pass(bearer, timeout, send))
+    }
+
+    fn list_sub_channels(&self, call: ListChannel, timeout: Duration) -> Pending<SubChannelPage> {
+        let bearer = call.bearer.clone();
+        let send = move |service: &dyn Chime, timeout| service.list_sub_channels(call, timeout);
         Box::pin(self.clone().pass(bearer, timeout, send))
     }
 }

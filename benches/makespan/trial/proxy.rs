@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
 use chime_bulk::model::{
-    AddMember, AddMembers, Batch, ChannelArn, MemberArn, MemberError, RefusalKind, Reply,
+    AddMember, AddMembers, Batch, ChannelArn, ChannelCall, ChannelFacts, Described, ListChannel,
+    ListMembers, MemberArn, MemberCall, MemberError, MemberPage, RefusalKind, Removed, Reply,
+    SubChannelPage,
 };
 use chime_bulk::schedule::LowerBound;
 
@@ -117,6 +119,30 @@ impl Chime for Proxy {
         let resends = self.resends(&call.channel, 1);
         let answer = self.inner.add_member(call, timeout);
         self.counted(resends, Vec::new(), answer)
+    }
+
+    fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
+        self.inner.list_members(call, timeout)
+    }
+
+    fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
+        self.inner.describe_member(call, timeout)
+    }
+
+    fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
+        self.inner.remove_member(call, timeout)
+    }
+
+    fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
+        self.inner.describe_channel(call, timeout)
+    }
+
+    fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
+        self.inner.list_moderators(call, timeout)
+    }
+
+    fn list_sub_channels(&self, call: ListChannel, timeout: Duration) -> Pending<SubChannelPage> {
+        self.inner.list_sub_channels(call, timeout)
     }
 }
 

@@ -208,7 +208,7 @@ fn settings_decide_who_exists_and_who_may() {
         unlimited: true,
         missing_users: vec!["u1".into()],
         missing_channels: vec!["gone".into()],
-        re_add: ReAdd::Silent,
+        existing_answer: ExistingAnswer::Silent,
         admins: Some(vec![format!("{INSTANCE}/user/admin").parse().unwrap()]),
         ..SandboxConfig::default()
     };

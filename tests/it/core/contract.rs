@@ -39,6 +39,8 @@ macro_rules! suite {
     };
 }
 
+pub(crate) use suite;
+
 suite! {
     added_members_are_listed_and_in_the_channel,
     a_refused_member_has_its_code_and_the_others_are_added,
@@ -160,6 +162,7 @@ async fn members_that_are_not_in_the_call_are_passed_on(backend: Backend) {
             error("other", "Throttled", "slow down"),
             error("bare", "NoCode", ""),
         ],
+        date: None,
     };
     assert_eq!(fixture.add(&["ann"]).await, Ok(wanted));
 }
@@ -174,6 +177,7 @@ fn refused(id: &str, code: &str, message: &str) -> Reply {
             code: code.to_owned(),
             message: message.to_owned(),
         }],
+        date: None,
     }
 }
 
@@ -434,7 +438,7 @@ async fn a_single_add_is_confirmed_or_omitted(backend: Backend) {
     let confirmed = |added: &[&str]| Reply {
         channel: Some(channel().to_string()),
         added: arns(added),
-        errors: Vec::new(),
+        ..Reply::default()
     };
     let reply = fixture.add_by(AddOperation::Single, "ann").await;
     assert_eq!(reply, Ok(confirmed(&["ann"])));

@@ -6,6 +6,7 @@ mod limits;
 mod lower_bound;
 mod makespan;
 pub(crate) mod properties;
+mod reading_contract;
 mod scenarios;
 mod simulation;
 mod wire;

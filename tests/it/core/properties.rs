@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Ending};
 use chime_bulk::model::{Limits, MemberArn, Outcome, RefusalKind};
-use chime_bulk::sandbox::{Fault, FaultShare, OverCapacity, ReAdd, SandboxConfig};
+use chime_bulk::sandbox::{ExistingAnswer, Fault, FaultShare, OverCapacity, SandboxConfig};
 use chime_bulk::schedule::Stop;
 use proptest::prelude::*;
 
@@ -142,10 +142,10 @@ fn sandbox() -> impl Strategy<Value = SandboxConfig> {
                 } else {
                     OverCapacity::RefuseMembers
                 },
-                re_add: if silent {
-                    ReAdd::Silent
+                existing_answer: if silent {
+                    ExistingAnswer::Silent
                 } else {
-                    ReAdd::Conflict
+                    ExistingAnswer::Conflict
                 },
                 missing_channels: if missing {
                     vec!["c9".into()]

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Api, ClientConfig, connect};
+use chime_bulk::chime::{Api, Chime, ClientConfig, Pending, connect};
 use chime_bulk::model::codes;
-use chime_bulk::model::{MembershipType, RefusalKind, Reply};
+use chime_bulk::model::{
+    ChannelCall, ListChannel, ListMembers, MemberCall, Membership, MembershipType, Refusal,
+    RefusalKind, Removed, Reply,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::backends::{APIS, INSTANCE, TIMEOUT, call, settings, single_call};
+use crate::support::backends::{
+    APIS, INSTANCE, TIMEOUT, call, channel, settings, single_call, user,
+};
 
 /// The query of a batch call.
 const BATCH: &str = "?operation=batch-create";
@@ -48,7 +53,7 @@ async fn answer_one(listener: TcpListener, answer: &str) -> Request {
         });
         let headers: Vec<_> = headers.collect();
         let length = headers.iter().find(|(key, _)| key == "content-length");
-        let length: usize = length.unwrap().1.parse().unwrap();
+        let length: usize = length.map_or(0, |(_, length)| length.parse().unwrap());
         if text.len() >= head.len() + 4 + length {
             let line = head.lines().next().unwrap().to_owned();
             break ((line, headers), length);
@@ -58,7 +63,10 @@ async fn answer_one(listener: TcpListener, answer: &str) -> Request {
     Request {
         line: head.0,
         headers: head.1,
-        body: serde_json::from_str(&text[text.len() - length..]).unwrap(),
+        body: match &text[text.len() - length..] {
+            "" => Value::Null,
+            body => serde_json::from_str(body).unwrap(),
+        },
     }
 }
 
@@ -162,6 +170,119 @@ async fn the_legacy_client_sends_type_and_members_to_the_same_host() {
         request.body,
         json!({"Type": "HIDDEN", "MemberArns": members})
     );
+}
+
+/// A client, and the request of the call that it makes with it.
+async fn request_by<T: std::fmt::Debug>(
+    api: Api,
+    make: impl FnOnce(&dyn Chime) -> Pending<T>,
+    answer: &str,
+) -> (Request, Result<T, Refusal>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = connect(settings(api, &url)).await.unwrap().service;
+    let (reply, request) = tokio::join!(make(&*client), answer_one(listener, answer));
+    assert_eq!(
+        request.header("x-amz-chime-bearer"),
+        format!("{INSTANCE}/user/admin")
+    );
+    (request, reply)
+}
+
+#[tokio::test]
+async fn calls_that_read_or_remove_send_what_is_asked_for() {
+    const CHANNEL: &str =
+        "/channels/arn%3Aaws%3Achime%3Aus-east-1%3A123456789012%3Aapp-instance%2Fi%2Fchannel%2Fc";
+    const MEMBER: &str =
+        "arn%3Aaws%3Achime%3Aus-east-1%3A123456789012%3Aapp-instance%2Fi%2Fuser%2Fann";
+    let empty = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    for api in APIS {
+        let sub_channel = (*api == Api::Messaging).then(|| "sub-1".parse().unwrap());
+        let in_sub_channel = if sub_channel.is_some() {
+            "sub-channel-id=sub-1"
+        } else {
+            ""
+        };
+        let list = || ListChannel {
+            channel: channel(),
+            bearer: user("admin"),
+            next_token: Some("a b".to_owned()),
+        };
+        let page = "max-results=50&next-token=a%20b";
+        let members = ListMembers {
+            channel: channel(),
+            bearer: user("admin"),
+            membership: Membership {
+                membership_type: MembershipType::Hidden,
+                sub_channel: sub_channel.clone(),
+            },
+            next_token: list().next_token,
+        };
+        let call = |client: &dyn Chime| client.list_members(members, TIMEOUT);
+        let (request, _) = request_by(*api, call, empty).await;
+        let query = format!("type=HIDDEN&{page}&{in_sub_channel}");
+        let query = query.trim_end_matches('&');
+        let line = format!("GET {CHANNEL}/memberships?{query} HTTP/1.1");
+        assert_eq!(request.line, line);
+
+        let member = || MemberCall {
+            channel: channel(),
+            bearer: user("admin"),
+            member: user("ann"),
+            sub_channel: sub_channel.clone(),
+        };
+        let path = format!("{CHANNEL}/memberships/{MEMBER}?{in_sub_channel}");
+        let path = path.trim_end_matches('?');
+        let call = |client: &dyn Chime| client.describe_member(member(), TIMEOUT);
+        let (request, _) = request_by(*api, call, empty).await;
+        assert_eq!(request.line, format!("GET {path} HTTP/1.1"));
+        let call = |client: &dyn Chime| client.remove_member(member(), TIMEOUT);
+        let removed = "HTTP/1.1 204 No Content\r\n\r\n";
+        let (request, answer) = request_by(*api, call, removed).await;
+        assert_eq!(request.line, format!("DELETE {path} HTTP/1.1"));
+        assert_eq!(answer, Ok(Removed::Removed));
+
+        let describe = ChannelCall {
+            channel: channel(),
+            bearer: user("admin"),
+        };
+        let call = |client: &dyn Chime| client.describe_channel(describe, TIMEOUT);
+        let (request, _) = request_by(*api, call, empty).await;
+        assert_eq!(request.line, format!("GET {CHANNEL} HTTP/1.1"));
+        let call = |client: &dyn Chime| client.list_moderators(list(), TIMEOUT);
+        let (request, _) = request_by(*api, call, empty).await;
+        let line = format!("GET {CHANNEL}/moderators?{page} HTTP/1.1");
+        assert_eq!(request.line, line);
+        if *api == Api::Messaging {
+            let call = |client: &dyn Chime| client.list_sub_channels(list(), TIMEOUT);
+            let (request, _) = request_by(*api, call, empty).await;
+            let line = format!("GET {CHANNEL}/subchannels?{page} HTTP/1.1");
+            assert_eq!(request.line, line);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_date_of_a_reply_is_that_of_its_header() {
+    let conflict = "409 Conflict\r\nx-amzn-errortype: ConflictException";
+    for api in APIS {
+        for (header, date) in [
+            ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some(784_111_777)),
+            ("date: yesterday\r\n", None),
+            ("", None),
+        ] {
+            let answer =
+                |head: &str| format!("HTTP/1.1 {head}\r\n{header}content-length: 2\r\n\r\n{{}}");
+            let add = |client: &dyn Chime| client.add_members(call(&["ann"]), TIMEOUT);
+            let (_, reply) = request_by(*api, add, &answer("200 OK")).await;
+            assert_eq!(reply.unwrap().date, date, "{api}, {header}");
+            for head in ["201 Created", conflict] {
+                let add = |client: &dyn Chime| client.add_member(single_call("ann"), TIMEOUT);
+                let (_, reply) = request_by(*api, add, &answer(head)).await;
+                assert_eq!(reply.unwrap().date, date, "{api}, {head}, {header}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

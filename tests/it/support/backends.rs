@@ -99,19 +99,25 @@ impl Fixture {
         self.service.script([call]);
     }
 
-    /// Makes the call.
+    /// Makes the call. The reply is without its date.
     pub(crate) async fn add(&self, ids: &[&str]) -> Result<Reply, Refusal> {
-        let timeout = self.service.config().attempt_timeout;
-        self.client.add_members(call(ids), timeout).await
+        let reply = self.client.add_members(call(ids), self.timeout()).await;
+        reply.map(undated)
     }
 
-    /// Makes a call that adds one user, by this operation.
+    /// Makes a call that adds one user, by this operation. The reply is without its date.
     pub(crate) async fn add_by(&self, operation: AddOperation, id: &str) -> Result<Reply, Refusal> {
-        let timeout = self.service.config().attempt_timeout;
-        match operation {
+        let timeout = self.timeout();
+        let reply = match operation {
             AddOperation::Batch => self.client.add_members(call(&[id]), timeout).await,
             AddOperation::Single => self.client.add_member(single_call(id), timeout).await,
-        }
+        };
+        reply.map(undated)
+    }
+
+    /// The timeout of calls.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.service.config().attempt_timeout
     }
 
     /// The number of calls that reached the service, of either operation.
@@ -120,9 +126,23 @@ impl Fixture {
         stats.batch_calls + stats.single_calls
     }
 
+    /// The number of calls of an operation that reached the service.
+    pub(crate) fn calls_of(&self, operation: &str) -> u64 {
+        let calls = self.service.stats().calls;
+        calls.get(operation).copied().unwrap_or_default()
+    }
+
     /// The members of the channel, sorted.
     pub(crate) fn members(&self) -> Vec<String> {
         self.service.members(&channel())
+    }
+}
+
+/// A reply without its date, which depends on the time of the test.
+fn undated(reply: Reply) -> Reply {
+    Reply {
+        date: None,
+        ..reply
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use chime_bulk::chime::{Chime, Pending};
 use chime_bulk::model::codes::{MemberAction, member_action};
 use chime_bulk::model::{
-    AddMember, AddMembers, ChannelArn, MemberArn, Membership, Refusal, RefusalKind, Reply,
+    AddMember, AddMembers, ChannelArn, ChannelCall, ChannelFacts, Described, ListChannel,
+    ListMembers, MemberArn, MemberCall, MemberPage, Membership, Refusal, RefusalKind, Removed,
+    Reply, SubChannelPage,
 };
 use chime_bulk::sandbox::{Service, Simulated};
 use tokio::time::Instant;
@@ -91,6 +93,30 @@ impl Chime for Recorder {
     fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
         let answer = self.inner.add_member(call.clone(), timeout);
         self.record(call.into(), answer)
+    }
+
+    fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
+        self.inner.list_members(call, timeout)
+    }
+
+    fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
+        self.inner.describe_member(call, timeout)
+    }
+
+    fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
+        self.inner.remove_member(call, timeout)
+    }
+
+    fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
+        self.inner.describe_channel(call, timeout)
+    }
+
+    fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
+        self.inner.list_moderators(call, timeout)
+    }
+
+    fn list_sub_channels(&self, call: ListChannel, timeout: Duration) -> Pending<SubChannelPage> {
+        self.inner.list_sub_channels(call, timeout)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Command, Event};
 use chime_bulk::model::{Outcome, RefusalKind};
-use chime_bulk::sandbox::{Fault, MemberRule, ReAdd, SandboxConfig, Scripted};
+use chime_bulk::sandbox::{ExistingAnswer, Fault, MemberRule, SandboxConfig, Scripted};
 use chime_bulk::schedule::{FailureThreshold, Stop};
 
 use super::{fault, many_channels, stop};
@@ -128,7 +128,7 @@ async fn members_of_a_lost_call_are_sent_again_and_found_to_be_members() {
 #[tokio::test(start_paused = true)]
 async fn members_of_a_lost_call_count_as_added_if_the_service_adds_them_silently_again() {
     let sandbox = SandboxConfig {
-        re_add: ReAdd::Silent,
+        existing_answer: ExistingAnswer::Silent,
         ..SandboxConfig::default()
     };
     let mut run = Harness::with_sandbox(one_channel(300), sandbox);

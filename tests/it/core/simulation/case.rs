@@ -7,7 +7,8 @@ use chime_bulk::engine::Command;
 use chime_bulk::model::codes::Effect;
 use chime_bulk::model::{CallAction, ChannelArn, Limits, MemberArn, RefusalKind};
 use chime_bulk::sandbox::{
-    CallCode, Fault, FaultShare, Lowered, OverCapacity, Quotas, ReAdd, SandboxConfig, Storm,
+    CallCode, ExistingAnswer, Fault, FaultShare, Lowered, OverCapacity, Quotas, SandboxConfig,
+    Storm,
 };
 use chime_bulk::schedule::{FailureThreshold, SchedulerConfig};
 
@@ -281,7 +282,7 @@ fn sandbox(rng: &mut SeededRng, size: usize, channels: u8) -> SandboxConfig {
             10_000
         },
         over_capacity: rng.pick(&[OverCapacity::RefuseCall, OverCapacity::RefuseMembers]),
-        re_add: rng.pick(&[ReAdd::Silent, ReAdd::Conflict]),
+        existing_answer: rng.pick(&[ExistingAnswer::Silent, ExistingAnswer::Conflict]),
         missing_channels: if rng.one_in(5) {
             vec![format!("c{}", rng.in_range(0..=channels - 1))]
         } else {
