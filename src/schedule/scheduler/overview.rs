@@ -91,6 +91,7 @@ mod tests {
         };
         assert_eq!(overview, expected);
         // Calls in flight are no longer left.
+        scheduler.end_staging();
         assert!(matches!(scheduler.next(Duration::ZERO), Step::Call(_)));
         let overview = scheduler.overview(Duration::ZERO, 2);
         assert_eq!(overview.largest[0], left(2, 801, 9));

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::is_large;
 use crate::support::program::{BEARER, CHANNEL, Output, Sandbox, WorkDir, ids};
 
 /// A run of ten members with these flags and, unless a flag sets it, no endpoint.
@@ -117,6 +118,10 @@ fn an_address_where_no_chime_answers_stops_the_run_soon_and_fails_nobody() {
 
 #[test]
 fn a_port_that_accepts_and_never_answers_stops_the_run() {
+    // It takes three quarters of a minute, idle.
+    if !is_large() {
+        return;
+    }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let work_dir = WorkDir::new();

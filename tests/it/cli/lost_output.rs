@@ -114,7 +114,7 @@ fn without_standard_error_signals_still_drain() {
 #[test]
 fn without_standard_error_a_second_signal_still_stops_at_once() {
     for lost in LOST {
-        let testbed = testbed(Duration::from_secs(20));
+        let testbed = testbed(Duration::from_secs(6));
         let mut command = without(2, lost, &run(&testbed, "plain", "0"));
         let mut running = Running::start(&mut command);
         calls(&testbed, &mut running, 3);

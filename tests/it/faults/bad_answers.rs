@@ -432,7 +432,7 @@ fn run(url: &str) -> (Output, WorkDir) {
     let work_dir = WorkDir::with("list.csv", "user_id\nu1\nu2\nu3\n");
     let begin = ["run", "list.csv", "--run-dir", "run", "--endpoint-url", url];
     let to = ["--channel-arn", CHANNEL, "--bearer", BEARER];
-    let limits = ["--max-attempts", "2"];
+    let limits = ["--max-attempts", "2", "--patience", "1"];
     let rates = ["--channel-rate", "100", "--bearer-rate", "100"];
     let flags = begin.iter().chain(&to).chain(&limits).chain(&rates);
     let mut command = work_dir.command(flags);

@@ -13,6 +13,11 @@ pub(crate) mod server;
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// Whether the cases that take long are tested as well. CI sets `CHIME_BULK_LARGE=1`.
+pub(crate) fn is_large() -> bool {
+    std::env::var_os("CHIME_BULK_LARGE").is_some_and(|value| value == "1")
+}
+
 /// The number in an environment variable, if it is set.
 pub(crate) fn number<T: FromStr<Err: Display>>(variable: &str) -> Option<T> {
     let text = std::env::var(variable).ok()?;
