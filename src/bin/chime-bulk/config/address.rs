@@ -4,16 +4,16 @@ use std::path::Path;
 
 use chime_bulk::job::{self, AwsTarget, JobError};
 use chime_bulk::model::{MemberArn, escape_control};
-use clap::{ArgMatches, FromArgMatches};
+use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::args::AwsArguments;
 
 /// The address as a comment in TOML. Empty for a command that makes no call.
-pub(super) fn comment(flags: &ArgMatches) -> String {
-    if flags.try_contains_id("endpoint_url").is_err() {
+pub(super) fn comment(command: &Command, flags: &ArgMatches) -> String {
+    if !has(command, "endpoint_url") {
         return String::new();
     }
-    let text = match address(flags) {
+    let text = match address(command, flags) {
         Ok(Some(address)) => address,
         Ok(None) => "none: a sandbox in this process".to_owned(),
         Err(why) => format!("not known: {why}"),
@@ -21,7 +21,12 @@ pub(super) fn comment(flags: &ArgMatches) -> String {
     format!("# address called: {}\n", escape_control(&text, usize::MAX))
 }
 
-fn address(flags: &ArgMatches) -> Result<Option<String>, String> {
+/// Whether a command has this argument. Its matches tell only in debug builds of clap.
+fn has(command: &Command, argument: &str) -> bool {
+    command.get_arguments().any(|one| one.get_id() == argument)
+}
+
+fn address(command: &Command, flags: &ArgMatches) -> Result<Option<String>, String> {
     if flags.try_get_one("sandbox").ok().flatten() == Some(&true) {
         return Ok(None);
     }
@@ -34,7 +39,7 @@ fn address(flags: &ArgMatches) -> Result<Option<String>, String> {
         .map_err(|error| error.to_string())?;
     let text = |error: JobError| error.to_string();
     if let Ok(Some(dir)) = flags.try_get_one::<std::path::PathBuf>("run_dir")
-        && flags.try_contains_id("list").is_err()
+        && !has(command, "list")
     {
         let dir: &Path = dir;
         return runtime

@@ -223,7 +223,7 @@ fn show_if_asked(
 ) -> Result<(), ReadError> {
     match flags.try_get_one::<bool>("print_config") {
         Ok(Some(true)) => Err(ReadError::Shown(
-            shown(command, flags, file) + &address::comment(flags),
+            shown(command, flags, file) + &address::comment(command, flags),
         )),
         _ => Ok(()),
     }
