@@ -18,7 +18,7 @@ use super::feed::{Command, Feed};
 use super::input::{CompletedCall, Input};
 use super::standing::{self, StandingTimer};
 use crate::chime::Chime;
-use crate::ledger::{Chunk, Ledger};
+use crate::ledger::{Chunk, Ledger, fact};
 use crate::limits::CallLimits;
 use crate::model::MemberArn;
 use crate::schedule::{InFlightCall, Scheduler, Step};
@@ -130,6 +130,10 @@ impl<'w> Engine<'w> {
             let Step::Wait(until) = step else { continue };
             inputs.push(self.wait(until).await?);
         }
+        let learned_rate = self.setup.scheduler.learned_rate();
+        self.setup
+            .ledger
+            .set_fact(fact::LEARNED_RATE, &learned_rate)?;
         let ending = match (self.list_error, self.setup.scheduler.stopped()) {
             (_, Some(stop)) => Ending::Stopped(stop.clone()),
             (Some(error), _) => Ending::ListError(error),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::feed::Command;
 use crate::ledger::Chunk;
-use crate::model::{AddMember, AddMembers, AddOperation, Batch, ChannelArn, Refusal, Reply};
+use crate::model::{AddMember, AddMembers, Batch, ChannelArn, Operation, Refusal, Reply};
 use crate::roster::RosterError;
 
 /// A call that was answered or lost.
@@ -31,9 +31,9 @@ pub(super) enum Request {
 
 impl Request {
     /// The request that adds these members by this operation, or as a batch if they are several.
-    pub(super) fn new(operation: AddOperation, call: AddMembers) -> Self {
+    pub(super) fn new(operation: Operation, call: AddMembers) -> Self {
         match (operation, call.members.members()) {
-            (AddOperation::Single, [member]) => Self::Single(AddMember {
+            (Operation::Single, [member]) => Self::Single(AddMember {
                 member: member.clone(),
                 channel: call.channel,
                 bearer: call.bearer,

@@ -4,7 +4,7 @@ use rusqlite::types::Null;
 
 use super::tables::{CALL, LANE, VERDICT};
 use super::{Ledger, LedgerError, rows};
-use crate::model::{AddOperation, LaneId, Outcome, Refusal};
+use crate::model::{LaneId, Operation, Outcome, Refusal};
 use crate::schedule::Ruling;
 
 /// The outcome of a row that is to be retried.
@@ -16,7 +16,7 @@ pub struct NewCall<'a> {
     /// The lane of its members.
     pub lane: LaneId,
     /// Its operation.
-    pub operation: AddOperation,
+    pub operation: Operation,
     /// The caller's ARN.
     pub bearer: &'a str,
     /// Its rows, ascending; empty for a control call.

@@ -30,6 +30,9 @@ pub const FINISHED_AT: &str = "finished_at";
 pub const BEARERS: &str = "bearers";
 /// The address that the last session called; null with a sandbox in the process.
 pub const ADDRESS: &str = "address";
+/// The calls per second in all that the last session found to be the limit; null if it found none below
+/// the limits of the run.
+pub const LEARNED_RATE: &str = "learned_rate";
 /// How many sessions changed the run, including this one.
 pub const GENERATION: &str = "generation";
 /// The generation of the reports, and whether all four are in place.

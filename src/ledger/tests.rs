@@ -5,7 +5,7 @@ mod damage;
 use std::path::{Path, PathBuf};
 
 use super::{Durability, Ledger, LedgerError, LedgerReader, NewCall, Stager};
-use crate::model::{AddOperation, ChannelArn, LaneId, Outcome, Refusal, RefusalKind, RunState};
+use crate::model::{ChannelArn, LaneId, Operation, Outcome, Refusal, RefusalKind, RunState};
 use crate::roster::{Options, Roster, Source};
 use crate::schedule::{PendingRow, Ruling};
 
@@ -78,7 +78,7 @@ fn stage(ledger: &mut Ledger, stager: &mut Stager) {
 fn record_call(ledger: &mut Ledger, rows: &[u64]) -> i64 {
     let call = NewCall {
         lane: LaneId(0),
-        operation: AddOperation::Batch,
+        operation: Operation::Batch,
         bearer: "b",
         rows,
         fresh: rows.len(),

@@ -21,7 +21,7 @@ pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};
 pub use bearers::{BearerPool, BearersDisagree};
-pub use call::{AddMember, AddMembers, AddOperation, MemberError, Refusal, Reply};
+pub use call::{AddMember, AddMembers, MemberError, Operation, Refusal, Reply};
 pub use escape::{escape_control, is_unprintable};
 pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};

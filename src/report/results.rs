@@ -226,6 +226,7 @@ fn summarize(
         single_calls: calls.single,
         throttled_calls: calls.throttled,
         retried_members: totals.retried,
+        learned_max_rate: learned_max_rate(ledger)?,
         channels: ledger.channels()?,
         bearers,
         started_at: ledger.fact(fact::STARTED_AT)?.unwrap_or_default(),
@@ -241,6 +242,12 @@ fn summarize(
         lower_bound_seconds_left: seconds_left,
         accounts: tally.accounts_for(staged.rows_read),
     })
+}
+
+/// The rate that the last session learned, cut to hundredths.
+fn learned_max_rate(ledger: &LedgerReader) -> Result<Option<f64>, LedgerError> {
+    let rate = ledger.fact::<Option<f64>>(fact::LEARNED_RATE)?.flatten();
+    Ok(rate.map(|rate| (rate * 100.0).floor() / 100.0))
 }
 
 /// The elapsed time as a multiple of the least time of the list, where they can be compared.

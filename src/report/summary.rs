@@ -123,6 +123,10 @@ pub struct Summary {
     pub throttled_calls: u64,
     /// Rows that took more than one attempt.
     pub retried_members: u64,
+    /// Calls per second in all that the service took at the end of the last session, if they were fewer
+    /// than the limits of the run allow; otherwise null. `--max-rate` sets that limit from the start.
+    #[serde(default)]
+    pub learned_max_rate: Option<f64>,
     /// Channels in the list.
     pub channels: u64,
     /// Bearers that shared the calls.
@@ -249,6 +253,13 @@ impl fmt::Display for Summary {
             self.throttled_calls,
             count(self.channels, "channel")
         )?;
+        if let Some(rate) = self.learned_max_rate {
+            let note = format!(
+                "  note: the service takes about {rate} calls a second in all, fewer than the limits of \
+                 this run; with --max-rate {rate} a run keeps to that from its start"
+            );
+            wrap(f, &note, 8)?;
+        }
         if self.state == RunState::Finished && self.lower_bound_seconds > 0.0 {
             let note = match self.lower_bound_ratio {
                 Some(ratio) => format!("), {ratio:.2} times that"),

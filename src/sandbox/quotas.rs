@@ -26,6 +26,9 @@ pub struct Quotas {
     pub bearer_rate: Option<f64>,
     /// Calls that one bearer may make at once, at least 1; `None`: one second's worth.
     pub bearer_burst: Option<u32>,
+    /// Batch calls per second over all channels and bearers together, at least 0.001; `None`: there is
+    /// no such limit.
+    pub total_rate: Option<f64>,
     /// When the service allows less.
     pub lowered: Option<Lowered>,
 }
@@ -39,6 +42,7 @@ impl Default for Quotas {
             single_burst: None,
             bearer_rate: None,
             bearer_burst: None,
+            total_rate: None,
             lowered: None,
         }
     }

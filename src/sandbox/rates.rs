@@ -18,6 +18,7 @@ pub(super) struct Rates {
     describe: Rate,
     bearer: Rate,
     bearer_eu: Rate,
+    total: Option<Rate>,
 }
 
 impl Rates {
@@ -39,6 +40,7 @@ impl Rates {
             describe: Rate::per_second(quota::DESCRIBE_RATE),
             bearer: bearer(quota::BEARER_RATE),
             bearer_eu: bearer(quota::BEARER_RATE_EU),
+            total: quotas.total_rate.map(Rate::per_second),
         }
     }
 
@@ -58,6 +60,12 @@ impl Rates {
             Operation::DescribeChannel => Some(self.describe),
             Operation::Describe | Operation::ListSubChannels => None,
         }
+    }
+
+    /// The rate of this operation over all channels and bearers together, if it has one.
+    pub(super) fn total(&self, operation: Operation) -> Option<Rate> {
+        self.total
+            .filter(|_| matches!(operation, Operation::BatchCreate))
     }
 
     /// The rate of a bearer of a region.

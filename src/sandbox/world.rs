@@ -35,6 +35,8 @@ pub(super) struct World {
     names: StringInterner<StringBackend>,
     channels: SlotMap<Channel>,
     bearers: SlotMap<TokenBucket>,
+    /// Of the batch calls on all channels together.
+    total: TokenBucket,
 }
 
 impl World {
@@ -46,6 +48,7 @@ impl World {
             names: StringInterner::new(),
             channels: SlotMap::new(),
             bearers: SlotMap::new(),
+            total: TokenBucket::default(),
         }
     }
 

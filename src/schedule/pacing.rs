@@ -2,7 +2,9 @@
 //!
 //! A 429 does not show whether it was the channel's limit or the bearer's (undocumented), but the
 //! circumstances do: a channel that was not called shortly before cannot be over its limit, and a
-//! bearer that is throttled on several channels in a row is over its own.
+//! bearer that is throttled on several channels in a row is over its own, and where several bearers
+//! are, one after the other, it is a limit on all calls together. AWS documents none, and does not say
+//! what its quota of batch calls "per resource" counts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,8 +13,8 @@ use super::arrival_margin::ArrivalMargin;
 use super::channel_pace::{ChannelPace, CoolDown};
 use super::rate_pacer::RatePacer;
 use super::timeout::Timeout;
-use super::{InFlightCall, RetryDelays};
-use crate::model::{AddOperation, ChannelId, Limits};
+use super::{InFlightCall, RetryDelays, SchedulerConfig};
+use crate::model::{ChannelId, Operation};
 
 /// Most calls of one bearer at once.
 const MAX_BURST: u32 = 100;
@@ -24,25 +26,54 @@ const CATCH_UP: u32 = 2;
 const SEVERAL: u32 = 3;
 /// The same, where its limit is known to be lower than configured.
 const SEVERAL_IF_TIGHT: u32 = 2;
+/// Bearers that met a limit of their own in a row, no call having been accepted in between, that show a
+/// limit on all calls together.
+const SEVERAL_BEARERS: u32 = 2;
 
 /// A bearer's calls.
 #[derive(Debug)]
 struct BearerPace {
     rate: RatePacer,
-    /// The channels of its throttled calls since its last success: how many in a row, and the last.
-    throttled_on: Option<(u32, ChannelId)>,
+    /// The channels of its throttled calls since its last success.
+    throttled_on: InRow<ChannelId>,
+}
+
+/// Throttled calls in a row, each of another channel or bearer than the one before: how many, and the
+/// last.
+#[derive(Debug, Clone, Copy)]
+struct InRow<T>(Option<(u32, T)>);
+
+impl<T: PartialEq> InRow<T> {
+    /// One more. Returns how many it is now.
+    fn add(&mut self, one: T) -> u32 {
+        let count = match self.0.take() {
+            Some((count, last)) => count + u32::from(last != one),
+            None => 1,
+        };
+        self.0 = Some((count, one));
+        count
+    }
+}
+
+impl<T> Default for InRow<T> {
+    fn default() -> Self {
+        Self(None)
+    }
 }
 
 /// The pace of all calls.
 #[derive(Debug)]
 pub(super) struct Pacing {
+    operation: Operation,
     channels: Vec<ChannelPace>,
-    /// Single adds on the channels that have any.
+    /// Calls with a single member on the channels that have any.
     singles: HashMap<ChannelId, RatePacer>,
     single_rate: Option<f64>,
     bearers: Vec<BearerPace>,
-    /// Over all calls together.
+    /// Over all calls together: as configured, or as learned.
     total: Option<RatePacer>,
+    /// The bearers that met a limit beyond the channels' since the last success.
+    throttled_bearers: InRow<usize>,
     /// That of a channel's limit, as configured.
     interval: Duration,
     arrival_margin: ArrivalMargin,
@@ -55,24 +86,33 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
-    pub(super) fn new(limits: &Limits, bearers: usize, answer_timeout: Duration) -> Self {
+    pub(super) fn new(settings: &SchedulerConfig) -> Self {
+        let SchedulerConfig {
+            limits,
+            operation,
+            bearers,
+            answer_timeout,
+            ..
+        } = settings;
         let interval = Duration::from_secs_f64(1.0 / limits.channel_rate);
         let burst = limits.bearer_burst().min(MAX_BURST);
         let bearer = || BearerPace {
             rate: RatePacer::new(limits.bearer_rate, burst),
-            throttled_on: None,
+            throttled_on: InRow::default(),
         };
         Self {
+            operation: *operation,
             channels: Vec::new(),
             singles: HashMap::new(),
             single_rate: limits.single_rate,
             bearers: std::iter::repeat_with(bearer)
-                .take(bearers.max(1))
+                .take((*bearers).max(1))
                 .collect(),
             total: limits.max_rate.map(|rate| RatePacer::new(rate, CATCH_UP)),
+            throttled_bearers: InRow::default(),
             interval,
             arrival_margin: ArrivalMargin::new(interval),
-            timeout: Timeout::new(answer_timeout),
+            timeout: Timeout::new(*answer_timeout),
             refused_calls_count: false,
             lifts: 0,
         }
@@ -88,7 +128,11 @@ impl Pacing {
 
     /// When a channel may be called next.
     pub(super) fn next_on(&self, channel: ChannelId) -> Duration {
-        self.channels[channel.index()].next()
+        let next = self.channels[channel.index()].next();
+        match self.operation {
+            Operation::Batch => next,
+            Operation::Single | Operation::Remove => next.max(self.next_single(channel)),
+        }
     }
 
     /// When a member may be added to a channel by a single add next.
@@ -140,15 +184,32 @@ impl Pacing {
 
     /// The least time for so many calls of these bearers.
     pub(super) fn time_for(&self, calls: u64, bearers: impl Iterator<Item = usize>) -> Duration {
-        let rate = |pacer: &RatePacer| 1.0 / pacer.interval().as_secs_f64();
-        let pool: f64 = bearers.map(|bearer| rate(&self.bearers[bearer].rate)).sum();
-        let rate = self
-            .total
-            .as_ref()
-            .map_or(pool, |total| pool.min(rate(total)));
+        let pool = self.pool_rate(bearers);
+        let total = self.total.as_ref();
+        let rate = total.map_or(pool, |total| pool.min(total.rate()));
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let seconds = calls as f64 / rate.max(f64::MIN_POSITIVE);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// The calls per second of these bearers, if no limit on all calls is lower.
+    fn pool_rate(&self, bearers: impl Iterator<Item = usize>) -> f64 {
+        bearers.map(|bearer| self.bearers[bearer].rate.rate()).sum()
+    }
+
+    /// The calls per second in all that were found to be the limit, if they are fewer than configured. A
+    /// single bearer's limit is one on all calls.
+    pub(super) fn learned_rate(&self) -> Option<f64> {
+        let alone = match &*self.bearers {
+            [bearer] => Some(&bearer.rate),
+            _ => None,
+        };
+        let tight = self
+            .total
+            .iter()
+            .chain(alone)
+            .filter(|pacer| pacer.is_tight());
+        tight.map(RatePacer::rate).min_by(f64::total_cmp)
     }
 
     /// The time from one call on a channel to the next, as a rule.
@@ -166,10 +227,10 @@ impl Pacing {
         &mut self,
         channel: ChannelId,
         bearer: usize,
-        operation: AddOperation,
+        operation: Operation,
         now: Duration,
     ) {
-        if let (AddOperation::Single, Some(rate)) = (operation, self.single_rate) {
+        if let (Operation::Single | Operation::Remove, Some(rate)) = (operation, self.single_rate) {
             let new = || RatePacer::new(rate, CATCH_UP);
             self.singles.entry(channel).or_insert_with(new).spend(now);
         } else {
@@ -193,7 +254,7 @@ impl Pacing {
         &mut self,
         channel: ChannelId,
         bearer: usize,
-        operation: AddOperation,
+        operation: Operation,
         next: Duration,
     ) {
         if let Some(single) = single_of(&mut self.singles, channel, operation) {
@@ -243,15 +304,15 @@ impl Pacing {
     ) {
         let (sent_at, interval, lifts) = (flight.sent_at, self.interval, self.lifts);
         let bearer = &mut self.bearers[flight.bearer];
-        let channels_in_row = match bearer.throttled_on {
-            Some((channels, last)) => channels + u32::from(last != flight.channel),
-            None => 1,
-        };
-        bearer.throttled_on = Some((channels_in_row, flight.channel));
+        let channels_in_row = bearer.throttled_on.add(flight.channel);
         let channel = &mut self.channels[flight.channel.index()];
         if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
-            // Also where it was the bearer's limit: a single add is never urgent.
-            single.refused(sent_at, now);
+            if flight.operation == Operation::Remove && channels_in_row >= SEVERAL {
+                self.met_shared_limit(now, flight);
+            } else {
+                // Also where it was the bearer's limit: a single add is never urgent.
+                single.refused(sent_at, now);
+            }
             return;
         }
         if !channel.begins_episode(sent_at, now) {
@@ -263,7 +324,7 @@ impl Pacing {
             SEVERAL
         };
         if channels_in_row >= several || !channel.may_be_at_limit(sent_at, interval, lifts) {
-            bearer.rate.refused(sent_at, now);
+            self.met_shared_limit(now, flight);
             return;
         }
         let margin = self.arrival_margin.usual();
@@ -290,6 +351,25 @@ impl Pacing {
         }
     }
 
+    /// A call met the limit of its bearer, or the one on all calls together.
+    fn met_shared_limit(&mut self, now: Duration, flight: &InFlightCall) {
+        let bearers_in_row = self.throttled_bearers.add(flight.bearer);
+        if let Some(total) = self.total.as_mut().filter(|total| total.is_tight()) {
+            total.refused(flight.sent_at, now);
+        } else if bearers_in_row >= SEVERAL_BEARERS {
+            self.forget_refusals();
+            let pool = self.pool_rate(0..self.bearers.len());
+            let new = || RatePacer::new(pool, CATCH_UP);
+            self.total
+                .get_or_insert_with(new)
+                .refused(flight.sent_at, now);
+        } else {
+            self.bearers[flight.bearer]
+                .rate
+                .refused(flight.sent_at, now);
+        }
+    }
+
     /// Calls are refused whatever their pace: what was refused since a call was last accepted shows
     /// nothing of the limits, and no channel waits for it.
     pub(super) fn forget_refusals(&mut self) {
@@ -297,9 +377,10 @@ impl Pacing {
             channel.forget_refusals(self.interval, self.lifts);
         }
         for bearer in &mut self.bearers {
-            bearer.throttled_on = None;
+            bearer.throttled_on = InRow::default();
             bearer.rate.forget_refusals();
         }
+        self.throttled_bearers = InRow::default();
     }
 
     /// A call was accepted.
@@ -309,7 +390,11 @@ impl Pacing {
         self.timeout.answered();
         self.arrival_margin.accepted(round_trip);
         let bearer = &mut self.bearers[flight.bearer];
-        bearer.throttled_on = None;
+        bearer.throttled_on = InRow::default();
+        self.throttled_bearers = InRow::default();
+        if let Some(total) = &mut self.total {
+            self.lifts += u32::from(total.accepted(sent_at));
+        }
         if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
             single.accepted(sent_at);
             self.lifts += u32::from(bearer.rate.accepted(sent_at));
@@ -325,14 +410,14 @@ impl Pacing {
     }
 }
 
-/// The pace of single adds on a channel, if the call is one.
+/// The pace of calls with a single member on a channel, if the call is one.
 fn single_of(
     singles: &mut HashMap<ChannelId, RatePacer>,
     channel: ChannelId,
-    operation: AddOperation,
+    operation: Operation,
 ) -> Option<&mut RatePacer> {
     match operation {
-        AddOperation::Single => singles.get_mut(&channel),
-        AddOperation::Batch => None,
+        Operation::Single | Operation::Remove => singles.get_mut(&channel),
+        Operation::Batch => None,
     }
 }

@@ -119,6 +119,11 @@ impl RatePacer {
         self.interval.mul_f64(self.stretch)
     }
 
+    /// The calls per second, at the rate of now.
+    pub(super) fn rate(&self) -> f64 {
+        1.0 / self.interval().as_secs_f64()
+    }
+
     /// A call is made.
     pub(super) fn spend(&mut self, now: Duration) {
         self.sent.push_back(now);

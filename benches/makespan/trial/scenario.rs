@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chime_bulk::model::Limits;
 use chime_bulk::sandbox::{FaultShare, Lowered, Quotas, SandboxConfig};
 use serde::Deserialize;
 
@@ -72,6 +73,8 @@ pub(super) struct Span {
 struct Server {
     /// The most calls of a bearer at once.
     bearer_burst: Option<u32>,
+    /// Calls a second over all channels and bearers together.
+    total_rate: Option<f64>,
     /// Lower rates, for a time.
     lowered: Option<LoweredUntil>,
 }
@@ -189,6 +192,7 @@ impl Scenario {
             outage: self.outage.map(Span::times),
             quotas: Quotas {
                 bearer_burst: self.server.bearer_burst,
+                total_rate: self.server.total_rate,
                 lowered: self.server.lowered.map(|lowered| Lowered {
                     share: lowered.share,
                     during: Duration::ZERO..Duration::from_secs(lowered.until),
@@ -196,6 +200,15 @@ impl Scenario {
                 ..Quotas::default()
             },
             ..default
+        }
+    }
+
+    /// The limits that the service has and the run is told of, and the one over all calls, which the run
+    /// has to find.
+    pub(super) fn limits_of_service(&self, of_run: &Limits) -> Limits {
+        Limits {
+            max_rate: self.server.total_rate,
+            ..*of_run
         }
     }
 

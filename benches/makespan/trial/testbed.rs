@@ -95,7 +95,8 @@ impl Testbed {
             return Err(format!("{added} of {members} members were added").into());
         }
         let with_faults = self.proxy.lower_bound(roster);
-        let (least, _) = with_faults.time(&self.job.limits, scenario.bearers);
+        let limits = scenario.limits_of_service(&self.job.limits);
+        let (least, _) = with_faults.time(&limits, scenario.bearers);
         let arrivals = self.link.arrivals();
         let outage = scenario.outage.map(Span::times);
         let speed = full_speed(scenario, &self.job);

@@ -14,7 +14,7 @@ use crate::engine::redact::redact_members;
 use crate::engine::standing;
 use crate::ledger::NewCall;
 use crate::model::{
-    AddMembers, AddOperation, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind,
+    AddMembers, Batch, ChannelArn, LaneId, MemberArn, Operation, Outcome, Refusal, RefusalKind,
     Reply, Tally, codes,
 };
 use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
@@ -50,7 +50,7 @@ impl Engine<'_> {
     ) -> Result<Option<PreparedCall>, EngineError> {
         if plan.members() > 1 {
             // Otherwise a batch would be charged to the limit of single adds.
-            plan.operation = AddOperation::Batch;
+            plan.operation = Operation::Batch;
         }
         let limits = &self.setup.call_limits;
         match limits.try_acquire(plan.channel, plan.bearer, plan.operation) {

@@ -98,6 +98,10 @@ impl World {
         if !self.bearers[bearer].has_room(bearer_rate, scaled) {
             return Err(Exception::throttled("the bearer's rate is exceeded"));
         }
+        let total = self.rates.total(operation);
+        if total.is_some_and(|rate| !self.total.has_room(rate, scaled)) {
+            return Err(Exception::throttled("the rate of all calls is exceeded"));
+        }
         let rate = self.rates.of_channel(operation, at.channel.region());
         if let Some(rate) = rate.filter(|_| exists) {
             let channel = self.channels.get_or_insert(at.channel.as_str());
@@ -118,6 +122,9 @@ impl World {
             bucket.take(rate, now);
         }
         self.bearers[bearer].take(bearer_rate, scaled);
+        if let Some(rate) = total {
+            self.total.take(rate, scaled);
+        }
         Ok(())
     }
 

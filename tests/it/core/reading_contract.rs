@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chime_bulk::model::{
-    AddMembers, AddOperation, Batch, ChannelCall, ChannelFacts, ChannelMode, ChannelPrivacy,
-    Described, ListChannel, ListMembers, MemberArn, MemberCall, MemberPage, Membership,
-    MembershipFacts, MembershipType, Refusal, RefusalKind, Removed, Reply, SubChannelPage, codes,
+    AddMembers, Batch, ChannelCall, ChannelFacts, ChannelMode, ChannelPrivacy, Described,
+    ListChannel, ListMembers, MemberArn, MemberCall, MemberPage, Membership, MembershipFacts,
+    MembershipType, Operation, Refusal, RefusalKind, Removed, Reply, SubChannelPage, codes,
 };
 use chime_bulk::sandbox::{AbsentAnswer, ExistingAnswer, Scripted};
 
@@ -681,7 +681,7 @@ async fn removals_moderators_and_single_adds_share_a_quota(backend: Backend) {
         s.quotas.bearer_rate = Some(1e6);
     });
     let fixture = fixture.await;
-    fixture.add_by(AddOperation::Single, "ann").await.unwrap();
+    fixture.add_by(Operation::Single, "ann").await.unwrap();
     fixture.ask(Operation::Moderators, "ann").await.unwrap();
     fixture.ask(Operation::Remove, "ann").await.unwrap();
     for operation in [Operation::Moderators, Operation::Remove] {
@@ -725,7 +725,7 @@ async fn a_batch_lists_existing_members_as_added_if_the_service_is_silent(backen
     };
     assert_eq!(facts.invited_by, Some(user("ann").to_string()));
     // The operation for one member has a documented answer.
-    let reply = fixture.add_by(AddOperation::Single, "ann").await.unwrap();
+    let reply = fixture.add_by(Operation::Single, "ann").await.unwrap();
     assert_eq!(reply.errors[0].code, "Conflict");
 }
 

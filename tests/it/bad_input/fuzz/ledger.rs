@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, NewCall, Stager, fact};
-use chime_bulk::model::{AddOperation, LaneId, Limits, Outcome, RunState};
+use chime_bulk::model::{LaneId, Limits, Operation, Outcome, RunState};
 use chime_bulk::report::{self, Reports};
 use chime_bulk::roster::{Options, Roster, Source};
 use chime_bulk::schedule::{PendingRow, Ruling};
@@ -87,7 +87,7 @@ fn record_call(ledger: &mut Ledger, count: usize) -> Result<(i64, Vec<u64>), Led
     let rows = ledger.take_rows(LaneId(0), count)?;
     let call = ledger.record_call(NewCall {
         lane: LaneId(0),
-        operation: AddOperation::Batch,
+        operation: Operation::Batch,
         bearer: "b",
         rows: &rows,
         fresh: rows.len(),

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chime_bulk::engine::Event;
 use chime_bulk::model::{Limits, Outcome, Refusal, RefusalKind};
-use chime_bulk::sandbox::{Fault, SandboxConfig, Scripted};
+use chime_bulk::sandbox::{Fault, Quotas, SandboxConfig, Scripted};
 use chime_bulk::schedule::LowerBound;
+use chime_bulk::{Run, Target};
 use tokio::time::Instant;
 
 use super::{SECOND, fault, many_channels, shuffled, slow_calls};
@@ -326,4 +327,60 @@ async fn bearers_without_time_to_spare_make_no_single_adds() {
     assert_eq!(result.count(Outcome::Added), 16_000);
     let stats = run.service.stats();
     assert_eq!((stats.batch_calls, stats.single_calls), (160, 0));
+}
+
+/// A service that takes so many batch calls a second in all.
+fn limited_in_all(total_rate: f64) -> SandboxConfig {
+    SandboxConfig {
+        quotas: Quotas {
+            total_rate: Some(total_rate),
+            ..Quotas::default()
+        },
+        ..slow_calls(150)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_on_all_calls_together_is_found_whatever_the_number_of_bearers() {
+    for bearers in [1, 2, 4] {
+        let list = list(many_channels(40, 1_000));
+        let mut run = Harness::with_sandbox(list, limited_in_all(1.0)).bearers(bearers);
+        let result = run.run().await;
+        assert_eq!(result.count(Outcome::Added), 40_000);
+        assert!(
+            result.took < SECOND * 460,
+            "{:?} with {bearers} bearers",
+            result.took
+        );
+        // The first seconds find the limit; later about one call in thirty is refused.
+        let late = run.calls().into_iter().filter(|call| call.at > SECOND * 60);
+        let (calls, refused) = late.fold((0, 0), |(calls, refused), call| {
+            let is_refused = matches!(call.answer, Some((_, Err(_))));
+            (calls + 1, refused + u32::from(is_refused))
+        });
+        assert!(
+            refused * 15 < calls,
+            "{refused} of {calls}, {bearers} bearers"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_summary_names_a_limit_on_all_calls_and_the_flag_for_it() {
+    for (total_rate, is_told) in [(1.0, true), (1_000.0, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = many_channels(30, 100);
+        let run = Run::of_bytes("list", list(rows)).dir(dir.path().join("run"));
+        let conclusion = run
+            .bearer(user("b0"))
+            .target(Target::sandbox(limited_in_all(total_rate)))
+            .run()
+            .await
+            .unwrap();
+        let summary = conclusion.summary;
+        let told = summary.to_string().contains("with --max-rate 0.9");
+        assert_eq!(told, is_told, "{summary}");
+        let near = |rate: f64| (0.9..1.0).contains(&rate);
+        assert_eq!(summary.learned_max_rate.is_some_and(near), is_told);
+    }
 }
