@@ -15,7 +15,7 @@ const REMEMBERED: usize = 64;
 const ENOUGH: usize = 12;
 /// Share of the interval that is added at least, until enough is known: round trips do not show how
 /// much the time from the plan of a call to its departure varies.
-const AT_FIRST: f64 = 0.05;
+const AT_FIRST: f64 = 0.03;
 /// Share of the round trip by which one way is taken to vary, until enough is known.
 const OF_THE_WAY: f64 = 0.2;
 /// Few round trips show less than the whole spread: what is seen of it is widened by this over the

@@ -7,6 +7,11 @@
 //! an accepted call, are believed. From then on one call in N is sent earlier, now at the
 //! configured interval, now half-way, to find whether the limit has lifted. Refused, it costs the
 //! channel nothing: the call after it comes when it would have come anyway.
+//!
+//! A bearer's limit has a burst and takes many more calls, so its pace is found in steps instead
+//! (`rate_pacer`). Steps for channels as well were tried: a channel with half of its limit then takes 1.18
+//! to 1.39 times the bound instead of 1.06, and 6 to 7 % of its calls are refused instead of 5: each step
+//! costs the channel an interval, and a limit that lifts is found late.
 
 use std::time::Duration;
 

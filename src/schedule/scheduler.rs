@@ -29,6 +29,10 @@ use crate::model::{ChannelId, LaneId, Limits, Operation};
 
 pub use overview::{ChannelLeft, Overview};
 
+/// How long the first calls wait for the rest of the list at most: a bearer's first calls go out at
+/// once, and a channel that is read after them and takes longest would wait for a second.
+const READ_FIRST: Duration = Duration::from_millis(50);
+
 /// What a run asks of its scheduler.
 #[derive(Debug, Clone)]
 pub struct SchedulerConfig {
@@ -202,6 +206,10 @@ impl Scheduler {
         }
         if self.in_flight >= self.max_in_flight {
             return Step::Wait(None);
+        }
+        let opens_at = self.begins_at + READ_FIRST;
+        if self.backlog.is_staging() && now < opens_at {
+            return Step::Wait(Some(opens_at));
         }
         if self.is_outage() {
             if self.in_flight > 0 {

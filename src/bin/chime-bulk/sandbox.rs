@@ -8,7 +8,7 @@ use std::time::Duration;
 use chime_bulk::job::JobError;
 use chime_bulk::model::{ChannelArn, MemberArn};
 use chime_bulk::roster::{Options, Roster, Row, RowKind, Source};
-use chime_bulk::sandbox::{self, AnyFault, SandboxConfig, Service};
+use chime_bulk::sandbox::{self, AnyFault, ExistingAnswer, SandboxConfig, Service};
 use clap::Args;
 
 use crate::exit::Exit;
@@ -62,9 +62,17 @@ pub(crate) struct SandboxShape {
     /// Refuse users whose id begins with PREFIX, with this error code.
     #[arg(long, value_name = "PREFIX=CODE")]
     pub(crate) answer_member: Vec<sandbox::MemberRule>,
-    /// A bearer that may call; repeat to allow several [default: all may].
+    /// How a batch call answers about an existing member: with the error
+    /// `Conflict`, or silently, as if it were added [default: conflict].
+    #[arg(long, value_name = "conflict|silent")]
+    pub(crate) existing_answer: Option<ExistingAnswer>,
+    /// An admin; repeat for several. Other bearers may only read channels that
+    /// they are members of, and leave them [default: all are admins].
     #[arg(long, value_name = "ARN", value_parser = value::admin)]
     pub(crate) admin: Vec<MemberArn>,
+    /// A moderator of all channels, beside the admins; repeat for several.
+    #[arg(long, value_name = "ARN", value_parser = value::moderator)]
+    pub(crate) moderator: Vec<MemberArn>,
     /// The most members of a channel [default: 10000].
     #[arg(long, value_name = "N")]
     pub(crate) capacity: Option<u64>,
@@ -105,6 +113,8 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         missing_users: shape.missing_users.clone(),
         missing_channels: shape.missing_channels.clone(),
         answers: shape.answer_member.clone(),
+        existing_answer: shape.existing_answer.unwrap_or_default(),
+        moderators: shape.moderator.clone(),
         admins: (!shape.admin.is_empty()).then(|| shape.admin.clone()),
         capacity: shape.capacity.unwrap_or(usual.capacity),
         outage: shape

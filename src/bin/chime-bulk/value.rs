@@ -60,6 +60,11 @@ pub(crate) fn admin(text: &str) -> Result<MemberArn, ValueError> {
     member("--admin", text)
 }
 
+/// Parses `--moderator`.
+pub(crate) fn moderator(text: &str) -> Result<MemberArn, ValueError> {
+    member("--moderator", text)
+}
+
 fn member(flag: &str, text: &str) -> Result<MemberArn, ValueError> {
     let text = text.trim();
     MemberArn::parse(text).map_err(|error| ValueError {

@@ -254,9 +254,9 @@ mod tests {
         let bearers = (0..50).map(|i| MemberArn::parse(&member(i)).unwrap());
         let bearers: Vec<MemberArn> = bearers.collect();
         let mut admitted = |make: &dyn Fn(&mut World, Address<'_>, Duration) -> bool, at| {
-            let now = Duration::from_secs(at);
-            let calls = bearers.iter().filter(|bearer| {
+            let calls = (0..).zip(&bearers).filter(|(ms, bearer)| {
                 let channel = &channel;
+                let now = Duration::from_secs(at) + Duration::from_millis(*ms);
                 make(&mut world, Address { channel, bearer }, now)
             });
             calls.count()

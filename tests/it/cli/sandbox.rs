@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 #[cfg(unix)]
-use crate::support::program::{BEARER, CHANNEL, Output, WorkDir, ids, wrap};
+use crate::support::program::{APP, BEARER, CHANNEL, Output, WorkDir, ids, wrap};
 use crate::support::server::Server;
 
 async fn unlimited() -> Server {
@@ -250,6 +250,52 @@ fn a_shell_that_reads_what_the_sandbox_prints_calls_it() {
     let address = work_dir.summary("run").address.unwrap();
     assert!(script.starts_with(&format!("# listening on {address}; stop with Ctrl-C\n")));
     assert_eq!(work_dir.summary("run").added, 10);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flag_sets_how_batches_answer_about_existing_members() {
+    let work_dir = WorkDir::with("list.csv", ids("user-", 10));
+    let existing = format!("channel_arn,member_arn\n{CHANNEL},{APP}/user/user-3\n");
+    std::fs::write(work_dir.path("existing.csv"), existing).unwrap();
+    for (flags, already_member) in [
+        (&[][..], 1),
+        (&["--existing-answer", "conflict"], 1),
+        (&["--existing-answer", "silent"], 0),
+    ] {
+        let dir = format!("run-{}", flags.last().unwrap_or(&"default"));
+        let usual = ["run", "list.csv", "--sandbox", "--existing", "existing.csv"];
+        let of_run = ["--bearer", BEARER, "--channel-arn", CHANNEL];
+        let output = work_dir.run([&usual, flags, &of_run, &["--run-dir", &*dir]].concat());
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let summary = work_dir.summary(&dir);
+        let counts = (summary.added, summary.already_member);
+        assert_eq!(counts, (10 - already_member, already_member), "{flags:?}");
+    }
+    let output = work_dir.run(["run", "list.csv", "--existing-answer", "maybe"]);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(
+        output.stderr.contains("the answer is conflict or silent"),
+        "{output:#?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn flags_name_who_may_change_channels() {
+    let work_dir = WorkDir::with("list.csv", ids("user-", 10));
+    let allowed = [
+        ["--admin".to_owned(), format!("{APP}/user/boss")],
+        ["--moderator".to_owned(), format!("{APP}/user/mod")],
+    ];
+    for (bearer, code) in [("boss", 0), ("mod", 0), ("admin", 3)] {
+        let bearer_arn = format!("{APP}/user/{bearer}");
+        let usual = ["run", "list.csv", "--sandbox", "--run-dir", bearer];
+        let of_run = ["--bearer", &*bearer_arn, "--channel-arn", CHANNEL];
+        let flags = allowed.iter().flatten().map(String::as_str);
+        let output = work_dir.run(usual.into_iter().chain(of_run).chain(flags));
+        assert_eq!(output.code, Some(code), "{bearer}: {output:#?}");
+    }
 }
 
 #[tokio::test]

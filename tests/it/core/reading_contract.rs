@@ -415,7 +415,7 @@ async fn sub_channels_are_listed_in_pages_with_their_members(backend: Backend) {
             membership_type: MembershipType::Default,
             sub_channel: Some(format!("sub-{:02}", n % 60).parse().unwrap()),
         };
-        fixture.add_all(&[id.clone()], &membership).await;
+        fixture.add_all(std::slice::from_ref(id), &membership).await;
     }
     let first = fixture.client.list_sub_channels(call.clone(), TIMEOUT);
     let first = first.await.unwrap();

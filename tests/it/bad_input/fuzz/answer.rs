@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use chime_bulk::chime::{Api, CannedAnswer, ClientConfig, FixedCredentials, canned};
+use chime_bulk::chime::{Api, CannedAnswer, Chime, ClientConfig, FixedCredentials, canned};
 use chime_bulk::engine::reconcile;
 use chime_bulk::model::{
-    AddMember, AddMembers, Batch, ChannelArn, MemberArn, Membership, RefusalKind,
+    AddMember, AddMembers, Batch, ChannelArn, ChannelCall, Described, ListChannel, ListMembers,
+    MemberArn, MemberCall, Membership, RefusalKind, Removed, codes,
 };
 use chime_bulk::schedule::MemberAnswer;
 
@@ -89,6 +90,7 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
             assert!(!is_success || is_lost, "{status}: {refusal:?}");
         }
     }
+    check_reading(&*client, &call, asked[0].clone(), status, &body).await;
     let reply = match client.add_members(call, Duration::from_mins(10)).await {
         Ok(reply) => reply,
         Err(refusal) => {
@@ -134,6 +136,63 @@ async fn one(api: Api, call: AddMembers, asked: &[MemberArn], answer: CannedAnsw
             "{member}: {text}"
         );
     }
+}
+
+/// Decodes the answer as one to each call that reads, or removes a member.
+async fn check_reading(
+    client: &dyn Chime,
+    call: &AddMembers,
+    member: MemberArn,
+    status: u16,
+    body: &[u8],
+) {
+    let is_success = (200..300).contains(&status);
+    let timeout = Duration::from_mins(10);
+    let (channel, bearer) = (call.channel.clone(), call.bearer.clone());
+    let one = MemberCall {
+        channel: channel.clone(),
+        bearer: bearer.clone(),
+        member,
+        sub_channel: None,
+    };
+    let page = ListChannel {
+        channel: channel.clone(),
+        bearer: bearer.clone(),
+        next_token: None,
+    };
+    let members = ListMembers {
+        channel: channel.clone(),
+        bearer: bearer.clone(),
+        membership: Membership::default(),
+        next_token: None,
+    };
+    let describe = ChannelCall { channel, bearer };
+    let mut refusals = vec![
+        client.list_members(members, timeout).await.err(),
+        client.list_moderators(page.clone(), timeout).await.err(),
+        client.describe_channel(describe, timeout).await.err(),
+    ];
+    let sub_channels = client.list_sub_channels(page, timeout).await.err();
+    refusals.push(sub_channels.filter(|refusal| refusal.code != codes::UNSUPPORTED));
+    refusals.push(match client.describe_member(one.clone(), timeout).await {
+        Ok(Described::Member(_)) => None,
+        Ok(Described::NotFound(refusal)) | Err(refusal) => Some(refusal),
+    });
+    refusals.push(match client.remove_member(one, timeout).await {
+        Ok(Removed::Removed) => {
+            assert!(is_success && body.is_empty(), "{status}: removed");
+            None
+        }
+        Ok(Removed::NotFound(refusal)) | Err(refusal) => Some(refusal),
+    });
+    for refusal in refusals.iter().flatten() {
+        check_text(&refusal.code, &refusal.message);
+        let is_lost = refusal.kind == RefusalKind::Lost;
+        assert!(!is_success || is_lost, "{status}: {refusal:?}");
+    }
+    // The legacy API has no sub-channels.
+    let refused = refusals.iter().flatten().count();
+    assert!(is_success || refused >= 5, "{status}: {refusals:?}");
 }
 
 /// Checks that a code and a message are not too long, and have no control characters.
