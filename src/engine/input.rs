@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::feed::Command;
+use super::removal::Removal;
 use crate::ledger::Chunk;
 use crate::model::{AddMember, AddMembers, Batch, ChannelArn, Operation, Refusal, Reply};
 use crate::roster::RosterError;
@@ -27,6 +28,7 @@ pub(super) struct PreparedCall {
 pub(super) enum Request {
     Batch(AddMembers),
     Single(AddMember),
+    Remove(Removal),
 }
 
 impl Request {
@@ -47,6 +49,7 @@ impl Request {
         match self {
             Self::Batch(call) => &call.channel,
             Self::Single(call) => &call.channel,
+            Self::Remove(removal) => &removal.call.channel,
         }
     }
 
@@ -54,6 +57,7 @@ impl Request {
         match self {
             Self::Batch(call) => call.members.clone(),
             Self::Single(call) => call.member.clone().into(),
+            Self::Remove(removal) => removal.call.member.clone().into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{LaneId, MemberArn, Operation, Outcome, RefusalKind};
+use crate::model::{LaneId, MemberArn, Outcome, RefusalKind};
 use crate::schedule::{EarlierAnswer, EarlierCall, Scheduler};
 
 /// How long before a session the calls of earlier ones are looked at: in that time a limit shows.

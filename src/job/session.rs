@@ -12,7 +12,7 @@ use super::list_change::ChangedList;
 use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
-use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
+use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, RunState};
@@ -117,6 +117,7 @@ impl Session {
             ledger,
             scheduler,
             call_limits: CallLimits::new(&limits),
+            task: Task::Add,
             service,
             bearers: settings.bearers.as_slice().to_vec(),
             feed,

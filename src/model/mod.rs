@@ -14,6 +14,7 @@ mod membership;
 mod outcome;
 mod reading;
 mod refusal_kind;
+mod removal;
 mod suggest;
 mod tally;
 
@@ -32,5 +33,6 @@ pub use reading::{
     MemberCall, MemberPage, MembershipFacts, Removed, SubChannelPage,
 };
 pub use refusal_kind::{CallAction, RefusalKind};
+pub use removal::RemovalRow;
 pub use suggest::closest_match;
 pub use tally::Tally;

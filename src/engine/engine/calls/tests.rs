@@ -65,6 +65,7 @@ fn setup(ledger: Ledger, service: &Arc<Service>, members_per_call: u32) -> Setup
     restore(&ledger, &mut scheduler).unwrap();
     let (_, commands) = mpsc::channel(1);
     Setup {
+        task: Task::Add,
         ledger,
         scheduler,
         call_limits: CallLimits::new(&Limits {

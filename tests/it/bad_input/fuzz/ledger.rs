@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use chime_bulk::ledger::{Durability, Ledger, LedgerError, NewCall, Stager, fact};
+use chime_bulk::ledger::{CallEnd, Durability, Ledger, LedgerError, NewCall, Stager, fact};
 use chime_bulk::model::{LaneId, Limits, Operation, Outcome, RunState};
 use chime_bulk::report::{self, Reports};
 use chime_bulk::roster::{Options, Roster, Source};
@@ -77,7 +77,12 @@ fn stage(path: &Path) -> Result<(), LedgerError> {
             message: None,
         })
         .collect();
-    ledger.settle(call, 9, None, &rulings, &[])?;
+    let end = CallEnd {
+        at: 9,
+        date: Some(7),
+        refusal: None,
+    };
+    ledger.settle(call, end, &rulings, &[])?;
     record_call(&mut ledger, 5)?;
     ledger.set_fact(fact::STATE, &RunState::Running)?;
     ledger.commit()
