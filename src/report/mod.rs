@@ -42,7 +42,7 @@ pub use results::{Reports, prepare, write};
 pub use set::{ReportSet, ReportsState};
 pub use status::{Status, status};
 pub use summary::{ReportError, Summary};
-pub use undo::UndoSummary;
+pub use undo::{UndoPlan, UndoSummary};
 #[doc(hidden)]
 pub use undo::{check_undo_report, write_undo};
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::csv_report::{CsvReport, beginning};
-use super::format::{error_line, time, verb, wrap};
+use super::format::{count, error_line, time, verb, wrap};
 use super::set::sync;
 use super::{ReportError, UNDO};
 use crate::ledger::{LedgerReader, ResultRow, fact};
@@ -140,6 +140,54 @@ impl fmt::Display for UndoSummary {
                 wrap(f, &format!("      {}", known.cause), 6)?;
                 wrap(f, &format!("      fix: {}", known.fix), 11)?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// What an undo would do, printed by `undo --dry-run`. Later versions may add fields; none is renamed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UndoPlan {
+    /// The name of the run to undo.
+    pub run_id: String,
+    /// Members to remove.
+    pub members: u64,
+    /// Channels that they are in.
+    pub channels: u64,
+    /// Members left out because it is unknown whether the run added them.
+    pub in_doubt_left_out: u64,
+    /// Whether each membership is described before it is removed.
+    pub guarded: bool,
+    /// Whether an undo that exists is continued.
+    pub is_continued: bool,
+    /// Calls, one for each member. A guarded one is two requests.
+    pub calls: u64,
+    /// The least time, in seconds.
+    pub seconds: f64,
+}
+
+impl UndoPlan {
+    /// The members to remove in words.
+    #[must_use]
+    pub fn members_text(&self) -> String {
+        let members = count(self.members, "member");
+        format!("{members} from {}", count(self.channels, "channel"))
+    }
+}
+
+impl fmt::Display for UndoPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "undo of {}", self.run_id)?;
+        writeln!(f, "  would remove {}", self.members_text())?;
+        let (calls, least) = (count(self.calls, "call"), time(self.seconds));
+        writeln!(f, "  at least {calls}, {least} at the limits")?;
+        if self.in_doubt_left_out > 0 {
+            let left_out = count(self.in_doubt_left_out, "member");
+            let note = format!(
+                "  note: {left_out} left out: a call was lost, so it is unknown who added them; \
+                 --include-in-doubt removes those whom this run added"
+            );
+            wrap(f, &note, 8)?;
         }
         Ok(())
     }
