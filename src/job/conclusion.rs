@@ -182,24 +182,22 @@ impl SessionEnd<'_> {
                     |code| code.fix.to_owned(),
                 ))
             }
-            Ending::Stopped(Stop::NoAnswer(_) | Stop::WrongAddress(_)) => Some(self.check_address()),
-            Ending::Stopped(Stop::Outage(refusal)) => {
-                Some(if refusal.may_concern(Scope::Path) {
-                    self.check_address()
-                } else {
-                    "check the service and the network, then resume".to_owned()
-                })
+            Ending::Stopped(Stop::NoAnswer(_) | Stop::WrongAddress(_)) => {
+                Some(self.check_address())
             }
-            Ending::Stopped(Stop::TooManyFailures { .. }) => {
-                Some(format!(
-                    "see {} for the reasons; to continue, resume with a higher --max-failures",
-                    self.reports
-                ))
-            }
+            Ending::Stopped(Stop::Outage(refusal)) => Some(if refusal.may_concern(Scope::Path) {
+                self.check_address()
+            } else {
+                "check the service and the network, then resume".to_owned()
+            }),
+            Ending::Stopped(Stop::TooManyFailures { .. }) => Some(format!(
+                "see {} for the reasons; to continue, resume with a higher --max-failures",
+                self.reports
+            )),
             Ending::ListError(ListError::Unreadable(error)) => error.hint(),
-            Ending::ListError(ListError::Changed { .. }) => Some(
-                "restore the list as it was, or start a new run with the new list".to_owned(),
-            ),
+            Ending::ListError(ListError::Changed { .. }) => {
+                Some("restore the list as it was, or start a new run with the new list".to_owned())
+            }
         }
     }
 }

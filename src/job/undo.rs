@@ -350,8 +350,8 @@ fn check_choice(
     let undo = undo.ok_or_else(|| JobError::NoRun(undo_dir.to_owned()))?;
     let channels: BTreeSet<&str> = channels.iter().map(ChannelArn::as_str).collect();
     let chosen: BTreeSet<&str> = undo.channels.iter().map(String::as_str).collect();
-    let is_same = (channels.is_empty() || channels == chosen)
-        && (!include_in_doubt || undo.include_in_doubt);
+    let is_same =
+        (channels.is_empty() || channels == chosen) && (!include_in_doubt || undo.include_in_doubt);
     if is_same {
         Ok(())
     } else {
@@ -381,9 +381,7 @@ fn failed_codes(ledger: &LedgerReader) -> Result<Vec<String>, LedgerError> {
 }
 
 /// How many rows of an undo are left, by channel.
-fn rows_left(
-    ledger: &LedgerReader,
-) -> Result<BTreeMap<String, u64>, LedgerError> {
+fn rows_left(ledger: &LedgerReader) -> Result<BTreeMap<String, u64>, LedgerError> {
     let mut left = BTreeMap::new();
     ledger.project(|row| {
         if is_left(row.outcome, row.code.as_deref()) {

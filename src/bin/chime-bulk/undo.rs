@@ -113,7 +113,11 @@ fn report_error(error: &JobError, arguments: &UndoArguments, screen: &Screen) ->
 /// The command that continues: the last line of an undo that can be. Its choice of members is in its
 /// ledger.
 fn continue_line(arguments: &UndoArguments, screen: &Screen) {
-    let guard = if arguments.no_guard { " --no-guard" } else { "" };
+    let guard = if arguments.no_guard {
+        " --no-guard"
+    } else {
+        ""
+    };
     let dir = shell_word(Path::new(&arguments.run_dir));
     screen.print_line(format_args!("chime-bulk undo {dir}{guard} --yes"));
 }
