@@ -118,7 +118,7 @@ impl Session {
         observer: &mut dyn Observer,
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<Conclusion, JobError> {
-        let ended = self.work(scheduler, observer, &mut commands).await?;
+        let ended = Box::pin(self.work(scheduler, observer, &mut commands)).await?;
         let EndedSession {
             dir,
             lock,

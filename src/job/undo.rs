@@ -144,7 +144,9 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
         plan.members = left.values().sum();
         plan.channels = left.len() as u64;
         let mut bound = LowerBound::default();
-        left.into_values().for_each(|rows| bound.add_calls(rows));
+        for rows in left.into_values() {
+            bound.add_calls(rows);
+        }
         plan.is_continued = true;
         bound
     } else {
@@ -191,7 +193,7 @@ pub async fn undo(
     let undo_dir = dir.join(UNDO_DIR);
     let (session, scheduler, started) = if directory::holds_run(&undo_dir) {
         drop(run);
-        continued(&request, &undo_dir, target, &mut commands).await?
+        Box::pin(continued(&request, &undo_dir, target, &mut commands)).await?
     } else {
         let settings = undo_settings(settings, &request);
         let (session, started) =
@@ -199,9 +201,7 @@ pub async fn undo(
         let scheduler = session.scheduler();
         (session, scheduler, started)
     };
-    let ended = session
-        .work(scheduler, &mut *observer(&started), &mut commands)
-        .await?;
+    let ended = Box::pin(session.work(scheduler, &mut *observer(&started), &mut commands)).await?;
     let EndedSession {
         lock,
         ledger,
@@ -385,7 +385,7 @@ fn rows_left(ledger: &LedgerReader) -> Result<BTreeMap<String, u64>, LedgerError
     let mut left = BTreeMap::new();
     ledger.project(|row| {
         if is_left(row.outcome, row.code.as_deref()) {
-            let channel = row.record.iter().nth(1).map(ToString::to_string);
+            let channel = row.record.get(1).map(ToString::to_string);
             *left.entry(channel.unwrap_or_default()).or_default() += 1;
         }
         Ok::<_, LedgerError>(())

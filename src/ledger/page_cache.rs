@@ -54,7 +54,7 @@ impl PageCache {
         let page = self.get(ledger, (row - 1) / PAGE_ROWS)?;
         let record = page.record((row - 1) % PAGE_ROWS);
         let record = record.ok_or_else(|| ledger.damaged(format!("row {row}")))?;
-        Ok(record.iter().map(|field| field.to_string()).collect())
+        Ok(record.iter().map(ToString::to_string).collect())
     }
 
     /// A page of the list, from the cache or the ledger.

@@ -42,7 +42,7 @@ impl RowOrigin {
         // After a lost call, "added" may be the answer about a member that the lost call added.
         let created = match (outcome, self.in_doubt) {
             (Outcome::Added, false) => self.accepted.clone(),
-            (Outcome::Added, true) | (_, true) => self.carried.clone(),
+            (_, true) => self.carried.clone(),
             (_, false) => None,
         };
         Some(RemovalRow {

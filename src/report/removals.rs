@@ -102,8 +102,8 @@ fn each_removal(
         ])
     })?;
     counts.channels = by_channel.len() as u64;
-    by_channel
-        .into_values()
-        .for_each(|members| counts.bound.add_calls(members));
+    for members in by_channel.into_values() {
+        counts.bound.add_calls(members);
+    }
     Ok(counts)
 }

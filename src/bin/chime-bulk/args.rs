@@ -418,21 +418,8 @@ pub(crate) struct UndoArguments {
     /// Show how many members would be removed, and how long that takes; make no call.
     #[arg(long, help_heading = "What to remove")]
     pub(crate) dry_run: bool,
-    /// Remove without looking up each member: twice as fast, but members who were there before may go.
-    #[arg(long, help_heading = "What to remove")]
-    pub(crate) no_guard: bool,
-    /// Also look up members whose call was lost, and remove those whom this run added.
-    #[arg(long, help_heading = "What to remove")]
-    pub(crate) include_in_doubt: bool,
-    /// Remove members of this channel only (ARN); repeat for more.
-    #[arg(
-        long,
-        value_name = "ARN",
-        value_delimiter = ',',
-        value_parser = value::parsed::<ChannelArn>,
-        help_heading = "What to remove"
-    )]
-    pub(crate) channel: Vec<ChannelArn>,
+    #[command(flatten)]
+    pub(crate) choice: RemovalArguments,
     /// Do not ask.
     #[arg(long, help_heading = "What to remove")]
     pub(crate) yes: bool,
@@ -449,6 +436,26 @@ pub(crate) struct UndoArguments {
     pub(crate) output: RunOutputArguments,
     #[command(flatten)]
     config: ConfigArguments,
+}
+
+/// Which members to remove.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemovalArguments {
+    /// Remove without looking up each member: twice as fast, but members who were there before may go.
+    #[arg(long, help_heading = "What to remove")]
+    pub(crate) no_guard: bool,
+    /// Also look up members whose call was lost, and remove those whom this run added.
+    #[arg(long, help_heading = "What to remove")]
+    pub(crate) include_in_doubt: bool,
+    /// Remove members of this channel only (ARN); repeat for more.
+    #[arg(
+        long,
+        value_name = "ARN",
+        value_delimiter = ',',
+        value_parser = value::parsed::<ChannelArn>,
+        help_heading = "What to remove"
+    )]
+    pub(crate) channel: Vec<ChannelArn>,
 }
 
 /// Arguments of `report` and `status`.

@@ -18,10 +18,10 @@ use crate::{output, signals};
 pub(crate) async fn undo(arguments: UndoArguments, screen: &Screen) -> io::Result<Exit> {
     let request = UndoRequest {
         dir: arguments.run_dir.clone(),
-        guarded: !arguments.no_guard,
+        guarded: !arguments.choice.no_guard,
         choice: RemovalChoice {
-            channels: arguments.channel.clone(),
-            include_in_doubt: arguments.include_in_doubt,
+            channels: arguments.choice.channel.clone(),
+            include_in_doubt: arguments.choice.include_in_doubt,
         },
         limits: arguments.limits.with(arguments.failures),
     };
@@ -113,7 +113,7 @@ fn report_error(error: &JobError, arguments: &UndoArguments, screen: &Screen) ->
 /// The command that continues: the last line of an undo that can be. Its choice of members is in its
 /// ledger.
 fn continue_line(arguments: &UndoArguments, screen: &Screen) {
-    let guard = if arguments.no_guard {
+    let guard = if arguments.choice.no_guard {
         " --no-guard"
     } else {
         ""

@@ -221,7 +221,9 @@ async fn an_undo_takes_little_more_than_its_lower_bound() {
         run.run().await;
         tokio::time::sleep(SECOND * 5).await;
         let mut bound = LowerBound::default();
-        sizes.into_iter().for_each(|size| bound.add_calls(size));
+        for size in sizes {
+            bound.add_calls(size);
+        }
         let mut undo = run.undo(guarded, false);
         let (least, _) = bound.time(&undo.scheduling.limits, bearers);
         let result = undo.run().await;
