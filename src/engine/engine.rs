@@ -16,6 +16,7 @@ use super::ending::{Ending, EngineError, ListError};
 use super::event::{Event, Observer};
 use super::feed::{Command, Feed};
 use super::input::{CompletedCall, Input};
+use super::removal::Task;
 use super::standing::{self, StandingTimer};
 use crate::chime::Chime;
 use crate::ledger::{Chunk, Ledger, fact};
@@ -39,6 +40,8 @@ pub struct Setup {
     pub scheduler: Scheduler,
     /// The rate limits.
     pub call_limits: CallLimits,
+    /// What it does with the rows of its list.
+    pub task: Task,
     /// The service.
     pub service: Arc<dyn Chime>,
     /// The bearers to call as.

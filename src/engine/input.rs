@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::feed::Command;
+use super::removal::Removal;
 use crate::ledger::Chunk;
-use crate::model::{AddMember, AddMembers, AddOperation, Batch, ChannelArn, Refusal, Reply};
+use crate::model::{AddMember, AddMembers, Batch, ChannelArn, Operation, Refusal, Reply};
 use crate::roster::RosterError;
 
 /// A call that was answered or lost.
@@ -27,13 +28,14 @@ pub(super) struct PreparedCall {
 pub(super) enum Request {
     Batch(AddMembers),
     Single(AddMember),
+    Remove(Removal),
 }
 
 impl Request {
     /// The request that adds these members by this operation, or as a batch if they are several.
-    pub(super) fn new(operation: AddOperation, call: AddMembers) -> Self {
+    pub(super) fn new(operation: Operation, call: AddMembers) -> Self {
         match (operation, call.members.members()) {
-            (AddOperation::Single, [member]) => Self::Single(AddMember {
+            (Operation::Single, [member]) => Self::Single(AddMember {
                 member: member.clone(),
                 channel: call.channel,
                 bearer: call.bearer,
@@ -47,6 +49,7 @@ impl Request {
         match self {
             Self::Batch(call) => &call.channel,
             Self::Single(call) => &call.channel,
+            Self::Remove(removal) => &removal.call.channel,
         }
     }
 
@@ -54,6 +57,7 @@ impl Request {
         match self {
             Self::Batch(call) => call.members.clone(),
             Self::Single(call) => call.member.clone().into(),
+            Self::Remove(removal) => removal.call.member.clone().into(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod feed;
 mod input;
 mod reconcile;
 mod redact;
+mod removal;
 mod restore;
 mod standing;
 
@@ -25,5 +26,7 @@ pub use feed::Command;
 pub use feed::{Feed, ReadAhead};
 #[doc(hidden)]
 pub use reconcile::reconcile;
+#[doc(hidden)]
+pub use removal::Task;
 #[doc(hidden)]
 pub use restore::{replay, restore};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{AddOperation, LaneId, MemberArn, Outcome, RefusalKind};
+use crate::model::{LaneId, MemberArn, Outcome, RefusalKind};
 use crate::schedule::{EarlierAnswer, EarlierCall, Scheduler};
 
 /// How long before a session the calls of earlier ones are looked at: in that time a limit shows.
@@ -80,11 +80,7 @@ pub fn replay(
         };
         calls.push(EarlierCall {
             channel,
-            operation: if call.is_single {
-                AddOperation::Single
-            } else {
-                AddOperation::Batch
-            },
+            operation: call.operation,
             bearer: bearers
                 .iter()
                 .position(|bearer| bearer.as_str() == call.bearer),

@@ -67,7 +67,54 @@ impl Conclusion {
     /// Why it stopped, if it was stopped.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        match &self.ending {
+        self.end().reason()
+    }
+
+    /// The IAM policy that the run needs, if it stopped because it was denied.
+    #[must_use]
+    pub fn policy(&self) -> Option<String> {
+        self.end().policy()
+    }
+
+    /// How to fix it, if it was stopped.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.end().hint()
+    }
+
+    fn end(&self) -> SessionEnd<'_> {
+        let actions = if self.single_adds {
+            &ACTIONS[..]
+        } else {
+            &ACTIONS[..1]
+        };
+        SessionEnd {
+            ending: &self.ending,
+            address: self.address.as_deref(),
+            bearers: &self.bearers,
+            channels: &self.channels,
+            actions,
+            reports: "failed.csv and results.csv",
+        }
+    }
+}
+
+/// How a session ended: the reason and the hint follow from it.
+pub(super) struct SessionEnd<'a> {
+    pub(super) ending: &'a Ending,
+    pub(super) address: Option<&'a str>,
+    pub(super) bearers: &'a BearerPool,
+    pub(super) channels: &'a [ChannelArn],
+    /// The IAM actions that it needs.
+    pub(super) actions: &'static [&'static str],
+    /// The reports that have the reason of each failure.
+    pub(super) reports: &'static str,
+}
+
+impl SessionEnd<'_> {
+    /// Why it stopped, if it was stopped.
+    pub(super) fn reason(&self) -> Option<String> {
+        match self.ending {
             Ending::Finished | Ending::Interrupted => None,
             Ending::Stopped(Stop::Credentials(refusal)) => {
                 Some(format!("the credentials were not accepted: {refusal}"))
@@ -94,7 +141,7 @@ impl Conclusion {
 
     /// The address in words.
     fn address(&self) -> &str {
-        self.address.as_deref().unwrap_or("the sandbox")
+        self.address.unwrap_or("the sandbox")
     }
 
     /// The hint where the address may be wrong.
@@ -106,38 +153,27 @@ impl Conclusion {
         )
     }
 
-    /// The IAM actions that it needs.
-    fn actions(&self) -> &'static [&'static str] {
-        if self.single_adds {
-            &ACTIONS
-        } else {
-            &ACTIONS[..1]
-        }
-    }
-
     /// The IAM policy that the run needs, if it stopped because it was denied.
-    #[must_use]
-    pub fn policy(&self) -> Option<String> {
-        match &self.ending {
+    pub(super) fn policy(&self) -> Option<String> {
+        match self.ending {
             Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
-                let actions = self.actions();
-                Some(statement(actions, self.bearers.as_slice(), &self.channels))
+                let bearers = self.bearers.as_slice();
+                Some(statement(self.actions, bearers, self.channels))
             }
             _ => None,
         }
     }
 
     /// How to fix it, if it was stopped.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match &self.ending {
+    pub(super) fn hint(&self) -> Option<String> {
+        match self.ending {
             Ending::Finished | Ending::Interrupted => None,
             Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
-                let (actions, s) = (self.actions(), if self.single_adds { "s" } else { "" });
+                let s = if self.actions.len() > 1 { "s" } else { "" };
                 Some(format!(
                     "allow the IAM action{s} {} on both the bearer and the channels, as below, and make the bearer an \
                      AppInstanceAdmin or a moderator of the channels",
-                    actions.join(" and ")
+                    self.actions.join(" and ")
                 ))
             }
             Ending::Stopped(Stop::Credentials(refusal) | Stop::Denied(refusal)) => {
@@ -146,24 +182,22 @@ impl Conclusion {
                     |code| code.fix.to_owned(),
                 ))
             }
-            Ending::Stopped(Stop::NoAnswer(_) | Stop::WrongAddress(_)) => Some(self.check_address()),
-            Ending::Stopped(Stop::Outage(refusal)) => {
-                Some(if refusal.may_concern(Scope::Path) {
-                    self.check_address()
-                } else {
-                    "check the service and the network, then resume".to_owned()
-                })
+            Ending::Stopped(Stop::NoAnswer(_) | Stop::WrongAddress(_)) => {
+                Some(self.check_address())
             }
-            Ending::Stopped(Stop::TooManyFailures { .. }) => {
-                Some(
-                    "see failed.csv and results.csv for the reasons; to continue, resume with a higher --max-failures"
-                        .to_owned(),
-                )
-            }
+            Ending::Stopped(Stop::Outage(refusal)) => Some(if refusal.may_concern(Scope::Path) {
+                self.check_address()
+            } else {
+                "check the service and the network, then resume".to_owned()
+            }),
+            Ending::Stopped(Stop::TooManyFailures { .. }) => Some(format!(
+                "see {} for the reasons; to continue, resume with a higher --max-failures",
+                self.reports
+            )),
             Ending::ListError(ListError::Unreadable(error)) => error.hint(),
-            Ending::ListError(ListError::Changed { .. }) => Some(
-                "restore the list as it was, or start a new run with the new list".to_owned(),
-            ),
+            Ending::ListError(ListError::Changed { .. }) => {
+                Some("restore the list as it was, or start a new run with the new list".to_owned())
+            }
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::UNDO_DIR;
 use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
 use crate::model::{ArnError, BearersDisagree, LimitsError};
 use crate::private_file::PrivateFileError;
-use crate::report::{ReportError, shell_word};
+use crate::report::{ReportError, UNDO, shell_word};
 use crate::roster::RosterError;
 
 /// Why a job did not start, or failed.
@@ -84,6 +85,21 @@ pub enum JobError {
     /// The run is not finished.
     #[error("{} is not finished", .0.display())]
     NotFinished(PathBuf),
+    /// The directory contains the undo of a run, and the command is for runs.
+    #[error("{} is the undo of a run", .0.display())]
+    IsUndo(PathBuf),
+    /// The run was a rehearsal, and its sandbox is gone.
+    #[error("{} was a rehearsal in a sandbox that ended with it: there is nothing to undo", .0.display())]
+    SandboxGone(PathBuf),
+    /// Everything that can be undone is.
+    #[error("{} is undone already", .0.display())]
+    Undone(PathBuf),
+    /// An undo of other members of the run exists.
+    #[error("{} contains an undo with other --channel or --include-in-doubt", .0.display())]
+    AnotherUndo(PathBuf),
+    /// The run added nobody who may be removed.
+    #[error("no member to remove: the run added none")]
+    NothingToUndo,
     /// There is no row to retry.
     #[error("no row to retry{}{codes}", if codes.is_empty() { "" } else { " with one of these codes: " })]
     NothingToRetry {
@@ -167,6 +183,29 @@ impl JobError {
             Self::Starting { .. } => "wait a moment, then try again",
             Self::NotFinished(dir) => {
                 return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
+            }
+            Self::IsUndo(dir) => {
+                let run = dir.parent().unwrap_or(dir);
+                return Some(format!("continue it: chime-bulk undo {}", shell_word(run)));
+            }
+            Self::SandboxGone(_) => {
+                "undo runs against AWS, or against `chime-bulk sandbox` with --endpoint-url"
+            }
+            Self::Undone(dir) => {
+                return Some(format!(
+                    "see {}; to undo with other flags, rename {} first",
+                    shell_word(&dir.join(UNDO)),
+                    shell_word(&dir.join(UNDO_DIR))
+                ));
+            }
+            Self::AnotherUndo(dir) => {
+                return Some(format!(
+                    "pass the same flags to continue it, or none; to begin another, rename {} first",
+                    shell_word(&dir.join(UNDO_DIR))
+                ));
+            }
+            Self::NothingToUndo => {
+                "see results.csv; --include-in-doubt also removes rows whose call was lost"
             }
             Self::NothingToRetry { .. } => {
                 "see the columns outcome and error_code of results.csv; fix defective rows in the list"

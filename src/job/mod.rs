@@ -27,11 +27,13 @@ mod settings;
 mod status;
 mod supported;
 mod target_aws;
+mod undo;
 
 #[doc(hidden)]
 pub use address::{address, address_of_run};
 pub use builder::{PlanOf, Resume, Run};
 pub use conclusion::{Conclusion, RunVerdict};
+use directory::UNDO_DIR;
 pub use directory::{LEDGER, holds_run};
 pub use error::JobError;
 pub use if_exists::{IfExists, run_or_resume};
@@ -43,6 +45,7 @@ pub use retry::retry;
 pub use run::{Request, run};
 pub use service::Target;
 pub use session::Started;
-pub use settings::{LimitOverrides, RunSettings};
+pub use settings::{LimitOverrides, RunSettings, UndoSettings};
 pub use status::{runs, status};
 pub use target_aws::AwsTarget;
+pub use undo::{UndoConclusion, UndoRequest, plan_undo, undo};

@@ -52,6 +52,9 @@ fn rewrite(
     should_continue: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
     let settings = RunSettings::of(ledger, dir)?;
+    if settings.undo.is_some() {
+        return Err(JobError::IsUndo(dir.to_owned()));
+    }
     let state = match ledger
         .fact(fact::STATE)?
         .ok_or_else(|| JobError::NoRun(dir.to_owned()))?
@@ -60,7 +63,7 @@ fn rewrite(
         RunState::Running => RunState::Interrupted,
         state => state,
     };
-    let limits = settings.limits.resolve(&settings.region)?;
+    let limits = settings.resolve_limits()?;
     let reports = Reports {
         dir,
         state,

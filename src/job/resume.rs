@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
 use super::list_change::{ChangedList, list_change};
+use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::open_run::open_run;
 use super::session::{Session, Started};
@@ -13,6 +14,7 @@ use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::roster::Source;
+use crate::schedule::Scheduler;
 
 /// Continues the run in this directory. `target` returns the service to call, from the run's
 /// settings; limits that are set override those of the run.
@@ -47,22 +49,43 @@ pub(super) async fn continue_run(
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = open_run(dir)?;
-    report::complete(&mut ledger, dir, &mut commands)?;
-    let mut settings = RunSettings::of(&ledger, dir)?;
-    let mut target = target(&settings);
-    if let Target::Aws(aws) = &mut target {
-        *aws = std::mem::take(aws).or_else(settings.aws);
-        settings.region = aws.region.clone().unwrap_or(settings.region);
-        settings.aws = aws.clone();
+    let settings = RunSettings::of(&ledger, dir)?;
+    if settings.undo.is_some() {
+        return Err(JobError::IsUndo(dir.to_owned()));
     }
+    report::complete(&mut ledger, dir, &mut commands)?;
+    let (session, scheduler, started) = restored(
+        (dir, lock, ledger),
+        first,
+        settings,
+        target,
+        limits,
+        &mut commands,
+    )
+    .await?;
+    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
+}
+
+/// A session that continues the run of an open ledger. `first` changes the ledger once everything else
+/// has succeeded.
+pub(super) async fn restored(
+    (dir, lock, mut ledger): (&Path, RunLock, Ledger),
+    first: impl FnOnce(&mut Ledger) -> Result<(), JobError>,
+    mut settings: RunSettings,
+    target: impl FnOnce(&RunSettings) -> Target,
+    limits: LimitOverrides,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(Session, Scheduler, Started), JobError> {
+    let mut target = target(&settings);
+    settings.retarget(&mut target);
     settings.limits = limits.or_else(settings.limits);
     target.check_profile().await?;
-    let limits = settings.limits.resolve(&settings.region)?;
+    let limits = settings.resolve_limits()?;
     supported::check_request(target.api(), &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
     let (service, address) = target.connect(&settings).await?;
-    let changed_list = changed_list(&ledger, &settings, &mut commands).await?;
-    let (feed, detected) = feed(&ledger, &settings, &mut commands).await?;
+    let changed_list = changed_list(&ledger, &settings, commands).await?;
+    let (feed, detected) = feed(&ledger, &settings, commands).await?;
     first(&mut ledger)?;
     ledger.recover(jiff::Timestamp::now().as_millisecond())?;
     let dir = dir.to_owned();
@@ -89,7 +112,7 @@ pub(super) async fn continue_run(
         changed_list,
         ..session.started(detected, settled_before)?
     };
-    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
+    Ok((session, scheduler, started))
 }
 
 /// The run's list, if it was changed after the run had read it to its end.

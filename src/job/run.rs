@@ -156,7 +156,7 @@ fn check_free(dir: &Path, source: &Source) -> Result<(), JobError> {
 
 /// Creates a ledger in this directory. On failure removes the partial ledger, so that no directory
 /// looks resumable.
-fn begin(
+pub(super) fn begin(
     dir: &Path,
     create: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
 ) -> Result<Ledger, LedgerError> {

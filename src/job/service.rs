@@ -64,6 +64,7 @@ impl Target {
             bearers,
             aws,
             sandbox: self.is_sandbox(),
+            undo: None,
         }
     }
 

@@ -12,10 +12,10 @@ use super::list_change::ChangedList;
 use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
-use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
+use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{Limits, RunState};
+use crate::model::{Limits, Operation, RunState};
 use crate::report::Reports;
 use crate::schedule::{Scheduler, SchedulerConfig};
 
@@ -56,14 +56,38 @@ pub(super) struct Session {
     pub(super) feed: Feed,
 }
 
+/// A session whose calls are all settled or given up, and recorded in its ledger.
+pub(super) struct EndedSession {
+    pub(super) dir: PathBuf,
+    pub(super) lock: RunLock,
+    pub(super) ledger: Ledger,
+    pub(super) settings: RunSettings,
+    pub(super) limits: Limits,
+    pub(super) address: Option<String>,
+    pub(super) ending: Ending,
+    pub(super) state: RunState,
+}
+
 impl Session {
     /// A scheduler for these limits, with nothing to do yet.
     pub(super) fn scheduler(&self) -> Scheduler {
+        let operation = match self.task() {
+            Task::Add => Operation::Batch,
+            Task::Remove { .. } => Operation::Remove,
+        };
         Scheduler::new(SchedulerConfig {
+            operation,
             max_failures: self.settings.limits.max_failures,
             patience: self.settings.limits.patience,
             seed: rand::random(),
             ..SchedulerConfig::new(self.limits, self.settings.bearers.len())
+        })
+    }
+
+    fn task(&self) -> Task {
+        let undo = self.settings.undo.as_ref();
+        undo.map_or(Task::Add, |undo| Task::Remove {
+            guarded: undo.guarded,
         })
     }
 
@@ -94,6 +118,43 @@ impl Session {
         observer: &mut dyn Observer,
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<Conclusion, JobError> {
+        let ended = Box::pin(self.work(scheduler, observer, &mut commands)).await?;
+        let EndedSession {
+            dir,
+            lock,
+            mut ledger,
+            settings,
+            limits,
+            address,
+            ending,
+            state,
+        } = ended;
+        let reports = Reports {
+            dir: &dir,
+            state,
+            limits: &limits,
+        };
+        let summary = report::write(&mut ledger, reports, || !is_halted(&mut commands))?;
+        drop(lock);
+        Ok(Conclusion {
+            summary,
+            ending,
+            dir,
+            address,
+            bearers: settings.bearers,
+            single_adds: settings.limits.single_adds,
+            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
+        })
+    }
+
+    /// Runs the engine to its end.
+    pub(super) async fn work(
+        self,
+        scheduler: Scheduler,
+        observer: &mut dyn Observer,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<EndedSession, JobError> {
+        let task = self.task();
         let Self {
             dir,
             lock,
@@ -117,6 +178,7 @@ impl Session {
             ledger,
             scheduler,
             call_limits: CallLimits::new(&limits),
+            task,
             service,
             bearers: settings.bearers.as_slice().to_vec(),
             feed,
@@ -124,7 +186,7 @@ impl Session {
             epoch_millis: begun_at,
         };
         let (mut ledger, ending) =
-            forward(Engine::new(setup, observer).run(), &mut commands, &sender).await?;
+            forward(Engine::new(setup, observer).run(), commands, &sender).await?;
         let state = match ending {
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
@@ -134,21 +196,15 @@ impl Session {
         ledger.set_fact(fact::STATE, &state)?;
         let worked = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         ledger.commit_at(begun_at.saturating_add(worked))?;
-        let reports = Reports {
-            dir: &dir,
-            state,
-            limits: &limits,
-        };
-        let summary = report::write(&mut ledger, reports, || !is_halted(&mut commands))?;
-        drop(lock);
-        Ok(Conclusion {
-            summary,
-            ending,
+        Ok(EndedSession {
             dir,
+            lock,
+            ledger,
+            settings,
+            limits,
             address,
-            bearers: settings.bearers,
-            single_adds: settings.limits.single_adds,
-            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
+            ending,
+            state,
         })
     }
 }

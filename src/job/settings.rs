@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AwsTarget, JobError, list_path};
+use super::{AwsTarget, JobError, Target, list_path};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{BearerPool, Limits, LimitsError, quota};
 use crate::roster::{Options, RecordSize};
@@ -116,6 +116,20 @@ pub struct RunSettings {
     pub aws: AwsTarget,
     /// Whether the service is a sandbox in the process.
     pub sandbox: bool,
+    /// What to remove, if the run is the undo of another.
+    #[serde(default)]
+    pub undo: Option<UndoSettings>,
+}
+
+/// The settings of an undo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoSettings {
+    /// Whether a member is removed only if the service describes that the run added it.
+    pub guarded: bool,
+    /// Whether members are removed of whom it is unknown whether the run added them.
+    pub include_in_doubt: bool,
+    /// The ARNs of the channels to remove members from; all of the run's if there are none.
+    pub channels: Vec<String>,
 }
 
 impl RunSettings {
@@ -124,6 +138,40 @@ impl RunSettings {
         ledger
             .fact(fact::SETTINGS)?
             .ok_or_else(|| JobError::NoRun(dir.to_owned()))
+    }
+
+    /// The limits in force.
+    ///
+    /// # Errors
+    /// As [`LimitOverrides::resolve`].
+    pub(super) fn resolve_limits(&self) -> Result<Limits, LimitsError> {
+        let Some(undo) = &self.undo else {
+            return self.limits.resolve(&self.region);
+        };
+        // The rate of batches is not that of removals.
+        let overrides = LimitOverrides {
+            channel_rate: None,
+            members_per_call: None,
+            single_adds: true,
+            ..self.limits
+        };
+        let limits = overrides.resolve(&self.region)?;
+        let rate = limits.single_rate;
+        let rate = rate.unwrap_or_else(|| quota::single_rate(&self.region));
+        let limits = limits.of_removals(rate, undo.guarded);
+        limits.check()?;
+        Ok(limits)
+    }
+
+    /// Sets the service to this one, where it is AWS; what it leaves open is that of these settings.
+    pub(super) fn retarget(&mut self, target: &mut Target) {
+        if let Target::Aws(aws) = target {
+            *aws = std::mem::take(aws).or_else(self.aws.clone());
+            if let Some(region) = &aws.region {
+                self.region.clone_from(region);
+            }
+            self.aws = aws.clone();
+        }
     }
 
     /// The service in words: its address, or that it is a sandbox in the process.

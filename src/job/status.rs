@@ -31,7 +31,7 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     };
     let now = jiff::Timestamp::now().as_millisecond();
     let settings = RunSettings::of(&ledger, dir)?;
-    let limits = settings.limits.resolve(&settings.region)?;
+    let limits = settings.resolve_limits()?;
     Ok(report::status(&ledger, dir, state, owner, now, &limits)?)
 }
 

@@ -4,7 +4,7 @@ use rusqlite::types::Null;
 
 use super::tables::{CALL, LANE, VERDICT};
 use super::{Ledger, LedgerError, rows};
-use crate::model::{AddOperation, LaneId, Outcome, Refusal};
+use crate::model::{LaneId, Operation, Outcome, Refusal};
 use crate::schedule::Ruling;
 
 /// The outcome of a row that is to be retried.
@@ -16,7 +16,7 @@ pub struct NewCall<'a> {
     /// The lane of its members.
     pub lane: LaneId,
     /// Its operation.
-    pub operation: AddOperation,
+    pub operation: Operation,
     /// The caller's ARN.
     pub bearer: &'a str,
     /// Its rows, ascending; empty for a control call.
@@ -25,6 +25,17 @@ pub struct NewCall<'a> {
     pub fresh: usize,
     /// When it is sent, in milliseconds since 1970.
     pub at: i64,
+}
+
+/// The end of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct CallEnd<'a> {
+    /// When it was answered, or given up: milliseconds since 1970.
+    pub at: i64,
+    /// The server's clock when it answered, in seconds since 1970, if the answer has it.
+    pub date: Option<i64>,
+    /// Why it was refused or lost as a whole, if it was.
+    pub refusal: Option<&'a Refusal>,
 }
 
 impl Ledger {
@@ -46,6 +57,7 @@ impl Ledger {
             Null,
             Null,
             Null,
+            Null,
         );
         self.write(|connection| connection.prepare_cached(&CALL.append())?.insert(values))
     }
@@ -58,22 +70,24 @@ impl Ledger {
     pub fn settle(
         &mut self,
         call: i64,
-        at: i64,
-        refusal: Option<&Refusal>,
+        end: CallEnd<'_>,
         rulings: &[Ruling],
         others: &[Ruling],
     ) -> Result<(), LedgerError> {
         let values = [
             ("settled_at", "?2"),
-            ("refusal", "?3"),
-            ("code", "?4"),
-            ("message", "?5"),
+            ("date", "?3"),
+            ("refusal", "?4"),
+            ("code", "?5"),
+            ("message", "?6"),
         ];
+        let CallEnd { at, date, refusal } = end;
         let update = CALL.update(&values, "id = ?1");
         self.write(|connection| {
             connection.prepare_cached(&update)?.execute((
                 call,
                 at,
+                date,
                 refusal.map(|refusal| refusal.kind.as_str()),
                 refusal.map(|refusal| &refusal.code),
                 refusal.map(|refusal| &refusal.message),

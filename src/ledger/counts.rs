@@ -1,7 +1,7 @@
 //! Questions about the run as a whole.
 
 use super::{LedgerError, LedgerReader};
-use crate::model::{AddOperation, ChannelArn, ChannelId, RefusalKind};
+use crate::model::{ChannelArn, ChannelId, Operation, RefusalKind};
 use crate::schedule::LowerBound;
 
 /// Calls made.
@@ -28,10 +28,7 @@ impl LedgerReader {
                 "SELECT count(*), count(*) FILTER (WHERE refusal = ?1),
                     count(*) FILTER (WHERE settled_at IS NULL),
                     count(*) FILTER (WHERE operation = ?2) FROM call",
-                [
-                    RefusalKind::Throttled.as_str(),
-                    AddOperation::Single.as_str(),
-                ],
+                [RefusalKind::Throttled.as_str(), Operation::Single.as_str()],
                 |row| {
                     Ok(CallCounts {
                         calls: row.get(0)?,

@@ -322,4 +322,12 @@ impl Ledger {
     ) -> Result<Vec<MemberArn>, LedgerError> {
         self.pages.members(&self.reader, channel, rows)
     }
+
+    /// The fields of a row, as they are in the list.
+    ///
+    /// # Errors
+    /// If the row is not there.
+    pub fn fields(&mut self, row: u64) -> Result<Vec<String>, LedgerError> {
+        self.pages.fields(&self.reader, row)
+    }
 }

@@ -48,6 +48,7 @@ mod passes;
 mod plan_queries;
 mod progress;
 mod projection;
+mod provenance;
 mod queue;
 mod reader;
 mod rest;
@@ -63,7 +64,7 @@ mod tables;
 mod tests;
 
 #[doc(hidden)]
-pub use calls::NewCall;
+pub use calls::{CallEnd, NewCall};
 #[doc(hidden)]
 pub use chunk::{Chunk, NewLane};
 #[doc(hidden)]

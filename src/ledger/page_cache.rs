@@ -45,6 +45,18 @@ impl PageCache {
         Ok(members)
     }
 
+    /// The fields of a row, as they are in the list.
+    pub(super) fn fields(
+        &mut self,
+        ledger: &LedgerReader,
+        row: u64,
+    ) -> Result<Vec<String>, LedgerError> {
+        let page = self.get(ledger, (row - 1) / PAGE_ROWS)?;
+        let record = page.record((row - 1) % PAGE_ROWS);
+        let record = record.ok_or_else(|| ledger.damaged(format!("row {row}")))?;
+        Ok(record.iter().map(ToString::to_string).collect())
+    }
+
     /// A page of the list, from the cache or the ledger.
     fn get(&mut self, ledger: &LedgerReader, id: u64) -> Result<&Page, LedgerError> {
         let damaged = || ledger.damaged(format!("page {id}"));

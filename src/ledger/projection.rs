@@ -117,7 +117,7 @@ impl LedgerReader {
         Ok(starts.map(move |first| (first, WINDOW_PAGES.min(pages - first))))
     }
 
-    fn project_window<E: From<LedgerError>>(
+    pub(super) fn project_window<E: From<LedgerError>>(
         &self,
         window: &RowWindow,
         messages: &mut Messages<'_>,

@@ -6,7 +6,7 @@ use super::calls::AGAIN;
 use super::schema::PAGE_ROWS;
 use super::tables::{CALL, VERDICT};
 use super::{Ledger, LedgerError, LedgerReader};
-use crate::model::{AddOperation, ChannelId, LaneId, RefusalKind, codes};
+use crate::model::{ChannelId, LaneId, Operation, RefusalKind, codes};
 use crate::schedule::PendingRow;
 
 /// A row that an earlier session sent and did not settle.
@@ -116,8 +116,8 @@ impl Ledger {
 pub struct SentCall {
     /// Its lane.
     pub lane: LaneId,
-    /// Whether it added one member by the operation for that.
-    pub is_single: bool,
+    /// Its operation.
+    pub operation: Operation,
     /// Its bearer's ARN.
     pub bearer: String,
     /// When it was sent.
@@ -136,12 +136,10 @@ impl LedgerReader {
     pub fn calls_since(&self, then: i64) -> Result<Vec<SentCall>, LedgerError> {
         let sqlite = |source| self.sqlite(source);
         let mut statement = self.prepare(
-            "SELECT lane, bearer, sent_at, settled_at, refusal, operation = ?1
+            "SELECT lane, bearer, sent_at, settled_at, refusal, operation
                 FROM verified_call ORDER BY id DESC",
         )?;
-        let mut rows = statement
-            .query([AddOperation::Single.as_str()])
-            .map_err(sqlite)?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
         let mut calls = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
             let read = || -> rusqlite::Result<_> {
@@ -151,7 +149,7 @@ impl LedgerReader {
                     sent_at: row.get(2)?,
                     settled_at: row.get(3)?,
                     refusal: row.get(4)?,
-                    is_single: row.get(5)?,
+                    operation: Operation::from_text(row.get_ref(5)?.as_str()?).unwrap_or_default(),
                 })
             };
             let call = read().map_err(sqlite)?;

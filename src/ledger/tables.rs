@@ -112,10 +112,10 @@ pub(super) static QUEUE: Table = Table {
 pub(super) static CALL: Table = Table {
     name: "call",
     comment: &[
-        "Calls, written before they are sent. operation: 'batch', or 'single' for the operation that adds",
-        "one member. settled_at: null while a call is in flight, and if the",
-        "process died then. refusal: the kind of failure, if the call was refused or lost as a whole.",
-        "Times are milliseconds since 1970.",
+        "Calls, written before they are sent. operation: 'batch', 'single' for the operation that adds",
+        "one member, or 'remove'. settled_at: null while a call is in flight, and if the process died",
+        "then. date: the server's clock when it answered an add, in seconds since 1970. refusal: the kind of",
+        "failure, if the call was refused or lost as a whole. Other times are milliseconds since 1970.",
     ],
     columns: &[
         ("id", "INTEGER PRIMARY KEY"),
@@ -127,6 +127,7 @@ pub(super) static CALL: Table = Table {
         ("fresh", "INTEGER NOT NULL"),
         ("sent_at", "INTEGER NOT NULL"),
         ("settled_at", "INTEGER"),
+        ("date", "INTEGER"),
         ("refusal", "TEXT"),
         ("code", "TEXT"),
         ("message", "TEXT"),

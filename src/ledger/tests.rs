@@ -4,8 +4,8 @@ mod damage;
 
 use std::path::{Path, PathBuf};
 
-use super::{Durability, Ledger, LedgerError, LedgerReader, NewCall, Stager};
-use crate::model::{AddOperation, ChannelArn, LaneId, Outcome, Refusal, RefusalKind, RunState};
+use super::{CallEnd, Durability, Ledger, LedgerError, LedgerReader, NewCall, Stager};
+use crate::model::{ChannelArn, LaneId, Operation, Outcome, Refusal, RefusalKind, RunState};
 use crate::roster::{Options, Roster, Source};
 use crate::schedule::{PendingRow, Ruling};
 
@@ -75,10 +75,19 @@ fn stage(ledger: &mut Ledger, stager: &mut Stager) {
     ledger.commit().unwrap();
 }
 
+/// The end of a call at this time, without a date.
+fn end_at(at: i64, refusal: Option<&Refusal>) -> CallEnd<'_> {
+    CallEnd {
+        at,
+        date: None,
+        refusal,
+    }
+}
+
 fn record_call(ledger: &mut Ledger, rows: &[u64]) -> i64 {
     let call = NewCall {
         lane: LaneId(0),
-        operation: AddOperation::Batch,
+        operation: Operation::Batch,
         bearer: "b",
         rows,
         fresh: rows.len(),
@@ -187,7 +196,7 @@ fn progress_separates_settled_rows_from_open_ones() {
             message: None,
         })
         .collect();
-    ledger.settle(call, 9, None, &rulings, &[]).unwrap();
+    ledger.settle(call, end_at(9, None), &rulings, &[]).unwrap();
     record_call(&mut ledger, &rows[9..]);
     ledger.commit().unwrap();
 

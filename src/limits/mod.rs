@@ -19,7 +19,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
-use crate::model::{AddOperation, ChannelId, Limits};
+use crate::model::{ChannelId, Limits, Operation};
 use clock::{TokioClock, TokioInstant};
 use refundable_store::RefundableStore;
 
@@ -89,7 +89,7 @@ impl CallLimits {
         &self,
         channel: ChannelId,
         bearer: usize,
-        operation: AddOperation,
+        operation: Operation,
     ) -> Result<(), Instant> {
         let of_channel = self.of_channel(operation);
         if of_channel.store.len() > PRUNE_ABOVE {
@@ -119,7 +119,7 @@ impl CallLimits {
 
     /// Refunds a call that the service throttled: it was not carried out, so the next one need not wait
     /// for it.
-    pub fn refund(&self, channel: ChannelId, bearer: usize, operation: AddOperation) {
+    pub fn refund(&self, channel: ChannelId, bearer: usize, operation: Operation) {
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
         self.of_channel(operation).refund(channel.0);
         self.bearer.refund(bearer);
@@ -129,15 +129,15 @@ impl CallLimits {
     }
 
     /// The limit of an operation on a channel.
-    fn of_channel(&self, operation: AddOperation) -> &Limit {
+    fn of_channel(&self, operation: Operation) -> &Limit {
         match (operation, &self.single) {
-            (AddOperation::Single, Some(single)) => single,
+            (Operation::Single | Operation::Remove, Some(single)) => single,
             _ => &self.channel,
         }
     }
 
     /// Moves the charge of a call to a later time, because it is sent that much later.
-    pub fn delay(&self, channel: ChannelId, bearer: usize, operation: AddOperation, by: Duration) {
+    pub fn delay(&self, channel: ChannelId, bearer: usize, operation: Operation, by: Duration) {
         let bearer = u32::try_from(bearer).unwrap_or(u32::MAX);
         self.of_channel(operation).store.delay(channel.0, by);
         self.bearer.store.delay(bearer, by);
@@ -151,8 +151,8 @@ impl CallLimits {
 mod tests {
     use super::*;
 
-    const BATCH: AddOperation = AddOperation::Batch;
-    const SINGLE: AddOperation = AddOperation::Single;
+    const BATCH: Operation = Operation::Batch;
+    const SINGLE: Operation = Operation::Single;
 
     fn limits(channel: f64, bearer: f64, total: Option<f64>) -> Limits {
         let limits = Limits::of_region("us-east-1");

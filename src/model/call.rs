@@ -3,19 +3,30 @@
 use super::codes::{self, Scope};
 use super::{Batch, ChannelArn, MemberArn, Membership, RefusalKind};
 
-/// The operation by which a call adds members.
+/// The operation of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AddOperation {
+pub enum Operation {
     /// `BatchCreateChannelMembership`: up to 100 members.
     #[default]
     Batch,
     /// `CreateChannelMembership`: one member, within a quota of its own.
     Single,
+    /// `DeleteChannelMembership`: one member, within the quota of [`Self::Single`]. Where it is guarded,
+    /// `DescribeChannelMembership` comes before it.
+    Remove,
 }
 
-impl AddOperation {
-    /// Both operations.
-    pub const ALL: [Self; 2] = [Self::Batch, Self::Single];
+impl Operation {
+    /// All operations.
+    pub const ALL: [Self; 3] = [Self::Batch, Self::Single, Self::Remove];
+
+    /// The operation with this text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.as_str() == text)
+    }
 
     /// Its text in the ledger.
     #[must_use]
@@ -23,6 +34,7 @@ impl AddOperation {
         match self {
             Self::Batch => "batch",
             Self::Single => "single",
+            Self::Remove => "remove",
         }
     }
 }

@@ -107,6 +107,24 @@ pub const INTERRUPTED: &str = "Interrupted";
 /// The API does not support the request.
 pub const UNSUPPORTED: &str = "Unsupported";
 
+/// The member to remove is not in the channel.
+pub const ALREADY_GONE: &str = "AlreadyGone";
+/// The member to remove was added by another than the run's bearers.
+pub const INVITED_BY_OTHER: &str = "InvitedByOther";
+/// The member to remove was added before the run's call.
+pub const CREATED_EARLIER: &str = "CreatedEarlier";
+/// The member to remove was added after the run's call.
+pub const CREATED_LATER: &str = "CreatedLater";
+/// The service did not describe who added the member to remove, or when.
+pub const NOT_DESCRIBED: &str = "NotDescribed";
+/// The codes of members that a removal keeps.
+pub const KEPT: [&str; 4] = [
+    INVITED_BY_OTHER,
+    CREATED_EARLIER,
+    CREATED_LATER,
+    NOT_DESCRIBED,
+];
+
 /// The scopes of a code outside the catalogue.
 const ANY: &[Scope] = &[Scope::Member, Scope::Channel, Scope::Bearer, Scope::Run];
 

@@ -143,6 +143,21 @@ impl Limits {
             .unwrap_or(filled.clamp(MIN_IN_FLIGHT, MAX_IN_FLIGHT))
     }
 
+    /// These limits for calls that remove one member each, at this rate on one channel. A guarded removal
+    /// is two requests, and so counts as one call of half the rate.
+    #[must_use]
+    pub fn of_removals(self, single_rate: f64, guarded: bool) -> Self {
+        let requests = if guarded { 2.0 } else { 1.0 };
+        Self {
+            channel_rate: single_rate,
+            single_rate: Some(single_rate),
+            bearer_rate: self.bearer_rate / requests,
+            max_rate: self.max_rate.map(|rate| rate / requests),
+            members_per_call: 1,
+            ..self
+        }
+    }
+
     /// Checks that each limit is in its range.
     ///
     /// # Errors

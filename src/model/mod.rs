@@ -14,6 +14,7 @@ mod membership;
 mod outcome;
 mod reading;
 mod refusal_kind;
+mod removal;
 mod suggest;
 mod tally;
 
@@ -21,7 +22,7 @@ pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};
 pub use bearers::{BearerPool, BearersDisagree};
-pub use call::{AddMember, AddMembers, AddOperation, MemberError, Refusal, Reply};
+pub use call::{AddMember, AddMembers, MemberError, Operation, Refusal, Reply};
 pub use escape::{escape_control, is_unprintable};
 pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
@@ -32,5 +33,6 @@ pub use reading::{
     MemberCall, MemberPage, MembershipFacts, Removed, SubChannelPage,
 };
 pub use refusal_kind::{CallAction, RefusalKind};
+pub use removal::RemovalRow;
 pub use suggest::closest_match;
 pub use tally::Tally;

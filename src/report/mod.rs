@@ -16,10 +16,12 @@ mod page;
 mod path;
 mod plan;
 mod plan_text;
+mod removals;
 mod results;
 mod set;
 mod status;
 mod summary;
+mod undo;
 
 pub use explain::Explanation;
 #[doc(hidden)]
@@ -33,11 +35,16 @@ pub use path::{shell_value, shell_word};
 pub use plan::PlanInput;
 pub use plan::{OverCapacityChannel, Plan, PlannedChannel, Undo};
 #[doc(hidden)]
+pub use removals::{RemovalChoice, RemovalCounts, count_removals, write_removals};
+#[doc(hidden)]
 pub use results::{Reports, prepare, write};
 #[doc(hidden)]
 pub use set::{ReportSet, ReportsState};
 pub use status::{Status, status};
 pub use summary::{ReportError, Summary};
+pub use undo::{UndoPlan, UndoSummary};
+#[doc(hidden)]
+pub use undo::{check_undo_report, write_undo};
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";
@@ -45,5 +52,7 @@ pub const RESULTS: &str = "results.csv";
 pub const FAILED: &str = "failed.csv";
 /// The counts of the run.
 pub const SUMMARY: &str = "summary.json";
+/// What an undo did with each member that the run had added.
+pub const UNDO: &str = "undo.csv";
 /// The whole run on one page, for a browser.
 pub const PAGE: &str = "report.html";

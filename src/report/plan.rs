@@ -136,10 +136,7 @@ impl Plan {
             over_capacity_count,
             largest,
         } = Loads::of(ledger, &limits)?;
-        let one_by_one = Limits {
-            channel_rate: quota::single_rate(&region),
-            ..limits
-        };
+        let one_by_one = limits.of_removals(quota::single_rate(&region), true);
         let (least, binding) = bound.time(&limits, pool);
         let with_single_adds = Limits {
             single_rate: limits.single_rate.or(Some(quota::single_rate(&region))),

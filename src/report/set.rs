@@ -84,7 +84,7 @@ fn remove(path: &Path) -> Result<(), ReportError> {
 }
 
 /// Syncs a directory, so that the names in it survive a power failure.
-fn sync(dir: &Path) -> Result<(), ReportError> {
+pub(super) fn sync(dir: &Path) -> Result<(), ReportError> {
     let sync = || {
         #[cfg(unix)]
         fs::File::open(dir)?.sync_all()?;

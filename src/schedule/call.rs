@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AddOperation, ChannelId, LaneId, Outcome, Refusal};
+use crate::model::{ChannelId, LaneId, Operation, Outcome, Refusal};
 
 /// A row on its way to a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ pub struct CallPlan {
     /// By which bearer of the pool.
     pub bearer: usize,
     /// By which operation. With several members it is always a batch.
-    pub operation: AddOperation,
+    pub operation: Operation,
     /// Rows tried before that it carries.
     pub retries: Vec<PendingRow>,
     /// How many fresh rows of the lane it carries besides.
@@ -91,7 +91,7 @@ pub struct InFlightCall {
     /// Its bearer.
     pub bearer: usize,
     /// Its operation.
-    pub operation: AddOperation,
+    pub operation: Operation,
     /// When it was sent.
     pub sent_at: Duration,
     /// The rows it carries.
@@ -189,7 +189,7 @@ pub struct EarlierCall {
     /// On which channel.
     pub channel: ChannelId,
     /// By which operation.
-    pub operation: AddOperation,
+    pub operation: Operation,
     /// By which bearer of the pool, if the pool has it now.
     pub bearer: Option<usize>,
     /// When it was sent.

@@ -13,8 +13,8 @@ use super::arrival_margin::ArrivalMargin;
 use super::channel_pace::{ChannelPace, CoolDown};
 use super::rate_pacer::RatePacer;
 use super::timeout::Timeout;
-use super::{InFlightCall, RetryDelays};
-use crate::model::{AddOperation, ChannelId, Limits};
+use super::{InFlightCall, RetryDelays, SchedulerConfig};
+use crate::model::{ChannelId, Operation};
 
 /// Most calls of one bearer at once.
 const MAX_BURST: u32 = 100;
@@ -62,8 +62,9 @@ impl<T> Default for InRow<T> {
 /// The pace of all calls.
 #[derive(Debug)]
 pub(super) struct Pacing {
+    operation: Operation,
     channels: Vec<ChannelPace>,
-    /// Single adds on the channels that have any.
+    /// Calls with a single member on the channels that have any.
     singles: HashMap<ChannelId, RatePacer>,
     single_rate: Option<f64>,
     bearers: Vec<BearerPace>,
@@ -83,7 +84,14 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
-    pub(super) fn new(limits: &Limits, bearers: usize, answer_timeout: Duration) -> Self {
+    pub(super) fn new(settings: &SchedulerConfig) -> Self {
+        let SchedulerConfig {
+            limits,
+            operation,
+            bearers,
+            answer_timeout,
+            ..
+        } = settings;
         let interval = Duration::from_secs_f64(1.0 / limits.channel_rate);
         let burst = limits.bearer_burst().min(MAX_BURST);
         let bearer = || BearerPace {
@@ -91,17 +99,18 @@ impl Pacing {
             throttled_on: InRow::default(),
         };
         Self {
+            operation: *operation,
             channels: Vec::new(),
             singles: HashMap::new(),
             single_rate: limits.single_rate,
             bearers: std::iter::repeat_with(bearer)
-                .take(bearers.max(1))
+                .take((*bearers).max(1))
                 .collect(),
             total: limits.max_rate.map(|rate| RatePacer::new(rate, CATCH_UP)),
             throttled_bearers: InRow::default(),
             interval,
             arrival_margin: ArrivalMargin::new(interval),
-            timeout: Timeout::new(answer_timeout),
+            timeout: Timeout::new(*answer_timeout),
             refused_calls_count: false,
             lifts: 0,
         }
@@ -117,7 +126,11 @@ impl Pacing {
 
     /// When a channel may be called next.
     pub(super) fn next_on(&self, channel: ChannelId) -> Duration {
-        self.channels[channel.index()].next()
+        let next = self.channels[channel.index()].next();
+        match self.operation {
+            Operation::Batch => next,
+            Operation::Single | Operation::Remove => next.max(self.next_single(channel)),
+        }
     }
 
     /// When a member may be added to a channel by a single add next.
@@ -212,10 +225,10 @@ impl Pacing {
         &mut self,
         channel: ChannelId,
         bearer: usize,
-        operation: AddOperation,
+        operation: Operation,
         now: Duration,
     ) {
-        if let (AddOperation::Single, Some(rate)) = (operation, self.single_rate) {
+        if let (Operation::Single | Operation::Remove, Some(rate)) = (operation, self.single_rate) {
             let new = || RatePacer::new(rate, CATCH_UP);
             self.singles.entry(channel).or_insert_with(new).spend(now);
         } else {
@@ -239,7 +252,7 @@ impl Pacing {
         &mut self,
         channel: ChannelId,
         bearer: usize,
-        operation: AddOperation,
+        operation: Operation,
         next: Duration,
     ) {
         if let Some(single) = single_of(&mut self.singles, channel, operation) {
@@ -292,8 +305,12 @@ impl Pacing {
         let channels_in_row = bearer.throttled_on.add(flight.channel);
         let channel = &mut self.channels[flight.channel.index()];
         if let Some(single) = single_of(&mut self.singles, flight.channel, flight.operation) {
-            // Also where it was the bearer's limit: a single add is never urgent.
-            single.refused(sent_at, now);
+            if flight.operation == Operation::Remove && channels_in_row >= SEVERAL {
+                self.met_shared_limit(now, flight);
+            } else {
+                // Also where it was the bearer's limit: a single add is never urgent.
+                single.refused(sent_at, now);
+            }
             return;
         }
         if !channel.begins_episode(sent_at, now) {
@@ -386,14 +403,14 @@ impl Pacing {
     }
 }
 
-/// The pace of single adds on a channel, if the call is one.
+/// The pace of calls with a single member on a channel, if the call is one.
 fn single_of(
     singles: &mut HashMap<ChannelId, RatePacer>,
     channel: ChannelId,
-    operation: AddOperation,
+    operation: Operation,
 ) -> Option<&mut RatePacer> {
     match operation {
-        AddOperation::Single => singles.get_mut(&channel),
-        AddOperation::Batch => None,
+        Operation::Single | Operation::Remove => singles.get_mut(&channel),
+        Operation::Batch => None,
     }
 }

@@ -25,7 +25,7 @@ use super::outage::OutageDetector;
 use super::pacing::Pacing;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::{CallPlan, FailureThreshold, InFlightCall, Patience, RetryDelays, Stop};
-use crate::model::{AddOperation, ChannelId, LaneId, Limits};
+use crate::model::{ChannelId, LaneId, Limits, Operation};
 
 pub use overview::{ChannelLeft, Overview};
 
@@ -38,6 +38,8 @@ const READ_FIRST: Duration = Duration::from_millis(50);
 pub struct SchedulerConfig {
     /// The limits to keep.
     pub limits: Limits,
+    /// The operation of the calls; single adds may come beside batches.
+    pub operation: Operation,
     /// How many bearers share the work.
     pub bearers: usize,
     /// When failures are too many.
@@ -60,6 +62,7 @@ impl SchedulerConfig {
     pub fn new(limits: Limits, bearers: usize) -> Self {
         Self {
             limits,
+            operation: Operation::Batch,
             bearers,
             max_failures: None,
             seed: 0,
@@ -110,7 +113,7 @@ impl Scheduler {
             backlog: Backlog::new(settings.max_waiting),
             delays: RetryDelays::new(settings.seed),
             failures: FailureCount::new(settings.max_failures),
-            pacing: Pacing::new(&settings.limits, settings.bearers, settings.answer_timeout),
+            pacing: Pacing::new(&settings),
             max_in_flight: settings
                 .limits
                 .in_flight(settings.bearers, settings.answer_timeout),
@@ -273,9 +276,7 @@ impl Scheduler {
         };
         let at = self.pacing.next_on(channel).max(probe_at);
         match bearer_at.map(|bearer_at| bearer_at.max(at)) {
-            Some(at) if at <= now => {
-                Step::Call(self.issue(channel, bearer, None, AddOperation::Batch, now))
-            }
+            Some(at) if at <= now => Step::Call(self.issue(channel, bearer, None, now)),
             at => Step::Wait(at),
         }
     }
@@ -288,7 +289,7 @@ impl Scheduler {
         with_fresh: bool,
     ) -> CallPlan {
         if self.control_due(channel).is_some() {
-            return self.issue(channel, bearer, None, AddOperation::Batch, now);
+            return self.issue(channel, bearer, None, now);
         }
         let full = self.settings.limits.members_per_call;
         let fewest = self.backlog.min_fresh(full);
@@ -315,13 +316,7 @@ impl Scheduler {
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
         let load = self.backlog.take(lane, now, most, with_fresh);
-        self.issue(
-            channel,
-            bearer,
-            Some((lane, load)),
-            AddOperation::Batch,
-            now,
-        )
+        self.issue(channel, bearer, Some((lane, load)), now)
     }
 
     /// Makes a call of what a lane carries, or a control call.
@@ -330,7 +325,18 @@ impl Scheduler {
         channel: ChannelId,
         bearer: usize,
         load: Option<(LaneId, Load)>,
-        operation: AddOperation,
+        now: Duration,
+    ) -> CallPlan {
+        self.issue_by(self.settings.operation, channel, bearer, load, now)
+    }
+
+    /// The same, by this operation.
+    fn issue_by(
+        &mut self,
+        operation: Operation,
+        channel: ChannelId,
+        bearer: usize,
+        load: Option<(LaneId, Load)>,
         now: Duration,
     ) -> CallPlan {
         if load.is_none() {

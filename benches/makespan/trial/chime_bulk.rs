@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use chime_bulk::engine::{Ending, Engine, Event, Feed, Setup};
+use chime_bulk::engine::{Ending, Engine, Event, Feed, Setup, Task};
 use chime_bulk::ledger::{Durability, Ledger, Stager};
 use chime_bulk::limits::CallLimits;
 use chime_bulk::roster::{self, Options, Source};
@@ -53,6 +53,7 @@ fn setup(job: Job, dir: &std::path::Path) -> Result<Setup, Box<dyn Error>> {
     // No commands are sent.
     let (_, commands) = tokio::sync::mpsc::channel(1);
     Ok(Setup {
+        task: Task::Add,
         ledger,
         scheduler: Scheduler::new(scheduling),
         call_limits: CallLimits::new(&job.limits),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
-use chime_bulk::model::{BearerPool, MemberArn};
+use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
@@ -52,6 +52,7 @@ impl Arguments {
     /// The command line that the program accepts, with the exit codes of each command in its help.
     pub(crate) fn described() -> Command {
         let command = Self::command().mut_subcommand("plan", plan_of);
+        let command = command.mut_subcommand("undo", undo_of);
         command.mut_subcommands(|command| {
             let codes = exit::help(command.get_name());
             let help = match command.get_after_help() {
@@ -85,6 +86,26 @@ fn plan_of(plan: Command) -> Command {
             arg.help("The AWS region [default: that of the bearer's or channel's ARN]")
         }
         Some(flag) if is_for_run_only(&arg, flag) => arg.hide(true),
+        _ => arg,
+    })
+}
+
+/// The command `undo`, of which the limits are those of `resume`, but for those of lists and batches.
+fn undo_of(undo: Command) -> Command {
+    undo.mut_args(|arg| match arg.get_long() {
+        Some("single-rate") => {
+            arg.help("Removals per second on one channel [default: 15; eu-central-1: 10]")
+        }
+        Some("bearer-rate") => {
+            arg.help("Requests per second by one bearer [default: 10; eu-central-1: 5]")
+        }
+        Some("max-rate") => {
+            arg.help("Requests per second, all channels together [default: no limit]")
+        }
+        Some("max-attempts") => arg.help("Attempts to remove a member [default: 8]"),
+        Some("channel-rate" | "single-adds" | "members-per-call" | "max-record-size") => {
+            arg.hide(true)
+        }
         _ => arg,
     })
 }
@@ -162,6 +183,17 @@ Example:
 Example:
   chime-bulk retry runs/20240506T070809Z-members --codes NotFound")]
     Retry(Box<RetryArguments>),
+    /// Remove the members that a run added.
+    #[command(after_help = "\
+Each member is looked up first, and kept unless the service describes that a
+bearer of this run added it, at that time. undo.csv lists what became of each.
+Needs the IAM actions chime:DescribeChannelMembership and
+chime:DeleteChannelMembership.
+
+Examples:
+  chime-bulk undo runs/20240506T070809Z-members --dry-run
+  chime-bulk undo runs/20240506T070809Z-members --yes")]
+    Undo(Box<UndoArguments>),
     /// Show the status of a run.
     #[command(after_help = "\
 Example:
@@ -237,6 +269,7 @@ impl Subcommand {
             Self::Plan(arguments) | Self::Run(arguments) => arguments.output.progress,
             Self::Resume(arguments) => arguments.output.progress,
             Self::Retry(arguments) => arguments.resume.output.progress,
+            Self::Undo(arguments) => arguments.output.progress,
             _ => Mode::Plain,
         }
     }
@@ -374,6 +407,55 @@ pub(crate) struct RetryArguments {
     pub(crate) codes: Vec<String>,
     #[command(flatten)]
     pub(crate) resume: ResumeArguments,
+}
+
+/// Arguments of `undo`.
+#[derive(Debug, Args)]
+pub(crate) struct UndoArguments {
+    /// The run's directory.
+    #[arg(value_name = "RUN_DIR")]
+    pub(crate) run_dir: PathBuf,
+    /// Show how many members would be removed, and how long that takes; make no call.
+    #[arg(long, help_heading = "What to remove")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) choice: RemovalArguments,
+    /// Do not ask.
+    #[arg(long, help_heading = "What to remove")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) failures: FailureArguments,
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+    /// Print the closing summary as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: RunOutputArguments,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+/// Which members to remove.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemovalArguments {
+    /// Remove without looking up each member: twice as fast, but members who were there before may go.
+    #[arg(long, help_heading = "What to remove")]
+    pub(crate) no_guard: bool,
+    /// Also look up members whose call was lost, and remove those whom this run added.
+    #[arg(long, help_heading = "What to remove")]
+    pub(crate) include_in_doubt: bool,
+    /// Remove members of this channel only (ARN); repeat for more.
+    #[arg(
+        long,
+        value_name = "ARN",
+        value_delimiter = ',',
+        value_parser = value::parsed::<ChannelArn>,
+        help_heading = "What to remove"
+    )]
+    pub(crate) channel: Vec<ChannelArn>,
 }
 
 /// Arguments of `report` and `status`.

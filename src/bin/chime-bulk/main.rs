@@ -22,6 +22,7 @@ mod screen;
 mod shell;
 mod signals;
 mod status;
+mod undo;
 mod value;
 
 use std::io;
@@ -109,6 +110,7 @@ async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
         Subcommand::Retry(arguments) => {
             Box::pin(run::retry(*arguments, screen, signals::commands(screen)?)).await
         }
+        Subcommand::Undo(arguments) => Box::pin(undo::undo(*arguments, screen)).await?,
         Subcommand::Report(arguments) => {
             run::report(&arguments, screen, &mut signals::commands(screen)?)
         }

@@ -1,6 +1,6 @@
 //! `schema`.
 
-use chime_bulk::report::{Plan, Status, Summary};
+use chime_bulk::report::{Plan, Status, Summary, UndoPlan, UndoSummary};
 use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -21,6 +21,10 @@ pub(crate) enum Output {
     Plan,
     /// --json of status, and each run that --json of runs can read.
     Status,
+    /// --json of undo.
+    Undo,
+    /// --json of undo --dry-run.
+    UndoPlan,
     /// Each line of --progress json.
     Events,
 }
@@ -31,6 +35,8 @@ pub(crate) fn schema(output: Output, screen: &Screen) -> Exit {
         Output::Summary => schema_of::<Summary>("summary"),
         Output::Plan => schema_of::<Plan>("plan"),
         Output::Status => schema_of::<Status>("status"),
+        Output::Undo => schema_of::<UndoSummary>("undo"),
+        Output::UndoPlan => schema_of::<UndoPlan>("undo-plan"),
         Output::Events => schema_of::<Line>("event"),
     };
     let text = format_args!("{:#}\n", schema.as_value());

@@ -1,6 +1,7 @@
 //! Calls: planned, sent, completed and settled. A call is in the ledger before it is sent, and its
 //! outcome is in the ledger before any observer receives it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -11,11 +12,12 @@ use crate::engine::event::Event;
 use crate::engine::input::{CompletedCall, PreparedCall, Request};
 use crate::engine::reconcile::reconcile;
 use crate::engine::redact::redact_members;
+use crate::engine::removal::{Guard, Removal, Task};
 use crate::engine::standing;
-use crate::ledger::NewCall;
+use crate::ledger::{CallEnd, NewCall};
 use crate::model::{
-    AddMembers, AddOperation, Batch, ChannelArn, LaneId, MemberArn, Outcome, Refusal, RefusalKind,
-    Reply, Tally, codes,
+    AddMembers, Batch, ChannelArn, LaneId, MemberArn, MemberCall, Operation, Outcome, Refusal,
+    RefusalKind, RemovalRow, Reply, Tally, codes,
 };
 use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
 
@@ -48,9 +50,14 @@ impl Engine<'_> {
         mut plan: CallPlan,
         now: Duration,
     ) -> Result<Option<PreparedCall>, EngineError> {
+        if plan.is_control() && self.setup.task != Task::Add {
+            // It would add a member again who was removed.
+            self.setup.scheduler.no_control(plan);
+            return Ok(None);
+        }
         if plan.members() > 1 {
             // Otherwise a batch would be charged to the limit of single adds.
-            plan.operation = AddOperation::Batch;
+            plan.operation = Operation::Batch;
         }
         let limits = &self.setup.call_limits;
         match limits.try_acquire(plan.channel, plan.bearer, plan.operation) {
@@ -128,7 +135,10 @@ impl Engine<'_> {
         at: i64,
     ) -> Result<PreparedCall, EngineError> {
         let Setup {
-            ledger, bearers, ..
+            ledger,
+            bearers,
+            task,
+            ..
         } = &mut self.setup;
         let (channel, membership) = ledger.lane(call.lane)?;
         let channel = ledger.channel_arn(channel)?;
@@ -147,7 +157,18 @@ impl Engine<'_> {
             fresh,
             at,
         })?;
-        let request = Request::new(call.operation, request);
+        let request = match *task {
+            Task::Add => Request::new(call.operation, request),
+            Task::Remove { guarded } => {
+                let [pending] = call.rows[..] else {
+                    return Err(ledger.damaged("a removal of several rows").into());
+                };
+                let row = RemovalRow::parse(&ledger.fields(pending.row)?);
+                let row = row.ok_or_else(|| ledger.damaged(format!("row {}", pending.row)))?;
+                let removal = removal(request, &row, guarded, bearers, pending.in_doubt);
+                Request::Remove(removal.ok_or_else(|| ledger.damaged("a removal of nobody"))?)
+            }
+        };
         self.in_flight.insert(number, call);
         Ok(PreparedCall {
             call: number,
@@ -182,6 +203,7 @@ impl Engine<'_> {
         let answer = match request {
             Request::Batch(call) => service.add_members(call, timeout),
             Request::Single(call) => service.add_member(call, timeout),
+            Request::Remove(removal) => Box::pin(removal.perform(Arc::clone(service), timeout)),
         };
         self.calls.spawn(async move {
             CompletedCall {
@@ -203,12 +225,13 @@ impl Engine<'_> {
         match answer {
             Ok(reply) if call.rows.is_empty() => {
                 // A control call has no rows: all that matters is that it was accepted.
-                drop(reply);
-                self.settle(completed.call, call, Answer::Members(Vec::new()), None)
+                let answer = Answer::Members(Vec::new());
+                self.settle(completed.call, call, answer, reply.date, None)
             }
             Ok(reply) => {
+                let date = reply.date;
                 let answers = reconcile(completed.members.members(), reply);
-                self.settle(completed.call, call, Answer::Members(answers), None)
+                self.settle(completed.call, call, Answer::Members(answers), date, None)
             }
             Err(refusal) => {
                 let refusal = Refusal {
@@ -216,7 +239,7 @@ impl Engine<'_> {
                     ..refusal
                 };
                 let answer = Answer::Refused(refusal.clone());
-                self.settle(completed.call, call, answer, Some(&refusal))
+                self.settle(completed.call, call, answer, None, Some(&refusal))
             }
         }
     }
@@ -226,6 +249,7 @@ impl Engine<'_> {
         number: i64,
         call: InFlightCall,
         answer: Answer,
+        date: Option<i64>,
         refusal: Option<&Refusal>,
     ) -> Result<(), EngineError> {
         let (now, at) = (self.now(), self.millis());
@@ -236,9 +260,10 @@ impl Engine<'_> {
                 .refund(call.channel, call.bearer, call.operation);
         }
         let settlement = self.setup.scheduler.settle(now, call, answer);
+        let end = CallEnd { at, date, refusal };
         self.setup
             .ledger
-            .settle(number, at, refusal, &settlement.rulings, &settlement.others)?;
+            .settle(number, end, &settlement.rulings, &settlement.others)?;
         for bearer in &settlement.set_aside {
             self.events.push(Event::BearerSetAside {
                 bearer: self.setup.bearers[*bearer].clone(),
@@ -295,6 +320,31 @@ fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFl
         refusals: plan.refusals.clone(),
         retry_rows: plan.retry_rows,
     }
+}
+
+/// The removal of a request's one member. A row in doubt is always guarded.
+fn removal(
+    request: AddMembers,
+    row: &RemovalRow,
+    guarded: bool,
+    bearers: &[MemberArn],
+    was_lost: bool,
+) -> Option<Removal> {
+    let guard = (guarded || row.in_doubt).then(|| Guard {
+        bearers: bearers.to_vec(),
+        created: row.created.clone(),
+    });
+    let call = MemberCall {
+        channel: request.channel,
+        bearer: request.bearer,
+        member: request.members.members().first()?.clone(),
+        sub_channel: request.membership.sub_channel,
+    };
+    Some(Removal {
+        call,
+        guard,
+        was_lost,
+    })
 }
 
 /// The reply, if it is about this channel. One about another channel confirms no member.

@@ -24,7 +24,7 @@ fn what_is_no_ledger_is_refused() {
     };
     for version in [0, 1, 99] {
         let message = refused(&format!("PRAGMA user_version = {version}"));
-        let expected = format!("is of version {version}, and this chime-bulk reads version 3 only");
+        let expected = format!("is of version {version}, and this chime-bulk reads version 4 only");
         assert!(message.ends_with(&expected), "{message}");
     }
     assert!(refused("PRAGMA application_id = 1").contains("not a ledger"));
@@ -93,7 +93,9 @@ fn with_every_row(dir: &Path) -> PathBuf {
         .zip(outcomes.into_iter().cycle())
         .map(ruling)
         .collect();
-    ledger.settle(answered, 8, None, &rulings, &[]).unwrap();
+    ledger
+        .settle(answered, end_at(8, None), &rulings, &[])
+        .unwrap();
 
     let refusal = Refusal {
         kind: RefusalKind::NotFound,
@@ -104,7 +106,7 @@ fn with_every_row(dir: &Path) -> PathBuf {
     let refused = record_call(&mut ledger, &rows);
     let rulings: Vec<Ruling> = rows.iter().map(|row| ruling((row, None))).collect();
     ledger
-        .settle(refused, 9, Some(&refusal), &rulings, &[])
+        .settle(refused, end_at(9, Some(&refusal)), &rulings, &[])
         .unwrap();
     ledger.close_lane(LaneId(1), &refusal).unwrap();
 
@@ -255,7 +257,9 @@ fn a_damaged_row_is_not_given_a_new_checksum() {
         message: String::new(),
     };
     for error in [
-        ledger.settle(3, 9, Some(&refusal), &[], &[]).unwrap_err(),
+        ledger
+            .settle(3, end_at(9, Some(&refusal)), &[], &[])
+            .unwrap_err(),
         ledger.close_lane(LaneId(0), &refusal).unwrap_err(),
     ] {
         assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
@@ -342,7 +346,9 @@ fn a_verdict_whose_number_is_another_is_missed() {
             code: Some("NoSuchUser".to_owned()),
             message: None,
         };
-        ledger.settle(call, 8, None, &[ruling], &[]).unwrap();
+        ledger
+            .settle(call, end_at(8, None), &[ruling], &[])
+            .unwrap();
     }
     ledger.commit().unwrap();
     drop(ledger);

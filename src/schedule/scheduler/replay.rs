@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Scheduler;
-use crate::model::{AddOperation, LaneId};
+use crate::model::{LaneId, Operation};
 use crate::schedule::{EarlierAnswer, EarlierCall, InFlightCall};
 
 impl Scheduler {
@@ -23,7 +23,7 @@ impl Scheduler {
         events.sort_by_key(|(at, ..)| *at);
         for (at, answer, call) in events {
             match (call.bearer, answer) {
-                (None, None) if call.operation == AddOperation::Single => {}
+                (None, None) if call.operation != Operation::Batch => {}
                 (None, None) => self.pacing.was_called(call.channel, at),
                 (None, Some(_)) => {}
                 (Some(bearer), None) => {

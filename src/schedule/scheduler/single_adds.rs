@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Scheduler, Step};
-use crate::model::{AddOperation, ChannelId, LaneId};
+use crate::model::{ChannelId, LaneId, Operation};
 
 impl Scheduler {
     /// A single add now, if one can be made. Otherwise a wait for the next one, or until then.
@@ -27,18 +27,16 @@ impl Scheduler {
             return Step::Wait(until);
         }
         let load = self.backlog.take_one(lane);
-        Step::Call(self.issue(
-            channel,
-            bearer,
-            Some((lane, load)),
-            AddOperation::Single,
-            now,
-        ))
+        let load = Some((lane, load));
+        Step::Call(self.issue_by(Operation::Single, channel, bearer, load, now))
     }
 
     /// The channel and lane on which a single add makes the job shorter, if there is one.
     fn single_add(&self, now: Duration) -> Option<(ChannelId, LaneId)> {
         self.settings.limits.single_rate?;
+        if self.settings.operation != Operation::Batch {
+            return None;
+        }
         if !self.backlog.has_room() || self.backlog.is_staging() || self.is_outage() {
             return None;
         }

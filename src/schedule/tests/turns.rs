@@ -154,12 +154,12 @@ fn a_slot_is_left_to_the_channel_that_takes_longest() {
 
 #[test]
 fn limits_that_earlier_sessions_met_hold_for_the_next_one() {
-    use crate::model::AddOperation;
+    use crate::model::Operation;
     use crate::schedule::{EarlierAnswer, EarlierCall};
     let ms = Duration::from_millis;
     let call = |sent_at: u64, answer: EarlierAnswer, bearer| EarlierCall {
         channel: ChannelId(0),
-        operation: AddOperation::Batch,
+        operation: Operation::Batch,
         bearer,
         sent_at: ms(sent_at),
         answer: Some((ms(sent_at + 50), answer)),

@@ -30,3 +30,4 @@ mod starting;
 mod status;
 #[cfg(unix)]
 mod terminal;
+mod undo;

@@ -254,10 +254,10 @@ fn the_region_of_the_bearer_or_channel_sets_the_quotas() {
     assert_eq!(plan.binding, Some(Binding::Channel));
     let (plan, _) = json(&work_dir, &["list.csv", "--channel-rate", "9"]);
     assert_close(plan.seconds, 1.0 / 9.0);
-    // Undo removes one member per call: 5 at once and then 5 a second by the bearer, 10 a second on
-    // the largest channel.
+    // Undo looks up and removes one member per call, two requests: 2 at once and then 2.5 a second by
+    // the bearer, 10 a second on the largest channel.
     assert_eq!(plan.undo.calls, 401);
-    assert_close(plan.undo.seconds, 396.0 / 5.0);
+    assert_close(plan.undo.seconds, 399.0 / 2.5);
     let (plan, _) = json(&work_dir, &["list.csv", "--bearer-rate", "1000"]);
     assert_close(plan.undo.seconds, 199.0 / 10.0);
     let us = ["list.csv", "--region", "us-east-1", "--bearer-rate", "1000"];

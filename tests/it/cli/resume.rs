@@ -33,6 +33,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         region: "us-east-1".to_owned(),
         aws: job::AwsTarget::default(),
         sandbox: true,
+        undo: None,
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();
     ledger.set_fact(fact::LIST_SIZE, &list.len()).unwrap();

@@ -44,7 +44,7 @@ fn help() {
     let work_dir = WorkDir::new();
     let mut all = work_dir.run(["--help"]).stdout;
     for command in [
-        "plan", "run", "resume", "retry", "status", "runs", "sandbox", "schema",
+        "plan", "run", "resume", "retry", "undo", "status", "runs", "sandbox", "schema",
     ] {
         let help = work_dir.run([command, "--help"]).stdout;
         let _ = write!(all, "\n=== {command}\n{help}");

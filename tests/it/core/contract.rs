@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::{FixedCredentials, connect};
 use chime_bulk::model::codes::{self, CODES, Effect, Level};
-use chime_bulk::model::{AddOperation, MemberError, Refusal, RefusalKind, Reply};
+use chime_bulk::model::{MemberError, Operation, Refusal, RefusalKind, Reply};
 use chime_bulk::sandbox::{SandboxConfig, Scripted};
 
 use crate::support::backends::{
@@ -196,7 +196,7 @@ async fn each_exception_has_its_kind_and_is_not_retried(backend: Backend) {
             if kind == RefusalKind::NotFound && exception == stem {
                 continue;
             }
-            for operation in AddOperation::ALL {
+            for operation in [Operation::Batch, Operation::Single] {
                 fixture.script(vec![Scripted::Refuse {
                     status,
                     exception: exception.to_owned(),
@@ -209,9 +209,7 @@ async fn each_exception_has_its_kind_and_is_not_retried(backend: Backend) {
                     message: format!("message of {exception}"),
                 };
                 let expected = match (operation, codes::member_error_of(exception)) {
-                    (AddOperation::Single, Some(code)) => {
-                        Ok(refused("ann", code, &refusal.message))
-                    }
+                    (Operation::Single, Some(code)) => Ok(refused("ann", code, &refusal.message)),
                     _ => Err(refusal),
                 };
                 assert_eq!(answer, expected, "{operation:?} {status} {exception}");
@@ -242,10 +240,10 @@ async fn each_exception_has_its_kind_and_is_not_retried(backend: Backend) {
 /// Each of these answers, once for each operation.
 fn by_each_operation<const N: usize>(
     answers: [(u16, RefusalKind); N],
-) -> impl Iterator<Item = (u16, RefusalKind, AddOperation)> {
-    answers
-        .into_iter()
-        .flat_map(|(status, kind)| AddOperation::ALL.map(|operation| (status, kind, operation)))
+) -> impl Iterator<Item = (u16, RefusalKind, Operation)> {
+    answers.into_iter().flat_map(|(status, kind)| {
+        [Operation::Batch, Operation::Single].map(|operation| (status, kind, operation))
+    })
 }
 
 async fn an_error_without_a_name_has_the_kind_of_its_status(backend: Backend) {
@@ -296,7 +294,7 @@ async fn an_html_page_is_not_an_answer_of_the_service(backend: Backend) {
         (503, RefusalKind::Lost, codes::GATEWAY_ERROR),
     ];
     for (before, (status, kind, code)) in (0..).zip(pages) {
-        for operation in AddOperation::ALL {
+        for operation in [Operation::Batch, Operation::Single] {
             fixture.script(vec![Scripted::Page {
                 status,
                 body: "<html><body>Sign in</body></html>".to_owned(),
@@ -335,14 +333,17 @@ async fn a_missing_channel_is_not_found(backend: Backend) {
     assert_eq!(refusal.kind, RefusalKind::NotFound);
     assert_eq!(refusal.code, "NotFoundException");
     // A single add does not show which of channel and user is missing.
-    let reply = fixture.add_by(AddOperation::Single, "ann").await.unwrap();
+    let reply = fixture.add_by(Operation::Single, "ann").await.unwrap();
     assert_eq!(reply.errors[0].code, "NotFound");
 }
 
 async fn a_call_without_an_answer_is_lost_and_may_be_applied(backend: Backend) {
     let fixture = backend.fixture_with(|s| s.attempt_timeout = Duration::from_secs(1));
     let fixture = fixture.await;
-    for (operation, id) in AddOperation::ALL.into_iter().zip(["ann", "bob"]) {
+    for (operation, id) in [Operation::Batch, Operation::Single]
+        .into_iter()
+        .zip(["ann", "bob"])
+    {
         fixture.script(vec![Scripted::Silence]);
         let refusal = fixture.add_by(operation, id).await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost, "{refusal}");
@@ -355,11 +356,7 @@ async fn a_call_without_an_answer_is_lost_and_may_be_applied(backend: Backend) {
 async fn a_call_on_a_closed_connection_is_lost_and_may_be_applied(backend: Backend) {
     let fixture = backend.fixture().await;
     // On a new connection, and on one that was used before.
-    let operations = [
-        AddOperation::Batch,
-        AddOperation::Single,
-        AddOperation::Batch,
-    ];
+    let operations = [Operation::Batch, Operation::Single, Operation::Batch];
     for (before, (id, operation)) in (0..).zip(["ann", "bob", "cy"].into_iter().zip(operations)) {
         fixture.script(vec![Scripted::Reset]);
         let refusal = fixture.add_by(operation, id).await.unwrap_err();
@@ -381,7 +378,7 @@ async fn a_call_with_an_unreadable_answer_is_lost_and_may_be_applied(backend: Ba
     let single_bodies = [bodies[0], "{\"Member\":", "{\"Member\":[]}"];
     for (id, body) in ["bob", "cy", "dan"].into_iter().zip(single_bodies) {
         fixture.script(vec![Scripted::Garbage(body.to_owned())]);
-        let refusal = fixture.add_by(AddOperation::Single, id).await;
+        let refusal = fixture.add_by(Operation::Single, id).await;
         let refusal = refusal.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost, "{body}: {refusal}");
     }
@@ -404,7 +401,7 @@ async fn an_empty_answer_names_no_member(backend: Backend) {
         r#"{"ChannelArn":null,"Member":null}"#,
     ];
     for (n, body) in (0..).zip(bodies) {
-        for operation in AddOperation::ALL {
+        for operation in [Operation::Batch, Operation::Single] {
             fixture.script(vec![Scripted::Garbage(body.to_owned())]);
             let reply = fixture
                 .add_by(operation, &format!("{operation:?}{n}"))
@@ -440,12 +437,12 @@ async fn a_single_add_is_confirmed_or_omitted(backend: Backend) {
         added: arns(added),
         ..Reply::default()
     };
-    let reply = fixture.add_by(AddOperation::Single, "ann").await;
+    let reply = fixture.add_by(Operation::Single, "ann").await;
     assert_eq!(reply, Ok(confirmed(&["ann"])));
     fixture.script(vec![Scripted::LeaveOut {
         member: user("bob").to_string(),
     }]);
-    let reply = fixture.add_by(AddOperation::Single, "bob").await;
+    let reply = fixture.add_by(Operation::Single, "bob").await;
     assert_eq!(reply, Ok(confirmed(&[])));
     assert_eq!(fixture.members(), arns(&["ann"]));
     let stats = fixture.service.stats();
@@ -459,7 +456,7 @@ async fn a_single_add_is_confirmed_or_omitted(backend: Backend) {
 async fn a_single_add_of_an_existing_member_is_a_conflict(backend: Backend) {
     let fixture = backend.fixture().await;
     fixture.service.add_existing(&channel(), &user("ann"));
-    let reply = fixture.add_by(AddOperation::Single, "ann").await;
+    let reply = fixture.add_by(Operation::Single, "ann").await;
     assert_eq!(reply, Ok(refused("ann", "Conflict", "already a member")));
     assert_eq!(fixture.calls(), 1);
 }
@@ -470,11 +467,11 @@ async fn a_single_add_of_a_missing_user_is_an_error_of_that_member(backend: Back
         s.answers = vec!["odd=PreconditionFailed".parse().unwrap()];
     });
     let fixture = fixture.await;
-    let reply = fixture.add_by(AddOperation::Single, "gone-1").await;
+    let reply = fixture.add_by(Operation::Single, "gone-1").await;
     let expected = refused("gone-1", "NotFound", "the user does not exist");
     assert_eq!(reply, Ok(expected));
     // Member errors without an exception about the member alone refuse the call.
-    let refusal = fixture.add_by(AddOperation::Single, "odd-1").await;
+    let refusal = fixture.add_by(Operation::Single, "odd-1").await;
     assert_eq!(refusal.unwrap_err().code, "BadRequestException");
     assert_eq!(fixture.members(), arns(&[]));
 }
@@ -482,7 +479,7 @@ async fn a_single_add_of_a_missing_user_is_an_error_of_that_member(backend: Back
 async fn a_single_add_to_a_full_channel_is_an_error_of_that_member(backend: Backend) {
     let fixture = backend.fixture_with(|s| s.capacity = 1).await;
     fixture.add(&["ann"]).await.unwrap();
-    let reply = fixture.add_by(AddOperation::Single, "bob").await;
+    let reply = fixture.add_by(Operation::Single, "bob").await;
     let expected = refused("bob", "ResourceLimitExceeded", "the channel is full");
     assert_eq!(reply, Ok(expected));
 }
@@ -498,11 +495,11 @@ async fn single_adds_and_batches_have_quotas_of_their_own_on_a_channel(backend: 
     });
     let fixture = fixture.await;
     let order = [
-        (AddOperation::Single, true),
-        (AddOperation::Single, true),
-        (AddOperation::Single, false),
-        (AddOperation::Batch, true),
-        (AddOperation::Batch, false),
+        (Operation::Single, true),
+        (Operation::Single, true),
+        (Operation::Single, false),
+        (Operation::Batch, true),
+        (Operation::Batch, false),
     ];
     for (n, (operation, is_accepted)) in (0..).zip(order) {
         let answer = fixture.add_by(operation, &format!("u{n}")).await;
@@ -521,9 +518,9 @@ async fn the_bearers_quota_counts_single_adds_and_batches(backend: Backend) {
         s.quotas.bearer_burst = Some(2);
     });
     let fixture = fixture.await;
-    fixture.add_by(AddOperation::Batch, "u0").await.unwrap();
-    fixture.add_by(AddOperation::Single, "u1").await.unwrap();
-    for operation in AddOperation::ALL {
+    fixture.add_by(Operation::Batch, "u0").await.unwrap();
+    fixture.add_by(Operation::Single, "u1").await.unwrap();
+    for operation in [Operation::Batch, Operation::Single] {
         let refusal = fixture.add_by(operation, "u2").await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Throttled, "{operation:?}");
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chime_bulk::model::{
-    AddMembers, AddOperation, Batch, ChannelCall, ChannelFacts, ChannelMode, ChannelPrivacy,
-    Described, ListChannel, ListMembers, MemberArn, MemberCall, MemberPage, Membership,
-    MembershipFacts, MembershipType, Refusal, RefusalKind, Removed, Reply, SubChannelPage, codes,
+    AddMembers, Batch, ChannelCall, ChannelFacts, ChannelMode, ChannelPrivacy, Described,
+    ListChannel, ListMembers, MemberArn, MemberCall, MemberPage, Membership, MembershipFacts,
+    MembershipType, Operation, Refusal, RefusalKind, Removed, Reply, SubChannelPage, codes,
 };
 use chime_bulk::sandbox::{AbsentAnswer, ExistingAnswer, Scripted};
 
@@ -41,7 +41,7 @@ suite! {
 
 /// An operation that reads, or removes a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+enum Request {
     Members,
     Describe,
     Remove,
@@ -60,7 +60,7 @@ enum Answer {
     SubChannels(SubChannelPage),
 }
 
-impl Operation {
+impl Request {
     /// The operations that an implementation has.
     fn all(backend: Backend) -> Vec<Self> {
         let mut all = vec![
@@ -124,14 +124,14 @@ fn member_call(id: &str) -> MemberCall {
 
 impl Fixture {
     /// Makes a call of an operation about this user.
-    async fn ask(&self, operation: Operation, id: &str) -> Result<Answer, Refusal> {
+    async fn ask(&self, operation: Request, id: &str) -> Result<Answer, Refusal> {
         self.ask_as(operation, id, user("admin")).await
     }
 
     /// The same, as this bearer.
     async fn ask_as(
         &self,
-        operation: Operation,
+        operation: Request,
         id: &str,
         bearer: MemberArn,
     ) -> Result<Answer, Refusal> {
@@ -141,31 +141,31 @@ impl Fixture {
         let mut list = list_channel();
         list.bearer = bearer.clone();
         match operation {
-            Operation::Members => {
+            Request::Members => {
                 let mut call = list_members(MembershipType::Default);
                 call.bearer = bearer;
                 let answer = client.list_members(call, timeout).await;
                 answer.map(Answer::Members)
             }
-            Operation::Describe => {
+            Request::Describe => {
                 let answer = client.describe_member(member, timeout).await;
                 answer.map(Answer::Described)
             }
-            Operation::Remove => {
+            Request::Remove => {
                 let answer = client.remove_member(member, timeout).await;
                 answer.map(Answer::Removed)
             }
-            Operation::Channel => {
+            Request::Channel => {
                 let channel = channel();
                 let call = ChannelCall { channel, bearer };
                 let answer = client.describe_channel(call, timeout).await;
                 answer.map(Answer::Channel)
             }
-            Operation::Moderators => {
+            Request::Moderators => {
                 let answer = client.list_moderators(list, timeout).await;
                 answer.map(Answer::Members)
             }
-            Operation::SubChannels => {
+            Request::SubChannels => {
                 let answer = client.list_sub_channels(list, timeout).await;
                 answer.map(Answer::SubChannels)
             }
@@ -293,7 +293,7 @@ async fn a_membership_is_described_with_its_inviter_and_time(backend: Backend) {
 async fn somebody_who_is_not_a_member_is_not_found(backend: Backend) {
     let fixture = backend.fixture().await;
     fixture.add(&["ann"]).await.unwrap();
-    let answer = fixture.ask(Operation::Describe, "bob").await;
+    let answer = fixture.ask(Request::Describe, "bob").await;
     let Ok(Answer::Described(Described::NotFound(refusal))) = answer else {
         panic!("{answer:?}");
     };
@@ -307,9 +307,9 @@ async fn a_removed_member_is_gone(backend: Backend) {
     fixture.add(&["ann", "bob"]).await.unwrap();
     fixture.add_all(&ids("hidden", 1), &hidden()).await;
     for id in ["ann", "hidden000"] {
-        let answer = fixture.ask(Operation::Remove, id).await;
+        let answer = fixture.ask(Request::Remove, id).await;
         assert_eq!(answer, Ok(Answer::Removed(Removed::Removed)));
-        let answer = fixture.ask(Operation::Describe, id).await;
+        let answer = fixture.ask(Request::Describe, id).await;
         let is_gone = matches!(answer, Ok(Answer::Described(Described::NotFound(_))));
         assert!(is_gone, "{answer:?}");
     }
@@ -319,11 +319,11 @@ async fn a_removed_member_is_gone(backend: Backend) {
 
 async fn the_removal_of_somebody_who_is_not_a_member_succeeds_or_is_not_found(backend: Backend) {
     let fixture = backend.fixture().await;
-    let answer = fixture.ask(Operation::Remove, "ann").await;
+    let answer = fixture.ask(Request::Remove, "ann").await;
     assert_eq!(answer, Ok(Answer::Removed(Removed::Removed)));
     let fixture = backend.fixture_with(|s| s.absent_answer = AbsentAnswer::NotFound);
     let fixture = fixture.await;
-    let answer = fixture.ask(Operation::Remove, "ann").await;
+    let answer = fixture.ask(Request::Remove, "ann").await;
     let Ok(Answer::Removed(Removed::NotFound(refusal))) = answer else {
         panic!("{answer:?}");
     };
@@ -340,11 +340,11 @@ async fn a_channel_is_described(backend: Backend) {
         }))
     };
     let fixture = backend.fixture().await;
-    let answer = fixture.ask(Operation::Channel, "ann").await;
+    let answer = fixture.ask(Request::Channel, "ann").await;
     assert_eq!(answer, expected(ChannelMode::Unrestricted));
     let fixture = backend.fixture_with(|s| s.admins = Some(vec![user("admin")]));
     let fixture = fixture.await;
-    let answer = fixture.ask(Operation::Channel, "ann").await;
+    let answer = fixture.ask(Request::Channel, "ann").await;
     assert_eq!(answer, expected(ChannelMode::Restricted));
     assert_eq!(fixture.calls_of("DescribeChannel"), 1);
 }
@@ -367,7 +367,7 @@ async fn an_elastic_channel_that_expires_is_described(backend: Backend) {
         privacy: Some(ChannelPrivacy::Private),
         expires: is_known,
     };
-    let answer = fixture.ask(Operation::Channel, "ann").await;
+    let answer = fixture.ask(Request::Channel, "ann").await;
     assert_eq!(answer, Ok(Answer::Channel(expected)));
 
     let odd = r#"{"Channel":{"Mode":"OPEN","Privacy":"SECRET","ElasticChannelConfiguration":{}}}"#;
@@ -376,7 +376,7 @@ async fn an_elastic_channel_that_expires_is_described(backend: Backend) {
         is_elastic: is_known,
         ..ChannelFacts::default()
     };
-    let answer = fixture.ask(Operation::Channel, "ann").await;
+    let answer = fixture.ask(Request::Channel, "ann").await;
     assert_eq!(answer, Ok(Answer::Channel(expected)));
 }
 
@@ -442,9 +442,9 @@ async fn sub_channels_are_listed_in_pages_with_their_members(backend: Backend) {
 async fn a_missing_channel_is_not_found_or_forbidden(backend: Backend) {
     let fixture = backend.fixture_with(|s| s.missing_channels = vec!["c".to_owned()]);
     let fixture = fixture.await;
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         let answer = fixture.ask(operation, "ann").await;
-        if operation == Operation::Describe {
+        if operation == Request::Describe {
             let is_missing = matches!(&answer, Ok(Answer::Described(Described::NotFound(refusal)))
                 if refusal.message == "the channel does not exist");
             assert!(is_missing, "{answer:?}");
@@ -466,15 +466,15 @@ async fn a_not_found_exception_is_an_answer_only_about_a_membership(backend: Bac
         code: "NotFoundException".to_owned(),
         message: "which is not said".to_owned(),
     };
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         fixture.script(vec![Scripted::Refuse {
             status: 404,
             exception: refusal.code.clone(),
             message: refusal.message.clone(),
         }]);
         let expected = match operation {
-            Operation::Describe => Ok(Answer::Described(Described::NotFound(refusal.clone()))),
-            Operation::Remove => Ok(Answer::Removed(Removed::NotFound(refusal.clone()))),
+            Request::Describe => Ok(Answer::Described(Described::NotFound(refusal.clone()))),
+            Request::Remove => Ok(Answer::Removed(Removed::NotFound(refusal.clone()))),
             _ => Err(refusal.clone()),
         };
         assert_eq!(fixture.ask(operation, "ann").await, expected);
@@ -507,7 +507,7 @@ async fn each_refusal_has_its_kind_and_is_not_retried(backend: Backend) {
             RefusalKind::ServiceUnavailable,
         ),
     ];
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         for (calls, (status, exception, kind)) in (1..).zip(exceptions) {
             fixture.script(vec![Scripted::Refuse {
                 status,
@@ -530,7 +530,7 @@ async fn an_answer_that_never_comes_is_lost_and_a_removal_may_be_applied(backend
     let fixture = backend.fixture_with(|s| s.attempt_timeout = Duration::from_millis(300));
     let fixture = fixture.await;
     fixture.service.add_existing(&channel(), &user("ann"));
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         fixture.script(vec![Scripted::Silence]);
         let refusal = fixture.ask(operation, "ann").await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost, "{operation:?}");
@@ -543,7 +543,7 @@ async fn an_answer_that_never_comes_is_lost_and_a_removal_may_be_applied(backend
 async fn a_connection_that_is_closed_is_lost_and_a_removal_may_be_applied(backend: Backend) {
     let fixture = backend.fixture().await;
     fixture.add(&["ann"]).await.unwrap();
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         fixture.script(vec![Scripted::Reset]);
         let refusal = fixture.ask(operation, "ann").await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Lost, "{operation:?}");
@@ -555,7 +555,7 @@ async fn a_connection_that_is_closed_is_lost_and_a_removal_may_be_applied(backen
 
 async fn a_page_of_a_proxy_is_lost(backend: Backend) {
     let fixture = backend.fixture().await;
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         fixture.script(vec![Scripted::Page {
             status: 200,
             body: "<html><body>Sign in</body></html>".to_owned(),
@@ -572,17 +572,17 @@ async fn an_answer_without_what_was_asked_for_is_lost_or_empty(backend: Backend)
         "{}",
         r#"{"ChannelMembership":{"Type":"DEFAULT"},"Channel":null}"#,
     ] {
-        for operation in Operation::all(backend) {
+        for operation in Request::all(backend) {
             fixture.script(vec![body_of(body)]);
             let answer = fixture.ask(operation, "ann").await;
             match operation {
-                Operation::Members | Operation::Moderators => {
+                Request::Members | Request::Moderators => {
                     assert_eq!(answer, Ok(Answer::Members(MemberPage::default())));
                 }
-                Operation::SubChannels => {
+                Request::SubChannels => {
                     assert_eq!(answer, Ok(Answer::SubChannels(SubChannelPage::default())));
                 }
-                Operation::Describe | Operation::Channel | Operation::Remove => {
+                Request::Describe | Request::Channel | Request::Remove => {
                     let refusal = answer.unwrap_err();
                     assert_eq!(refusal.kind, RefusalKind::Lost, "{operation:?}");
                     assert_eq!(refusal.code, codes::UNREADABLE_REPLY);
@@ -591,13 +591,13 @@ async fn an_answer_without_what_was_asked_for_is_lost_or_empty(backend: Backend)
         }
     }
     fixture.script(vec![body_of("")]);
-    let answer = fixture.ask(Operation::Remove, "ann").await;
+    let answer = fixture.ask(Request::Remove, "ann").await;
     assert_eq!(answer, Ok(Answer::Removed(Removed::Removed)));
     // An empty token is none.
     let body = r#"{"NextToken":"","ChannelMemberships":[{"Member":{"Name":"x"}},{"Member":{"Arn":"a"}},{}],
         "ChannelModerators":[{"Moderator":{"Arn":"a"}},{}],
         "SubChannels":[{"SubChannelId":"s","MembershipCount":3},{"SubChannelId":"t"}]}"#;
-    for operation in [Operation::Members, Operation::Moderators] {
+    for operation in [Request::Members, Request::Moderators] {
         fixture.script(vec![body_of(body)]);
         let expected = MemberPage {
             members: vec!["a".to_owned()],
@@ -612,7 +612,7 @@ async fn an_answer_without_what_was_asked_for_is_lost_or_empty(backend: Backend)
             sub_channels: vec![("s".to_owned(), 3)],
             ..SubChannelPage::default()
         };
-        let answer = fixture.ask(Operation::SubChannels, "ann").await;
+        let answer = fixture.ask(Request::SubChannels, "ann").await;
         assert_eq!(answer, Ok(Answer::SubChannels(expected)));
     }
 }
@@ -626,13 +626,13 @@ async fn no_answer_holds_the_name_of_a_member(backend: Backend) {
         "Channel":{{"Name":"Ann Example","CreatedBy":{ann},"Metadata":"Ann Example"}},
         "SubChannels":[{{"Name":"Ann Example"}}]}}"#
     );
-    for operation in Operation::all(backend) {
+    for operation in Request::all(backend) {
         fixture.script(vec![body_of(&body)]);
         let answer = format!("{:?}", fixture.ask(operation, "ann").await);
         assert!(!answer.contains("Ann"), "{operation:?}: {answer}");
     }
     fixture.script(vec![body_of(&body)]);
-    let answer = fixture.ask(Operation::Describe, "ann").await.unwrap();
+    let answer = fixture.ask(Request::Describe, "ann").await.unwrap();
     let Answer::Described(Described::Member(facts)) = answer else {
         panic!("{answer:?}");
     };
@@ -648,8 +648,8 @@ async fn plain_members_may_read_and_leave_and_no_more(backend: Backend) {
     for id in ["ann", "bob", "cy"] {
         fixture.service.add_existing(&channel(), &user(id));
     }
-    for operation in Operation::all(backend) {
-        let may_read = [Operation::Members, Operation::Describe, Operation::Channel];
+    for operation in Request::all(backend) {
+        let may_read = [Request::Members, Request::Describe, Request::Channel];
         for (bearer, is_allowed) in [
             ("ann", may_read.contains(&operation)),
             ("stranger", false),
@@ -663,7 +663,7 @@ async fn plain_members_may_read_and_leave_and_no_more(backend: Backend) {
         }
     }
     assert_eq!(fixture.members(), arns(&["ann", "cy"]));
-    let answer = fixture.ask_as(Operation::Remove, "ann", user("ann")).await;
+    let answer = fixture.ask_as(Request::Remove, "ann", user("ann")).await;
     assert_eq!(answer, Ok(Answer::Removed(Removed::Removed)));
     let mut add = single_call("ann");
     add.bearer = user("cy");
@@ -681,20 +681,20 @@ async fn removals_moderators_and_single_adds_share_a_quota(backend: Backend) {
         s.quotas.bearer_rate = Some(1e6);
     });
     let fixture = fixture.await;
-    fixture.add_by(AddOperation::Single, "ann").await.unwrap();
-    fixture.ask(Operation::Moderators, "ann").await.unwrap();
-    fixture.ask(Operation::Remove, "ann").await.unwrap();
-    for operation in [Operation::Moderators, Operation::Remove] {
+    fixture.add_by(Operation::Single, "ann").await.unwrap();
+    fixture.ask(Request::Moderators, "ann").await.unwrap();
+    fixture.ask(Request::Remove, "ann").await.unwrap();
+    for operation in [Request::Moderators, Request::Remove] {
         let refusal = fixture.ask(operation, "ann").await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Throttled, "{operation:?}");
     }
-    for operation in [Operation::Members, Operation::Describe, Operation::Channel] {
+    for operation in [Request::Members, Request::Describe, Request::Channel] {
         fixture.ask(operation, "ann").await.unwrap();
     }
 }
 
 async fn the_bearers_quota_counts_all_calls(backend: Backend) {
-    let operations = Operation::all(backend);
+    let operations = Request::all(backend);
     let fixture = backend.fixture_with(|s| {
         s.unlimited = false;
         s.quotas.bearer_rate = Some(0.001);
@@ -715,17 +715,17 @@ async fn a_batch_lists_existing_members_as_added_if_the_service_is_silent(backen
     let fixture = backend.fixture_with(|s| s.existing_answer = ExistingAnswer::Silent);
     let fixture = fixture.await;
     fixture.service.add_existing(&channel(), &user("ann"));
-    let before = fixture.ask(Operation::Describe, "ann").await.unwrap();
+    let before = fixture.ask(Request::Describe, "ann").await.unwrap();
     let reply = fixture.add(&["ann", "bob"]).await.unwrap();
     assert_eq!((reply.added, reply.errors), (arns(&["ann", "bob"]), vec![]));
-    let after = fixture.ask(Operation::Describe, "ann").await.unwrap();
+    let after = fixture.ask(Request::Describe, "ann").await.unwrap();
     assert_eq!(after, before);
     let Answer::Described(Described::Member(facts)) = after else {
         panic!("{after:?}");
     };
     assert_eq!(facts.invited_by, Some(user("ann").to_string()));
     // The operation for one member has a documented answer.
-    let reply = fixture.add_by(AddOperation::Single, "ann").await.unwrap();
+    let reply = fixture.add_by(Operation::Single, "ann").await.unwrap();
     assert_eq!(reply.errors[0].code, "Conflict");
 }
 

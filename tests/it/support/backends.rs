@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
 use chime_bulk::model::{
-    AddMember, AddMembers, AddOperation, Batch, ChannelArn, MemberArn, Membership, Refusal, Reply,
+    AddMember, AddMembers, Batch, ChannelArn, MemberArn, Membership, Operation, Refusal, Reply,
 };
 use chime_bulk::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 
@@ -106,11 +106,12 @@ impl Fixture {
     }
 
     /// Makes a call that adds one user, by this operation. The reply is without its date.
-    pub(crate) async fn add_by(&self, operation: AddOperation, id: &str) -> Result<Reply, Refusal> {
+    pub(crate) async fn add_by(&self, operation: Operation, id: &str) -> Result<Reply, Refusal> {
         let timeout = self.timeout();
         let reply = match operation {
-            AddOperation::Batch => self.client.add_members(call(&[id]), timeout).await,
-            AddOperation::Single => self.client.add_member(single_call(id), timeout).await,
+            Operation::Batch => self.client.add_members(call(&[id]), timeout).await,
+            Operation::Single => self.client.add_member(single_call(id), timeout).await,
+            Operation::Remove => unreachable!("it adds nobody"),
         };
         reply.map(undated)
     }

@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use chime_bulk::chime::Chime;
 use chime_bulk::engine::{
-    Ending, Engine, EngineError, Event, Feed, ReadAhead, Setup, replay, restore,
+    Ending, Engine, EngineError, Event, Feed, ReadAhead, Setup, Task, replay, restore,
 };
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Stager};
 use chime_bulk::limits::CallLimits;
 use chime_bulk::model::{
-    AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Outcome, Refusal, Tally,
+    AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Operation, Outcome, Refusal, Tally,
+    quota,
 };
+use chime_bulk::report::{RemovalChoice, write_removals};
 use chime_bulk::roster::{Options, Roster, Source};
 use chime_bulk::sandbox::{SandboxConfig, Service};
 use chime_bulk::schedule::{Scheduler, SchedulerConfig};
@@ -119,10 +121,13 @@ pub(crate) struct Harness {
     pub(crate) scheduling: SchedulerConfig,
     pub(crate) bearers: Vec<MemberArn>,
     pub(crate) pace: ListPace,
+    pub(crate) task: Task,
     pub(crate) service: Arc<Service>,
     recorder: Arc<Recorder>,
     /// Times right before a crash: answers that came then may not have been read.
     unread: Vec<RangeInclusive<Duration>>,
+    /// The wall clock when this run began.
+    since: Duration,
 }
 
 impl Harness {
@@ -142,9 +147,11 @@ impl Harness {
             scheduling: SchedulerConfig::new(Limits::of_region("us-east-1"), 1),
             bearers: vec![user("admin")],
             pace: ListPace::Inline,
+            task: Task::Add,
             recorder: Arc::new(Recorder::new(&service)),
             service,
             unread: Vec::new(),
+            since: Duration::ZERO,
         }
     }
 
@@ -162,6 +169,36 @@ impl Harness {
     ) -> Self {
         self.recorder().intercept = Some(Box::new(answer));
         self
+    }
+
+    /// The undo of this run: a run of its own, against the same service.
+    pub(crate) fn undo(&self, guarded: bool, include_in_doubt: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let choice = RemovalChoice {
+            include_in_doubt,
+            ..RemovalChoice::default()
+        };
+        let ledger = Ledger::open(&self.ledger_path(), Durability::None).unwrap();
+        write_removals(&ledger, &choice, dir.path(), "list.csv").unwrap();
+        let list = std::fs::read_to_string(dir.path().join("list.csv")).unwrap();
+        let limits = Limits::of_region("us-east-1");
+        Self {
+            list,
+            dir,
+            options: Options::default(),
+            scheduling: SchedulerConfig {
+                limits: limits.of_removals(quota::SINGLE_RATE, guarded),
+                operation: Operation::Remove,
+                ..self.scheduling.clone()
+            },
+            bearers: self.bearers.clone(),
+            pace: ListPace::Inline,
+            task: Task::Remove { guarded },
+            service: Arc::clone(&self.service),
+            recorder: Arc::new(Recorder::new(&self.service)),
+            unread: Vec::new(),
+            since: self.since + self.recorder.now(),
+        }
     }
 
     /// The recorder, to configure it.
@@ -238,6 +275,7 @@ impl Harness {
             let (scheduler, ledger, feed) = self.open();
             let (send, commands) = mpsc::channel(2);
             let setup = Setup {
+                task: self.task,
                 ledger,
                 scheduler,
                 call_limits: CallLimits::new(&self.scheduling.limits),
@@ -305,7 +343,7 @@ impl Harness {
 
     /// The time of the wall clock.
     fn millis(&self) -> i64 {
-        i64::try_from(self.recorder.now().as_millis()).unwrap()
+        i64::try_from((self.since + self.recorder.now()).as_millis()).unwrap()
     }
 
     pub(crate) fn ledger_path(&self) -> PathBuf {

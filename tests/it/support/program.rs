@@ -28,11 +28,12 @@ pub(crate) const FAST: [&str; 8] = [
 ];
 
 /// The commands of the program.
-pub(crate) const COMMANDS: [&str; 12] = [
+pub(crate) const COMMANDS: [&str; 13] = [
     "plan",
     "run",
     "resume",
     "retry",
+    "undo",
     "status",
     "runs",
     "report",

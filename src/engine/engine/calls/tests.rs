@@ -65,6 +65,7 @@ fn setup(ledger: Ledger, service: &Arc<Service>, members_per_call: u32) -> Setup
     restore(&ledger, &mut scheduler).unwrap();
     let (_, commands) = mpsc::channel(1);
     Setup {
+        task: Task::Add,
         ledger,
         scheduler,
         call_limits: CallLimits::new(&Limits {
@@ -92,7 +93,7 @@ async fn step(engine: &mut Engine<'_>) -> bool {
     let now = engine.now();
     match engine.setup.scheduler.next(now) {
         Step::Call(mut plan) => {
-            plan.operation = AddOperation::Single;
+            plan.operation = Operation::Single;
             let prepared = engine.admit(plan, now).unwrap();
             engine.setup.ledger.commit().unwrap();
             if let Some(prepared) = prepared {
@@ -170,7 +171,7 @@ async fn single_adds_are_settled_as_batches_of_one_and_charge_no_batch() {
     let stats = service.stats();
     assert_eq!((stats.single_calls, stats.batch_calls), (7, 0));
     let limits = &engine.setup.call_limits;
-    let batch = limits.try_acquire(ChannelId(0), 1, AddOperation::Batch);
+    let batch = limits.try_acquire(ChannelId(0), 1, Operation::Batch);
     assert!(batch.is_ok(), "a single add was charged as a batch");
 }
 
@@ -220,6 +221,6 @@ async fn a_plan_of_several_members_is_a_batch() {
     assert_eq!((stats.single_calls, stats.batch_calls), (0, 1));
     assert_eq!(calls(&engine.setup.ledger), (1, 0));
     let limits = &engine.setup.call_limits;
-    let batch = limits.try_acquire(ChannelId(0), 1, AddOperation::Batch);
+    let batch = limits.try_acquire(ChannelId(0), 1, Operation::Batch);
     assert!(batch.is_err(), "the batch was not charged as one");
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use chime_bulk::ledger::{Durability, Ledger, LedgerError, NewCall, Stager, fact};
-use chime_bulk::model::{AddOperation, LaneId, Limits, Outcome, RunState};
+use chime_bulk::ledger::{CallEnd, Durability, Ledger, LedgerError, NewCall, Stager, fact};
+use chime_bulk::model::{LaneId, Limits, Operation, Outcome, RunState};
 use chime_bulk::report::{self, Reports};
 use chime_bulk::roster::{Options, Roster, Source};
 use chime_bulk::schedule::{PendingRow, Ruling};
@@ -77,7 +77,12 @@ fn stage(path: &Path) -> Result<(), LedgerError> {
             message: None,
         })
         .collect();
-    ledger.settle(call, 9, None, &rulings, &[])?;
+    let end = CallEnd {
+        at: 9,
+        date: Some(7),
+        refusal: None,
+    };
+    ledger.settle(call, end, &rulings, &[])?;
     record_call(&mut ledger, 5)?;
     ledger.set_fact(fact::STATE, &RunState::Running)?;
     ledger.commit()
@@ -87,7 +92,7 @@ fn record_call(ledger: &mut Ledger, count: usize) -> Result<(i64, Vec<u64>), Led
     let rows = ledger.take_rows(LaneId(0), count)?;
     let call = ledger.record_call(NewCall {
         lane: LaneId(0),
-        operation: AddOperation::Batch,
+        operation: Operation::Batch,
         bearer: "b",
         rows: &rows,
         fresh: rows.len(),

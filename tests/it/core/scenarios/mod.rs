@@ -5,6 +5,7 @@ mod lists;
 mod pace;
 mod refusals;
 mod sessions;
+mod undo;
 
 use std::time::Duration;
 

@@ -1,0 +1,394 @@
+//! `undo`: removes the members that a run added.
+//!
+//! An undo is a run of its own, in a directory inside the run's: its list is made from the run's
+//! ledger, and its calls remove members. Promises: the run's ledger and reports stay as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+
+use super::commands::is_halted;
+use super::conclusion::{NAMED_CHANNELS, SessionEnd};
+use super::list_path::absolute;
+use super::lock::{self, RunLock};
+use super::open_list::OpenList;
+use super::open_run::open_run;
+use super::resume::restored;
+use super::run::begin;
+use super::session::{EndedSession, Session, Started, now_text};
+use super::{
+    JobError, LEDGER, LimitOverrides, RunSettings, RunVerdict, Target, UNDO_DIR, UndoSettings,
+    directory, supported,
+};
+use crate::engine::{Command, Ending, Feed, Observer};
+use crate::ledger::{Durability, Ledger, LedgerError, LedgerReader, fact};
+use crate::model::{BearerPool, ChannelArn, Outcome, RunState, codes};
+use crate::report::{
+    RemovalChoice, UndoPlan, UndoSummary, check_undo_report, count_removals, write_removals,
+    write_undo,
+};
+use crate::roster::{Options, Source};
+use crate::schedule::{LowerBound, Scheduler, Stop};
+
+/// The list of an undo, in its directory.
+const LIST: &str = "list.csv";
+
+/// The IAM actions of an undo; the first only with the guard.
+const ACTIONS: [&str; 2] = [
+    "chime:DescribeChannelMembership",
+    "chime:DeleteChannelMembership",
+];
+
+/// The request to undo a run.
+#[derive(Debug, Clone)]
+pub struct UndoRequest {
+    /// The run's directory.
+    pub dir: PathBuf,
+    /// Whether a member is removed only if the service describes that the run added it.
+    pub guarded: bool,
+    /// Which members to remove. An undo that is continued has its choice already.
+    pub choice: RemovalChoice,
+    /// Limits; those not set are the run's.
+    pub limits: LimitOverrides,
+}
+
+/// The end of an undo.
+#[derive(Debug)]
+pub struct UndoConclusion {
+    /// The counts.
+    pub summary: UndoSummary,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The directory of the run that is undone.
+    pub dir: PathBuf,
+    address: Option<String>,
+    bearers: BearerPool,
+    channels: Vec<ChannelArn>,
+    guarded: bool,
+}
+
+impl UndoConclusion {
+    /// The result: [`RunVerdict::AllIn`] if every member is gone.
+    #[must_use]
+    pub fn verdict(&self) -> RunVerdict {
+        match &self.ending {
+            Ending::Finished if self.summary.is_all_gone() => RunVerdict::AllIn,
+            Ending::Finished => RunVerdict::SomeNotIn,
+            Ending::Interrupted => RunVerdict::Interrupted,
+            Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
+            Ending::Stopped(_) | Ending::ListError(_) => RunVerdict::Fatal,
+        }
+    }
+
+    /// Why it stopped, if it was stopped.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.end().reason()
+    }
+
+    /// How to fix it, if it was stopped.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.end().hint()
+    }
+
+    /// The IAM policy that the undo needs, if it stopped because it was denied.
+    #[must_use]
+    pub fn policy(&self) -> Option<String> {
+        self.end().policy()
+    }
+
+    fn end(&self) -> SessionEnd<'_> {
+        let actions = if self.guarded {
+            &ACTIONS[..]
+        } else {
+            &ACTIONS[1..]
+        };
+        SessionEnd {
+            ending: &self.ending,
+            address: self.address.as_deref(),
+            bearers: &self.bearers,
+            channels: &self.channels,
+            actions,
+            reports: "undo.csv",
+        }
+    }
+}
+
+/// Counts what an undo would remove, and how long that takes at least. Makes no call and writes
+/// nothing.
+///
+/// # Errors
+/// If the directory contains no run that can be undone, or a process works on it.
+pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
+    let dir = &request.dir;
+    if let Some(owner) = lock::owner(dir)? {
+        let dir = dir.clone();
+        return Err(JobError::Owned { dir, owner });
+    }
+    if Ledger::is_blank(&dir.join(LEDGER))? {
+        return Err(JobError::NoRun(dir.clone()));
+    }
+    let ledger = LedgerReader::open(&dir.join(LEDGER))?;
+    let settings = RunSettings::of(&ledger, dir)?;
+    if settings.undo.is_some() {
+        return Err(JobError::IsUndo(dir.clone()));
+    }
+    let undo_dir = dir.join(UNDO_DIR);
+    let mut plan = UndoPlan::default();
+    let bound = if directory::holds_run(&undo_dir) {
+        let ledger = LedgerReader::open(&undo_dir.join(LEDGER))?;
+        check_choice(&ledger, &undo_dir, request)?;
+        let left = rows_left(&ledger)?;
+        plan.members = left.values().sum();
+        plan.channels = left.len() as u64;
+        let mut bound = LowerBound::default();
+        for rows in left.into_values() {
+            bound.add_calls(rows);
+        }
+        plan.is_continued = true;
+        bound
+    } else {
+        let counts = count_removals(&ledger, &request.choice)?;
+        plan.members = counts.members;
+        plan.channels = counts.channels;
+        plan.in_doubt_left_out = counts.in_doubt_left_out;
+        counts.bound
+    };
+    let settings = undo_settings(settings, request);
+    let bearers = settings.bearers.len();
+    let (least, _) = bound.time(&settings.resolve_limits()?, bearers);
+    plan.run_id = ledger.fact(fact::RUN_ID)?.unwrap_or_default();
+    plan.guarded = request.guarded;
+    plan.calls = bound.calls();
+    plan.seconds = least.as_secs_f64();
+    Ok(plan)
+}
+
+/// Removes the members that a run added, or continues to. `target` returns the service to call, from
+/// the run's settings.
+///
+/// # Errors
+/// As [`resume`](super::resume()); and if the run was a rehearsal in a sandbox that is gone, if there is
+/// nobody to remove, or if another undo of the run exists.
+pub async fn undo(
+    request: UndoRequest,
+    target: impl FnOnce(&RunSettings) -> Target,
+    observer: impl FnOnce(&Started) -> Box<dyn Observer>,
+    mut commands: mpsc::Receiver<Command>,
+) -> Result<UndoConclusion, JobError> {
+    let dir = request.dir.clone();
+    // Held to the end: the run must not add members meanwhile.
+    let (lock_of_run, run) = open_run(&dir)?;
+    let settings = RunSettings::of(&run, &dir)?;
+    if settings.undo.is_some() {
+        return Err(JobError::IsUndo(dir));
+    }
+    let target = target(&settings);
+    if settings.sandbox && !target.is_sandbox() {
+        return Err(JobError::SandboxGone(dir));
+    }
+    check_undo_report(&dir)?;
+    let undo_dir = dir.join(UNDO_DIR);
+    let (session, scheduler, started) = if directory::holds_run(&undo_dir) {
+        drop(run);
+        Box::pin(continued(&request, &undo_dir, target, &mut commands)).await?
+    } else {
+        let settings = undo_settings(settings, &request);
+        let (session, started) =
+            created(run, &request, settings, &undo_dir, target, &mut commands).await?;
+        let scheduler = session.scheduler();
+        (session, scheduler, started)
+    };
+    let ended = Box::pin(session.work(scheduler, &mut *observer(&started), &mut commands)).await?;
+    let EndedSession {
+        lock,
+        ledger,
+        settings,
+        address,
+        ending,
+        state,
+        ..
+    } = ended;
+    let summary = write_undo(&ledger, &dir, state, || !is_halted(&mut commands))?;
+    drop((lock, lock_of_run));
+    Ok(UndoConclusion {
+        summary,
+        ending,
+        dir,
+        address,
+        bearers: settings.bearers,
+        channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
+        guarded: request.guarded,
+    })
+}
+
+/// The settings of the undo of a run with these settings.
+fn undo_settings(run: RunSettings, request: &UndoRequest) -> RunSettings {
+    let limits = LimitOverrides {
+        // What the run tolerated was for adding.
+        max_failures: None,
+        max_record_size: None,
+        ..run.limits
+    };
+    let channels = request.choice.channels.iter();
+    RunSettings {
+        list: Some(absolute(&request.dir.join(UNDO_DIR).join(LIST))),
+        options: Options {
+            bearer_app_instance: run.bearers.instance(),
+            ..Options::default()
+        },
+        limits: request.limits.or_else(limits),
+        undo: Some(UndoSettings {
+            guarded: request.guarded,
+            include_in_doubt: request.choice.include_in_doubt,
+            channels: channels.map(ToString::to_string).collect(),
+        }),
+        ..run
+    }
+}
+
+/// A new undo: its list, its ledger and its first session.
+async fn created(
+    run: Ledger,
+    request: &UndoRequest,
+    mut settings: RunSettings,
+    undo_dir: &Path,
+    mut target: Target,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(Session, Started), JobError> {
+    settings.retarget(&mut target);
+    target.check_profile().await?;
+    let limits = settings.resolve_limits()?;
+    supported::check_request(target.api(), &settings.options, &settings.bearers)?;
+    if count_removals(&run, &request.choice)?.members == 0 {
+        return Err(JobError::NothingToUndo);
+    }
+    let (service, address) = target.connect(&settings).await?;
+    directory::check_length(undo_dir)?;
+    directory::create(undo_dir)?;
+    let lock = RunLock::take(undo_dir)?;
+    directory::check_vacant(undo_dir)?;
+    write_removals(&run, &request.choice, undo_dir, LIST)?;
+    let run_id: String = run.fact(fact::RUN_ID)?.unwrap_or_default();
+    drop(run);
+    let source = Source::File(undo_dir.join(LIST));
+    let mut key = [0; 16];
+    rand::fill(&mut key);
+    let options = settings.options.clone();
+    let list = OpenList::begin(source.clone(), options, key, true, commands).await?;
+    let feed = Feed::spawn(list.first, list.stager).map_err(JobError::NoThread)?;
+    let ledger = begin(undo_dir, |path| {
+        let mut ledger = Ledger::create(path, Durability::Full, &list.layout, key)?;
+        ledger.set_fact(fact::RUN_ID, &run_id)?;
+        ledger.set_fact(fact::LIST, &source.name())?;
+        ledger.set_fact(fact::LIST_SIZE, &list.size)?;
+        ledger.set_fact(fact::STARTED_AT, &now_text())?;
+        ledger.set_fact(fact::SETTINGS, &settings)?;
+        ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
+        ledger.set_fact(fact::STATE, &RunState::Running)?;
+        ledger.commit()?;
+        ledger.checkpoint()?;
+        Ok(ledger)
+    })?;
+    let session = Session {
+        dir: undo_dir.to_owned(),
+        lock,
+        ledger,
+        settings,
+        limits,
+        service,
+        address,
+        feed,
+    };
+    let started = session.started(list.detected, 0)?;
+    Ok((session, started))
+}
+
+/// The next session of an undo that exists. If it is finished, the rows that failed are tried again.
+async fn continued(
+    request: &UndoRequest,
+    undo_dir: &Path,
+    target: Target,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(Session, Scheduler, Started), JobError> {
+    let (lock, ledger) = open_run(undo_dir)?;
+    check_choice(&ledger, undo_dir, request)?;
+    let mut settings = RunSettings::of(&ledger, undo_dir)?;
+    if let Some(undo) = &mut settings.undo {
+        undo.guarded = request.guarded;
+    }
+    let first = |ledger: &mut Ledger| {
+        if ledger.fact(fact::STATE)? != Some(RunState::Finished) {
+            return Ok(());
+        }
+        let failed = failed_codes(ledger)?;
+        let now = jiff::Timestamp::now().as_millisecond();
+        if failed.is_empty() || ledger.begin_pass(now, &failed)? == 0 {
+            return Err(JobError::Undone(request.dir.clone()));
+        }
+        // In the same commit as the new pass, as `retry` does.
+        ledger.set_fact(fact::STATE, &RunState::Interrupted)?;
+        Ok(ledger.commit()?)
+    };
+    let open = (undo_dir, lock, ledger);
+    restored(open, first, settings, |_| target, request.limits, commands).await
+}
+
+/// Checks that an undo that exists has the choice of the request, if the request makes one.
+fn check_choice(
+    ledger: &LedgerReader,
+    undo_dir: &Path,
+    request: &UndoRequest,
+) -> Result<(), JobError> {
+    let RemovalChoice {
+        channels,
+        include_in_doubt,
+    } = &request.choice;
+    let undo = RunSettings::of(ledger, undo_dir)?.undo;
+    let undo = undo.ok_or_else(|| JobError::NoRun(undo_dir.to_owned()))?;
+    let channels: BTreeSet<&str> = channels.iter().map(ChannelArn::as_str).collect();
+    let chosen: BTreeSet<&str> = undo.channels.iter().map(String::as_str).collect();
+    let is_same =
+        (channels.is_empty() || channels == chosen) && (!include_in_doubt || undo.include_in_doubt);
+    if is_same {
+        Ok(())
+    } else {
+        Err(JobError::AnotherUndo(request.dir.clone()))
+    }
+}
+
+/// Whether a row of an undo is tried again when the undo is continued.
+fn is_left(outcome: Outcome, code: Option<&str>) -> bool {
+    match outcome {
+        Outcome::Failed => !code.is_some_and(|code| codes::KEPT.contains(&code)),
+        Outcome::Unconfirmed | Outcome::NotAttempted => true,
+        _ => false,
+    }
+}
+
+/// The error codes of the rows that failed.
+fn failed_codes(ledger: &LedgerReader) -> Result<Vec<String>, LedgerError> {
+    let mut failed = BTreeSet::new();
+    ledger.project(|row| {
+        if is_left(row.outcome, row.code.as_deref()) {
+            failed.extend(row.code.clone());
+        }
+        Ok::<_, LedgerError>(())
+    })?;
+    Ok(failed.into_iter().collect())
+}
+
+/// How many rows of an undo are left, by channel.
+fn rows_left(ledger: &LedgerReader) -> Result<BTreeMap<String, u64>, LedgerError> {
+    let mut left = BTreeMap::new();
+    ledger.project(|row| {
+        if is_left(row.outcome, row.code.as_deref()) {
+            let channel = row.record.get(1).map(ToString::to_string);
+            *left.entry(channel.unwrap_or_default()).or_default() += 1;
+        }
+        Ok::<_, LedgerError>(())
+    })?;
+    Ok(left)
+}
