@@ -100,10 +100,10 @@ pub struct UndoSummary {
 }
 
 impl UndoSummary {
-    /// Whether every member is out of its channel, by this undo or before it.
+    /// Whether every member is out of its channel, and this undo removed at least one of them.
     #[must_use]
     pub fn is_all_gone(&self) -> bool {
-        self.removed + self.gone_already == self.members
+        self.removed > 0 && self.removed + self.gone_already == self.members
     }
 
     fn add(&mut self, removal: Removal) {
