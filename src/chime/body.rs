@@ -20,13 +20,18 @@ pub(crate) enum BodyError {
     Broken(Box<dyn Error + Send + Sync>),
 }
 
+/// Bytes reserved before a body comes, at most: more than a usual answer takes. The other side states
+/// the length, and may never send as much.
+const RESERVE: usize = 64 * 1024;
+
 /// Reads a body of at most `limit` bytes to its end; trailers are dropped.
 pub(crate) async fn read_body<B>(body: B, limit: usize) -> Result<Vec<u8>, BodyError>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
 {
     let mut body = pin!(body);
-    let mut whole = Vec::new();
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut whole = Vec::with_capacity(expected.min(RESERVE));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
         let Ok(data) = frame.into_data() else {

@@ -23,6 +23,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::date_time::Format;
 use hyper::body::{Body, Bytes, Frame};
+use memchr::memchr2;
 use tokio::time::Instant;
 
 use super::body::{BodyError, read_body};
@@ -184,10 +185,11 @@ async fn read_bounded(body: SdkBody, deadline: Instant) -> Result<Vec<u8>, Answe
 /// How deep the brackets of a JSON text are nested, those in strings aside.
 fn depth(text: &[u8]) -> usize {
     let (mut now, mut most) = (0_usize, 0);
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        rest = after;
         match byte {
-            b'"' => skip_string(&mut bytes),
+            b'"' => rest = after_string(after),
             b'{' | b'[' => {
                 now += 1;
                 most = most.max(now);
@@ -199,17 +201,16 @@ fn depth(text: &[u8]) -> usize {
     most
 }
 
-/// Skips what is left of a string, with its closing quote.
-fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => {
-                bytes.next();
-            }
-            _ => {}
+/// What follows a string's closing quote; nothing if it has none.
+fn after_string(mut text: &[u8]) -> &[u8] {
+    // Most of an answer is strings: ARNs.
+    while let Some(at) = memchr2(b'"', b'\\', text) {
+        if text[at] == b'"' {
+            return &text[at + 1..];
         }
+        text = text.get(at + 2..).unwrap_or_default();
     }
+    &[]
 }
 
 /// Why a body is not given to the decoder.

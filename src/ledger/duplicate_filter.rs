@@ -6,8 +6,16 @@ use std::hash::Hasher;
 use fastbloom::BloomFilter;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// The false positive rate of a layer. Each false positive costs one look-up at the end of the list.
-const FALSE_POSITIVES: f64 = 0.002;
+/// Bits for a row, at least: with these, 2 rows in a thousand are false positives.
+const MIN_BITS: u64 = 13;
+/// Bits for a row while [`SPARE_BITS`] last: with these, a false positive in a list is unlikely. A
+/// single one costs a second reading of the list.
+const MAX_BITS: u64 = 64;
+/// Bits beyond [`MIN_BITS`] a row for the layers of a list of known length, all together (16 MB):
+/// enough for two million rows. Of a list of unknown length, only the first layer has any.
+const SPARE_BITS: u64 = 1 << 27;
+/// Bits set for a row: the best number for [`MIN_BITS`].
+const HASHES: u32 = 9;
 /// The capacity of the first layer, in rows, if the list's length is unknown.
 const FIRST_LAYER: u64 = 1 << 16;
 /// The largest capacity of a layer, in rows (about 60 MB). Beyond it there are more false positives,
@@ -45,6 +53,7 @@ pub(super) struct DuplicateFilter {
     layers: Vec<BloomFilter>,
     room_left: u64,
     next_layer: u64,
+    spare_bits: u64,
 }
 
 impl DuplicateFilter {
@@ -57,12 +66,23 @@ impl DuplicateFilter {
             layers: Vec::new(),
             room_left: 0,
             next_layer,
+            spare_bits: FIRST_LAYER * (MAX_BITS - MIN_BITS),
         }
     }
 
     /// Sizes the next layer for this many rows.
     pub(super) fn set_expected(&mut self, rows: u64) {
         self.next_layer = rows.clamp(self.next_layer, LARGEST_LAYER);
+        self.spare_bits = SPARE_BITS;
+    }
+
+    /// The size of the next layer, in bits. A layer that is too large for the spare bits takes none: a
+    /// part of them would not save the second reading.
+    fn bits_of_layer(&mut self) -> u64 {
+        let spare = self.next_layer * (MAX_BITS - MIN_BITS);
+        let spare = if spare > self.spare_bits { 0 } else { spare };
+        self.spare_bits -= spare;
+        self.next_layer * MIN_BITS + spare
     }
 
     /// Inserts a membership. True: it may have been inserted before. False: it has not.
@@ -73,9 +93,9 @@ impl DuplicateFilter {
         )]
         let hash = fingerprint as u64;
         if self.room_left == 0 {
-            let size = usize::try_from(self.next_layer).unwrap_or(usize::MAX);
+            let bits = usize::try_from(self.bits_of_layer()).unwrap_or(usize::MAX);
             self.layers
-                .push(BloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(size));
+                .push(BloomFilter::with_num_bits(bits).hashes(HASHES));
             self.room_left = self.next_layer;
             self.next_layer = (self.next_layer * 2).min(LARGEST_LAYER);
         }
@@ -110,6 +130,23 @@ mod tests {
             all.iter()
                 .all(|fingerprint| filter.check_and_insert(*fingerprint))
         );
+    }
+
+    #[test]
+    fn a_list_of_known_length_has_hardly_a_false_positive_and_a_long_one_no_larger_filter() {
+        let hasher = FingerprintHasher::new([7; 16]);
+        let mut filter = DuplicateFilter::new(None);
+        let mut suspected = 0;
+        for n in 0..300_000_u32 {
+            if n == 2_000 {
+                filter.set_expected(400_000);
+            }
+            let fingerprint = hasher.hash(&["channel", &n.to_string()]);
+            suspected += usize::from(filter.check_and_insert(fingerprint));
+        }
+        assert!(suspected <= 1, "{suspected} wrongly suspected");
+        filter.set_expected(10_000_000);
+        assert_eq!(filter.bits_of_layer(), 10_000_000 * MIN_BITS);
     }
 
     #[test]

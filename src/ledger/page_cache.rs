@@ -34,13 +34,15 @@ impl PageCache {
     ) -> Result<Vec<MemberArn>, LedgerError> {
         let mut members = Vec::with_capacity(rows.len());
         let mut entry = Entry::default();
-        for row in rows {
-            let page = self.get(ledger, (row - 1) / PAGE_ROWS)?;
-            page.record((row - 1) % PAGE_ROWS)
-                .filter(|record| ledger.layout().resolve(record, &mut entry).is_ok())
-                .filter(|_| entry.channel_arn() == channel.as_str())
-                .ok_or_else(|| ledger.damaged(format!("row {row}")))?;
-            members.push(entry.member());
+        for in_page in rows.chunk_by(|a, b| (a - 1) / PAGE_ROWS == (b - 1) / PAGE_ROWS) {
+            let page = self.get(ledger, (in_page[0] - 1) / PAGE_ROWS)?;
+            for row in in_page {
+                page.record((row - 1) % PAGE_ROWS)
+                    .filter(|record| ledger.layout().resolve(record, &mut entry).is_ok())
+                    .filter(|_| entry.channel_arn() == channel.as_str())
+                    .ok_or_else(|| ledger.damaged(format!("row {row}")))?;
+                members.push(entry.member());
+            }
         }
         Ok(members)
     }

@@ -89,9 +89,9 @@ impl Engine<'_> {
         rows.extend(fresh.into_iter().map(PendingRow::fresh));
         rows.sort_unstable_by_key(|pending| pending.row);
         let numbers: Vec<u64> = rows.iter().map(|pending| pending.row).collect();
-        let members = self.members(plan.lane, &numbers)?;
+        let request = self.request(plan.lane, plan.bearer, &numbers)?;
         let call = in_flight_call(plan, now, rows);
-        self.record(call, &numbers, plan.fresh, plan.timeout, members, at)
+        self.record(call, &numbers, plan.fresh, plan.timeout, request, at)
     }
 
     /// A control call: adds a member again who is in the channel already. `None` if no member is
@@ -106,22 +106,35 @@ impl Engine<'_> {
             self.setup.scheduler.no_control(plan);
             return Ok(None);
         };
-        let members = self.members(lane, &[row])?;
+        let request = self.request(lane, plan.bearer, &[row])?;
         let call = InFlightCall {
             lane,
             ..in_flight_call(&plan, now, Vec::new())
         };
-        self.record(call, &[], 0, plan.timeout, members, at)
+        self.record(call, &[], 0, plan.timeout, request, at)
             .map(Some)
     }
 
-    /// The members of these rows of a lane.
-    fn members(&mut self, lane: LaneId, rows: &[u64]) -> Result<Batch, EngineError> {
-        let ledger = &mut self.setup.ledger;
-        let (channel, _) = ledger.lane(lane)?;
+    /// The request that adds these rows of a lane.
+    fn request(
+        &mut self,
+        lane: LaneId,
+        bearer: usize,
+        rows: &[u64],
+    ) -> Result<AddMembers, EngineError> {
+        let Setup {
+            ledger, bearers, ..
+        } = &mut self.setup;
+        let (channel, membership) = ledger.lane(lane)?;
         let channel = ledger.channel_arn(channel)?;
-        let members: Vec<MemberArn> = ledger.members(&channel, rows)?;
-        Batch::new(members).map_err(|error| ledger.damaged(error.to_string()).into())
+        let members = Batch::new(ledger.members(&channel, rows)?)
+            .map_err(|error| ledger.damaged(error.to_string()))?;
+        Ok(AddMembers {
+            channel,
+            bearer: bearers[bearer].clone(),
+            membership,
+            members,
+        })
     }
 
     /// Records a call in the ledger. It may be sent once that is committed.
@@ -131,7 +144,7 @@ impl Engine<'_> {
         rows: &[u64],
         fresh: usize,
         timeout: Duration,
-        members: Batch,
+        request: AddMembers,
         at: i64,
     ) -> Result<PreparedCall, EngineError> {
         let Setup {
@@ -140,15 +153,6 @@ impl Engine<'_> {
             task,
             ..
         } = &mut self.setup;
-        let (channel, membership) = ledger.lane(call.lane)?;
-        let channel = ledger.channel_arn(channel)?;
-        let bearer = bearers[call.bearer].clone();
-        let request = AddMembers {
-            channel,
-            bearer,
-            membership,
-            members,
-        };
         let number = ledger.record_call(NewCall {
             lane: call.lane,
             operation: call.operation,

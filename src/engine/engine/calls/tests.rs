@@ -11,7 +11,7 @@ use super::*;
 use crate::engine::{Feed, restore};
 use crate::ledger::{Durability, Ledger, LedgerError, Stager};
 use crate::limits::CallLimits;
-use crate::model::{ChannelId, Limits};
+use crate::model::{ChannelId, Limits, MemberArn};
 use crate::roster::{Options, Roster, Source};
 use crate::sandbox::{SandboxConfig, Scripted, Service, Simulated};
 use crate::schedule::{Scheduler, SchedulerConfig};
