@@ -20,7 +20,7 @@ pub enum Task {
     /// Adds their members.
     #[default]
     Add,
-    /// Removes their members. The rows have [`RemovalRow::COLUMNS`].
+    /// Removes their members. The rows have [`RemovalRow::COLUMNS`](crate::model::RemovalRow::COLUMNS).
     Remove {
         /// Whether each membership is described first, and kept if another run may have made it. A row
         /// in doubt always is.
