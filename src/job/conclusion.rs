@@ -55,13 +55,7 @@ impl Conclusion {
         if !self.summary.accounts {
             return RunVerdict::Miscounted;
         }
-        match &self.ending {
-            Ending::Finished if self.summary.is_all_in() => RunVerdict::AllIn,
-            Ending::Finished => RunVerdict::SomeNotIn,
-            Ending::Interrupted => RunVerdict::Interrupted,
-            Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
-            Ending::Stopped(_) | Ending::ListError(_) => RunVerdict::Fatal,
-        }
+        self.end().verdict(self.summary.is_all_in())
     }
 
     /// Why it stopped, if it was stopped.
@@ -112,6 +106,17 @@ pub(super) struct SessionEnd<'a> {
 }
 
 impl SessionEnd<'_> {
+    /// The result, if every row came to its aim or not.
+    pub(super) fn verdict(&self, is_complete: bool) -> RunVerdict {
+        match self.ending {
+            Ending::Finished if is_complete => RunVerdict::AllIn,
+            Ending::Finished => RunVerdict::SomeNotIn,
+            Ending::Interrupted => RunVerdict::Interrupted,
+            Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
+            Ending::Stopped(_) | Ending::ListError(_) => RunVerdict::Fatal,
+        }
+    }
+
     /// Why it stopped, if it was stopped.
     pub(super) fn reason(&self) -> Option<String> {
         match self.ending {

@@ -17,7 +17,7 @@ use crate::ledger::{Durability, Ledger, LedgerError, fact};
 use crate::model::{BearerPool, RunState};
 use crate::private_file;
 use crate::report;
-use crate::roster::{Options, Source};
+use crate::roster::{Layout, Options, Source};
 
 /// The directory of runs without `--run-dir`.
 const RUNS: &str = "runs";
@@ -106,20 +106,15 @@ pub async fn run(
     let lock = RunLock::take(&dir)?;
     report::check_destinations(&dir)?;
     directory::check_vacant(&dir)?;
-    let ledger = begin(&dir, |path| {
-        let mut ledger = Ledger::create(path, Durability::Full, &layout, ledger_key)?;
-        ledger.set_fact(fact::RUN_ID, &run_id)?;
-        ledger.set_fact(fact::LIST, &source.name())?;
-        ledger.set_fact(fact::LIST_SIZE, &size)?;
-        ledger.set_fact(fact::STARTED_AT, &now_text())?;
-        ledger.set_fact(fact::SETTINGS, &settings)?;
-        ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
-        // In the first commit: a run killed right after it can be resumed.
-        ledger.set_fact(fact::STATE, &RunState::Running)?;
-        ledger.commit()?;
-        ledger.checkpoint()?;
-        Ok(ledger)
-    })?;
+    let new = NewRun {
+        run_id: &run_id,
+        list: &source.name(),
+        size,
+        settings: &settings,
+        layout: &layout,
+        key: ledger_key,
+    };
+    let ledger = begin(&dir, &new)?;
     let session = Session {
         dir,
         lock,
@@ -154,16 +149,41 @@ fn check_free(dir: &Path, source: &Source) -> Result<(), JobError> {
     }
 }
 
-/// Creates a ledger in this directory. On failure removes the partial ledger, so that no directory
-/// looks resumable.
-pub(super) fn begin(
-    dir: &Path,
-    create: impl FnOnce(&Path) -> Result<Ledger, LedgerError>,
-) -> Result<Ledger, LedgerError> {
-    create(&dir.join(LEDGER)).inspect_err(|_| {
-        for file in Ledger::files(&dir.join(LEDGER)) {
+/// What the ledger of a new run begins with.
+pub(super) struct NewRun<'a> {
+    pub(super) run_id: &'a str,
+    /// The list's name.
+    pub(super) list: &'a str,
+    /// The list's size in bytes, if known.
+    pub(super) size: Option<u64>,
+    pub(super) settings: &'a RunSettings,
+    pub(super) layout: &'a Layout,
+    pub(super) key: [u8; 16],
+}
+
+/// Creates the ledger of a new run in this directory. On failure removes the partial ledger, so that no
+/// directory looks resumable.
+pub(super) fn begin(dir: &Path, new: &NewRun<'_>) -> Result<Ledger, LedgerError> {
+    let path = dir.join(LEDGER);
+    create(&path, new).inspect_err(|_| {
+        for file in Ledger::files(&path) {
             // An error is ignored: a ledger that stays is blank, and does not count as a run.
             let _ = private_file::check(&file).is_ok_and(|()| std::fs::remove_file(file).is_ok());
         }
     })
+}
+
+fn create(path: &Path, new: &NewRun<'_>) -> Result<Ledger, LedgerError> {
+    let mut ledger = Ledger::create(path, Durability::Full, new.layout, new.key)?;
+    ledger.set_fact(fact::RUN_ID, &new.run_id)?;
+    ledger.set_fact(fact::LIST, &new.list)?;
+    ledger.set_fact(fact::LIST_SIZE, &new.size)?;
+    ledger.set_fact(fact::STARTED_AT, &now_text())?;
+    ledger.set_fact(fact::SETTINGS, new.settings)?;
+    ledger.set_fact(fact::BEARERS, &new.settings.bearers.len())?;
+    // In the first commit: a run killed right after it can be resumed.
+    ledger.set_fact(fact::STATE, &RunState::Running)?;
+    ledger.commit()?;
+    ledger.checkpoint()?;
+    Ok(ledger)
 }

@@ -15,21 +15,21 @@ use super::lock::{self, RunLock};
 use super::open_list::OpenList;
 use super::open_run::open_run;
 use super::resume::restored;
-use super::run::begin;
-use super::session::{EndedSession, Session, Started, now_text};
+use super::run::{NewRun, begin};
+use super::session::{EndedSession, Session, Started};
 use super::{
     JobError, LEDGER, LimitOverrides, RunSettings, RunVerdict, Target, UNDO_DIR, UndoSettings,
     directory, supported,
 };
 use crate::engine::{Command, Ending, Feed, Observer};
-use crate::ledger::{Durability, Ledger, LedgerError, LedgerReader, fact};
+use crate::ledger::{Ledger, LedgerError, LedgerReader, fact};
 use crate::model::{BearerPool, ChannelArn, Outcome, RunState, codes};
 use crate::report::{
     RemovalChoice, UndoPlan, UndoSummary, check_undo_report, count_removals, write_removals,
     write_undo,
 };
 use crate::roster::{Options, Source};
-use crate::schedule::{LowerBound, Scheduler, Stop};
+use crate::schedule::{LowerBound, Scheduler};
 
 /// The list of an undo, in its directory.
 const LIST: &str = "list.csv";
@@ -72,13 +72,7 @@ impl UndoConclusion {
     /// The result: [`RunVerdict::AllIn`] if every member is gone.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
-        match &self.ending {
-            Ending::Finished if self.summary.is_all_gone() => RunVerdict::AllIn,
-            Ending::Finished => RunVerdict::SomeNotIn,
-            Ending::Interrupted => RunVerdict::Interrupted,
-            Ending::Stopped(Stop::TooManyFailures { .. }) => RunVerdict::TooManyFailures,
-            Ending::Stopped(_) | Ending::ListError(_) => RunVerdict::Fatal,
-        }
+        self.end().verdict(self.summary.is_all_gone())
     }
 
     /// Why it stopped, if it was stopped.
@@ -279,19 +273,15 @@ async fn created(
     let options = settings.options.clone();
     let list = OpenList::begin(source.clone(), options, key, true, commands).await?;
     let feed = Feed::spawn(list.first, list.stager).map_err(JobError::NoThread)?;
-    let ledger = begin(undo_dir, |path| {
-        let mut ledger = Ledger::create(path, Durability::Full, &list.layout, key)?;
-        ledger.set_fact(fact::RUN_ID, &run_id)?;
-        ledger.set_fact(fact::LIST, &source.name())?;
-        ledger.set_fact(fact::LIST_SIZE, &list.size)?;
-        ledger.set_fact(fact::STARTED_AT, &now_text())?;
-        ledger.set_fact(fact::SETTINGS, &settings)?;
-        ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
-        ledger.set_fact(fact::STATE, &RunState::Running)?;
-        ledger.commit()?;
-        ledger.checkpoint()?;
-        Ok(ledger)
-    })?;
+    let new = NewRun {
+        run_id: &run_id,
+        list: &source.name(),
+        size: list.size,
+        settings: &settings,
+        layout: &list.layout,
+        key,
+    };
+    let ledger = begin(undo_dir, &new)?;
     let session = Session {
         dir: undo_dir.to_owned(),
         lock,

@@ -124,8 +124,8 @@ impl LedgerReader {
             };
             let (times, refusal, outcome, in_doubt, rows) = read().map_err(sqlite)?;
             let may_be_applied = refusal.is_none_or(|refusal| {
-                let kinds = [RefusalKind::Lost, RefusalKind::ServiceFailure];
-                kinds.iter().any(|kind| kind.as_str() == refusal)
+                let mut kinds = RefusalKind::IN_DOUBT.into_iter();
+                kinds.any(|kind| kind.as_str() == refusal)
             });
             if !may_be_applied {
                 continue;

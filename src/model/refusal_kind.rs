@@ -61,10 +61,13 @@ impl RefusalKind {
         }
     }
 
+    /// The kinds of calls that may have been applied nevertheless.
+    pub const IN_DOUBT: [Self; 2] = [Self::Lost, Self::ServiceFailure];
+
     /// Whether the call may have been applied nevertheless.
     #[must_use]
     pub fn leaves_doubt(self) -> bool {
-        matches!(self, Self::Lost | Self::ServiceFailure)
+        Self::IN_DOUBT.contains(&self)
     }
 
     /// Its text in the ledger.
