@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::feed::Command;
+use super::reading::{Read, Reading};
 use super::removal::Removal;
 use crate::ledger::Chunk;
 use crate::model::{AddMember, AddMembers, Batch, ChannelArn, Operation, Refusal, Reply};
@@ -13,7 +14,15 @@ pub(super) struct CompletedCall {
     pub(super) call: i64,
     pub(super) channel: ChannelArn,
     pub(super) members: Batch,
-    pub(super) answer: Result<Reply, Refusal>,
+    pub(super) answer: Result<Answered, Refusal>,
+}
+
+/// An answer to a call.
+pub(super) enum Answered {
+    /// What became of its members.
+    Reply(Reply),
+    /// What its question found.
+    Read(Read),
 }
 
 /// A call written to the ledger and not sent yet.
@@ -29,6 +38,7 @@ pub(super) enum Request {
     Batch(AddMembers),
     Single(AddMember),
     Remove(Removal),
+    Read(Reading),
 }
 
 impl Request {
@@ -50,6 +60,7 @@ impl Request {
             Self::Batch(call) => &call.channel,
             Self::Single(call) => &call.channel,
             Self::Remove(removal) => &removal.call.channel,
+            Self::Read(reading) => &reading.call.channel,
         }
     }
 
@@ -58,6 +69,7 @@ impl Request {
             Self::Batch(call) => call.members.clone(),
             Self::Single(call) => call.member.clone().into(),
             Self::Remove(removal) => removal.call.member.clone().into(),
+            Self::Read(reading) => reading.call.member.clone().into(),
         }
     }
 }

@@ -11,11 +11,13 @@ mod engine;
 mod event;
 mod feed;
 mod input;
+mod reading;
 mod reconcile;
 mod redact;
 mod removal;
 mod restore;
 mod standing;
+mod task;
 
 pub use ending::{Ending, EngineError, ListError};
 #[doc(hidden)]
@@ -27,6 +29,6 @@ pub use feed::{Feed, ReadAhead};
 #[doc(hidden)]
 pub use reconcile::reconcile;
 #[doc(hidden)]
-pub use removal::Task;
-#[doc(hidden)]
 pub use restore::{replay, restore};
+#[doc(hidden)]
+pub use task::Task;

@@ -8,25 +8,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::reading::{changes_nothing, check_member};
 use crate::chime::Chime;
 use crate::model::{
-    Described, MemberArn, MemberCall, MemberError, MembershipFacts, Refusal, RefusalKind, Removed,
-    Reply, codes,
+    Described, MemberArn, MemberCall, MemberError, MembershipFacts, Refusal, Removed, Reply, codes,
 };
-
-/// What a run does with its rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Task {
-    /// Adds their members.
-    #[default]
-    Add,
-    /// Removes their members. The rows have [`RemovalRow::COLUMNS`](crate::model::RemovalRow::COLUMNS).
-    Remove {
-        /// Whether each membership is described first, and kept if another run may have made it. A row
-        /// in doubt always is.
-        guarded: bool,
-    },
-}
 
 /// The removal of one member.
 pub(super) struct Removal {
@@ -82,7 +68,7 @@ impl Removal {
             match described.map_err(changes_nothing)? {
                 Described::NotFound(refusal) => return Ok(self.gone(&refusal)),
                 Described::Member(facts) => {
-                    self.check_subject(&facts)?;
+                    check_member(&facts, &self.call)?;
                     if let Some((code, message)) = guard.objection(&facts) {
                         return Ok(self.error(code, message));
                     }
@@ -93,23 +79,6 @@ impl Removal {
             Removed::Removed => Ok(self.removed()),
             Removed::NotFound(refusal) => Ok(self.gone(&refusal)),
         }
-    }
-
-    /// Checks that facts are about the membership that was asked for. Only a proxy or a cache answers
-    /// otherwise.
-    fn check_subject(&self, facts: &MembershipFacts) -> Result<(), Refusal> {
-        let channel = facts
-            .channel
-            .as_deref()
-            .unwrap_or(self.call.channel.as_str());
-        if channel == self.call.channel.as_str() && facts.member == self.call.member.as_str() {
-            return Ok(());
-        }
-        Err(Refusal {
-            kind: RefusalKind::WrongAddress,
-            code: codes::OTHER_CHANNEL.to_owned(),
-            message: "the description is of another membership".to_owned(),
-        })
     }
 
     fn removed(&self) -> Reply {
@@ -139,16 +108,6 @@ impl Removal {
             ..Reply::default()
         }
     }
-}
-
-/// The refusal of a request that only reads: a lost answer leaves no doubt.
-fn changes_nothing(refusal: Refusal) -> Refusal {
-    let kind = match refusal.kind {
-        RefusalKind::Lost => RefusalKind::Unreachable,
-        RefusalKind::ServiceFailure => RefusalKind::ServiceUnavailable,
-        kind => kind,
-    };
-    Refusal { kind, ..refusal }
 }
 
 #[cfg(test)]

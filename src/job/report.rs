@@ -52,7 +52,7 @@ fn rewrite(
     should_continue: impl FnMut() -> bool,
 ) -> Result<Summary, JobError> {
     let settings = RunSettings::of(ledger, dir)?;
-    if settings.undo.is_some() {
+    if settings.is_part() {
         return Err(JobError::IsUndo(dir.to_owned()));
     }
     let state = match ledger

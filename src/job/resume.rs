@@ -50,7 +50,7 @@ pub(super) async fn continue_run(
 ) -> Result<Conclusion, JobError> {
     let (lock, mut ledger) = open_run(dir)?;
     let settings = RunSettings::of(&ledger, dir)?;
-    if settings.undo.is_some() {
+    if settings.is_part() {
         return Err(JobError::IsUndo(dir.to_owned()));
     }
     report::complete(&mut ledger, dir, &mut commands)?;

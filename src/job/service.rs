@@ -65,6 +65,7 @@ impl Target {
             aws,
             sandbox: self.is_sandbox(),
             undo: None,
+            reading_rate: None,
         }
     }
 

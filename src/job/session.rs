@@ -12,10 +12,10 @@ use super::list_change::ChangedList;
 use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
-use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
+use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{Limits, Operation, RunState};
+use crate::model::{Limits, RunState};
 use crate::report::Reports;
 use crate::schedule::{Scheduler, SchedulerConfig};
 
@@ -71,23 +71,12 @@ pub(super) struct EndedSession {
 impl Session {
     /// A scheduler for these limits, with nothing to do yet.
     pub(super) fn scheduler(&self) -> Scheduler {
-        let operation = match self.task() {
-            Task::Add => Operation::Batch,
-            Task::Remove { .. } => Operation::Remove,
-        };
         Scheduler::new(SchedulerConfig {
-            operation,
+            operation: self.settings.task().operation(),
             max_failures: self.settings.limits.max_failures,
             patience: self.settings.limits.patience,
             seed: rand::random(),
             ..SchedulerConfig::new(self.limits, self.settings.bearers.len())
-        })
-    }
-
-    fn task(&self) -> Task {
-        let undo = self.settings.undo.as_ref();
-        undo.map_or(Task::Add, |undo| Task::Remove {
-            guarded: undo.guarded,
         })
     }
 
@@ -154,7 +143,7 @@ impl Session {
         observer: &mut dyn Observer,
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
-        let task = self.task();
+        let task = self.settings.task();
         let Self {
             dir,
             lock,

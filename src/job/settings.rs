@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{AwsTarget, JobError, Target, list_path};
+use crate::engine::Task;
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{BearerPool, Limits, LimitsError, quota};
 use crate::roster::{Options, RecordSize};
@@ -119,6 +120,9 @@ pub struct RunSettings {
     /// What to remove, if the run is the undo of another.
     #[serde(default)]
     pub undo: Option<UndoSettings>,
+    /// Calls per second on one channel, if the run only asks questions.
+    #[serde(default)]
+    pub reading_rate: Option<f64>,
 }
 
 /// The settings of an undo.
@@ -140,11 +144,39 @@ impl RunSettings {
             .ok_or_else(|| JobError::NoRun(dir.to_owned()))
     }
 
+    /// What is done with the rows of its list.
+    pub(super) fn task(&self) -> Task {
+        match &self.undo {
+            _ if self.reading_rate.is_some() => Task::Read,
+            None => Task::Add,
+            Some(undo) => Task::Remove {
+                guarded: undo.guarded,
+            },
+        }
+    }
+
+    /// Whether it is a part of another run, in a directory inside the other's.
+    pub(super) fn is_part(&self) -> bool {
+        self.task() != Task::Add
+    }
+
     /// The limits in force.
     ///
     /// # Errors
     /// As [`LimitOverrides::resolve`].
     pub(super) fn resolve_limits(&self) -> Result<Limits, LimitsError> {
+        if let Some(rate) = self.reading_rate {
+            let overrides = LimitOverrides {
+                channel_rate: None,
+                members_per_call: None,
+                single_adds: false,
+                single_rate: None,
+                ..self.limits
+            };
+            let limits = overrides.resolve(&self.region)?.of_reading(rate);
+            limits.check()?;
+            return Ok(limits);
+        }
         let Some(undo) = &self.undo else {
             return self.limits.resolve(&self.region);
         };

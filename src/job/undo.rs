@@ -10,29 +10,24 @@ use tokio::sync::mpsc;
 
 use super::commands::is_halted;
 use super::conclusion::{NAMED_CHANNELS, SessionEnd};
-use super::list_path::absolute;
-use super::lock::{self, RunLock};
-use super::open_list::OpenList;
+use super::lock;
 use super::open_run::open_run;
+use super::part::{self, LIST, NewPart};
 use super::resume::restored;
-use super::run::{NewRun, begin};
 use super::session::{EndedSession, Session, Started};
 use super::{
     JobError, LEDGER, LimitOverrides, RunSettings, RunVerdict, Target, UNDO_DIR, UndoSettings,
-    directory, supported,
+    directory,
 };
-use crate::engine::{Command, Ending, Feed, Observer};
+use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Ledger, LedgerError, LedgerReader, fact};
 use crate::model::{BearerPool, ChannelArn, Outcome, RunState, codes};
 use crate::report::{
     RemovalChoice, UndoPlan, UndoSummary, check_undo_report, count_removals, write_removals,
     write_undo,
 };
-use crate::roster::{Options, Source};
+use crate::roster::Options;
 use crate::schedule::{LowerBound, Scheduler};
-
-/// The list of an undo, in its directory.
-const LIST: &str = "list.csv";
 
 /// The IAM actions of an undo; the first only with the guard.
 const ACTIONS: [&str; 2] = [
@@ -126,7 +121,7 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
     }
     let ledger = LedgerReader::open(&dir.join(LEDGER))?;
     let settings = RunSettings::of(&ledger, dir)?;
-    if settings.undo.is_some() {
+    if settings.is_part() {
         return Err(JobError::IsUndo(dir.clone()));
     }
     let undo_dir = dir.join(UNDO_DIR);
@@ -176,7 +171,7 @@ pub async fn undo(
     // Held to the end: the run must not add members meanwhile.
     let (lock_of_run, run) = open_run(&dir)?;
     let settings = RunSettings::of(&run, &dir)?;
-    if settings.undo.is_some() {
+    if settings.is_part() {
         return Err(JobError::IsUndo(dir));
     }
     let target = target(&settings);
@@ -228,7 +223,7 @@ fn undo_settings(run: RunSettings, request: &UndoRequest) -> RunSettings {
     };
     let channels = request.choice.channels.iter();
     RunSettings {
-        list: Some(absolute(&request.dir.join(UNDO_DIR).join(LIST))),
+        list: Some(part::list(&request.dir.join(UNDO_DIR))),
         options: Options {
             bearer_app_instance: run.bearers.instance(),
             ..Options::default()
@@ -247,53 +242,21 @@ fn undo_settings(run: RunSettings, request: &UndoRequest) -> RunSettings {
 async fn created(
     run: Ledger,
     request: &UndoRequest,
-    mut settings: RunSettings,
+    settings: RunSettings,
     undo_dir: &Path,
-    mut target: Target,
+    target: Target,
     commands: &mut mpsc::Receiver<Command>,
 ) -> Result<(Session, Started), JobError> {
-    settings.retarget(&mut target);
-    target.check_profile().await?;
-    let limits = settings.resolve_limits()?;
-    supported::check_request(target.api(), &settings.options, &settings.bearers)?;
+    let new = NewPart::connect(undo_dir, settings, target).await?;
     if count_removals(&run, &request.choice)?.members == 0 {
         return Err(JobError::NothingToUndo);
     }
-    let (service, address) = target.connect(&settings).await?;
-    directory::check_length(undo_dir)?;
-    directory::create(undo_dir)?;
-    let lock = RunLock::take(undo_dir)?;
+    let lock = new.lock_directory()?;
     directory::check_vacant(undo_dir)?;
     write_removals(&run, &request.choice, undo_dir, LIST)?;
     let run_id: String = run.fact(fact::RUN_ID)?.unwrap_or_default();
     drop(run);
-    let source = Source::File(undo_dir.join(LIST));
-    let mut key = [0; 16];
-    rand::fill(&mut key);
-    let options = settings.options.clone();
-    let list = OpenList::begin(source.clone(), options, key, true, commands).await?;
-    let feed = Feed::spawn(list.first, list.stager).map_err(JobError::NoThread)?;
-    let new = NewRun {
-        run_id: &run_id,
-        list: &source.name(),
-        size: list.size,
-        settings: &settings,
-        layout: &list.layout,
-        key,
-    };
-    let ledger = begin(undo_dir, &new)?;
-    let session = Session {
-        dir: undo_dir.to_owned(),
-        lock,
-        ledger,
-        settings,
-        limits,
-        service,
-        address,
-        feed,
-    };
-    let started = session.started(list.detected, 0)?;
-    Ok((session, started))
+    new.begin(lock, &run_id, commands).await
 }
 
 /// The next session of an undo that exists. If it is finished, the rows that failed are tried again.

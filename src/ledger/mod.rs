@@ -37,6 +37,7 @@ mod duplicates;
 mod error;
 pub mod fact;
 mod files;
+mod findings;
 mod generation;
 mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
@@ -71,6 +72,8 @@ pub use chunk::{Chunk, NewLane};
 pub use connection::Durability;
 pub use counts::CallCounts;
 pub use error::LedgerError;
+#[doc(hidden)]
+pub use findings::LastPage;
 pub use generation::ReportRecord;
 pub use history::{CallRecord, CallResult};
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use super::tables::{TABLES, Table};
 /// `PRAGMA application_id` of a ledger: `ChBk`.
 pub(super) const APPLICATION_ID: i32 = 0x4368_426B;
 /// `PRAGMA user_version` of the ledgers that this program writes and reads.
-pub(super) const VERSION: i32 = 4;
+pub(super) const VERSION: i32 = 5;
 /// Records in one page: row `n` is entry `(n - 1) % 64` of page `(n - 1) / 64`.
 pub(super) const PAGE_ROWS: u64 = 64;
 

@@ -20,9 +20,9 @@ pub(super) struct Table {
 }
 
 /// Every table.
-pub(super) static TABLES: [&Table; 12] = [
+pub(super) static TABLES: [&Table; 13] = [
     &FACT, &PAGE, &CHANNEL, &LANE, &DEFECT, &DUPLICATE, &SUSPECT, &QUEUE, &CALL, &VERDICT, &PASS,
-    &SESSION,
+    &SESSION, &FINDING,
 ];
 
 pub(super) static FACT: Table = Table {
@@ -113,7 +113,7 @@ pub(super) static CALL: Table = Table {
     name: "call",
     comment: &[
         "Calls, written before they are sent. operation: 'batch', 'single' for the operation that adds",
-        "one member, or 'remove'. settled_at: null while a call is in flight, and if the process died",
+        "one member, 'remove', or 'read'. settled_at: null while a call is in flight, and if the process died",
         "then. date: the server's clock when it answered an add, in seconds since 1970. refusal: the kind of",
         "failure, if the call was refused or lost as a whole. Other times are milliseconds since 1970.",
     ],
@@ -184,6 +184,23 @@ pub(super) static SESSION: Table = Table {
         ("first_call", "INTEGER NOT NULL"),
     ],
     key: None,
+};
+
+pub(super) static FINDING: Table = Table {
+    name: "finding",
+    comment: &[
+        "What the service answered to the questions of a list of questions, numbered within each row.",
+        "page: of a listing, from 0; what comes before the last page 0 of a row does not count. finding:",
+        "JSON; an ARN that begins with a slash is of the channel's app instance.",
+    ],
+    columns: &[
+        ("row", "INTEGER NOT NULL"),
+        ("number", "INTEGER NOT NULL"),
+        ("page", "INTEGER NOT NULL"),
+        ("call", "INTEGER NOT NULL"),
+        ("finding", "TEXT NOT NULL"),
+    ],
+    key: Some("row, number"),
 };
 
 impl Table {

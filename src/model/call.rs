@@ -14,11 +14,13 @@ pub enum Operation {
     /// `DeleteChannelMembership`: one member, within the quota of [`Self::Single`]. Where it is guarded,
     /// `DescribeChannelMembership` comes before it.
     Remove,
+    /// An operation that reads: one page of a listing, or one description.
+    Read,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 3] = [Self::Batch, Self::Single, Self::Remove];
+    pub const ALL: [Self; 4] = [Self::Batch, Self::Single, Self::Remove, Self::Read];
 
     /// The operation with this text.
     #[must_use]
@@ -35,6 +37,7 @@ impl Operation {
             Self::Batch => "batch",
             Self::Single => "single",
             Self::Remove => "remove",
+            Self::Read => "read",
         }
     }
 }

@@ -158,6 +158,17 @@ impl Limits {
         }
     }
 
+    /// These limits for calls that read, at this rate on one channel.
+    #[must_use]
+    pub fn of_reading(self, channel_rate: f64) -> Self {
+        Self {
+            channel_rate,
+            single_rate: None,
+            members_per_call: 1,
+            ..self
+        }
+    }
+
     /// Checks that each limit is in its range.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod ids;
 mod limits;
 mod membership;
 mod outcome;
+mod question;
 mod reading;
 mod refusal_kind;
 mod removal;
@@ -28,6 +29,7 @@ pub use ids::{ChannelId, LaneId};
 pub use limits::{Limits, LimitsError, MESSAGING_REGIONS, quota};
 pub use membership::{Membership, MembershipType, SubChannelId, SubChannelIdError};
 pub use outcome::{Outcome, RunState};
+pub use question::{Finding, Question, QuestionRow};
 pub use reading::{
     ChannelCall, ChannelFacts, ChannelMode, ChannelPrivacy, Described, ListChannel, ListMembers,
     MemberCall, MemberPage, MembershipFacts, Removed, SubChannelPage,

@@ -3,6 +3,8 @@
 //! Promises: an answer holds what the service sent, and no member's name. Nothing in it is trusted:
 //! a page may list somebody twice, or be about another channel. Must not: decide what follows.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ChannelArn, MemberArn, Membership, MembershipType, Refusal, SubChannelId};
 
 /// One `ListChannelMemberships` request: a page of 50.
@@ -73,7 +75,7 @@ pub enum Described {
 }
 
 /// One membership, as described.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MembershipFacts {
     /// The channel's ARN, if the answer contains it.
     pub channel: Option<String>,
@@ -99,7 +101,7 @@ pub enum Removed {
 }
 
 /// A channel, as described.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelFacts {
     /// The channel's ARN, if the answer contains it.
     pub channel: Option<String>,
@@ -116,7 +118,7 @@ pub struct ChannelFacts {
 }
 
 /// The `Mode` of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChannelMode {
     /// Members may add members.
     Unrestricted,
@@ -146,7 +148,7 @@ impl ChannelMode {
 }
 
 /// The `Privacy` of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChannelPrivacy {
     /// Users outside can find it.
     Public,

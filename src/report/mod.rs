@@ -16,6 +16,7 @@ mod page;
 mod path;
 mod plan;
 mod plan_text;
+mod questions;
 mod removals;
 mod results;
 mod set;
@@ -34,6 +35,8 @@ pub use path::{shell_value, shell_word};
 #[doc(hidden)]
 pub use plan::PlanInput;
 pub use plan::{OverCapacityChannel, Plan, PlannedChannel, Undo};
+#[doc(hidden)]
+pub use questions::{QuestionList, Subject};
 #[doc(hidden)]
 pub use removals::{RemovalChoice, RemovalCounts, count_removals, write_removals};
 #[doc(hidden)]

@@ -133,6 +133,8 @@ impl InFlightCall {
 pub enum MemberAnswer {
     /// Listed as a member.
     Added,
+    /// A page of a listing that goes on: the row's next call is due at once.
+    More,
     /// Listed with an error.
     Error {
         /// The code, verbatim.

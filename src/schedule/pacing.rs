@@ -128,7 +128,7 @@ impl Pacing {
     pub(super) fn next_on(&self, channel: ChannelId) -> Duration {
         let next = self.channels[channel.index()].next();
         match self.operation {
-            Operation::Batch => next,
+            Operation::Batch | Operation::Read => next,
             Operation::Single | Operation::Remove => next.max(self.next_single(channel)),
         }
     }
@@ -411,6 +411,6 @@ fn single_of(
 ) -> Option<&mut RatePacer> {
     match operation {
         Operation::Single | Operation::Remove => singles.get_mut(&channel),
-        Operation::Batch => None,
+        Operation::Batch | Operation::Read => None,
     }
 }

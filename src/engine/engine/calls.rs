@@ -9,17 +9,19 @@ use tokio::task::JoinSet;
 use super::{Engine, Setup};
 use crate::engine::ending::EngineError;
 use crate::engine::event::Event;
-use crate::engine::input::{CompletedCall, PreparedCall, Request};
+use crate::engine::input::{Answered, CompletedCall, PreparedCall, Request};
+use crate::engine::reading::{Read, Reading};
 use crate::engine::reconcile::reconcile;
 use crate::engine::redact::redact_members;
-use crate::engine::removal::{Guard, Removal, Task};
+use crate::engine::removal::{Guard, Removal};
 use crate::engine::standing;
-use crate::ledger::{CallEnd, NewCall};
+use crate::engine::task::Task;
+use crate::ledger::{CallEnd, Ledger, LedgerError, NewCall};
 use crate::model::{
-    AddMembers, Batch, ChannelArn, LaneId, MemberArn, MemberCall, Operation, Outcome, Refusal,
+    AddMembers, Batch, ChannelArn, LaneId, MemberCall, Operation, Outcome, QuestionRow, Refusal,
     RefusalKind, RemovalRow, Reply, Tally, codes,
 };
-use crate::schedule::{Answer, CallPlan, InFlightCall, PendingRow, Step};
+use crate::schedule::{Answer, CallPlan, InFlightCall, MemberAnswer, PendingRow, Step};
 
 /// Calls planned in one turn of the loop: bounds the size of one commit.
 const CALLS_PER_TURN: usize = 64;
@@ -164,13 +166,30 @@ impl Engine<'_> {
         let request = match *task {
             Task::Add => Request::new(call.operation, request),
             Task::Remove { guarded } => {
-                let [pending] = call.rows[..] else {
-                    return Err(ledger.damaged("a removal of several rows").into());
-                };
+                let pending = only_row(&call, ledger)?;
                 let row = RemovalRow::parse(&ledger.fields(pending.row)?);
                 let row = row.ok_or_else(|| ledger.damaged(format!("row {}", pending.row)))?;
-                let removal = removal(request, &row, guarded, bearers, pending.in_doubt);
-                Request::Remove(removal.ok_or_else(|| ledger.damaged("a removal of nobody"))?)
+                let guard = (guarded || row.in_doubt).then(|| Guard {
+                    bearers: bearers.clone(),
+                    created: row.created,
+                });
+                let call = member_call(request).ok_or_else(|| ledger.damaged("no member"))?;
+                Request::Remove(Removal {
+                    call,
+                    guard,
+                    was_lost: pending.in_doubt,
+                })
+            }
+            Task::Read => {
+                let pending = only_row(&call, ledger)?;
+                let row = QuestionRow::parse(&ledger.fields(pending.row)?);
+                let membership = request.membership.clone();
+                Request::Read(Reading {
+                    row: row.ok_or_else(|| ledger.damaged(format!("row {}", pending.row)))?,
+                    call: member_call(request).ok_or_else(|| ledger.damaged("no member"))?,
+                    membership,
+                    last: ledger.last_page(pending.row)?,
+                })
             }
         };
         self.in_flight.insert(number, call);
@@ -204,17 +223,29 @@ impl Engine<'_> {
         });
         let channel = request.channel().clone();
         let service = &self.setup.service;
-        let answer = match request {
+        let add = match request {
             Request::Batch(call) => service.add_members(call, timeout),
             Request::Single(call) => service.add_member(call, timeout),
             Request::Remove(removal) => Box::pin(removal.perform(Arc::clone(service), timeout)),
+            Request::Read(reading) => {
+                let read = reading.perform(Arc::clone(service), timeout);
+                self.calls.spawn(async move {
+                    CompletedCall {
+                        call,
+                        channel,
+                        members,
+                        answer: read.await.map(Answered::Read),
+                    }
+                });
+                return;
+            }
         };
         self.calls.spawn(async move {
             CompletedCall {
                 call,
                 channel,
                 members,
-                answer: answer.await,
+                answer: add.await.map(Answered::Reply),
             }
         });
     }
@@ -223,19 +254,30 @@ impl Engine<'_> {
         let Some(call) = self.in_flight.remove(&completed.call) else {
             return Ok(());
         };
-        let answer = completed
-            .answer
-            .and_then(|reply| of_channel(&completed.channel, reply));
+        let answer = completed.answer.and_then(|answered| match answered {
+            Answered::Reply(reply) => of_channel(&completed.channel, reply).map(Answered::Reply),
+            read @ Answered::Read(_) => Ok(read),
+        });
         match answer {
-            Ok(reply) if call.rows.is_empty() => {
-                // A control call has no rows: all that matters is that it was accepted.
-                let answer = Answer::Members(Vec::new());
-                self.settle(completed.call, call, answer, reply.date, None)
-            }
-            Ok(reply) => {
+            Ok(Answered::Reply(reply)) => {
                 let date = reply.date;
-                let answers = reconcile(completed.members.members(), reply);
+                // A control call has no rows: all that matters is that it was accepted.
+                let answers = if call.rows.is_empty() {
+                    Vec::new()
+                } else {
+                    reconcile(completed.members.members(), reply)
+                };
                 self.settle(completed.call, call, Answer::Members(answers), date, None)
+            }
+            Ok(Answered::Read(read)) => {
+                self.record_read(completed.call, &call, &read, &completed.channel)?;
+                let answer = if read.goes_on {
+                    MemberAnswer::More
+                } else {
+                    MemberAnswer::Added
+                };
+                let answer = Answer::Members(vec![answer]);
+                self.settle(completed.call, call, answer, None, None)
             }
             Err(refusal) => {
                 let refusal = Refusal {
@@ -246,6 +288,20 @@ impl Engine<'_> {
                 self.settle(completed.call, call, answer, None, Some(&refusal))
             }
         }
+    }
+
+    /// Records what a question found, in the commit of its verdict.
+    fn record_read(
+        &mut self,
+        number: i64,
+        call: &InFlightCall,
+        read: &Read,
+        channel: &ChannelArn,
+    ) -> Result<(), EngineError> {
+        let ledger = &mut self.setup.ledger;
+        let pending = only_row(call, ledger)?;
+        let instance = channel.app_instance();
+        Ok(ledger.record_finding(pending.row, read.page, number, &read.finding, instance)?)
     }
 
     fn settle(
@@ -326,28 +382,21 @@ fn in_flight_call(plan: &CallPlan, now: Duration, rows: Vec<PendingRow>) -> InFl
     }
 }
 
-/// The removal of a request's one member. A row in doubt is always guarded.
-fn removal(
-    request: AddMembers,
-    row: &RemovalRow,
-    guarded: bool,
-    bearers: &[MemberArn],
-    was_lost: bool,
-) -> Option<Removal> {
-    let guard = (guarded || row.in_doubt).then(|| Guard {
-        bearers: bearers.to_vec(),
-        created: row.created.clone(),
-    });
-    let call = MemberCall {
+/// The one row of a call whose task takes one at a time.
+fn only_row(call: &InFlightCall, ledger: &Ledger) -> Result<PendingRow, LedgerError> {
+    match call.rows[..] {
+        [pending] => Ok(pending),
+        _ => Err(ledger.damaged("a call of several rows")),
+    }
+}
+
+/// The call about a request's one member.
+fn member_call(request: AddMembers) -> Option<MemberCall> {
+    Some(MemberCall {
+        member: request.members.members().first()?.clone(),
         channel: request.channel,
         bearer: request.bearer,
-        member: request.members.members().first()?.clone(),
         sub_channel: request.membership.sub_channel,
-    };
-    Some(Removal {
-        call,
-        guard,
-        was_lost,
     })
 }
 

@@ -24,7 +24,7 @@ fn what_is_no_ledger_is_refused() {
     };
     for version in [0, 1, 99] {
         let message = refused(&format!("PRAGMA user_version = {version}"));
-        let expected = format!("is of version {version}, and this chime-bulk reads version 4 only");
+        let expected = format!("is of version {version}, and this chime-bulk reads version 5 only");
         assert!(message.ends_with(&expected), "{message}");
     }
     assert!(refused("PRAGMA application_id = 1").contains("not a ledger"));

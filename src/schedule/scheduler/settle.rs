@@ -62,8 +62,17 @@ impl Scheduler {
         // One draw for all, so that they can share their next call.
         let share = self.delays.draw();
         for (pending, answer) in flight.rows.iter().zip(answers) {
+            let uncharged = *pending;
             let pending = pending.charged();
             let ruling = match answer {
+                MemberAnswer::More => {
+                    let pending = PendingRow {
+                        charged_attempts: 0,
+                        ..uncharged
+                    };
+                    self.backlog.wait(flight.lane, now, pending);
+                    Ruling::more(pending)
+                }
                 MemberAnswer::Added => Ruling::last(pending, Outcome::Added, None),
                 MemberAnswer::Error { code, message } => match codes::member_action(&code) {
                     MemberAction::AlreadyMember => {
@@ -370,6 +379,17 @@ impl Ruling {
             charged: true,
             code,
             message,
+        }
+    }
+
+    /// A row whose answer goes on: its next call is no other attempt.
+    fn more(pending: PendingRow) -> Self {
+        Self {
+            pending,
+            outcome: None,
+            charged: false,
+            code: None,
+            message: None,
         }
     }
 

@@ -55,7 +55,7 @@ fn a_ledger_of_another_version_is_refused() {
                 .unwrap();
         };
         let resumed = IntactRun::finished().resume_after(change).unwrap();
-        let message = format!("is of version {version}, and this chime-bulk reads version 4 only");
+        let message = format!("is of version {version}, and this chime-bulk reads version 5 only");
         assert_refused(resumed, &message);
     }
 }

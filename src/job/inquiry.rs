@@ -1,0 +1,158 @@
+//! An inquiry: a part of a run that asks the service questions and changes nothing.
+//!
+//! Promises: an inquiry that was cut off is continued if it is asked the same again; one that ended is
+//! asked anew, as its answers are of another time.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use tokio::sync::mpsc;
+
+use super::part::{self, LIST, NewPart};
+use super::resume::restored;
+use super::session::{EndedSession, Started};
+use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory};
+use crate::engine::{Command, Ending, Observer};
+use crate::ledger::{Durability, Ledger, fact};
+use crate::model::RunState;
+use crate::private_file;
+use crate::report::QuestionList;
+use crate::roster::Options;
+
+/// The list of questions, until it is known whether they were asked before.
+const NEW_LIST: &str = "new-list.csv";
+
+/// Questions to be asked.
+pub(super) struct Inquiry<'a> {
+    /// The directory of the inquiry.
+    pub(super) dir: &'a Path,
+    /// The name of the run that it is a part of.
+    pub(super) run_id: &'a str,
+    /// The settings of that run: its bearers, its service, its limits.
+    pub(super) settings: &'a RunSettings,
+    /// Calls per second on one channel.
+    pub(super) channel_rate: f64,
+    /// The service.
+    pub(super) target: Target,
+}
+
+/// The answers.
+pub(super) struct Inquired {
+    /// They are in this ledger: see [`LedgerReader::findings`](crate::ledger::LedgerReader::findings).
+    pub(super) ledger: Ledger,
+    /// Why it ended. Only if it is finished, every question is answered or refused.
+    pub(super) ending: Ending,
+    /// The address that was called.
+    pub(super) address: Option<String>,
+}
+
+impl Inquiry<'_> {
+    /// Asks the questions that `write` writes. Returns nothing if there is none.
+    ///
+    /// # Errors
+    /// If it cannot begin, or its ledger fails.
+    pub(super) async fn perform(
+        self,
+        write: impl FnOnce(&mut QuestionList) -> Result<(), JobError>,
+        observer: impl FnOnce(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Option<Inquired>, JobError> {
+        let new = NewPart::connect(self.dir, self.part_settings(), self.target.clone()).await?;
+        let lock = new.lock_directory()?;
+        let mut list = QuestionList::create(self.dir, NEW_LIST)?;
+        write(&mut list)?;
+        if list.is_empty() {
+            return Ok(None);
+        }
+        list.finish()?;
+        let (session, scheduler, started) = if let Some(ledger) = self.cut_off() {
+            let settings = RunSettings::of(&ledger, self.dir)?;
+            let open = (self.dir, lock, ledger);
+            let target = self.target;
+            let limits = LimitOverrides::default();
+            restored(open, |_| Ok(()), settings, |_| target, limits, commands).await?
+        } else {
+            self.clear()?;
+            let (session, started) = new.begin(lock, self.run_id, commands).await?;
+            let scheduler = session.scheduler();
+            (session, scheduler, started)
+        };
+        let observer = &mut *observer(&started);
+        let ended = Box::pin(session.work(scheduler, observer, commands)).await?;
+        let EndedSession {
+            ledger,
+            ending,
+            address,
+            ..
+        } = ended;
+        Ok(Some(Inquired {
+            ledger,
+            ending,
+            address,
+        }))
+    }
+
+    fn part_settings(&self) -> RunSettings {
+        let limits = LimitOverrides {
+            // What the run tolerated was for adding.
+            max_failures: None,
+            max_record_size: None,
+            ..self.settings.limits
+        };
+        RunSettings {
+            list: Some(part::list(self.dir)),
+            options: Options {
+                bearer_app_instance: self.settings.bearers.instance(),
+                ..Options::default()
+            },
+            limits,
+            reading_rate: Some(self.channel_rate),
+            undo: None,
+            ..self.settings.clone()
+        }
+    }
+
+    /// The ledger of an inquiry that asked the same and was cut off, if there is one.
+    fn cut_off(&self) -> Option<Ledger> {
+        let lists = [LIST, NEW_LIST].map(|name| self.dir.join(name));
+        if !is_same(&lists[0], &lists[1]).unwrap_or(false) || !directory::holds_run(self.dir) {
+            return None;
+        }
+        // If it cannot be read, the questions are asked anew.
+        let ledger = Ledger::open(&self.dir.join(LEDGER), Durability::Full).ok()?;
+        let state: Option<RunState> = ledger.fact(fact::STATE).ok()?;
+        (state != Some(RunState::Finished)).then_some(ledger)
+    }
+
+    /// Removes an earlier inquiry, and puts the new list in the place of its list.
+    fn clear(&self) -> Result<(), JobError> {
+        let clear = || {
+            for file in Ledger::files(&self.dir.join(LEDGER)) {
+                if private_file::check(&file).is_ok() && file.exists() {
+                    fs::remove_file(file)?;
+                }
+            }
+            fs::rename(self.dir.join(NEW_LIST), self.dir.join(LIST))
+        };
+        clear().map_err(|source| JobError::Directory {
+            dir: self.dir.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Whether two files have the same content.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (one, other) = (BufReader::new(one), BufReader::new(other));
+    for (a, b) in one.bytes().zip(other.bytes()) {
+        if a? != b? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,99 @@
+//! A part of a run: a run of its own over a list that is made for it, in a directory inside the run's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::list_path::absolute;
+use super::lock::RunLock;
+use super::open_list::OpenList;
+use super::run::{NewRun, begin};
+use super::session::{Session, Started};
+use super::{JobError, RunSettings, Target, directory, supported};
+use crate::chime::Chime;
+use crate::engine::{Command, Feed};
+use crate::model::Limits;
+use crate::roster::Source;
+
+/// The list of a part, in its directory.
+pub(super) const LIST: &str = "list.csv";
+
+/// The path of the list of the part in this directory.
+pub(super) fn list(dir: &Path) -> PathBuf {
+    absolute(&dir.join(LIST))
+}
+
+/// A part that is about to begin.
+pub(super) struct NewPart {
+    dir: PathBuf,
+    settings: RunSettings,
+    limits: Limits,
+    service: Arc<dyn Chime>,
+    address: Option<String>,
+}
+
+impl NewPart {
+    /// Connects to the service of a part with these settings. Writes nothing.
+    pub(super) async fn connect(
+        dir: &Path,
+        mut settings: RunSettings,
+        mut target: Target,
+    ) -> Result<Self, JobError> {
+        settings.retarget(&mut target);
+        target.check_profile().await?;
+        let limits = settings.resolve_limits()?;
+        supported::check_request(target.api(), &settings.options, &settings.bearers)?;
+        let (service, address) = target.connect(&settings).await?;
+        directory::check_length(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            settings,
+            limits,
+            service,
+            address,
+        })
+    }
+
+    /// Creates its directory, unless it exists, and locks it. The caller then writes [`LIST`] there.
+    pub(super) fn lock_directory(&self) -> Result<RunLock, JobError> {
+        directory::create(&self.dir)?;
+        RunLock::take(&self.dir)
+    }
+
+    /// Its ledger and its first session. `run_id` is the name of the run that it is a part of.
+    pub(super) async fn begin(
+        self,
+        lock: RunLock,
+        run_id: &str,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<(Session, Started), JobError> {
+        let source = Source::File(self.dir.join(LIST));
+        let mut key = [0; 16];
+        rand::fill(&mut key);
+        let options = self.settings.options.clone();
+        let list = OpenList::begin(source.clone(), options, key, true, commands).await?;
+        let feed = Feed::spawn(list.first, list.stager).map_err(JobError::NoThread)?;
+        let new = NewRun {
+            run_id,
+            list: &source.name(),
+            size: list.size,
+            settings: &self.settings,
+            layout: &list.layout,
+            key,
+        };
+        let ledger = begin(&self.dir, &new)?;
+        let session = Session {
+            dir: self.dir,
+            lock,
+            ledger,
+            settings: self.settings,
+            limits: self.limits,
+            service: self.service,
+            address: self.address,
+            feed,
+        };
+        let started = session.started(list.detected, 0)?;
+        Ok((session, started))
+    }
+}
