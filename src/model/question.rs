@@ -60,7 +60,7 @@ impl QuestionRow {
         "max_pages",
         "channel_arn",
         "member_arn",
-        "type",
+        "membership_type",
         "sub_channel",
     ];
 

@@ -133,8 +133,6 @@ impl InFlightCall {
 pub enum MemberAnswer {
     /// Listed as a member.
     Added,
-    /// A page of a listing that goes on: the row's next call is due at once.
-    More,
     /// Listed with an error.
     Error {
         /// The code, verbatim.
@@ -151,6 +149,8 @@ pub enum MemberAnswer {
 pub enum Answer {
     /// HTTP 200: one entry per row, in their order.
     Members(Vec<MemberAnswer>),
+    /// A page of a listing that goes on: its rows are due again at once.
+    GoesOn,
     /// Refused or lost as a whole.
     Refused(Refusal),
 }

@@ -8,6 +8,7 @@ mod conclude;
 mod control;
 mod examine;
 mod overview;
+mod read;
 mod replay;
 mod settle;
 mod single_adds;

@@ -272,11 +272,10 @@ impl Engine<'_> {
             Ok(Answered::Read(read)) => {
                 self.record_read(completed.call, &call, &read, &completed.channel)?;
                 let answer = if read.goes_on {
-                    MemberAnswer::More
+                    Answer::GoesOn
                 } else {
-                    MemberAnswer::Added
+                    Answer::Members(vec![MemberAnswer::Added])
                 };
-                let answer = Answer::Members(vec![answer]);
                 self.settle(completed.call, call, answer, None, None)
             }
             Err(refusal) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use crate::model::codes::{self, MemberAction, Scope};
-use crate::model::{CallAction, ChannelId, LaneId, Outcome, Refusal, RefusalKind};
+use crate::model::{CallAction, ChannelId, LaneId, Operation, Outcome, Refusal, RefusalKind};
 use crate::schedule::{
     Answer, InFlightCall, MemberAnswer, PendingRow, RetryDelays, Ruling, Settlement, Stop,
 };
@@ -19,6 +19,7 @@ impl Scheduler {
         self.call_ended(channel, flight.bearer, flight.retry_rows);
         let settlement = match answer {
             Answer::Members(answers) => self.answered(now, flight, answers),
+            Answer::GoesOn => self.go_on(now, &flight),
             Answer::Refused(refusal) => self.refused(now, flight, &refusal),
         };
         let final_rulings = settlement
@@ -53,26 +54,14 @@ impl Scheduler {
         mut flight: InFlightCall,
         answers: Vec<MemberAnswer>,
     ) -> Settlement {
-        self.outage.on_accepted();
-        self.pacing.on_accepted(now, &flight);
-        self.bearers
-            .accepted(flight.bearer, flight.channel, flight.sent_at);
+        self.accepted(now, &flight);
         let mut settlement = Settlement::default();
         let full = self.count_over_limit(flight.channel, &answers);
         // One draw for all, so that they can share their next call.
         let share = self.delays.draw();
         for (pending, answer) in flight.rows.iter().zip(answers) {
-            let uncharged = *pending;
             let pending = pending.charged();
             let ruling = match answer {
-                MemberAnswer::More => {
-                    let pending = PendingRow {
-                        charged_attempts: 0,
-                        ..uncharged
-                    };
-                    self.backlog.wait(flight.lane, now, pending);
-                    Ruling::more(pending)
-                }
                 MemberAnswer::Added => Ruling::last(pending, Outcome::Added, None),
                 MemberAnswer::Error { code, message } => match codes::member_action(&code) {
                     MemberAction::AlreadyMember => {
@@ -111,6 +100,29 @@ impl Scheduler {
         if let Some(refusal) = full {
             self.end_channel(flight.channel, &refusal, &mut settlement);
         }
+        settlement
+    }
+
+    fn accepted(&mut self, now: Duration, flight: &InFlightCall) {
+        self.outage.on_accepted();
+        self.pacing.on_accepted(now, flight);
+        self.bearers
+            .accepted(flight.bearer, flight.channel, flight.sent_at);
+    }
+
+    /// A page of a listing: each page has attempts of its own.
+    fn go_on(&mut self, now: Duration, flight: &InFlightCall) -> Settlement {
+        self.accepted(now, flight);
+        let mut settlement = Settlement::default();
+        for pending in &flight.rows {
+            let pending = PendingRow {
+                charged_attempts: 0,
+                ..*pending
+            };
+            self.backlog.wait(flight.lane, now, pending);
+            settlement.rulings.push(Ruling::more(pending));
+        }
+        self.accepted_on(flight, &mut settlement);
         settlement
     }
 
@@ -207,6 +219,9 @@ impl Scheduler {
                 self.end_channel(flight.channel, refusal, &mut settlement);
                 self.requeue_other_half(now, &flight, refusal, &mut settlement);
                 settlement
+            }
+            CallAction::Examine if self.settings.operation == Operation::Read => {
+                self.question_refused(now, flight, refusal)
             }
             CallAction::Examine => self.examine(now, flight, refusal),
         }

@@ -111,7 +111,7 @@ impl Fixture {
         let reply = match operation {
             Operation::Batch => self.client.add_members(call(&[id]), timeout).await,
             Operation::Single => self.client.add_member(single_call(id), timeout).await,
-            Operation::Remove => unreachable!("it adds nobody"),
+            Operation::Remove | Operation::Read => unreachable!("it adds nobody"),
         };
         reply.map(undated)
     }

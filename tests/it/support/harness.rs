@@ -16,10 +16,10 @@ use chime_bulk::engine::{
 use chime_bulk::ledger::{Durability, Ledger, LedgerError, Stager};
 use chime_bulk::limits::CallLimits;
 use chime_bulk::model::{
-    AddMembers, AppInstanceArn, ChannelArn, Limits, MemberArn, Operation, Outcome, Refusal, Tally,
+    AddMembers, AppInstanceArn, ChannelArn, Finding, Limits, MemberArn, Outcome, Refusal, Tally,
     quota,
 };
-use chime_bulk::report::{RemovalChoice, write_removals};
+use chime_bulk::report::{QuestionList, RemovalChoice, write_removals};
 use chime_bulk::roster::{Options, Roster, Source};
 use chime_bulk::sandbox::{SandboxConfig, Service};
 use chime_bulk::schedule::{Scheduler, SchedulerConfig};
@@ -180,25 +180,46 @@ impl Harness {
         };
         let ledger = Ledger::open(&self.ledger_path(), Durability::None).unwrap();
         write_removals(&ledger, &choice, dir.path(), "list.csv").unwrap();
-        let list = std::fs::read_to_string(dir.path().join("list.csv")).unwrap();
         let limits = Limits::of_region("us-east-1");
+        let limits = limits.of_removals(quota::SINGLE_RATE, guarded);
+        self.part(dir, limits, Task::Remove { guarded })
+    }
+
+    /// An inquiry of this run, at this rate on one channel. `write` writes its questions.
+    pub(crate) fn inquiry(&self, channel_rate: f64, write: impl FnOnce(&mut QuestionList)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut questions = QuestionList::create(dir.path(), "list.csv").unwrap();
+        write(&mut questions);
+        questions.finish().unwrap();
+        let limits = Limits::of_region("us-east-1").of_reading(channel_rate);
+        self.part(dir, limits, Task::Read)
+    }
+
+    /// A part of this run: a run of its own, over the list in this directory.
+    fn part(&self, dir: TempDir, limits: Limits, task: Task) -> Self {
         Self {
-            list,
+            list: std::fs::read_to_string(dir.path().join("list.csv")).unwrap(),
             dir,
             options: Options::default(),
             scheduling: SchedulerConfig {
-                limits: limits.of_removals(quota::SINGLE_RATE, guarded),
-                operation: Operation::Remove,
+                limits,
+                operation: task.operation(),
                 ..self.scheduling.clone()
             },
             bearers: self.bearers.clone(),
             pace: ListPace::Inline,
-            task: Task::Remove { guarded },
+            task,
             service: Arc::clone(&self.service),
             recorder: Arc::new(Recorder::new(&self.service)),
             unread: Vec::new(),
             since: self.since + self.recorder.now(),
         }
+    }
+
+    /// What was found for a row.
+    pub(crate) fn findings(&self, row: u64) -> Vec<Finding> {
+        let ledger = Ledger::open(&self.ledger_path(), Durability::None).unwrap();
+        ledger.findings(row, INSTANCE).unwrap()
     }
 
     /// The recorder, to configure it.
@@ -359,6 +380,7 @@ impl Harness {
         let mut scheduler = Scheduler::new(self.scheduling.clone());
         if !path.exists() {
             let mut ledger = Ledger::create(&path, Durability::None, roster.layout(), KEY).unwrap();
+            ledger.begin_session(self.millis()).unwrap();
             ledger.commit().unwrap();
             let feed = self.feed(Stager::new(roster, KEY));
             return (scheduler, ledger, feed);
@@ -366,6 +388,7 @@ impl Harness {
         let mut ledger = Ledger::open(&path, Durability::None).unwrap();
         let now = self.millis();
         ledger.recover(now).unwrap();
+        ledger.begin_session(now).unwrap();
         restore(&ledger, &mut scheduler).unwrap();
         replay(&ledger, &mut scheduler, &self.bearers, now).unwrap();
         let feed = if ledger.staged().list_ended {

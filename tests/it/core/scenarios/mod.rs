@@ -3,6 +3,7 @@
 mod failures;
 mod lists;
 mod pace;
+mod reading;
 mod refusals;
 mod sessions;
 mod undo;
