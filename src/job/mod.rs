@@ -30,6 +30,7 @@ mod status;
 mod supported;
 mod target_aws;
 mod undo;
+mod verify;
 
 #[doc(hidden)]
 pub use address::{address, address_of_run};
@@ -51,3 +52,4 @@ pub use settings::{LimitOverrides, RunSettings, UndoSettings};
 pub use status::{runs, status};
 pub use target_aws::AwsTarget;
 pub use undo::{UndoConclusion, UndoRequest, plan_undo, undo};
+pub use verify::{VerifyConclusion, VerifyRequest, plan_verify, verify};

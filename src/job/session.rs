@@ -16,7 +16,7 @@ use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, RunState};
-use crate::report::Reports;
+use crate::report::{Reports, Verification};
 use crate::schedule::{Scheduler, SchedulerConfig};
 
 /// A session's starting point, for observers.
@@ -161,6 +161,12 @@ impl Session {
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         ledger.set_fact(fact::ADDRESS, &address)?;
+        if ledger
+            .fact::<serde_json::Value>(fact::VERIFICATION)?
+            .is_some()
+        {
+            ledger.set_fact(fact::VERIFICATION, &None::<Verification>)?;
+        }
         ledger.commit()?;
         let (sender, receiver) = mpsc::channel(2);
         let setup = Setup {

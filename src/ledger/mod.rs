@@ -71,6 +71,8 @@ pub use chunk::{Chunk, NewLane};
 #[doc(hidden)]
 pub use connection::Durability;
 pub use counts::CallCounts;
+#[doc(hidden)]
+pub use duplicate_filter::{Fingerprint, FingerprintHasher};
 pub use error::LedgerError;
 #[doc(hidden)]
 pub use findings::LastPage;

@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod format;
 mod listing;
+mod listings;
 mod next_steps;
 mod origin;
 mod own;
@@ -23,12 +24,16 @@ mod set;
 mod status;
 mod summary;
 mod undo;
+mod verification;
+mod verify;
 
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use files::{check_destinations, files};
 pub use format::{edit_text, lower_bound_text};
 pub use listing::{Listed, Listing, RunDirectory};
+#[doc(hidden)]
+pub use listings::{Listing as MemberListing, ListingEnd, Listings};
 #[doc(hidden)]
 pub use own::foreign_report;
 pub use path::{shell_value, shell_word};
@@ -48,6 +53,9 @@ pub use summary::{ReportError, Summary};
 pub use undo::{UndoPlan, UndoSummary};
 #[doc(hidden)]
 pub use undo::{check_undo_report, write_undo};
+pub use verification::{Verdict, Verification, VerificationPlan};
+#[doc(hidden)]
+pub use verify::{Evidence, VerifiedRows, check_verify_report};
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";
@@ -57,5 +65,7 @@ pub const FAILED: &str = "failed.csv";
 pub const SUMMARY: &str = "summary.json";
 /// What an undo did with each member that the run had added.
 pub const UNDO: &str = "undo.csv";
+/// What the channels say of each row of a run.
+pub const VERIFY: &str = "verify.csv";
 /// The whole run on one page, for a browser.
 pub const PAGE: &str = "report.html";

@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use chime_bulk::chime::{Api, EndpointUrl};
@@ -53,6 +54,7 @@ impl Arguments {
     pub(crate) fn described() -> Command {
         let command = Self::command().mut_subcommand("plan", plan_of);
         let command = command.mut_subcommand("undo", undo_of);
+        let command = command.mut_subcommand("verify", verify_of);
         command.mut_subcommands(|command| {
             let codes = exit::help(command.get_name());
             let help = match command.get_after_help() {
@@ -106,6 +108,17 @@ fn undo_of(undo: Command) -> Command {
         Some("channel-rate" | "single-adds" | "members-per-call" | "max-record-size") => {
             arg.hide(true)
         }
+        _ => arg,
+    })
+}
+
+/// The command `verify`, of which the limits are those of `resume`, but for those of adding.
+fn verify_of(verify: Command) -> Command {
+    verify.mut_args(|arg| match arg.get_long() {
+        Some("max-attempts") => arg.help("Attempts to ask a question [default: 8]"),
+        Some(
+            "channel-rate" | "single-adds" | "single-rate" | "members-per-call" | "max-record-size",
+        ) => arg.hide(true),
         _ => arg,
     })
 }
@@ -194,6 +207,18 @@ Examples:
   chime-bulk undo runs/20240506T070809Z-members --dry-run
   chime-bulk undo runs/20240506T070809Z-members --yes")]
     Undo(Box<UndoArguments>),
+    /// Read the channels of runs back, and check that everybody is in.
+    #[command(after_help = "\
+verify.csv in each run directory has a verdict for every row: confirmed,
+missing, unexpected (in the channel though the run did not report it),
+other_type, or unreadable. Several runs answer one question: is everybody in?
+Needs the IAM actions chime:ListChannelMemberships and
+chime:DescribeChannelMembership.
+
+Examples:
+  chime-bulk verify runs/20240506T070809Z-members
+  chime-bulk verify runs/* --sample 1000 --json")]
+    Verify(Box<VerifyArguments>),
     /// Show the status of a run.
     #[command(after_help = "\
 Example:
@@ -270,6 +295,7 @@ impl Subcommand {
             Self::Resume(arguments) => arguments.output.progress,
             Self::Retry(arguments) => arguments.resume.output.progress,
             Self::Undo(arguments) => arguments.output.progress,
+            Self::Verify(arguments) => arguments.output.progress,
             _ => Mode::Plain,
         }
     }
@@ -456,6 +482,31 @@ pub(crate) struct RemovalArguments {
         help_heading = "What to remove"
     )]
     pub(crate) channel: Vec<ChannelArn>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The runs' directories.
+    #[arg(value_name = "RUN_DIR", required = true)]
+    pub(crate) run_dirs: Vec<PathBuf>,
+    /// Check only this many rows of each run, drawn at random.
+    #[arg(long, value_name = "N", help_heading = "What to check")]
+    pub(crate) sample: Option<NonZeroU64>,
+    /// Show how many calls it takes, and how long; make none.
+    #[arg(long, help_heading = "What to check")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+    /// Print the counts as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: RunOutputArguments,
+    #[command(flatten)]
+    config: ConfigArguments,
 }
 
 /// Arguments of `report` and `status`.
