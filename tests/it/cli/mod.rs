@@ -31,3 +31,4 @@ mod status;
 #[cfg(unix)]
 mod terminal;
 mod undo;
+mod verify;
