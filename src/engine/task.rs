@@ -5,6 +5,8 @@ use crate::model::Operation;
 /// What a run does with its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Task {
+    /// Only reads the list to its end; makes no call.
+    Stage,
     /// Adds their members.
     #[default]
     Add,
@@ -25,7 +27,7 @@ impl Task {
     #[must_use]
     pub fn operation(self) -> Operation {
         match self {
-            Self::Add => Operation::Batch,
+            Self::Stage | Self::Add => Operation::Batch,
             Self::Remove { .. } => Operation::Remove,
             Self::Read => Operation::Read,
         }

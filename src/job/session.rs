@@ -12,7 +12,7 @@ use super::list_change::ChangedList;
 use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
-use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
+use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, RunState};
@@ -136,6 +136,17 @@ impl Session {
         })
     }
 
+    /// Reads the list to its end, and makes no call.
+    pub(super) async fn stage(
+        self,
+        observer: &mut dyn Observer,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<EndedSession, JobError> {
+        let scheduler = self.scheduler();
+        self.perform(Task::Stage, scheduler, observer, commands)
+            .await
+    }
+
     /// Runs the engine to its end.
     pub(super) async fn work(
         self,
@@ -144,6 +155,16 @@ impl Session {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
         let task = self.settings.task();
+        self.perform(task, scheduler, observer, commands).await
+    }
+
+    async fn perform(
+        self,
+        task: Task,
+        scheduler: Scheduler,
+        observer: &mut dyn Observer,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<EndedSession, JobError> {
         let Self {
             dir,
             lock,
@@ -183,6 +204,7 @@ impl Session {
         let (mut ledger, ending) =
             forward(Engine::new(setup, observer).run(), commands, &sender).await?;
         let state = match ending {
+            Ending::Finished if task == Task::Stage => RunState::Running,
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
             Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,

@@ -35,6 +35,8 @@ pub const ADDRESS: &str = "address";
 pub const LEARNED_RATE: &str = "learned_rate";
 /// The counts of the last verification; null if a later session changed the run.
 pub const VERIFICATION: &str = "verification";
+/// Whether the rows that need no call are settled by listings.
+pub const LISTED: &str = "listed";
 /// How many sessions changed the run, including this one.
 pub const GENERATION: &str = "generation";
 /// The generation of the reports, and whether all four are in place.

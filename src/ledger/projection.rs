@@ -47,6 +47,7 @@ pub(super) enum MessageSource {
     Duplicate,
     Verdict(u32),
     ClosedLane(u32),
+    Listed(u32),
     Interrupted,
 }
 
@@ -181,6 +182,7 @@ impl LedgerReader {
             states: vec![RowState::default(); size],
         };
         self.apply_unsent(&mut window)?;
+        self.apply_listed(&mut window)?;
         self.apply_closed_lanes(&mut window)?;
         self.apply_verdicts(&mut window)?;
         self.apply_interrupted_calls(&mut window)?;
@@ -208,6 +210,24 @@ impl LedgerReader {
                     });
                 }
                 Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Rows that were settled by a listing.
+    fn apply_listed(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
+        for outcome in [Outcome::AlreadyMember, Outcome::Failed] {
+            let query = format!(
+                "SELECT rows, id FROM verified_listed WHERE outcome = '{}'",
+                outcome.as_str()
+            );
+            self.apply_rows(&query, window, |state, id| {
+                *state = RowState {
+                    outcome: Some(outcome),
+                    source: MessageSource::Listed(id),
+                    ..RowState::default()
+                };
             })?;
         }
         Ok(())
@@ -380,6 +400,10 @@ impl<'a> Messages<'a> {
                 "SELECT closed_code, 'not sent: the channel was closed' ||
                      iif(closed_message = '', '', ': ' || closed_message) FROM lane WHERE id = ?1",
                 u64::from(lane),
+            )?,
+            MessageSource::Listed(id) => query_message(
+                "SELECT code, message FROM verified_listed WHERE id = ?1",
+                u64::from(id),
             )?,
             MessageSource::Interrupted => (
                 Some(codes::INTERRUPTED.to_owned()),
