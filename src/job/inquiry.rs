@@ -109,6 +109,7 @@ impl Inquiry<'_> {
             limits,
             reading_rate: Some(self.channel_rate),
             undo: None,
+            sync: None,
             ..self.settings.clone()
         }
     }

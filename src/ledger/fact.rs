@@ -37,6 +37,10 @@ pub const LEARNED_RATE: &str = "learned_rate";
 pub const VERIFICATION: &str = "verification";
 /// Whether the rows that need no call are settled by listings.
 pub const LISTED: &str = "listed";
+/// The difference that a sync found (`report::Diff`).
+pub const DIFF: &str = "diff";
+/// How a sync ended, once it is over.
+pub const SYNC: &str = "sync";
 /// How many sessions changed the run, including this one.
 pub const GENERATION: &str = "generation";
 /// The generation of the reports, and whether all four are in place.

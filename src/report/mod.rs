@@ -4,7 +4,9 @@
 //! state of the run (see `set`); the same ledger produces the same reports; no report replaces a file
 //! that is not a report of the same run (see `own`). Must not: change the ledger, or depend on how a run is performed.
 
+mod applied_diff;
 mod csv_report;
+mod diff;
 mod explain;
 mod files;
 mod format;
@@ -23,10 +25,15 @@ mod results;
 mod set;
 mod status;
 mod summary;
+mod sync;
 mod undo;
 mod verification;
 mod verify;
 
+#[doc(hidden)]
+pub use applied_diff::{AppliedDiff, each_channel_of, write_sync_removals};
+#[doc(hidden)]
+pub use diff::{ChannelDiff, Comparison, Diff, DiffRow, Sign, SyncRules, check_diff, read_diff};
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use files::{check_destinations, files};
@@ -50,6 +57,7 @@ pub use results::{Reports, prepare, write};
 pub use set::{ReportSet, ReportsState};
 pub use status::{Status, status};
 pub use summary::{ReportError, Summary};
+pub use sync::{MaxRemovals, SyncSummary};
 pub use undo::{UndoPlan, UndoSummary};
 #[doc(hidden)]
 pub use undo::{check_undo_report, write_undo};
@@ -67,5 +75,7 @@ pub const SUMMARY: &str = "summary.json";
 pub const UNDO: &str = "undo.csv";
 /// What the channels say of each row of a run.
 pub const VERIFY: &str = "verify.csv";
+/// The channels of a list beside the list.
+pub const DIFF: &str = "diff.csv";
 /// The whole run on one page, for a browser.
 pub const PAGE: &str = "report.html";
