@@ -52,7 +52,7 @@ pub use service::Target;
 pub use session::Started;
 pub use settings::{LimitOverrides, RunSettings, SyncSettings, UndoSettings};
 pub use status::{runs, status};
-pub use sync::{SyncConclusion, SyncRequest, sync};
+pub use sync::{Confirm, SyncConclusion, SyncRequest, sync};
 pub use target_aws::AwsTarget;
 pub use undo::{UndoConclusion, UndoRequest, plan_undo, undo};
 pub use verify::{VerifyConclusion, VerifyRequest, plan_verify, verify};

@@ -36,8 +36,9 @@ use crate::model::{
     codes, quota,
 };
 use crate::report::{
-    AppliedDiff, Comparison, DIFF, Diff, MaxRemovals, QuestionList, ReportError, Reports, Sign,
-    Subject, SyncRules, SyncSummary, check_diff, each_channel_of, read_diff, write_sync_removals,
+    AppliedDiff, Comparison, DIFF, Diff, FAILED, MaxRemovals, PAGE, QuestionList, RESULTS,
+    ReportError, Reports, SUMMARY, Sign, Subject, SyncRules, SyncSummary, check_diff,
+    each_channel_of, read_diff, write_sync_removals,
 };
 use crate::roster::{Entry, Options, Source};
 
@@ -71,7 +72,12 @@ pub struct SyncRequest {
     pub add_left: bool,
     /// Whether it only writes the difference.
     pub dry_run: bool,
+    /// Whether to go on with a difference that removes somebody.
+    pub confirm: Confirm,
 }
+
+/// A question to the user.
+pub type Confirm = Box<dyn Fn(&Diff) -> bool + Send + Sync>;
 
 /// How far a sync is, once it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,12 +171,13 @@ pub async fn sync(
         add_left: request.add_left,
     };
     let target = request.run.target.clone();
-    let sync = Sync {
+    let sync = Synchronization {
         applies: request.applies.then(|| request.run.source.clone()),
         removes: rules.remove_others,
         rules,
         max_removals: request.max_removals,
         dry_run: request.dry_run,
+        confirm: request.confirm,
         dir,
         target,
     };
@@ -179,13 +186,14 @@ pub async fn sync(
 }
 
 /// A sync in progress.
-struct Sync {
+struct Synchronization {
     /// The difference to do exactly, if it is one.
     applies: Option<Source>,
     removes: bool,
     rules: SyncRules,
     max_removals: MaxRemovals,
     dry_run: bool,
+    confirm: Confirm,
     dir: PathBuf,
     target: Target,
 }
@@ -214,7 +222,7 @@ impl From<EndedSession> for Staged {
     }
 }
 
-impl Sync {
+impl Synchronization {
     /// Reads the list to its end: that of a new run, or the rest of one that was cut off.
     async fn stage(
         &self,
@@ -299,7 +307,9 @@ impl Sync {
         for part in [LISTING, REMOVAL] {
             remove_directory(&self.dir.join(part))?;
         }
-        for file in ledger {
+        // Those of the run that is put aside: that was checked when it was opened.
+        let reports = [RESULTS, FAILED, PAGE, SUMMARY].map(|name| self.dir.join(name));
+        for file in reports.into_iter().chain(ledger) {
             if file.exists() {
                 std::fs::remove_file(file)?;
             }
@@ -369,7 +379,9 @@ impl Sync {
                 let excess = excess.filter(|_| self.applies.is_none());
                 conclusion.excess = excess.map(|excess| (excess, MaxRemovals::needed(&diff)));
             }
-            if self.dry_run || conclusion.excess.is_some() {
+            let is_stopped = self.dry_run || conclusion.excess.is_some();
+            if is_stopped || (diff.to_remove > 0 && !(self.confirm)(&diff)) {
+                conclusion.summary.not_attempted = diff.to_add + diff.to_remove;
                 ledger.set_fact(fact::SYNC, &SyncEnd::Looked)?;
                 ledger.commit()?;
                 return Ok(conclusion);

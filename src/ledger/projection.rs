@@ -217,20 +217,34 @@ impl LedgerReader {
 
     /// Rows that were settled by a listing.
     fn apply_listed(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
-        for outcome in [Outcome::AlreadyMember, Outcome::Failed] {
-            let query = format!(
-                "SELECT rows, id FROM verified_listed WHERE outcome = '{}'",
-                outcome.as_str()
-            );
-            self.apply_rows(&query, window, |state, id| {
-                *state = RowState {
-                    outcome: Some(outcome),
-                    source: MessageSource::Listed(id),
-                    ..RowState::default()
-                };
-            })?;
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare("SELECT id, outcome, rows FROM verified_listed")?;
+        let mut found = statement.query([]).map_err(sqlite)?;
+        while let Some(found) = found.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<(u32, String, String)> {
+                Ok((found.get(0)?, found.get(1)?, found.get(2)?))
+            };
+            let (id, word, text) = read().map_err(sqlite)?;
+            let outcome = self.outcome(&word)?;
+            for row in self.decode(&text)? {
+                window.update(row, |state| {
+                    *state = RowState {
+                        outcome: Some(outcome),
+                        source: MessageSource::Listed(id),
+                        ..RowState::default()
+                    };
+                });
+            }
         }
         Ok(())
+    }
+
+    /// The outcome with this text.
+    fn outcome(&self, word: &str) -> Result<Outcome, LedgerError> {
+        let mut outcomes = Outcome::ALL.into_iter();
+        outcomes
+            .find(|outcome| outcome.as_str() == word)
+            .ok_or_else(|| self.damaged(format!("outcome {word:?}")))
     }
 
     /// Rows of closed lanes failed, unless they have a verdict.
@@ -299,10 +313,7 @@ impl LedgerReader {
             let outcome = if word == AGAIN {
                 unsettled(in_doubt, closed)
             } else {
-                Outcome::ALL
-                    .into_iter()
-                    .find(|outcome| outcome.as_str() == word)
-                    .ok_or_else(|| self.damaged(format!("verdict {id}")))?
+                self.outcome(&word)?
             };
             // Most rows were added, without a message: a look-up for each would cost much.
             let source = if has_message || word == AGAIN {

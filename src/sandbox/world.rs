@@ -150,6 +150,14 @@ impl World {
         self.channels[slot].members.insert(name, added);
     }
 
+    /// Removes a user's membership.
+    pub(super) fn leave(&mut self, channel: &ChannelArn, member: &MemberArn) {
+        let slot = self.channels.get_or_insert(channel.as_str());
+        if let Some((name, _)) = self.membership(channel, member.as_str()) {
+            self.channels[slot].members.remove(&name);
+        }
+    }
+
     /// Bans a user, and removes its membership.
     pub(super) fn ban(&mut self, channel: &ChannelArn, member: &MemberArn) {
         let name = self

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
 use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
+use chime_bulk::report::MaxRemovals;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
@@ -55,6 +56,7 @@ impl Arguments {
         let command = Self::command().mut_subcommand("plan", plan_of);
         let command = command.mut_subcommand("undo", undo_of);
         let command = command.mut_subcommand("verify", verify_of);
+        let command = command.mut_subcommand("sync", sync_of);
         command.mut_subcommands(|command| {
             let codes = exit::help(command.get_name());
             let help = match command.get_after_help() {
@@ -119,6 +121,21 @@ fn verify_of(verify: Command) -> Command {
         Some(
             "channel-rate" | "single-adds" | "single-rate" | "members-per-call" | "max-record-size",
         ) => arg.hide(true),
+        _ => arg,
+    })
+}
+
+/// The command `sync`, of which the arguments are those of `run`, but for what it decides itself.
+fn sync_of(sync: Command) -> Command {
+    sync.mut_args(|arg| match arg.get_long() {
+        Some("dry-run") => arg
+            .hide(false)
+            .help("Write the difference, and neither add nor remove")
+            .help_heading("What to change"),
+        Some("run-dir") => {
+            arg.help("The directory of the sync before, or a new one [default: below runs/]")
+        }
+        Some("if-exists") => arg.hide(true),
         _ => arg,
     })
 }
@@ -207,6 +224,24 @@ Examples:
   chime-bulk undo runs/20240506T070809Z-members --dry-run
   chime-bulk undo runs/20240506T070809Z-members --yes")]
     Undo(Box<UndoArguments>),
+    /// Make channels equal to a list: add who is missing, and remove others if told to.
+    #[command(after_help = "\
+Nothing is added or removed before the whole difference is known. Others than
+those on the list are removed only with --remove-others, and at most
+--max-removals of them; never bearers, moderators, bots and those of --protect,
+and never where a listing, a row or an add failed. diff.csv in the run directory
+lists the difference: + to add, - to remove, = equal, ! left alone, kept. The
+run directory is that of the sync before, or a new one.
+Needs the IAM actions chime:BatchCreateChannelMembership and
+chime:ListChannelMemberships; to remove also chime:ListChannelModerators and
+chime:DeleteChannelMembership.
+
+Examples:
+  chime-bulk sync team.csv --bearer ARN --run-dir team --dry-run
+  chime-bulk sync team.csv --bearer ARN --run-dir team --remove-others \\
+      --max-removals 5% --yes
+  chime-bulk sync --apply team/diff.csv --bearer ARN --run-dir applied --yes")]
+    Sync(Box<SyncArguments>),
     /// Read the channels of runs back, and check that everybody is in.
     #[command(after_help = "\
 verify.csv in each run directory has a verdict for every row: confirmed,
@@ -296,6 +331,7 @@ impl Subcommand {
             Self::Retry(arguments) => arguments.resume.output.progress,
             Self::Undo(arguments) => arguments.output.progress,
             Self::Verify(arguments) => arguments.output.progress,
+            Self::Sync(arguments) => arguments.run.output.progress,
             _ => Mode::Plain,
         }
     }
@@ -482,6 +518,39 @@ pub(crate) struct RemovalArguments {
         help_heading = "What to remove"
     )]
     pub(crate) channel: Vec<ChannelArn>,
+}
+
+/// Arguments of `sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArguments {
+    #[command(flatten)]
+    pub(crate) choice: SyncChoice,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// Whom a sync removes, and whom it adds again.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What to change")]
+pub(crate) struct SyncChoice {
+    /// Remove members who are not on the list.
+    #[arg(long)]
+    pub(crate) remove_others: bool,
+    /// Remove at most so many, or such a share of each channel and of all: 20, 5% [default: 0].
+    #[arg(long, value_name = "N|N%", value_parser = value::parsed::<MaxRemovals>)]
+    pub(crate) max_removals: Option<MaxRemovals>,
+    /// Never remove the members in this file: an ARN or user id on each line; repeat for more.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) protect: Vec<PathBuf>,
+    /// Add again who left since the sync before.
+    #[arg(long)]
+    pub(crate) add_left: bool,
+    /// The list is a diff.csv: do exactly that, and leave channels alone that have changed since.
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Arguments of `verify`.

@@ -28,6 +28,7 @@ mod snapshots;
 mod starting;
 #[cfg(unix)]
 mod status;
+mod sync;
 #[cfg(unix)]
 mod terminal;
 mod undo;
