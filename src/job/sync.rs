@@ -29,7 +29,7 @@ use super::{
     JobError, LEDGER, LimitOverrides, Request, RunSettings, RunVerdict, SyncSettings, Target,
     UndoSettings, directory, report,
 };
-use crate::engine::{Command, Ending, Feed, Observer, restore};
+use crate::engine::{Command, Ending, Feed, Observer, replay, restore};
 use crate::ledger::{Durability, Ledger, LedgerReader, Settled, fact};
 use crate::model::{
     BearerPool, ChannelArn, Limits, MembershipType, Outcome, Question, QuestionRow, RunState,
@@ -538,6 +538,9 @@ impl Synchronization {
         };
         let mut scheduler = session.scheduler();
         let settled_before = restore(&session.ledger, &mut scheduler)?;
+        let (bearers, now) = (session.settings.bearers.as_slice(), jiff::Timestamp::now());
+        let now = now.as_millisecond();
+        replay(&session.ledger, &mut scheduler, bearers, now)?;
         let started = session.started("the list is read to its end".to_owned(), settled_before)?;
         let observer = &mut *observer(&started);
         let ended = Box::pin(session.work(scheduler, observer, commands)).await?;
