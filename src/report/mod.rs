@@ -22,6 +22,7 @@ mod set;
 mod status;
 mod summary;
 mod undo;
+mod undo_status;
 
 pub use explain::Explanation;
 #[doc(hidden)]
@@ -45,6 +46,7 @@ pub use summary::{ReportError, Summary};
 pub use undo::{UndoPlan, UndoSummary};
 #[doc(hidden)]
 pub use undo::{check_undo_report, write_undo};
+pub use undo_status::UndoStatus;
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";

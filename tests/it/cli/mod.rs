@@ -31,3 +31,8 @@ mod status;
 #[cfg(unix)]
 mod terminal;
 mod undo;
+#[cfg(unix)]
+mod undo_continued;
+mod undo_status;
+#[cfg(unix)]
+mod undo_terminal;
