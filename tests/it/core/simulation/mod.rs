@@ -1,6 +1,7 @@
 //! The simulation. A seed decides the list, the service, its faults and latencies, and the
 //! interruptions of a run. The whole core runs on virtual time, and is resumed until the run is
-//! finished. Then the run is checked: no row is lost, and every outcome is true.
+//! finished. Then the run is checked: no row is lost, and every outcome is true. `undo` plays the undos
+//! of such runs.
 //!
 //! `CHIME_BULK_SEEDS` sets the number of seeds, `CHIME_BULK_FIRST_SEED` the first of them. A failure
 //! prints its seed and the command that plays it alone; `CHIME_BULK_TRACE` prints all calls.
@@ -32,7 +33,8 @@ fn whatever_happens_nothing_is_lost() {
     play_seeds("whatever", SEEDS, |seed| drop(play(&Case::new(seed))));
 }
 
-/// Plays seeds; by default so many. `test` is the begin of the test's name.
+/// Plays seeds: as many as `CHIME_BULK_SEEDS` sets, by default `seeds`. A test whose name begins with
+/// `test` plays them.
 fn play_seeds(test: &str, seeds: u64, play: impl Fn(u64) + Sync) {
     let first = number("CHIME_BULK_FIRST_SEED").unwrap_or(0);
     let seeds = number("CHIME_BULK_SEEDS").unwrap_or(seeds);

@@ -249,7 +249,7 @@ impl End<'_> {
             return;
         };
         let listed = self.listed(undo);
-        self.check_counts(undo, undone, &listed);
+        check_counts(undo, undone, &listed);
         for (row, record) in &undone.rows {
             let key = listed[usize::try_from(*row - 1).unwrap()];
             let is_foreign = self.foreign.ever.contains(&key);
@@ -311,36 +311,36 @@ impl End<'_> {
         rows.map(|row| names[&(row[1].to_owned(), row[2].to_owned())])
             .collect()
     }
+}
 
-    /// Checks that the counts of the undo, and the lines of its report, are those of its rows.
-    fn check_counts(&self, undo: &Harness, undone: &SessionResult, listed: &[Key]) {
-        let ledger = Ledger::open(&undo.ledger_path(), Durability::None).unwrap();
-        let path = undo.ledger_path();
-        let dir = path.parent().unwrap();
-        let summary = write_undo(&ledger, dir, RunState::Finished, || true).unwrap();
-        let results = results(dir);
-        let count = |result: &str| results.iter().filter(|found| *found == result).count() as u64;
-        let UndoSummary {
-            members,
-            removed,
-            gone_already,
-            kept,
-            failed,
-            not_attempted,
-            ..
-        } = summary;
-        let counts = [removed, gone_already, kept, failed, not_attempted];
-        let names = ["removed", "gone_already", "kept", "failed", "not_attempted"];
-        assert_eq!(counts, names.map(count));
-        assert_eq!(members, counts.iter().sum::<u64>());
-        assert_eq!(members, undone.rows.len() as u64);
-        let is_whole = undone.is_finished();
-        assert!(
-            !is_whole || members == listed.len() as u64,
-            "{members} of {}",
-            listed.len()
-        );
-    }
+/// Checks that the counts of the undo, and the lines of its report, are those of its rows.
+fn check_counts(undo: &Harness, undone: &SessionResult, listed: &[Key]) {
+    let ledger = Ledger::open(&undo.ledger_path(), Durability::None).unwrap();
+    let path = undo.ledger_path();
+    let dir = path.parent().unwrap();
+    let summary = write_undo(&ledger, dir, RunState::Finished, || true).unwrap();
+    let results = results(dir);
+    let count = |result: &str| results.iter().filter(|found| *found == result).count() as u64;
+    let UndoSummary {
+        members,
+        removed,
+        gone_already,
+        kept,
+        failed,
+        not_attempted,
+        ..
+    } = summary;
+    let counts = [removed, gone_already, kept, failed, not_attempted];
+    let names = ["removed", "gone_already", "kept", "failed", "not_attempted"];
+    assert_eq!(counts, names.map(count));
+    assert_eq!(members, counts.iter().sum::<u64>());
+    assert_eq!(members, undone.rows.len() as u64);
+    let is_whole = undone.is_finished();
+    assert!(
+        !is_whole || members == listed.len() as u64,
+        "{members} of {}",
+        listed.len()
+    );
 }
 
 /// The results of the rows in `undo.csv`.

@@ -9,7 +9,7 @@ use chime_bulk::sandbox::{AbsentAnswer, ExistingAnswer, SandboxConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::expected::{self, LIST, List, RUN, Testbed};
+use crate::support::expected::{self, LIST, Line, List, RUN, Testbed};
 use crate::support::number;
 use crate::support::program::{APP, Output, Running};
 
@@ -39,7 +39,7 @@ fn sandbox(seed: u64, existing_answer: ExistingAnswer) -> SandboxConfig {
 /// The members of every channel of the list.
 fn members(testbed: &Testbed) -> BTreeSet<(String, String)> {
     let lines = testbed.list.0.iter();
-    let channels: BTreeSet<String> = lines.map(|line| line.channel_arn()).collect();
+    let channels: BTreeSet<String> = lines.map(Line::channel_arn).collect();
     let of = |channel: String| {
         let arn = ChannelArn::parse(&channel).unwrap();
         let members = testbed.service.members(&arn).into_iter();
@@ -96,7 +96,7 @@ fn check(seed: u64, existing_answer: ExistingAnswer) {
         let mut running = Running::start(&mut testbed.command(&undo));
         match rng.random_range(0..=MOST_SEEN) {
             0 => running.wait_for_line("{\"event\":\"begun\""),
-            seen => (0..seen).for_each(|_| running.wait_for_line("{\"event\":\"call_settled\"")),
+            calls => (0..calls).for_each(|_| running.wait_for_line("{\"event\":\"call_settled\"")),
         }
         // Kills it with SIGKILL.
         drop(running);
@@ -131,7 +131,7 @@ fn check(seed: u64, existing_answer: ExistingAnswer) {
 fn first_lines(list: &str) -> String {
     let lines = list.lines().enumerate();
     let some = lines.filter(|(number, _)| number % 11 == 0);
-    some.map(|(_, line)| format!("{line}\n")).collect()
+    some.fold(String::new(), |list, (_, line)| list + line + "\n")
 }
 
 #[test]
