@@ -33,7 +33,7 @@ pub enum Task {
 }
 
 /// How old a description may be when its member is removed.
-const FRESH: Duration = Duration::from_secs(15);
+const FRESH: Duration = Duration::from_secs(30);
 
 /// The members whose guards had no objection, and whose removals were throttled. Clones share them.
 ///
