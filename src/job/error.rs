@@ -202,7 +202,10 @@ impl JobError {
             }
             Self::IsUndo(dir) => {
                 let run = dir.parent().unwrap_or(dir);
-                return Some(format!("continue it: chime-bulk undo {}", shell_word(run)));
+                let run = shell_word(run);
+                return Some(format!(
+                    "continue it: chime-bulk undo {run}; its state: chime-bulk status {run}"
+                ));
             }
             Self::SandboxGone(_) => {
                 "undo runs against AWS, or against `chime-bulk sandbox` with --endpoint-url"

@@ -36,7 +36,7 @@ mod verify;
 
 #[doc(hidden)]
 pub use address::{address, address_of_run};
-pub use builder::{PlanOf, Resume, Run};
+pub use builder::{PlanOf, Resume, Run, Undo};
 pub use conclusion::{Conclusion, RunVerdict};
 use directory::UNDO_DIR;
 pub use directory::{LEDGER, holds_run};

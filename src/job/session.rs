@@ -42,6 +42,9 @@ pub struct Started {
     pub settled_before: u64,
     /// The list, if it was changed after an earlier session had read it to its end.
     pub changed_list: Option<ChangedList>,
+    /// The directory of the run that is undone, if this is an undo. Its `added` rows are removed
+    /// members.
+    pub undo_of: Option<PathBuf>,
 }
 
 /// A session about to begin.
@@ -97,6 +100,7 @@ impl Session {
             staged: *self.ledger.staged(),
             settled_before,
             changed_list: None,
+            undo_of: None,
         })
     }
 

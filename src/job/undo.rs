@@ -190,6 +190,10 @@ pub async fn undo(
         let scheduler = session.scheduler();
         (session, scheduler, started)
     };
+    let started = Started {
+        undo_of: Some(dir.clone()),
+        ..started
+    };
     let ended = Box::pin(session.work(scheduler, &mut *observer(&started), &mut commands)).await?;
     let EndedSession {
         lock,

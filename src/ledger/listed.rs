@@ -157,7 +157,9 @@ mod tests {
     fn a_set_of_rows_has_what_was_put_in() {
         let mut set = RowSet::default();
         let rows = [1, 2, 63, 64, 65, 1_000_000];
-        rows.map(|row| set.insert(row));
+        for row in rows {
+            set.insert(row);
+        }
         assert_eq!(set.iter().collect::<Vec<_>>(), rows);
         assert!(rows.iter().all(|row| set.contains(*row)));
         assert!(

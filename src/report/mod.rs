@@ -27,6 +27,7 @@ mod status;
 mod summary;
 mod sync;
 mod undo;
+mod undo_status;
 mod verification;
 mod verify;
 
@@ -61,6 +62,7 @@ pub use sync::{MaxRemovals, SyncSummary};
 pub use undo::{UndoPlan, UndoSummary};
 #[doc(hidden)]
 pub use undo::{check_undo_report, write_undo};
+pub use undo_status::UndoStatus;
 pub use verification::{Verdict, Verification, VerificationPlan};
 #[doc(hidden)]
 pub use verify::{Evidence, VerifiedRows, check_verify_report};

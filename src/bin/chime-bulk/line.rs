@@ -30,6 +30,8 @@ pub(crate) enum Line {
         rows_read: u64,
         /// Rows that were sent and have a verdict from earlier sessions.
         settled_before: u64,
+        /// The directory of the run that is undone; null if the session is not of an undo.
+        undo_of: Option<String>,
     },
     /// More of the list is read.
     Staged {
@@ -92,11 +94,17 @@ pub(crate) enum Line {
         added: u64,
         /// Rows that are now `already_member`.
         already_member: u64,
-        /// Rows that are now `failed`.
+        /// Members that an undo has now removed.
+        removed: u64,
+        /// Members that an undo now found to be gone.
+        gone_already: u64,
+        /// Members that an undo now keeps: the run may not have added them.
+        kept: u64,
+        /// Rows that are now `failed`; of an undo, members that could not be removed.
         failed: u64,
         /// Rows that are now `unconfirmed`.
         unconfirmed: u64,
-        /// The rows of `failed` and `unconfirmed`, by error code.
+        /// The rows of `kept`, `failed` and `unconfirmed`, by error code.
         failed_by_code: std::collections::BTreeMap<String, u64>,
         /// Rows that will be retried.
         again: usize,

@@ -89,12 +89,9 @@ impl RunOutput {
     pub(crate) fn observer(&self, started: &Started) -> Box<dyn Observer> {
         let is_for_people = self.screen.mode() != Mode::Json;
         if is_for_people {
-            self.screen.note(format_args!("list: {}", started.detected));
-            self.screen.note(format_args!(
-                "run:  {} against {}",
-                started.dir.display(),
-                started.service
-            ));
+            for line in opening(started) {
+                self.screen.note(line);
+            }
         }
         let mut log = self.log.clone();
         if let Some(log) = &mut log {
@@ -109,6 +106,7 @@ impl RunOutput {
             progress,
             address: started.address.clone(),
             trouble: Trouble::default(),
+            is_undo: started.undo_of.is_some(),
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
@@ -123,6 +121,23 @@ impl RunOutput {
     }
 }
 
+/// The first lines of a session.
+fn opening(started: &Started) -> Vec<String> {
+    let Started {
+        detected,
+        dir,
+        service,
+        ..
+    } = started;
+    match &started.undo_of {
+        Some(run) => vec![format!("undo: {} against {service}", run.display())],
+        None => vec![
+            format!("list: {detected}"),
+            format!("run:  {} against {service}", dir.display()),
+        ],
+    }
+}
+
 /// A run that is shown and logged.
 struct RunObserver {
     screen: Screen,
@@ -130,6 +145,7 @@ struct RunObserver {
     log: Option<Log>,
     address: Option<String>,
     trouble: Trouble,
+    is_undo: bool,
     /// Whether what nobody else shows is noted on standard error.
     notes: bool,
 }
@@ -190,12 +206,15 @@ impl Observer for RunObserver {
             && self.notes
         {
             let place = self.address.as_deref().unwrap_or("the sandbox");
+            let who = if self.is_undo { "undo" } else { "run" };
             self.screen.note(format_args!(
-                "note: no call is accepted by {place}: {reason}; the run keeps trying"
+                "note: no call is accepted by {place}: {reason}; the {who} keeps trying"
             ));
         }
+        // The list of an undo is not the user's, who can change nothing about it.
         if let Event::ListComplete { notes, .. } = event
             && self.notes
+            && !self.is_undo
         {
             for line in notes.lines() {
                 self.screen.note(format_args!("note: {line}"));

@@ -239,7 +239,10 @@ impl Engine<'_> {
         let add = match request {
             Request::Batch(call) => service.add_members(call, timeout),
             Request::Single(call) => service.add_member(call, timeout),
-            Request::Remove(removal) => Box::pin(removal.perform(Arc::clone(service), timeout)),
+            Request::Remove(removal) => {
+                let approvals = self.approvals.clone();
+                Box::pin(removal.perform(Arc::clone(service), approvals, timeout))
+            }
             Request::Read(reading) => {
                 let read = reading.perform(Arc::clone(service), timeout);
                 self.calls.spawn(async move {

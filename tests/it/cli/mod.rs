@@ -32,4 +32,9 @@ mod sync;
 #[cfg(unix)]
 mod terminal;
 mod undo;
+#[cfg(unix)]
+mod undo_continued;
+mod undo_status;
+#[cfg(unix)]
+mod undo_terminal;
 mod verify;

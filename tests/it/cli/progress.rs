@@ -21,6 +21,7 @@ enum Line {
         bearers: usize,
         rows_read: u64,
         settled_before: u64,
+        undo_of: Option<String>,
     },
     Staged {
         seconds: f64,
@@ -54,6 +55,9 @@ enum Line {
         reason: Option<String>,
         added: u64,
         already_member: u64,
+        removed: u64,
+        gone_already: u64,
+        kept: u64,
         failed: u64,
         unconfirmed: u64,
         failed_by_code: BTreeMap<String, u64>,

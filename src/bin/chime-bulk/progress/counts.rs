@@ -56,8 +56,10 @@ pub(crate) struct View {
     pub(crate) refused: u64,
     /// Rows that wait for another try.
     pub(crate) retrying: usize,
-    /// Rows that did not get in, by code, most first.
+    /// Rows that did not get in, by code, most first. Of an undo: that could not be removed.
     pub(crate) failed: Vec<(String, u64)>,
+    /// Members that an undo kept.
+    pub(crate) kept: u64,
     pub(crate) standing: Standing,
 }
 
@@ -69,6 +71,7 @@ pub(crate) struct Counts {
     rows_read: u64,
     unsent: u64,
     list_complete: bool,
+    is_undo: bool,
     settled_before: u64,
     settled: Tally,
     calls: u64,
@@ -76,6 +79,7 @@ pub(crate) struct Counts {
     retrying: usize,
     in_flight: u32,
     failed: BTreeMap<String, u64>,
+    kept: u64,
     /// While one call at a time probes: for whose sake.
     pause: Option<State>,
     /// The code and the reason of the last refusal, while nothing was accepted since.
@@ -95,6 +99,7 @@ impl Counts {
             rows_read: started.staged.rows_read,
             unsent: started.staged.invalid + started.staged.duplicate,
             list_complete: started.staged.complete,
+            is_undo: started.undo_of.is_some(),
             settled_before: started.settled_before,
             settled: Tally::default(),
             calls: 0,
@@ -102,6 +107,7 @@ impl Counts {
             retrying: 0,
             in_flight: 0,
             failed: BTreeMap::new(),
+            kept: 0,
             pause: None,
             reason: None,
             throttled_at: None,
@@ -150,7 +156,11 @@ impl Counts {
                     self.settled.add(outcome, settled.of(outcome));
                 }
                 for (code, rows) in failed {
-                    self.fail(word(code), *rows);
+                    if codes::KEPT.contains(&code.as_str()) {
+                        self.kept += rows;
+                    } else {
+                        self.fail(word(code), *rows);
+                    }
                 }
                 self.refused += u64::from(refusal.is_some());
                 self.retrying = *waiting;
@@ -218,6 +228,7 @@ impl Counts {
             refused: self.refused,
             retrying: self.retrying,
             failed,
+            kept: self.kept,
             standing: self.standing.clone(),
         }
     }
@@ -230,7 +241,8 @@ impl Counts {
             _ if self.draining => State::Draining,
             Some(pause) => pause,
             None if is_throttled => State::CoolDown,
-            None if !self.list_complete => State::Reading,
+            // The list of an undo is not the user's.
+            None if !self.list_complete && !self.is_undo => State::Reading,
             None => State::Calling,
         }
     }

@@ -27,6 +27,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Shows a run in progress.
 pub(crate) struct Progress {
     counts: Arc<Mutex<Counts>>,
+    is_undo: bool,
     began: Instant,
     screen: Screen,
     /// Dropped to end the painter.
@@ -75,6 +76,7 @@ impl Progress {
         }
         Self {
             counts,
+            is_undo: started.undo_of.is_some(),
             began,
             screen: screen.clone(),
             end: Some(end),
@@ -87,7 +89,7 @@ impl Observer for Progress {
     fn event(&mut self, event: &Event) {
         let now = self.began.elapsed();
         if self.screen.mode() == Mode::Json {
-            if let Some(event) = json::event(event, now) {
+            if let Some(event) = json::event(event, self.is_undo, now) {
                 self.screen.event(&event);
             }
             return;

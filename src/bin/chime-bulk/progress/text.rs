@@ -97,6 +97,9 @@ fn troubles(view: &View, is_narrow: bool) -> Option<String> {
         let plural = if cooling == 1 { "" } else { "s" };
         parts.push(format!("{cooling} channel{plural} cooling"));
     }
+    if view.kept > 0 {
+        parts.push(format!("{} kept", HumanCount(view.kept)));
+    }
     let failed: u64 = view.failed.iter().map(|(_, rows)| rows).sum();
     if failed > 0 {
         let named = view.failed.iter().take(CODES);
@@ -186,6 +189,7 @@ mod tests {
             failed: [("NotFound", 40), ("Forbidden", 3), ("Timeout", 2), ("A", 1)]
                 .map(|(code, rows)| (code.to_owned(), rows))
                 .to_vec(),
+            kept: 0,
             standing: Standing {
                 open: 48,
                 cooling: 2,

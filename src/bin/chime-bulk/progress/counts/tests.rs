@@ -17,6 +17,7 @@ pub(crate) fn started() -> Started {
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
         changed_list: None,
+        undo_of: None,
     }
 }
 
