@@ -23,6 +23,23 @@ pub enum Task {
 }
 
 impl Task {
+    /// Its text in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Add => "add",
+            Self::Remove { .. } => "remove",
+            Self::Read => "read",
+        }
+    }
+
+    /// Whether it removes members.
+    #[must_use]
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Remove { .. })
+    }
+
     /// The operation of its calls, if they are not to be another.
     #[must_use]
     pub fn operation(self) -> Operation {

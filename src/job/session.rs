@@ -42,9 +42,11 @@ pub struct Started {
     pub settled_before: u64,
     /// The list, if it was changed after an earlier session had read it to its end.
     pub changed_list: Option<ChangedList>,
-    /// The directory of the run that is undone, if this is an undo. Its `added` rows are removed
-    /// members.
-    pub undo_of: Option<PathBuf>,
+    /// What is done with the rows. Rows of a removal that count as added are removed members, and rows
+    /// of an inquiry are questions that are answered.
+    pub task: Task,
+    /// The directory of the run that this is a part of, if it is one.
+    pub part_of: Option<PathBuf>,
 }
 
 /// A session about to begin.
@@ -100,7 +102,8 @@ impl Session {
             staged: *self.ledger.staged(),
             settled_before,
             changed_list: None,
-            undo_of: None,
+            task: self.settings.task(),
+            part_of: None,
         })
     }
 

@@ -426,6 +426,7 @@ impl Synchronization {
     ) -> Result<Option<Inquired>, JobError> {
         let inquiry = Inquiry {
             dir: &self.dir.join(LISTING),
+            part_of: &self.dir,
             run_id,
             settings,
             channel_rate: quota::LIST_RATE,
@@ -599,6 +600,10 @@ impl Synchronization {
             let (session, started) = new.begin(lock, &run_id, commands).await?;
             let scheduler = session.scheduler();
             (session, scheduler, started)
+        };
+        let started = Started {
+            part_of: Some(self.dir.clone()),
+            ..started
         };
         let observer = &mut *observer(&started);
         let ended = Box::pin(session.work(scheduler, observer, commands)).await?;

@@ -191,7 +191,7 @@ pub async fn undo(
         (session, scheduler, started)
     };
     let started = Started {
-        undo_of: Some(dir.clone()),
+        part_of: Some(dir.clone()),
         ..started
     };
     let ended = Box::pin(session.work(scheduler, &mut *observer(&started), &mut commands)).await?;

@@ -234,6 +234,7 @@ impl Asked<'_> {
         let run_id: String = self.run.fact(fact::RUN_ID)?.unwrap_or_default();
         let inquiry = Inquiry {
             dir: &self.dir.join(name),
+            part_of: self.dir,
             run_id: &run_id,
             settings: self.settings,
             channel_rate,

@@ -30,8 +30,11 @@ pub(crate) enum Line {
         rows_read: u64,
         /// Rows that were sent and have a verdict from earlier sessions.
         settled_before: u64,
-        /// The directory of the run that is undone; null if the session is not of an undo.
-        undo_of: Option<String>,
+        /// What the session does with the rows: `add`, `remove`, `read` (it asks questions) or `stage`
+        /// (it only reads the list).
+        task: String,
+        /// The directory of the run that this is a part of; null if it is a run by itself.
+        part_of: Option<String>,
     },
     /// More of the list is read.
     Staged {
@@ -94,9 +97,11 @@ pub(crate) enum Line {
         added: u64,
         /// Rows that are now `already_member`.
         already_member: u64,
-        /// Members that an undo has now removed.
+        /// Questions that are now answered.
+        answered: u64,
+        /// Members that are now removed.
         removed: u64,
-        /// Members that an undo now found to be gone.
+        /// Members to remove that are now found to be gone.
         gone_already: u64,
         /// Members that an undo now keeps: the run may not have added them.
         kept: u64,

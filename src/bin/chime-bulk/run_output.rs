@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chime_bulk::engine::{Event, Observer};
+use chime_bulk::engine::{Event, Observer, Task};
 use chime_bulk::job::Started;
 use chime_bulk::model::CallAction;
 use chime_bulk::private_file::PrivateFileError;
@@ -106,7 +106,7 @@ impl RunOutput {
             progress,
             address: started.address.clone(),
             trouble: Trouble::default(),
-            is_undo: started.undo_of.is_some(),
+            task: started.task,
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
@@ -129,13 +129,18 @@ fn opening(started: &Started) -> Vec<String> {
         service,
         ..
     } = started;
-    match &started.undo_of {
-        Some(run) => vec![format!("undo: {} against {service}", run.display())],
-        None => vec![
-            format!("list: {detected}"),
-            format!("run:  {} against {service}", dir.display()),
-        ],
-    }
+    let what = match started.task {
+        Task::Remove { .. } => "removal",
+        Task::Read => "reading the channels",
+        Task::Add | Task::Stage => {
+            return vec![
+                format!("list: {detected}"),
+                format!("run:  {} against {service}", dir.display()),
+            ];
+        }
+    };
+    let run = started.part_of.as_ref().unwrap_or(dir);
+    vec![format!("{what}: {} against {service}", run.display())]
 }
 
 /// A run that is shown and logged.
@@ -145,7 +150,7 @@ struct RunObserver {
     log: Option<Log>,
     address: Option<String>,
     trouble: Trouble,
-    is_undo: bool,
+    task: Task,
     /// Whether what nobody else shows is noted on standard error.
     notes: bool,
 }
@@ -206,7 +211,7 @@ impl Observer for RunObserver {
             && self.notes
         {
             let place = self.address.as_deref().unwrap_or("the sandbox");
-            let who = if self.is_undo { "undo" } else { "run" };
+            let who = if self.task.removes() { "undo" } else { "run" };
             self.screen.note(format_args!(
                 "note: no call is accepted by {place}: {reason}; the {who} keeps trying"
             ));
@@ -214,7 +219,8 @@ impl Observer for RunObserver {
         // The list of an undo is not the user's, who can change nothing about it.
         if let Event::ListComplete { notes, .. } = event
             && self.notes
-            && !self.is_undo
+            && !self.task.removes()
+            && self.task != Task::Read
         {
             for line in notes.lines() {
                 self.screen.note(format_args!("note: {line}"));

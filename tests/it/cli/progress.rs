@@ -21,7 +21,8 @@ enum Line {
         bearers: usize,
         rows_read: u64,
         settled_before: u64,
-        undo_of: Option<String>,
+        task: String,
+        part_of: Option<String>,
     },
     Staged {
         seconds: f64,
@@ -55,6 +56,7 @@ enum Line {
         reason: Option<String>,
         added: u64,
         already_member: u64,
+        answered: u64,
         removed: u64,
         gone_already: u64,
         kept: u64,

@@ -26,7 +26,7 @@ async fn what_an_undo_shows_and_logs_is_of_removals() {
     assert_eq!(output.code, Some(1), "{}", output.stderr);
     let lines: Vec<&str> = output.stderr.lines().collect();
     let place = format!("{} (messaging in us-east-1)", server.url);
-    assert_eq!(lines[0], format!("undo: runs/run against {place}"));
+    assert_eq!(lines[0], format!("removal: runs/run against {place}"));
     assert!(
         lines[1].starts_with("bound: at least 30 calls"),
         "{lines:?}"
@@ -38,7 +38,7 @@ async fn what_an_undo_shows_and_logs_is_of_removals() {
         output.stdout
     );
     let log = std::fs::read_to_string(work_dir.path("log")).unwrap();
-    assert!(log.contains("INFO  undo of "), "{log}");
+    assert!(log.contains("INFO  removal of "), "{log}");
     assert!(log.contains(", 1 removed; "), "{log}");
     assert!(log.contains(", 1 InvitedByOther; "), "{log}");
     for word in ["added", "is not used"] {
@@ -57,7 +57,7 @@ async fn the_events_of_an_undo_count_removals() {
     let output = call(&work_dir, &server, &undo);
     let event = |line| serde_json::from_str::<Value>(line).unwrap();
     let events: Vec<Value> = output.stderr.lines().map(event).collect();
-    assert_eq!(events[0]["undo_of"], "runs/run", "{}", events[0]);
+    assert_eq!(events[0]["part_of"], "runs/run", "{}", events[0]);
     let sum = |name: &str| -> u64 {
         let settled = events
             .iter()

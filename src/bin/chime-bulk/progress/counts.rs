@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use chime_bulk::engine::{Event, Standing};
+use chime_bulk::engine::{Event, Standing, Task};
 use chime_bulk::job::Started;
 use chime_bulk::model::codes;
 use chime_bulk::model::{Limits, Outcome, RefusalKind, Tally};
@@ -61,6 +61,8 @@ pub(crate) struct View {
     /// Members that an undo kept.
     pub(crate) kept: u64,
     pub(crate) standing: Standing,
+    /// What is counted.
+    pub(crate) noun: &'static str,
 }
 
 /// What was counted so far.
@@ -71,7 +73,7 @@ pub(crate) struct Counts {
     rows_read: u64,
     unsent: u64,
     list_complete: bool,
-    is_undo: bool,
+    task: Task,
     settled_before: u64,
     settled: Tally,
     calls: u64,
@@ -99,7 +101,7 @@ impl Counts {
             rows_read: started.staged.rows_read,
             unsent: started.staged.invalid + started.staged.duplicate,
             list_complete: started.staged.complete,
-            is_undo: started.undo_of.is_some(),
+            task: started.task,
             settled_before: started.settled_before,
             settled: Tally::default(),
             calls: 0,
@@ -115,6 +117,11 @@ impl Counts {
             standing: Standing::default(),
             recent: VecDeque::from([(Duration::ZERO, 0)]),
         }
+    }
+
+    /// Whether its list is one that the program made.
+    fn is_part(&self) -> bool {
+        self.task.removes() || self.task == Task::Read
     }
 
     /// Takes in an event, so long after the beginning.
@@ -229,6 +236,11 @@ impl Counts {
             retrying: self.retrying,
             failed,
             kept: self.kept,
+            noun: if self.task == Task::Read {
+                "questions"
+            } else {
+                "members"
+            },
             standing: self.standing.clone(),
         }
     }
@@ -242,7 +254,7 @@ impl Counts {
             Some(pause) => pause,
             None if is_throttled => State::CoolDown,
             // The list of an undo is not the user's.
-            None if !self.list_complete && !self.is_undo => State::Reading,
+            None if !self.list_complete && !self.is_part() => State::Reading,
             None => State::Calling,
         }
     }

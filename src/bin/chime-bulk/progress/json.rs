@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chime_bulk::engine::Event;
+use chime_bulk::engine::{Event, Task};
 use chime_bulk::job::Started;
 use chime_bulk::model::{Outcome, codes, escape_control};
 
@@ -20,8 +20,9 @@ pub(super) fn begun(started: &Started) -> Line {
         bearers: started.bearers,
         rows_read: started.staged.rows_read,
         settled_before: started.settled_before,
-        undo_of: started
-            .undo_of
+        task: started.task.as_str().to_owned(),
+        part_of: started
+            .part_of
             .as_ref()
             .map(|dir| escape_control(&dir.display().to_string(), usize::MAX)),
     }
@@ -29,7 +30,7 @@ pub(super) fn begun(started: &Started) -> Line {
 
 /// The line for an event of a run or of an undo, so long after the beginning; none for one that is not
 /// known here.
-pub(super) fn event(event: &Event, is_undo: bool, now: Duration) -> Option<Line> {
+pub(super) fn event(event: &Event, task: Task, now: Duration) -> Option<Line> {
     let seconds = now.as_secs_f64();
     Some(match event {
         Event::Staged {
@@ -74,7 +75,7 @@ pub(super) fn event(event: &Event, is_undo: bool, now: Duration) -> Option<Line>
             members: *members,
             in_flight: *in_flight,
         },
-        Event::CallSettled { .. } => settled(event, is_undo, seconds)?,
+        Event::CallSettled { .. } => settled(event, task, seconds)?,
         Event::Standing(standing) => Line::Standing {
             seconds,
             open_channels: standing.open,
@@ -94,7 +95,7 @@ pub(super) fn event(event: &Event, is_undo: bool, now: Duration) -> Option<Line>
     })
 }
 
-fn settled(event: &Event, is_undo: bool, seconds: f64) -> Option<Line> {
+fn settled(event: &Event, task: Task, seconds: f64) -> Option<Line> {
     let Event::CallSettled {
         call,
         code,
@@ -115,9 +116,12 @@ fn settled(event: &Event, is_undo: bool, seconds: f64) -> Option<Line> {
         .iter()
         .filter(|(code, _)| codes::KEPT.contains(&code.as_str()));
     let kept: u64 = kept.map(|(_, rows)| rows).sum();
-    // The outcomes of an undo are of removals.
-    let (added, removed) = or_second(is_undo, settled.of(Outcome::Added));
-    let (already_member, gone_already) = or_second(is_undo, settled.of(Outcome::AlreadyMember));
+    // The outcomes of a removal are of removals, and those of an inquiry of answers.
+    let done = settled.of(Outcome::Added);
+    let (done, answered) = or_second(task == Task::Read, done);
+    let (added, removed) = or_second(task.removes(), done);
+    let (already_member, gone_already) =
+        or_second(task.removes(), settled.of(Outcome::AlreadyMember));
     let mut failed_by_code = std::collections::BTreeMap::new();
     for (code, rows) in failed {
         *failed_by_code.entry(word(code).to_owned()).or_default() += rows;
@@ -131,6 +135,7 @@ fn settled(event: &Event, is_undo: bool, seconds: f64) -> Option<Line> {
         already_member,
         removed,
         gone_already,
+        answered,
         kept,
         failed: settled.of(Outcome::Failed).saturating_sub(kept),
         unconfirmed: settled.of(Outcome::Unconfirmed),

@@ -64,7 +64,7 @@ fn place(view: &View, is_narrow: bool) -> String {
     if is_narrow {
         format!("{done}/{to_send} · {state}")
     } else {
-        format!("{done} of {to_send} members · {state}")
+        format!("{done} of {to_send} {} · {state}", view.noun)
     }
 }
 
@@ -190,6 +190,7 @@ mod tests {
                 .map(|(code, rows)| (code.to_owned(), rows))
                 .to_vec(),
             kept: 0,
+            noun: "members",
             standing: Standing {
                 open: 48,
                 cooling: 2,

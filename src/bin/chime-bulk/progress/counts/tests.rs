@@ -17,7 +17,8 @@ pub(crate) fn started() -> Started {
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
         changed_list: None,
-        undo_of: None,
+        task: chime_bulk::engine::Task::Add,
+        part_of: None,
     }
 }
 
