@@ -9,6 +9,7 @@
 mod case;
 mod checks;
 mod every_commit;
+mod jobs;
 mod play;
 mod rng;
 mod row;
