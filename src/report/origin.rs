@@ -2,6 +2,7 @@
 //! a run is named.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::ledger::{LedgerError, LedgerReader, fact};
 
@@ -12,6 +13,7 @@ pub(super) struct Origin {
     sandbox: bool,
     region: String,
     aws: Endpoint,
+    sync: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +31,11 @@ impl Origin {
     /// Whether the service was the sandbox of `--sandbox`.
     pub(super) fn is_rehearsal(&self) -> bool {
         self.sandbox
+    }
+
+    /// Whether it is a sync, which goes on by its own command.
+    pub(super) fn is_sync(&self) -> bool {
+        self.sync.is_some()
     }
 
     /// What the run changed, in a sentence for the page.

@@ -205,11 +205,13 @@ fn summarize(
         &errors_by_code,
         ReportsState::Complete,
     );
+    let origin = Origin::of(ledger)?;
     Ok(Summary {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         generation: ledger.generation()?,
         state: reports.state,
-        rehearsal: Origin::of(ledger)?.is_rehearsal(),
+        rehearsal: origin.is_rehearsal(),
+        sync: origin.is_sync(),
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
         rows_read: staged.rows_read,

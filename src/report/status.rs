@@ -105,7 +105,7 @@ pub struct Status {
     /// The undo of the run; null if it has none.
     #[serde(default)]
     pub undo: Option<UndoStatus>,
-    /// The shell command to run next: `resume`, `retry` or `report`. Null if an undo was begun, if the run is in progress,
+    /// The shell command to run next: `resume`, `retry` or `report`. Null if an undo was begun, of a sync, if the run is in progress,
     /// nothing is left to do, or only corrected rows can succeed: see `rows_to_edit`.
     pub next: Option<String>,
 }
@@ -141,12 +141,13 @@ pub fn status(
     let least = least.as_secs_f64();
     let reports = ReportsState::of(ledger, dir)?;
     let steps = NextSteps::of(state, progress.settled, &progress.errors_by_code, reports);
+    let origin = Origin::of(ledger)?;
     Ok(Status {
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         dir: dir.to_owned(),
         dir_hex: path::hex(dir),
         state,
-        rehearsal: Origin::of(ledger)?.is_rehearsal(),
+        rehearsal: origin.is_rehearsal(),
         owner,
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
@@ -179,6 +180,7 @@ pub fn status(
         undo: None,
         next: steps
             .command
+            .filter(|_| !origin.is_sync())
             .map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
     })
 }

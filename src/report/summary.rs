@@ -90,6 +90,9 @@ pub struct Summary {
     /// Whether the run was a rehearsal, against the sandbox of `--sandbox`.
     #[serde(default)]
     pub rehearsal: bool,
+    /// Whether the run is a part of `sync`, which goes on by its own command.
+    #[serde(default)]
+    pub sync: bool,
     /// The list, as it was named.
     pub list: String,
     /// The address that the last session called; null with a sandbox in the process.
@@ -207,7 +210,11 @@ impl Summary {
     /// What can follow, once these reports are written.
     pub(super) fn next_steps(&self) -> NextSteps {
         let (tally, errors) = (self.tally(), &self.errors_by_code);
-        NextSteps::of(self.state, tally, errors, ReportsState::Complete)
+        let steps = NextSteps::of(self.state, tally, errors, ReportsState::Complete);
+        NextSteps {
+            command: steps.command.filter(|_| !self.sync),
+            ..steps
+        }
     }
 
     /// The lower bound of the rows that `resume` or `retry` sends, in words; `None` if there are none.

@@ -245,6 +245,11 @@ fn reports_are_in(dir: &Path, summary: &Summary, screen: &Screen) {
     }
     if summary.can_be_retried() {
         screen.note(format_args!("next: chime-bulk retry {}", shell_word(dir)));
+    } else if summary.state == RunState::Finished && !summary.rehearsal && summary.added > 0 {
+        let dir = shell_word(dir);
+        screen.note(format_args!(
+            "to check it: chime-bulk verify {dir}; to take it back: chime-bulk undo {dir}"
+        ));
     }
 }
 

@@ -242,13 +242,19 @@ fn the_policy_allows_the_call_on_the_bearer_and_the_channels() {
     let channels = statement["Resource"][1].as_str().unwrap();
     let channel = job["channel-arn"].as_str().unwrap();
     assert!(channel.starts_with(channels.strip_suffix('*').unwrap()));
-    let undo = &policy["Statement"][1];
+    let [read, remove] = [&policy["Statement"][1], &policy["Statement"][2]];
     let actions = [
+        "chime:DescribeChannel",
         "chime:DescribeChannelMembership",
-        "chime:DeleteChannelMembership",
+        "chime:ListChannelMemberships",
+        "chime:ListChannelModerators",
+        "chime:ListSubChannels",
     ];
-    assert_eq!(undo["Action"], serde_json::json!(actions));
-    assert_eq!(undo["Resource"], statement["Resource"]);
+    assert_eq!(read["Action"], serde_json::json!(actions));
+    assert_eq!(remove["Action"], "chime:DeleteChannelMembership");
+    for other in [read, remove] {
+        assert_eq!(other["Resource"], statement["Resource"]);
+    }
 }
 
 #[test]
