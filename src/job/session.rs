@@ -12,7 +12,7 @@ use super::list_change::ChangedList;
 use super::lock::RunLock;
 use super::{JobError, RunSettings, report};
 use crate::chime::Chime;
-use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup};
+use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, RunState};
@@ -28,6 +28,8 @@ pub struct Started {
     pub dir: PathBuf,
     /// The detected format of the list, in one line.
     pub detected: String,
+    /// What is done with the rows of the list.
+    pub task: Task,
     /// The limits in force.
     pub limits: Limits,
     /// How many bearers there are.
@@ -90,6 +92,7 @@ impl Session {
             run_id: self.ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
             dir: self.dir.clone(),
             detected,
+            task: self.settings.task(),
             limits: self.limits,
             bearers: self.settings.bearers.len(),
             service: self.settings.service(self.address.as_deref()),

@@ -4,6 +4,8 @@
 //! state of the run (see `set`); the same ledger produces the same reports; no report replaces a file
 //! that is not a report of the same run (see `own`). Must not: change the ledger, or depend on how a run is performed.
 
+mod channels_now;
+mod channels_text;
 mod csv_report;
 mod explain;
 mod files;
@@ -24,6 +26,9 @@ mod status;
 mod summary;
 mod undo;
 
+#[doc(hidden)]
+pub use channels_now::{ChannelCheck, Refused};
+pub use channels_now::{ChannelNow, ChannelProblem, ChannelsNow, ProblemKind};
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use files::{check_destinations, files};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chime_bulk::engine::{Event, Observer};
+use chime_bulk::engine::{Event, Observer, Task};
 use chime_bulk::job::Started;
 use chime_bulk::model::CallAction;
 use chime_bulk::private_file::PrivateFileError;
@@ -89,12 +89,7 @@ impl RunOutput {
     pub(crate) fn observer(&self, started: &Started) -> Box<dyn Observer> {
         let is_for_people = self.screen.mode() != Mode::Json;
         if is_for_people {
-            self.screen.note(format_args!("list: {}", started.detected));
-            self.screen.note(format_args!(
-                "run:  {} against {}",
-                started.dir.display(),
-                started.service
-            ));
+            self.introduce(started);
         }
         let mut log = self.log.clone();
         if let Some(log) = &mut log {
@@ -112,6 +107,22 @@ impl RunOutput {
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
+    }
+
+    /// What begins, and against which service.
+    fn introduce(&self, started: &Started) {
+        if started.task == Task::Read {
+            let service = &started.service;
+            self.screen
+                .note(format_args!("asking about channels: {service}"));
+            return;
+        }
+        self.screen.note(format_args!("list: {}", started.detected));
+        self.screen.note(format_args!(
+            "run:  {} against {}",
+            started.dir.display(),
+            started.service
+        ));
     }
 
     /// The end of the command.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use chime_bulk::engine::{Event, Standing};
+use chime_bulk::engine::{Event, Standing, Task};
 use chime_bulk::job::Started;
 use chime_bulk::model::codes;
 use chime_bulk::model::{Limits, Outcome, RefusalKind, Tally};
@@ -38,6 +38,8 @@ pub(crate) enum State {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) state: State,
+    /// What is counted.
+    pub(crate) unit: &'static str,
     /// Members whose fate is known.
     pub(crate) done: u64,
     /// Members to send, as far as the list is read.
@@ -64,6 +66,7 @@ pub(crate) struct View {
 /// What was counted so far.
 #[derive(Debug)]
 pub(crate) struct Counts {
+    unit: &'static str,
     limits: Limits,
     bearers: usize,
     rows_read: u64,
@@ -89,7 +92,12 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new(started: &Started) -> Self {
+        let unit = match started.task {
+            Task::Read => "questions",
+            _ => "members",
+        };
         Self {
+            unit,
             limits: started.limits,
             bearers: started.bearers,
             rows_read: started.staged.rows_read,
@@ -207,6 +215,7 @@ impl Counts {
         failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         View {
             state: self.state(now),
+            unit: self.unit,
             reason: self.pause.and_then(|_| self.reason.clone()),
             done: self.settled_before + self.settled.total(),
             to_send: self.rows_read.saturating_sub(self.unsent),

@@ -64,7 +64,7 @@ fn place(view: &View, is_narrow: bool) -> String {
     if is_narrow {
         format!("{done}/{to_send} · {state}")
     } else {
-        format!("{done} of {to_send} members · {state}")
+        format!("{done} of {to_send} {} · {state}", view.unit)
     }
 }
 
@@ -173,6 +173,7 @@ mod tests {
         };
         View {
             state: State::CoolDown,
+            unit: "members",
             done: 512_300,
             to_send: 1_000_000,
             rate: 9.84,

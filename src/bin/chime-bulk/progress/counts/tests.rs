@@ -7,6 +7,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 pub(crate) fn started() -> Started {
     Started {
+        task: chime_bulk::engine::Task::Add,
         run_id: "run".to_owned(),
         dir: "runs/run".into(),
         detected: "a list".to_owned(),
