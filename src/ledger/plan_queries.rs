@@ -104,9 +104,10 @@ impl LedgerReader {
         self.read(|connection| {
             connection
                 .prepare(
-                    "SELECT lane.channel, sum(queued.count)
+                    // Not in WHERE: SQLite would verify each lane with this type in place of its own.
+                    "SELECT lane.channel, sum(queued.count) FILTER (WHERE lane.type = ?1) AS hidden
                      FROM queue AS queued JOIN verified_lane AS lane ON lane.id = queued.lane
-                     WHERE lane.type = ?1 GROUP BY lane.channel ORDER BY lane.channel",
+                     GROUP BY lane.channel HAVING hidden > 0 ORDER BY lane.channel",
                 )?
                 .query_map([MembershipType::Hidden.as_str()], |row| {
                     Ok((ChannelId(row.get(0)?), row.get(1)?))

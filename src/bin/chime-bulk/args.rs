@@ -6,7 +6,7 @@ use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
 use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
 use clap::builder::BoolishValueParser;
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{self, NotRead, Places};
 use crate::exit;
