@@ -23,6 +23,7 @@ mod preflight;
 mod report;
 mod resume;
 mod retry;
+mod rounds;
 mod run;
 mod service;
 mod session;

@@ -55,7 +55,7 @@ impl ChannelsNow {
             room += left;
         }
         if channels == 0 {
-            return String::new();
+            return "their members are unknown".to_owned();
         }
         let of = if channels < self.elastic {
             format!(" in {channels} of them")

@@ -150,7 +150,7 @@ fn with_environment(command: Command) -> Command {
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
-    /// Read and check a list, and estimate the work; makes no call without --online.
+    /// Read and check a list, and estimate the work; adds nobody.
     #[command(after_help = "\
 --online needs the IAM action chime:DescribeChannel, for elastic channels also
 chime:ListSubChannels, for restricted ones chime:ListChannelModerators.

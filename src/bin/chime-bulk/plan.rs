@@ -12,15 +12,19 @@ use crate::screen::Screen;
 use crate::{output, run, signals};
 
 pub(crate) async fn plan(arguments: PlanArguments, screen: &Screen) -> io::Result<Exit> {
-    let PlanArguments { online, run } = arguments;
+    let PlanArguments {
+        online,
+        run: arguments,
+    } = arguments;
     if !online {
-        return Ok(plan_list(run, screen));
+        return Ok(plan_list(arguments, screen));
     }
-    let run_output = match run.output.open(screen) {
+    let opened = run::check_log(&arguments, screen).and_then(|()| arguments.output.open(screen));
+    let run_output = match opened {
         Ok(run_output) => run_output,
         Err(exit) => return Ok(exit),
     };
-    let exit = Box::pin(plan_online(run, &run_output)).await?;
+    let exit = Box::pin(plan_online(arguments, &run_output)).await?;
     Ok(run_output.ended(exit))
 }
 

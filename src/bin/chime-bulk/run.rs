@@ -28,12 +28,8 @@ pub(crate) async fn run(
     if arguments.dry_run {
         return dry_run::refuse(screen);
     }
-    if arguments.output.logs_to(&arguments.list) {
-        screen.error(
-            &"--log-file is the list",
-            Some("name another with --log-file"),
-        );
-        return Exit::Usage;
+    if let Err(exit) = check_log(&arguments, screen) {
+        return exit;
     }
     match arguments.output.open(screen) {
         Ok(output) => {
@@ -42,6 +38,18 @@ pub(crate) async fn run(
         }
         Err(exit) => exit,
     }
+}
+
+/// Refuses to log to the list.
+pub(crate) fn check_log(arguments: &RunArguments, screen: &Screen) -> Result<(), Exit> {
+    if !arguments.output.logs_to(&arguments.list) {
+        return Ok(());
+    }
+    screen.error(
+        &"--log-file is the list",
+        Some("name another with --log-file"),
+    );
+    Err(Exit::Usage)
 }
 
 async fn begin(

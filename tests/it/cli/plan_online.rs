@@ -87,12 +87,12 @@ fn channels_without_a_problem_exit_with_0_and_without_the_flag_nothing_is_asked(
     assert_eq!(output.code, Some(0), "{output:#?}");
     let plan: Plan = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(plan.channels_now, None);
-    for (flags, code) in [(&sandbox[..4], 0), (&sandbox[..], 1)] {
+    for (flags, code, refused) in [(&sandbox[..4], 0, 0), (&sandbox[..], 1, 1)] {
         let output = work_dir.run(flags.iter().chain(&["--online"]));
         assert_eq!(output.code, Some(code), "{output:#?}");
         let plan: Plan = serde_json::from_str(&output.stdout).unwrap();
         let now = plan.channels_now.unwrap();
-        assert_eq!((now.described, now.refused), (2 - code as u64, code as u64));
+        assert_eq!((now.described, now.refused), (2 - refused, refused));
     }
 }
 
@@ -109,6 +109,14 @@ fn a_wrong_request_is_refused_before_a_call() {
     assert_eq!(output.code, Some(2), "{output:#?}");
     assert!(output.stderr.contains("the legacy API"), "{output:#?}");
     assert!(output.stderr.contains("hint: leave --api"), "{output:#?}");
+
+    let flags = ["--bearer", BEARER, "--log-file", "list.csv"];
+    let output = plan(&work_dir, &denied, &flags);
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(
+        output.stderr.contains("--log-file is the list"),
+        "{output:#?}"
+    );
 
     // Every row is defective, so there is no channel to ask about.
     let stranger = BEARER.replace("app-instance/i/", "app-instance/other/");
