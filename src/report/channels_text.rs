@@ -10,6 +10,8 @@ use crate::model::escape_control;
 const MAX_NAMED: usize = 10;
 /// Characters of a channel's id.
 const MAX_CHANNEL: usize = 40;
+/// The column of the notes beside the counts.
+const NOTE_COLUMN: usize = 33;
 /// Characters of a message, so that a problem is one line or two.
 const MAX_MESSAGE: usize = 60;
 
@@ -115,7 +117,7 @@ fn text_of(problem: &ChannelProblem) -> String {
 
 fn line(f: &mut fmt::Formatter<'_>, label: &str, value: u64, note: &str) -> fmt::Result {
     let text = format!("  {label:<16}{value:>12}   {note}");
-    writeln!(f, "{}", text.trim_end())
+    wrap(f, text.trim_end(), NOTE_COLUMN)
 }
 
 #[cfg(test)]
