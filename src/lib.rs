@@ -94,7 +94,8 @@
 //! `status` reads the ledger and does not disturb a run in progress; `runs` lists the runs in
 //! `runs/`, or in the directory it is given, the latest first. In the array of `runs --json`, a run
 //! that cannot be read has only `dir` and `error`. A directory whose process has just started has
-//! only `dir`, `state` (`starting`) and `owner`; `status` of it ends with code 3.
+//! only `dir`, `state` (`starting`) and `owner`; `status` of it ends with code 3. The undo of a run is
+//! shown with the run: `status run/undo` is refused.
 //!
 //! The command in the last line of a run, and the one in `next`, can be pasted into bash, ksh or
 //! zsh, whatever the directory's name is.
@@ -154,4 +155,4 @@ pub mod roster;
 pub mod sandbox;
 pub mod schedule;
 
-pub use job::{Conclusion, JobError, LimitOverrides, PlanOf, Resume, Run, Target};
+pub use job::{Conclusion, JobError, LimitOverrides, PlanOf, Resume, Run, Target, Undo};

@@ -16,6 +16,7 @@ use super::ending::{Ending, EngineError, ListError};
 use super::event::{Event, Observer};
 use super::feed::{Command, Feed};
 use super::input::{CompletedCall, Input};
+use super::removal::Approvals;
 use super::standing::{self, StandingTimer};
 use super::task::Task;
 use crate::chime::Chime;
@@ -61,6 +62,7 @@ pub struct Engine<'w> {
     start: Instant,
     calls: JoinSet<CompletedCall>,
     in_flight: HashMap<i64, InFlightCall>,
+    approvals: Approvals,
     /// Sent to the observer after the commit.
     events: Vec<Event>,
     list_error: Option<ListError>,
@@ -81,6 +83,7 @@ impl<'w> Engine<'w> {
             start: Instant::now(),
             calls: JoinSet::new(),
             in_flight: HashMap::new(),
+            approvals: Approvals::default(),
             events: Vec::new(),
             list_error: None,
             slow_at: Some(slow_at),

@@ -2,17 +2,46 @@
 //!
 //! Promises: a guarded member is removed only if the service describes the membership as created by
 //! one of the run's bearers, within the time of the call that added it. What is not described so is
-//! kept. Must not: add anybody.
+//! kept. A description counts for [`FRESH`] at most, and so long only if the removal was throttled.
+//! Must not: add anybody.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::reading::{changes_nothing, check_member};
 use crate::chime::Chime;
 use crate::model::{
-    Described, MemberArn, MemberCall, MemberError, MembershipFacts, Refusal, Removed, Reply, codes,
+    ChannelArn, Described, MemberArn, MemberCall, MemberError, MembershipFacts, Refusal,
+    RefusalKind, Removed, Reply, codes,
 };
+
+/// How old a description may be when its member is removed.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// The members whose guards had no objection, and whose removals were throttled. Clones share them.
+///
+/// A description and a removal follow each other at once. Where the service allows no two requests at
+/// once, each removal would be throttled again if it had to be described again.
+#[derive(Clone, Default)]
+pub(super) struct Approvals(Arc<Mutex<HashMap<(ChannelArn, MemberArn), Instant>>>);
+
+impl Approvals {
+    /// Takes the time of a member's description, if it is fresh.
+    fn take(&self, call: &MemberCall) -> Option<Instant> {
+        let mut approved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = approved.remove(&(call.channel.clone(), call.member.clone()));
+        at.filter(|at| at.elapsed() < FRESH)
+    }
+
+    fn put(&self, call: MemberCall, at: Instant) {
+        let mut approved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        approved.insert((call.channel, call.member), at);
+    }
+}
 
 /// The removal of one member.
 pub(super) struct Removal {
@@ -61,9 +90,12 @@ impl Removal {
     pub(super) async fn perform(
         self,
         service: Arc<dyn Chime>,
+        approvals: Approvals,
         timeout: Duration,
     ) -> Result<Reply, Refusal> {
-        if let Some(guard) = &self.guard {
+        let mut approved = approvals.take(&self.call);
+        if let Some(guard) = self.guard.as_ref().filter(|_| approved.is_none()) {
+            let asked = Instant::now();
             let described = service.describe_member(self.call.clone(), timeout).await;
             match described.map_err(changes_nothing)? {
                 Described::NotFound(refusal) => return Ok(self.gone(&refusal)),
@@ -72,12 +104,19 @@ impl Removal {
                     if let Some((code, message)) = guard.objection(&facts) {
                         return Ok(self.error(code, message));
                     }
+                    approved = Some(asked);
                 }
             }
         }
-        match service.remove_member(self.call.clone(), timeout).await? {
-            Removed::Removed => Ok(self.removed()),
-            Removed::NotFound(refusal) => Ok(self.gone(&refusal)),
+        match service.remove_member(self.call.clone(), timeout).await {
+            Ok(Removed::Removed) => Ok(self.removed()),
+            Ok(Removed::NotFound(refusal)) => Ok(self.gone(&refusal)),
+            Err(refusal) => {
+                if let Some(at) = approved.filter(|_| refusal.kind == RefusalKind::Throttled) {
+                    approvals.put(self.call, at);
+                }
+                Err(refusal)
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use crate::model::Operation;
 /// What a run does with its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Task {
+    /// Only reads the list to its end; makes no call.
+    Stage,
     /// Adds their members.
     #[default]
     Add,
@@ -21,11 +23,28 @@ pub enum Task {
 }
 
 impl Task {
+    /// Its text in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Add => "add",
+            Self::Remove { .. } => "remove",
+            Self::Read => "read",
+        }
+    }
+
+    /// Whether it removes members.
+    #[must_use]
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Remove { .. })
+    }
+
     /// The operation of its calls, if they are not to be another.
     #[must_use]
     pub fn operation(self) -> Operation {
         match self {
-            Self::Add => Operation::Batch,
+            Self::Stage | Self::Add => Operation::Batch,
             Self::Remove { .. } => Operation::Remove,
             Self::Read => Operation::Read,
         }

@@ -1,4 +1,4 @@
-//! The library's entry points, as builders: run, resume, retry and plan.
+//! The library's entry points, as builders: run, resume, retry, undo and plan.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,11 @@ use tokio::sync::mpsc;
 
 use super::{
     Conclusion, IfExists, JobError, LimitOverrides, PlanRequest, Request, RunSettings, Started,
-    Target, plan, resume, retry, run_or_resume,
+    Target, UndoConclusion, UndoRequest, plan, plan_undo, resume, retry, run_or_resume, undo,
 };
 use crate::engine::{Command, Event, Observer};
 use crate::model::{BearerPool, ChannelArn, MemberArn};
-use crate::report;
+use crate::report::{self, RemovalChoice};
 use crate::roster::{Options, Source};
 
 /// What a session needs beside its list. All of it is optional.
@@ -44,7 +44,7 @@ macro_rules! session {
                 self
             }
 
-            /// The service to call [default: AWS; with `Resume`, the service of the run].
+            /// The service to call [default: AWS; with `Resume` and `Undo`, the service of the run].
             pub fn target(mut self, target: Target) -> Self {
                 self.session.target = Some(target);
                 self
@@ -174,6 +174,11 @@ impl Run {
     }
 }
 
+/// A service for a run that exists: by default AWS, with what the run has set.
+fn service(target: Option<Target>) -> impl FnOnce(&RunSettings) -> Target {
+    |_| target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default()))
+}
+
 /// Resumes an interrupted run, or retries the failed rows of a finished one.
 ///
 /// ```no_run
@@ -202,17 +207,13 @@ impl Resume {
         }
     }
 
-    fn service(target: Option<Target>) -> impl FnOnce(&RunSettings) -> Target {
-        |_| target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default()))
-    }
-
     /// Resumes the run. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// As [`job::resume`](super::resume()).
     pub async fn run(mut self) -> Result<Conclusion, JobError> {
         let (observer, commands) = (self.session.observer(), self.session.commands());
-        let target = Self::service(self.session.target);
+        let target = service(self.session.target);
         Box::pin(resume(
             &self.dir,
             target,
@@ -234,9 +235,83 @@ impl Resume {
     ) -> Result<Conclusion, JobError> {
         let (observer, commands) = (self.session.observer(), self.session.commands());
         let codes: Vec<String> = codes.into_iter().map(Into::into).collect();
-        let target = Self::service(self.session.target);
+        let target = service(self.session.target);
         let limits = self.session.limits;
         Box::pin(retry(&self.dir, &codes, target, limits, observer, commands)).await
+    }
+}
+
+/// The undo of a run: removes the members that it added, or continues to.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), chime_bulk::JobError> {
+/// use chime_bulk::Undo;
+///
+/// println!("{}", Undo::new("runs/2026-01-31-users").plan()?.members_text());
+/// let undone = Undo::new("runs/2026-01-31-users").run().await?;
+/// println!("{} removed, {} kept", undone.summary.removed, undone.summary.kept);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "an undo does nothing until it is awaited"]
+pub struct Undo {
+    request: UndoRequest,
+    session: Session,
+}
+
+session!(Undo);
+
+impl Undo {
+    /// The undo of the run in this directory. Each member is removed only if the service describes that
+    /// the run added it.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            request: UndoRequest {
+                dir: dir.into(),
+                guarded: true,
+                choice: RemovalChoice::default(),
+                limits: LimitOverrides::default(),
+            },
+            session: Session::default(),
+        }
+    }
+
+    /// Removes only members of this channel. Call this again to add more.
+    pub fn channel(mut self, arn: ChannelArn) -> Self {
+        self.request.choice.channels.push(arn);
+        self
+    }
+
+    /// Also removes members whose call was lost, if the service describes that the run added them.
+    pub fn include_in_doubt(mut self) -> Self {
+        self.request.choice.include_in_doubt = true;
+        self
+    }
+
+    /// Removes members without asking the service who added them, unless their call was lost.
+    pub fn without_guard(mut self) -> Self {
+        self.request.guarded = false;
+        self
+    }
+
+    /// Counts what the undo would remove. Makes no call.
+    ///
+    /// # Errors
+    /// As [`job::plan_undo`](plan_undo()).
+    pub fn plan(mut self) -> Result<report::UndoPlan, JobError> {
+        self.request.limits = self.session.limits;
+        plan_undo(&self.request)
+    }
+
+    /// Removes the members, and writes `undo.csv`. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`job::undo`](undo()).
+    pub async fn run(mut self) -> Result<UndoConclusion, JobError> {
+        let (observer, commands) = (self.session.observer(), self.session.commands());
+        self.request.limits = self.session.limits;
+        let target = service(self.session.target);
+        Box::pin(undo(self.request, target, observer, commands)).await
     }
 }
 

@@ -158,10 +158,24 @@ impl SessionEnd<'_> {
         )
     }
 
+    /// The account of the credentials, if a message about denied access names it and the bearers are
+    /// of another.
+    fn other_account<'a>(&self, message: &'a str) -> Option<&'a str> {
+        let callers = [":iam::", ":sts::"].into_iter();
+        let mut callers = callers.filter_map(|begin| message.split_once(begin));
+        let account = callers.next()?.1.split(':').next()?;
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_of = |bearer: &MemberArn| bearer.as_str().split(':').nth(4) == Some(account);
+        (is_account && !self.bearers.as_slice().iter().any(is_of)).then_some(account)
+    }
+
     /// The IAM policy that the run needs, if it stopped because it was denied.
     pub(super) fn policy(&self) -> Option<String> {
         match self.ending {
-            Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
+            Ending::Stopped(Stop::Denied(refusal))
+                if refusal.kind == RefusalKind::Denied
+                    && self.other_account(&refusal.message).is_none() =>
+            {
                 let bearers = self.bearers.as_slice();
                 Some(statement(self.actions, bearers, self.channels))
             }
@@ -174,6 +188,12 @@ impl SessionEnd<'_> {
         match self.ending {
             Ending::Finished | Ending::Interrupted => None,
             Ending::Stopped(Stop::Denied(refusal)) if refusal.kind == RefusalKind::Denied => {
+                if let Some(account) = self.other_account(&refusal.message) {
+                    return Some(format!(
+                        "these are credentials of account {account}, and the bearer is of another: pass the --profile \
+                         of its account, or set that account's credentials"
+                    ));
+                }
                 let s = if self.actions.len() > 1 { "s" } else { "" };
                 Some(format!(
                     "allow the IAM action{s} {} on both the bearer and the channels, as below, and make the bearer an \

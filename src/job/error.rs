@@ -103,6 +103,22 @@ pub enum JobError {
     /// The run added nobody who may be removed.
     #[error("no member to remove: the run added none")]
     NothingToUndo,
+    /// The list of a sync has no valid row.
+    #[error("the list has no valid row: there is nothing to compare the channels with")]
+    NothingToSync,
+    /// The directory contains a sync, and the command is for other runs.
+    #[error("{} is a sync", .0.display())]
+    IsSync(PathBuf),
+    /// A file of protected members cannot be read.
+    #[error("{}{}: {what}", path.display(), if *line == 0 { String::new() } else { format!(", line {line}") })]
+    ProtectFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; 0 for the file as a whole.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
     /// There is no row to retry.
     #[error("no row to retry{}{codes}", if codes.is_empty() { "" } else { " with one of these codes: " })]
     NothingToRetry {
@@ -190,7 +206,10 @@ impl JobError {
             }
             Self::IsUndo(dir) => {
                 let run = dir.parent().unwrap_or(dir);
-                return Some(format!("continue it: chime-bulk undo {}", shell_word(run)));
+                let run = shell_word(run);
+                return Some(format!(
+                    "continue it: chime-bulk undo {run}; its state: chime-bulk status {run}"
+                ));
             }
             Self::SandboxGone(_) => {
                 "undo runs against AWS, or against `chime-bulk sandbox` with --endpoint-url"
@@ -208,6 +227,16 @@ impl JobError {
                     shell_word(&dir.join(UNDO_DIR))
                 ));
             }
+            Self::NothingToSync => {
+                "an empty list does not mean that everybody is to go: check the list and --where"
+            }
+            Self::IsSync(dir) => {
+                return Some(format!(
+                    "continue or repeat it: chime-bulk sync LIST --run-dir {}",
+                    shell_word(dir)
+                ));
+            }
+            Self::ProtectFile { .. } => "write an ARN or a user id on each line",
             Self::NothingToUndo => {
                 "see results.csv; --include-in-doubt also removes rows whose call was lost"
             }

@@ -71,7 +71,7 @@ pub async fn run_or_resume(
 }
 
 /// Checks that the run in a directory is the requested one. Limits may differ.
-async fn check_same(
+pub(super) async fn check_same(
     ledger: &LedgerReader,
     request: &Request,
     dir: &Path,

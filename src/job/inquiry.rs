@@ -27,6 +27,8 @@ const NEW_LIST: &str = "new-list.csv";
 pub(super) struct Inquiry<'a> {
     /// The directory of the inquiry.
     pub(super) dir: &'a Path,
+    /// The directory of the run that it is a part of.
+    pub(super) part_of: &'a Path,
     /// The name of the run that it is a part of.
     pub(super) run_id: &'a str,
     /// The settings of that run: its bearers, its service, its limits.
@@ -60,6 +62,7 @@ impl Inquiry<'_> {
     ) -> Result<Option<Inquired>, JobError> {
         let new = NewPart::connect(self.dir, self.part_settings(), self.target.clone()).await?;
         let lock = new.lock_directory()?;
+        let part_of = self.part_of.to_owned();
         let mut list = QuestionList::create(self.dir, NEW_LIST)?;
         write(&mut list)?;
         if list.is_empty() {
@@ -77,6 +80,10 @@ impl Inquiry<'_> {
             let (session, started) = new.begin(lock, self.run_id, commands).await?;
             let scheduler = session.scheduler();
             (session, scheduler, started)
+        };
+        let started = Started {
+            part_of: Some(part_of),
+            ..started
         };
         let observer = &mut *observer(&started);
         let ended = Box::pin(session.work(scheduler, observer, commands)).await?;
@@ -109,6 +116,7 @@ impl Inquiry<'_> {
             limits,
             reading_rate: Some(self.channel_rate),
             undo: None,
+            sync: None,
             ..self.settings.clone()
         }
     }

@@ -9,6 +9,8 @@
 //! Who may add to a RESTRICTED channel is asked of one of them: a bearer who may list its moderators and
 //! is not among them is an administrator, who may add to all. Only otherwise are the others asked.
 
+use std::path::Path;
+
 use tokio::sync::mpsc;
 
 use super::bearers::bearer_beside;
@@ -140,7 +142,8 @@ impl Preflight {
         let mut dir = tempfile::Builder::new();
         let dir = dir.prefix("chime-bulk-plan-").tempdir();
         let dir = dir.map_err(JobError::Temporary)?;
-        let mut rounds = Rounds::new(&self.list, &self.target, &self.settings, dir.path());
+        let name = Path::new(&self.plan.list);
+        let mut rounds = Rounds::new(&self.list, &self.target, &self.settings, dir.path(), name);
         let mut checks = checks(&self.list)?;
         let asked = Box::pin(rounds.ask_all(&mut checks, &observer, &mut commands)).await;
         let (ending, address) = rounds.into_ending();

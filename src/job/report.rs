@@ -46,7 +46,7 @@ pub(super) fn complete(
     Ok(())
 }
 
-fn rewrite(
+pub(super) fn rewrite(
     ledger: &mut Ledger,
     dir: &Path,
     should_continue: impl FnMut() -> bool,

@@ -53,6 +53,9 @@ pub(super) async fn continue_run(
     if settings.is_part() {
         return Err(JobError::IsUndo(dir.to_owned()));
     }
+    if settings.sync.is_some() {
+        return Err(JobError::IsSync(dir.to_owned()));
+    }
     report::complete(&mut ledger, dir, &mut commands)?;
     let (session, scheduler, started) = restored(
         (dir, lock, ledger),

@@ -34,24 +34,28 @@ pub(super) struct Rounds<'a> {
     target: &'a Target,
     settings: &'a RunSettings,
     dir: &'a Path,
+    part_of: &'a Path,
     begun: usize,
     ending: Ending,
     address: Option<String>,
 }
 
 impl<'a> Rounds<'a> {
-    /// Rounds of questions about the channels of this list, in this directory.
+    /// Rounds of questions about the channels of this list, in this directory. `part_of` is how the list is
+    /// named.
     pub(super) fn new(
         list: &'a Ledger,
         target: &'a Target,
         settings: &'a RunSettings,
         dir: &'a Path,
+        part_of: &'a Path,
     ) -> Self {
         Self {
             list,
             target,
             settings,
             dir,
+            part_of,
             begun: 0,
             ending: Ending::Finished,
             address: None,
@@ -144,6 +148,7 @@ impl<'a> Rounds<'a> {
         };
         let inquiry = Inquiry {
             dir: &self.dir.join(self.begun.to_string()),
+            part_of: self.part_of,
             run_id: RUN_ID,
             settings: self.settings,
             channel_rate,

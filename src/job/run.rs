@@ -10,7 +10,9 @@ use super::list_path::absolute;
 use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::session::{Session, Started, now_text};
-use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory, supported};
+use super::{
+    JobError, LEDGER, LimitOverrides, RunSettings, SyncSettings, Target, directory, supported,
+};
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Observer};
 use crate::ledger::{Durability, Ledger, LedgerError, fact};
@@ -50,6 +52,24 @@ pub async fn run(
     observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
+    let (session, started) = begun(request, None, &mut commands).await?;
+    let scheduler = session.scheduler();
+    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
+}
+
+/// The directory of a new run without `--run-dir`.
+pub(super) fn new_directory(source: &Source) -> PathBuf {
+    let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
+    directory::unused(Path::new(RUNS).join(&run_id))
+}
+
+/// Creates a run: its directory, its ledger, and its first session. `sync` are its settings if it is a
+/// sync.
+pub(super) async fn begun(
+    request: Request,
+    sync: Option<SyncSettings>,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<(Session, Started), JobError> {
     let Request {
         source,
         mut options,
@@ -78,7 +98,7 @@ pub async fn run(
         overrides.options(&options),
         ledger_key,
         true,
-        &mut commands,
+        commands,
     )
     .await?;
     if bearers.is_empty() {
@@ -92,6 +112,7 @@ pub async fn run(
         list,
         options,
         limits: overrides,
+        sync,
         ..target.settings(bearers)
     };
     let limits = overrides.resolve(&settings.region)?;
@@ -100,7 +121,7 @@ pub async fn run(
     let feed = Feed::spawn(first, stager).map_err(JobError::NoThread)?;
 
     let run_id = directory::run_id(&source.name(), jiff::Timestamp::now());
-    let dir = run_dir.unwrap_or_else(|| directory::unused(Path::new(RUNS).join(&run_id)));
+    let dir = run_dir.unwrap_or_else(|| new_directory(&source));
     check_free(&dir, &source)?;
     directory::create(&dir)?;
     let lock = RunLock::take(&dir)?;
@@ -126,8 +147,7 @@ pub async fn run(
         feed,
     };
     let started = session.started(detected, 0)?;
-    let scheduler = session.scheduler();
-    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
+    Ok((session, started))
 }
 
 /// Checks that a new run in this directory replaces no file of somebody else, and not its own list.

@@ -66,6 +66,7 @@ impl Target {
             sandbox: self.is_sandbox(),
             undo: None,
             reading_rate: None,
+            sync: None,
         }
     }
 

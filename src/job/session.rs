@@ -16,7 +16,7 @@ use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, RunState};
-use crate::report::Reports;
+use crate::report::{Reports, Verification};
 use crate::schedule::{Scheduler, SchedulerConfig};
 
 /// A session's starting point, for observers.
@@ -28,8 +28,6 @@ pub struct Started {
     pub dir: PathBuf,
     /// The detected format of the list, in one line.
     pub detected: String,
-    /// What is done with the rows of the list.
-    pub task: Task,
     /// The limits in force.
     pub limits: Limits,
     /// How many bearers there are.
@@ -44,6 +42,11 @@ pub struct Started {
     pub settled_before: u64,
     /// The list, if it was changed after an earlier session had read it to its end.
     pub changed_list: Option<ChangedList>,
+    /// What is done with the rows. Rows of a removal that count as added are removed members, and rows
+    /// of an inquiry are questions that are answered.
+    pub task: Task,
+    /// The directory of the run that this is a part of, if it is one.
+    pub part_of: Option<PathBuf>,
 }
 
 /// A session about to begin.
@@ -92,7 +95,6 @@ impl Session {
             run_id: self.ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
             dir: self.dir.clone(),
             detected,
-            task: self.settings.task(),
             limits: self.limits,
             bearers: self.settings.bearers.len(),
             service: self.settings.service(self.address.as_deref()),
@@ -100,6 +102,8 @@ impl Session {
             staged: *self.ledger.staged(),
             settled_before,
             changed_list: None,
+            task: self.settings.task(),
+            part_of: None,
         })
     }
 
@@ -139,6 +143,17 @@ impl Session {
         })
     }
 
+    /// Reads the list to its end, and makes no call.
+    pub(super) async fn stage(
+        self,
+        observer: &mut dyn Observer,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<EndedSession, JobError> {
+        let scheduler = self.scheduler();
+        self.perform(Task::Stage, scheduler, observer, commands)
+            .await
+    }
+
     /// Runs the engine to its end.
     pub(super) async fn work(
         self,
@@ -147,6 +162,16 @@ impl Session {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
         let task = self.settings.task();
+        self.perform(task, scheduler, observer, commands).await
+    }
+
+    async fn perform(
+        self,
+        task: Task,
+        scheduler: Scheduler,
+        observer: &mut dyn Observer,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<EndedSession, JobError> {
         let Self {
             dir,
             lock,
@@ -164,6 +189,12 @@ impl Session {
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         ledger.set_fact(fact::ADDRESS, &address)?;
+        if ledger
+            .fact::<serde_json::Value>(fact::VERIFICATION)?
+            .is_some()
+        {
+            ledger.set_fact(fact::VERIFICATION, &None::<Verification>)?;
+        }
         ledger.commit()?;
         let (sender, receiver) = mpsc::channel(2);
         let setup = Setup {
@@ -180,6 +211,7 @@ impl Session {
         let (mut ledger, ending) =
             forward(Engine::new(setup, observer).run(), commands, &sender).await?;
         let state = match ending {
+            Ending::Finished if task == Task::Stage => RunState::Running,
             Ending::Finished => RunState::Finished,
             Ending::Interrupted => RunState::Interrupted,
             Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,

@@ -123,6 +123,16 @@ pub struct RunSettings {
     /// Calls per second on one channel, if the run only asks questions.
     #[serde(default)]
     pub reading_rate: Option<f64>,
+    /// The settings of a sync, if it is one.
+    #[serde(default)]
+    pub sync: Option<SyncSettings>,
+}
+
+/// The settings of a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncSettings {
+    /// Whether it only writes the difference.
+    pub dry_run: bool,
 }
 
 /// The settings of an undo.

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::lock::{self, OWNER};
-use super::{JobError, LEDGER, RunSettings};
+use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::RunState;
-use crate::report::{self, Listed, Status};
+use crate::report::{self, Listed, Status, UndoStatus};
 
 /// The state of the run in this directory.
 ///
 /// # Errors
-/// If the directory contains no run, or its ledger cannot be read.
+/// If the directory contains no run, or is the undo of one, or its ledger cannot be read.
 pub fn status(dir: &Path) -> Result<Status, JobError> {
     let path = dir.join(LEDGER);
     let owner = lock::owner(dir)?;
@@ -19,23 +19,70 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
         return Err(lock::no_run(dir));
     }
     let ledger = LedgerReader::open(&path)?;
-    let no_run = || JobError::NoRun(dir.to_owned());
-    let state = ledger.fact(fact::STATE)?.ok_or_else(no_run)?;
-    // Ask again: a process may have taken the lock since, and the state read is then older.
-    let owner = owner.map_or_else(|| lock::owner(dir), |owner| Ok(Some(owner)))?;
-    let state = match state {
-        // The lock is free, so the process that ran it was killed.
-        RunState::Running if owner.is_none() => RunState::Interrupted,
-        _ if owner.is_some() => RunState::Running,
-        state => state,
+    let settings = RunSettings::of(&ledger, dir)?;
+    if settings.undo.is_some() {
+        return Err(JobError::IsUndo(dir.to_owned()));
+    }
+    let (state, mut owner) = state(&ledger, dir, owner)?;
+    let undo_dir = dir.join(UNDO_DIR);
+    let has_undo = directory::holds_run(&undo_dir);
+    let undo = has_undo.then(|| undo_status(&undo_dir).unwrap_or_else(UndoStatus::unreadable));
+    let is_undoing = undo.as_ref().is_some_and(|undo| undo.owner.is_some());
+    let state = if is_undoing {
+        // The process that undoes a run holds its lock too, and leaves it as it is.
+        owner = None;
+        at_rest(ledger.fact(fact::STATE)?, dir)?
+    } else {
+        state
     };
     let now = jiff::Timestamp::now().as_millisecond();
-    let settings = RunSettings::of(&ledger, dir)?;
     let limits = settings.resolve_limits()?;
-    Ok(report::status(&ledger, dir, state, owner, now, &limits)?)
+    let status = report::status(&ledger, dir, state, owner, now, &limits)?;
+    Ok(match undo {
+        Some(undo) => status.with_undo(undo),
+        None => status,
+    })
 }
 
-/// Every run in this directory and in its subdirectories, the latest first.
+/// The state of the run with this ledger, and its owner. `owner` was found before the ledger was read.
+fn state(
+    ledger: &LedgerReader,
+    dir: &Path,
+    owner: Option<String>,
+) -> Result<(RunState, Option<String>), JobError> {
+    let state = at_rest(ledger.fact(fact::STATE)?, dir)?;
+    // Ask again: a process may have taken the lock since, and the state read is then older.
+    let owner = owner.map_or_else(|| lock::owner(dir), |owner| Ok(Some(owner)))?;
+    let state = if owner.is_some() {
+        RunState::Running
+    } else {
+        state
+    };
+    Ok((state, owner))
+}
+
+/// The state of a run that no process works on, from the state in its ledger.
+fn at_rest(state: Option<RunState>, dir: &Path) -> Result<RunState, JobError> {
+    match state {
+        // The lock is free, so the process that ran it was killed.
+        Some(RunState::Running) => Ok(RunState::Interrupted),
+        Some(state) => Ok(state),
+        None => Err(JobError::NoRun(dir.to_owned())),
+    }
+}
+
+/// The state of the undo in this directory, or why it cannot be read.
+fn undo_status(dir: &Path) -> Result<UndoStatus, String> {
+    let read = || {
+        let owner = lock::owner(dir)?;
+        let ledger = LedgerReader::open(&dir.join(LEDGER))?;
+        let (state, owner) = state(&ledger, dir, owner)?;
+        Ok::<_, JobError>(UndoStatus::of(&ledger, state, owner)?)
+    };
+    read().map_err(|error| error.to_string())
+}
+
+/// Every run in this directory and in its subdirectories, the latest first. An undo is a part of its run.
 ///
 /// # Errors
 /// If the directory cannot be read.
@@ -46,6 +93,7 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
             runs.push(match status(dir) {
                 Ok(status) => Listed::Run(Box::new(status)),
                 Err(JobError::Starting { owner, .. }) => Listed::starting(dir, owner),
+                Err(JobError::IsUndo(_)) => return,
                 Err(error) => Listed::unreadable(dir, error.to_string()),
             });
         }
@@ -60,8 +108,12 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
         dir: dir.to_owned(),
         source,
     })?;
-    for dir in inner {
-        list(&dir);
+    // An undo that has just begun cannot be read yet, and is known by its place.
+    let is_run = is_run_directory(dir);
+    for inner in inner {
+        if !(is_run && inner == dir.join(UNDO_DIR)) {
+            list(&inner);
+        }
     }
     runs.sort_by(|a, b| started(b).cmp(&started(a)));
     Ok(runs)

@@ -197,6 +197,10 @@ pub async fn undo(
         let scheduler = session.scheduler();
         (session, scheduler, started)
     };
+    let started = Started {
+        part_of: Some(dir.clone()),
+        ..started
+    };
     let ended = Box::pin(session.work(scheduler, &mut *observer(&started), &mut commands)).await?;
     let EndedSession {
         lock,

@@ -24,19 +24,22 @@ const LARGEST_LAYER: u64 = 1 << 25;
 
 /// A 128-bit hash of a membership. Two memberships collide with a probability of 2^-128. Keyed, so
 /// that nobody can make a list whose rows collide.
-pub(super) type Fingerprint = u128;
+pub type Fingerprint = u128;
 
 /// Makes fingerprints under a secret key.
 #[derive(Debug, Clone)]
-pub(super) struct FingerprintHasher(SipHasher13);
+pub struct FingerprintHasher(SipHasher13);
 
 impl FingerprintHasher {
-    pub(super) fn new(key: [u8; 16]) -> Self {
+    /// With this key.
+    #[must_use]
+    pub fn new(key: [u8; 16]) -> Self {
         Self(SipHasher13::new_with_key(&key))
     }
 
     /// Of some parts in their order.
-    pub(super) fn hash(&self, parts: &[&str]) -> Fingerprint {
+    #[must_use]
+    pub fn hash(&self, parts: &[&str]) -> Fingerprint {
         let mut state = self.0;
         for part in parts {
             state.write(part.as_bytes());

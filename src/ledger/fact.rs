@@ -33,6 +33,14 @@ pub const ADDRESS: &str = "address";
 /// The calls per second in all that the last session found to be the limit; null if it found none below
 /// the limits of the run.
 pub const LEARNED_RATE: &str = "learned_rate";
+/// The counts of the last verification; null if a later session changed the run.
+pub const VERIFICATION: &str = "verification";
+/// Whether the rows that need no call are settled by listings.
+pub const LISTED: &str = "listed";
+/// The difference that a sync found (`report::Diff`).
+pub const DIFF: &str = "diff";
+/// How a sync ended, once it is over.
+pub const SYNC: &str = "sync";
 /// How many sessions changed the run, including this one.
 pub const GENERATION: &str = "generation";
 /// The generation of the reports, and whether all four are in place.

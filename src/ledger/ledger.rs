@@ -113,8 +113,14 @@ impl Ledger {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let connection = connect_existing(path, |path| connect(path, durability))?;
         let mut ledger = Self::from_reader(LedgerReader::verified(path, connection)?);
-        ledger.queue = Queue::restore(&ledger.reader)?;
+        ledger.restore_queue()?;
         Ok(ledger)
+    }
+
+    /// Reads the state of the queue from its table.
+    pub(super) fn restore_queue(&mut self) -> Result<(), LedgerError> {
+        self.queue = Queue::restore(&self.reader)?;
+        Ok(())
     }
 
     fn from_reader(reader: LedgerReader) -> Self {

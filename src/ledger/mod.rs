@@ -42,6 +42,7 @@ mod generation;
 mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
+mod listed;
 mod page;
 mod page_cache;
 mod pass_tally;
@@ -71,6 +72,8 @@ pub use chunk::{Chunk, NewLane};
 #[doc(hidden)]
 pub use connection::Durability;
 pub use counts::CallCounts;
+#[doc(hidden)]
+pub use duplicate_filter::{Fingerprint, FingerprintHasher};
 pub use error::LedgerError;
 #[doc(hidden)]
 pub use findings::LastPage;
@@ -78,6 +81,8 @@ pub use generation::ReportRecord;
 pub use history::{CallRecord, CallResult};
 #[doc(hidden)]
 pub use ledger::Ledger;
+#[doc(hidden)]
+pub use listed::Settled;
 pub use plan_queries::{AppInstanceLoad, ChannelLoad, DefectKind, Repeat};
 pub use progress::RunProgress;
 pub use projection::{ResultRow, Totals};

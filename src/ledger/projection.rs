@@ -47,6 +47,7 @@ pub(super) enum MessageSource {
     Duplicate,
     Verdict(u32),
     ClosedLane(u32),
+    Listed(u32),
     Interrupted,
 }
 
@@ -181,6 +182,7 @@ impl LedgerReader {
             states: vec![RowState::default(); size],
         };
         self.apply_unsent(&mut window)?;
+        self.apply_listed(&mut window)?;
         self.apply_closed_lanes(&mut window)?;
         self.apply_verdicts(&mut window)?;
         self.apply_interrupted_calls(&mut window)?;
@@ -211,6 +213,38 @@ impl LedgerReader {
             })?;
         }
         Ok(())
+    }
+
+    /// Rows that were settled by a listing.
+    fn apply_listed(&self, window: &mut RowWindow) -> Result<(), LedgerError> {
+        let sqlite = |source| self.sqlite(source);
+        let mut statement = self.prepare("SELECT id, outcome, rows FROM verified_listed")?;
+        let mut found = statement.query([]).map_err(sqlite)?;
+        while let Some(found) = found.next().map_err(sqlite)? {
+            let read = || -> rusqlite::Result<(u32, String, String)> {
+                Ok((found.get(0)?, found.get(1)?, found.get(2)?))
+            };
+            let (id, word, text) = read().map_err(sqlite)?;
+            let outcome = self.outcome(&word)?;
+            for row in self.decode(&text)? {
+                window.update(row, |state| {
+                    *state = RowState {
+                        outcome: Some(outcome),
+                        source: MessageSource::Listed(id),
+                        ..RowState::default()
+                    };
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome with this text.
+    fn outcome(&self, word: &str) -> Result<Outcome, LedgerError> {
+        let mut outcomes = Outcome::ALL.into_iter();
+        outcomes
+            .find(|outcome| outcome.as_str() == word)
+            .ok_or_else(|| self.damaged(format!("outcome {word:?}")))
     }
 
     /// Rows of closed lanes failed, unless they have a verdict.
@@ -279,10 +313,7 @@ impl LedgerReader {
             let outcome = if word == AGAIN {
                 unsettled(in_doubt, closed)
             } else {
-                Outcome::ALL
-                    .into_iter()
-                    .find(|outcome| outcome.as_str() == word)
-                    .ok_or_else(|| self.damaged(format!("verdict {id}")))?
+                self.outcome(&word)?
             };
             // Most rows were added, without a message: a look-up for each would cost much.
             let source = if has_message || word == AGAIN {
@@ -380,6 +411,10 @@ impl<'a> Messages<'a> {
                 "SELECT closed_code, 'not sent: the channel was closed' ||
                      iif(closed_message = '', '', ': ' || closed_message) FROM lane WHERE id = ?1",
                 u64::from(lane),
+            )?,
+            MessageSource::Listed(id) => query_message(
+                "SELECT code, message FROM verified_listed WHERE id = ?1",
+                u64::from(id),
             )?,
             MessageSource::Interrupted => (
                 Some(codes::INTERRUPTED.to_owned()),

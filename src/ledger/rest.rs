@@ -86,6 +86,7 @@ impl LedgerReader {
                 MessageSource::None
                 | MessageSource::Defect
                 | MessageSource::Duplicate
+                | MessageSource::Listed(_)
                 | MessageSource::Interrupted => continue,
             };
             *by_lane.entry(lane).or_default() += rows;

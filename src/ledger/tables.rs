@@ -20,9 +20,9 @@ pub(super) struct Table {
 }
 
 /// Every table.
-pub(super) static TABLES: [&Table; 13] = [
+pub(super) static TABLES: [&Table; 14] = [
     &FACT, &PAGE, &CHANNEL, &LANE, &DEFECT, &DUPLICATE, &SUSPECT, &QUEUE, &CALL, &VERDICT, &PASS,
-    &SESSION, &FINDING,
+    &SESSION, &FINDING, &LISTED,
 ];
 
 pub(super) static FACT: Table = Table {
@@ -201,6 +201,19 @@ pub(super) static FINDING: Table = Table {
         ("finding", "TEXT NOT NULL"),
     ],
     key: Some("row, number"),
+};
+
+pub(super) static LISTED: Table = Table {
+    name: "listed",
+    comment: &["Rows that were settled without a call, by what a listing of their channel had."],
+    columns: &[
+        ("id", "INTEGER PRIMARY KEY"),
+        ("outcome", "TEXT NOT NULL"),
+        ("code", "TEXT NOT NULL"),
+        ("message", "TEXT NOT NULL"),
+        ("rows", "TEXT NOT NULL"),
+    ],
+    key: None,
 };
 
 impl Table {

@@ -107,6 +107,12 @@ pub const INTERRUPTED: &str = "Interrupted";
 /// The API does not support the request.
 pub const UNSUPPORTED: &str = "Unsupported";
 
+/// A listing of the channel had the member before the first call.
+pub const LISTED: &str = "Listed";
+/// An earlier run had added the member, who has left since.
+pub const LEFT_SINCE: &str = "LeftSince";
+/// The members of the channel have changed since the difference was written.
+pub const CHANNEL_CHANGED: &str = "ChannelChanged";
 /// The member to remove is not in the channel.
 pub const ALREADY_GONE: &str = "AlreadyGone";
 /// The member to remove was added by another than the run's bearers.

@@ -1,6 +1,7 @@
 //! A report in CSV, in any encoding.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::ReportError;
@@ -97,6 +98,24 @@ pub(super) fn beginning(
         .encode(&String::from_utf8_lossy(&header))
         .into_owned();
     [start(delimiter, encoding, mark), header].concat()
+}
+
+/// Checks that a file of this name, if there is one, begins as a report with these columns.
+///
+/// # Errors
+/// [`ReportError::Foreign`] if it does not.
+pub(super) fn check_csv(dir: &Path, name: &str, columns: &[&str]) -> Result<(), ReportError> {
+    let path = dir.join(name);
+    let start = beginning(Delimiter::COMMA, Encoding::UTF_8, b"", columns);
+    let mut begin = Vec::new();
+    let read =
+        File::open(&path).and_then(|file| file.take(start.len() as u64).read_to_end(&mut begin));
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(ReportError::Io { path, source }),
+        Ok(_) if begin == start => Ok(()),
+        Ok(_) => Err(ReportError::Foreign(path)),
+    }
 }
 
 /// Takes UTF-8 and writes it in another encoding.

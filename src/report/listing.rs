@@ -89,7 +89,7 @@ impl fmt::Display for Listing {
             match listed {
                 Listed::Run(status) => writeln!(
                     f,
-                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {:<9}  {}{}",
+                    "{:<11} {:>10} {:>10} {:>8} {:>10} {:>11}  {:<9}  {}{}{}",
                     status.state.as_str(),
                     status.rows_read,
                     status.in_channel(),
@@ -100,7 +100,11 @@ impl fmt::Display for Listing {
                     display_path(&status.dir),
                     status
                         .reports_fault()
-                        .map_or(String::new(), |fault| format!("  (reports: {fault})"))
+                        .map_or(String::new(), |fault| format!("  (reports: {fault})")),
+                    status
+                        .undo
+                        .as_ref()
+                        .map_or(String::new(), |undo| format!("  (undo {undo})"))
                 )?,
                 Listed::Starting { dir, state, owner } => reason(f, state, dir, owner)?,
                 Listed::Unreadable { dir, error } => reason(f, "unreadable", dir, error)?,

@@ -240,6 +240,7 @@ fn summarize(
         rows_to_edit: steps.rows_to_edit,
         lower_bound_calls_left: calls_left,
         lower_bound_seconds_left: seconds_left,
+        verification: ledger.fact(fact::VERIFICATION)?.flatten(),
         accounts: tally.accounts_for(staged.rows_read),
     })
 }

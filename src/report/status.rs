@@ -11,7 +11,7 @@ use super::format::{count, edit_text, error_line, rest_text, singles_text, time,
 use super::next_steps::NextSteps;
 use super::origin::{Origin, noun};
 use super::path::{self, shell_word};
-use super::{FAILED, ReportError, ReportsState};
+use super::{FAILED, ReportError, ReportsState, UndoStatus};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{Limits, Outcome, RunState, escape_control};
 
@@ -102,7 +102,10 @@ pub struct Status {
     pub errors_by_code: BTreeMap<String, u64>,
     /// Whether the reports in `dir` match the ledger.
     pub reports: ReportsState,
-    /// The shell command to run next: `resume`, `retry` or `report`. Null if the run is in progress,
+    /// The undo of the run; null if it has none.
+    #[serde(default)]
+    pub undo: Option<UndoStatus>,
+    /// The shell command to run next: `resume`, `retry` or `report`. Null if an undo was begun, if the run is in progress,
     /// nothing is left to do, or only corrected rows can succeed: see `rows_to_edit`.
     pub next: Option<String>,
 }
@@ -173,6 +176,7 @@ pub fn status(
         rows_to_edit: steps.rows_to_edit,
         errors_by_code: progress.errors_by_code,
         reports,
+        undo: None,
         next: steps
             .command
             .map(|command| format!("chime-bulk {command} {}", shell_word(dir))),
@@ -191,6 +195,17 @@ impl Status {
     /// Rows whose members are in their channels.
     pub(super) fn in_channel(&self) -> u64 {
         self.added + self.already_member
+    }
+
+    /// This status, with that of the undo of the run. What is next is for the user to decide then: more
+    /// members, or fewer.
+    #[must_use]
+    pub fn with_undo(self, undo: UndoStatus) -> Self {
+        Self {
+            undo: Some(undo),
+            next: None,
+            ..self
+        }
     }
 
     /// Rows that are settled and whose members are not in their channels.
@@ -301,6 +316,9 @@ impl fmt::Display for Status {
                 "  {:<16}{fault}: `chime-bulk report {dir}` writes them{again}",
                 "reports"
             )?;
+        }
+        if let Some(undo) = &self.undo {
+            writeln!(f, "  {:<16}{undo}", "undo")?;
         }
         if self.state == RunState::Finished && self.rows_to_edit > 0 {
             let failed = shell_word(&self.dir.join(FAILED));

@@ -12,6 +12,7 @@ use super::format::{count, error_line, rest_text, singles_text, time, verb, wrap
 use super::next_steps::NextSteps;
 use super::origin::noun;
 use super::path::shell_word;
+use super::verification::Verification;
 use crate::ledger::LedgerError;
 use crate::model::{Outcome, RunState, Tally, codes, escape_control};
 use crate::private_file::PrivateFileError;
@@ -160,6 +161,9 @@ pub struct Summary {
     /// The least time that these calls take at these limits, in seconds.
     #[serde(default)]
     pub lower_bound_seconds_left: f64,
+    /// What the channels say of the rows: the last `verify` since the run changed; null if there was none.
+    #[serde(default)]
+    pub verification: Option<Verification>,
     /// Whether the outcomes add up to `rows_read`.
     pub accounts: bool,
 }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::csv_report::{CsvReport, beginning};
+use super::csv_report::{CsvReport, check_csv};
 use super::format::{count, error_line, time, verb, wrap};
 use super::set::sync;
 use super::{ReportError, UNDO};
@@ -252,15 +250,5 @@ pub fn write_undo(
 /// # Errors
 /// [`ReportError::Foreign`] if it is not.
 pub fn check_undo_report(dir: &Path) -> Result<(), ReportError> {
-    let path = dir.join(UNDO);
-    let start = beginning(Delimiter::COMMA, Encoding::UTF_8, b"", &COLUMNS);
-    let mut begin = Vec::new();
-    let read =
-        File::open(&path).and_then(|file| file.take(start.len() as u64).read_to_end(&mut begin));
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(ReportError::Io { path, source }),
-        Ok(_) if begin == start => Ok(()),
-        Ok(_) => Err(ReportError::Foreign(path)),
-    }
+    check_csv(dir, UNDO, &COLUMNS)
 }

@@ -78,6 +78,11 @@ impl Service {
         state.world_mut().put(at, member.as_str(), now);
     }
 
+    /// A member leaves a channel by itself.
+    pub fn leave(&self, channel: &ChannelArn, member: &MemberArn) {
+        self.state().world_mut().leave(channel, member);
+    }
+
     /// Bans somebody from a channel; a member leaves it by that.
     pub fn ban(&self, channel: &ChannelArn, member: &MemberArn) {
         self.state().world_mut().ban(channel, member);

@@ -160,6 +160,14 @@ impl World {
         self.channels[slot].members.insert(name, added);
     }
 
+    /// Removes a user's membership.
+    pub(super) fn leave(&mut self, channel: &ChannelArn, member: &MemberArn) {
+        let slot = self.channels.get_or_insert(channel.as_str());
+        if let Some((name, _)) = self.membership(channel, member.as_str()) {
+            self.channels[slot].members.remove(&name);
+        }
+    }
+
     /// Whether a channel is elastic.
     pub(super) fn is_elastic(&self, channel: &ChannelArn) -> bool {
         begins_with_any(

@@ -1,10 +1,12 @@
 //! The arguments of the command line.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
 use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
+use chime_bulk::report::MaxRemovals;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
@@ -53,6 +55,8 @@ impl Arguments {
     pub(crate) fn described() -> Command {
         let command = Self::command().mut_subcommand("plan", plan_of);
         let command = command.mut_subcommand("undo", undo_of);
+        let command = command.mut_subcommand("verify", verify_of);
+        let command = command.mut_subcommand("sync", sync_of);
         command.mut_subcommands(|command| {
             let codes = exit::help(command.get_name());
             let help = match command.get_after_help() {
@@ -107,6 +111,32 @@ fn undo_of(undo: Command) -> Command {
         Some("channel-rate" | "single-adds" | "members-per-call" | "max-record-size") => {
             arg.hide(true)
         }
+        _ => arg,
+    })
+}
+
+/// The command `verify`, of which the limits are those of `resume`, but for those of adding.
+fn verify_of(verify: Command) -> Command {
+    verify.mut_args(|arg| match arg.get_long() {
+        Some("max-attempts") => arg.help("Attempts to ask a question [default: 8]"),
+        Some(
+            "channel-rate" | "single-adds" | "single-rate" | "members-per-call" | "max-record-size",
+        ) => arg.hide(true),
+        _ => arg,
+    })
+}
+
+/// The command `sync`, of which the arguments are those of `run`, but for what it decides itself.
+fn sync_of(sync: Command) -> Command {
+    sync.mut_args(|arg| match arg.get_long() {
+        Some("dry-run") => arg
+            .hide(false)
+            .help("Write the difference, and neither add nor remove")
+            .help_heading("What to change"),
+        Some("run-dir") => {
+            arg.help("The directory of the sync before, or a new one [default: below runs/]")
+        }
+        Some("if-exists") => arg.hide(true),
         _ => arg,
     })
 }
@@ -188,6 +218,36 @@ Examples:
   chime-bulk undo runs/20240506T070809Z-members --dry-run
   chime-bulk undo runs/20240506T070809Z-members --yes")]
     Undo(Box<UndoArguments>),
+    /// Make channels equal to a list: add who is missing, and remove others if told to.
+    #[command(after_help = "\
+Nothing is added or removed before the whole difference is known. Others than
+those on the list are removed only with --remove-others, and at most
+--max-removals of them; never bearers, moderators, bots and those of --protect,
+and never where a listing, a row or an add failed. diff.csv in the run directory
+lists the difference: + to add, - to remove, = equal, ! left alone, kept. The
+run directory is that of the sync before, or a new one.
+Needs the IAM actions chime:BatchCreateChannelMembership and
+chime:ListChannelMemberships; to remove also chime:ListChannelModerators and
+chime:DeleteChannelMembership.
+
+Examples:
+  chime-bulk sync team.csv --bearer ARN --run-dir team --dry-run
+  chime-bulk sync team.csv --bearer ARN --run-dir team --remove-others \\
+      --max-removals 5% --yes
+  chime-bulk sync --apply team/diff.csv --bearer ARN --run-dir applied --yes")]
+    Sync(Box<SyncArguments>),
+    /// Read the channels of runs back, and check that everybody is in.
+    #[command(after_help = "\
+verify.csv in each run directory has a verdict for every row: confirmed,
+missing, unexpected (in the channel though the run did not report it),
+other_type, or unreadable. Several runs answer one question: is everybody in?
+Needs the IAM actions chime:ListChannelMemberships and
+chime:DescribeChannelMembership.
+
+Examples:
+  chime-bulk verify runs/20240506T070809Z-members
+  chime-bulk verify runs/* --sample 1000 --json")]
+    Verify(Box<VerifyArguments>),
     /// Show the status of a run.
     #[command(after_help = "\
 Example:
@@ -265,6 +325,8 @@ impl Subcommand {
             Self::Resume(arguments) => arguments.output.progress,
             Self::Retry(arguments) => arguments.resume.output.progress,
             Self::Undo(arguments) => arguments.output.progress,
+            Self::Verify(arguments) => arguments.output.progress,
+            Self::Sync(arguments) => arguments.run.output.progress,
             _ => Mode::Plain,
         }
     }
@@ -462,6 +524,64 @@ pub(crate) struct RemovalArguments {
         help_heading = "What to remove"
     )]
     pub(crate) channel: Vec<ChannelArn>,
+}
+
+/// Arguments of `sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArguments {
+    #[command(flatten)]
+    pub(crate) choice: SyncChoice,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// Whom a sync removes, and whom it adds again.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What to change")]
+pub(crate) struct SyncChoice {
+    /// Remove members who are not on the list.
+    #[arg(long)]
+    pub(crate) remove_others: bool,
+    /// Remove at most so many, or such a share of each channel and of all: 20, 5% [default: 0].
+    #[arg(long, value_name = "N|N%", value_parser = value::parsed::<MaxRemovals>)]
+    pub(crate) max_removals: Option<MaxRemovals>,
+    /// Never remove the members in this file: an ARN or user id on each line; repeat for more.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) protect: Vec<PathBuf>,
+    /// Add again who left since the sync before.
+    #[arg(long)]
+    pub(crate) add_left: bool,
+    /// The list is a diff.csv: do exactly that, and leave channels alone that have changed since.
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The runs' directories.
+    #[arg(value_name = "RUN_DIR", required = true)]
+    pub(crate) run_dirs: Vec<PathBuf>,
+    /// Check only this many rows of each run, drawn at random.
+    #[arg(long, value_name = "N", help_heading = "What to check")]
+    pub(crate) sample: Option<NonZeroU64>,
+    /// Show how many calls it takes, and how long; make none.
+    #[arg(long, help_heading = "What to check")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+    /// Print the counts as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: RunOutputArguments,
+    #[command(flatten)]
+    config: ConfigArguments,
 }
 
 /// Arguments of `report` and `status`.

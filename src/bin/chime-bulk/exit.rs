@@ -40,6 +40,14 @@ pub(crate) fn help(command: &str) -> &'static str {
             "Exit codes: 0 all gone, 1 some kept or failed, or none to remove, 2 usage,\n\
              3 stopped, 4 stopped by --max-failures, 130 interrupted."
         }
+        "sync" => {
+            "Exit codes: 0 in sync, 1 not (of a dry run: there is a difference), 2 usage,\n\
+             3 stopped, 4 more to remove than --max-removals allows, 130 interrupted."
+        }
+        "verify" => {
+            "Exit codes: 0 every row confirmed, 1 some not, 2 usage, 3 stopped,\n\
+             130 interrupted."
+        }
         "report" => {
             "Exit codes: 0 written, all rows in, 1 written, some rows not, 2 usage,\n\
              3 the ledger cannot be read or the reports cannot be written, 130 interrupted."

@@ -30,6 +30,11 @@ pub(crate) enum Line {
         rows_read: u64,
         /// Rows that were sent and have a verdict from earlier sessions.
         settled_before: u64,
+        /// What the session does with the rows: `add`, `remove`, `read` (it asks questions) or `stage`
+        /// (it only reads the list).
+        task: String,
+        /// The directory of the run that this is a part of; null if it is a run by itself.
+        part_of: Option<String>,
     },
     /// More of the list is read.
     Staged {
@@ -92,11 +97,19 @@ pub(crate) enum Line {
         added: u64,
         /// Rows that are now `already_member`.
         already_member: u64,
-        /// Rows that are now `failed`.
+        /// Questions that are now answered.
+        answered: u64,
+        /// Members that are now removed.
+        removed: u64,
+        /// Members to remove that are now found to be gone.
+        gone_already: u64,
+        /// Members that an undo now keeps: the run may not have added them.
+        kept: u64,
+        /// Rows that are now `failed`; of an undo, members that could not be removed.
         failed: u64,
         /// Rows that are now `unconfirmed`.
         unconfirmed: u64,
-        /// The rows of `failed` and `unconfirmed`, by error code.
+        /// The rows of `kept`, `failed` and `unconfirmed`, by error code.
         failed_by_code: std::collections::BTreeMap<String, u64>,
         /// Rows that will be retried.
         again: usize,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chime_bulk::engine::{Event, Observer, OpenChannel};
+use chime_bulk::engine::{Event, Observer, OpenChannel, Task};
 use chime_bulk::job::Started;
 use chime_bulk::model::{Outcome, escape_control};
 use chime_bulk::private_file::{self, PrivateFileError};
@@ -45,6 +45,7 @@ pub(crate) struct Log {
     file: Option<Arc<File>>,
     screen: Screen,
     outage: bool,
+    task: Task,
 }
 
 impl Log {
@@ -59,19 +60,33 @@ impl Log {
             file: file.map(private_file::append).transpose()?.map(Arc::new),
             screen: screen.clone(),
             outage: false,
+            task: Task::Add,
         })
     }
 
     /// The first line of a run.
     pub(crate) fn begun(&mut self, started: &Started) {
-        let text = format!(
-            "run {} in {} against {}: {}, bearers: {}",
-            started.run_id,
-            started.dir.display(),
-            started.service,
-            started.detected,
-            started.bearers
-        );
+        self.task = started.task;
+        let Started {
+            run_id,
+            dir,
+            service,
+            detected,
+            bearers,
+            ..
+        } = started;
+        let dir = dir.display();
+        let text = match started.task {
+            Task::Remove { .. } => {
+                format!("removal of {run_id} in {dir} against {service}, bearers: {bearers}")
+            }
+            Task::Read => {
+                format!("questions of {run_id} in {dir} against {service}, bearers: {bearers}")
+            }
+            Task::Add | Task::Stage => {
+                format!("run {run_id} in {dir} against {service}: {detected}, bearers: {bearers}")
+            }
+        };
         self.write(Level::Info, &text);
     }
 
@@ -134,14 +149,14 @@ impl Observer for Log {
             };
             self.write(Level::Warn, &text);
         }
-        if let Some((level, text)) = line(event) {
+        if let Some((level, text)) = line(event, self.task) {
             self.write(level, &text);
         }
     }
 }
 
-/// What is said of an event.
-fn line(event: &Event) -> Option<(Level, String)> {
+/// What is said of an event of a run or of an undo.
+fn line(event: &Event, task: Task) -> Option<(Level, String)> {
     Some(match event {
         Event::Staged {
             rows_read, invalid, ..
@@ -183,7 +198,7 @@ fn line(event: &Event) -> Option<(Level, String)> {
                 (None, false) => Level::Info,
                 (None, true) => Level::Debug,
             };
-            (level, settled(event)?)
+            (level, settled(event, task)?)
         }
         Event::Standing(standing) => {
             let channel = |open: &OpenChannel| format!("{} {}", open.id, open.calls_left);
@@ -213,7 +228,7 @@ pub(crate) fn set_aside(bearer: &str) -> String {
     format!("{bearer} is denied calls that other bearers get through; its calls go to the others")
 }
 
-fn settled(event: &Event) -> Option<String> {
+fn settled(event: &Event, task: Task) -> Option<String> {
     let Event::CallSettled {
         call,
         code,
@@ -230,9 +245,16 @@ fn settled(event: &Event) -> Option<String> {
     };
     let end = code.as_deref().map_or("answered", word);
     let mut parts = vec![format!("call {call} {end} after {}", millis(*round_trip))];
-    for outcome in [Outcome::Added, Outcome::AlreadyMember] {
-        if settled.of(outcome) > 0 {
-            parts.push(format!("{} {outcome}", settled.of(outcome)));
+    for (outcome, of_removal) in [
+        (Outcome::Added, "removed"),
+        (Outcome::AlreadyMember, "gone already"),
+    ] {
+        let rows = settled.of(outcome);
+        match task {
+            _ if rows == 0 => {}
+            Task::Remove { .. } => parts.push(format!("{rows} {of_removal}")),
+            Task::Read => parts.push(format!("{rows} answered")),
+            Task::Add | Task::Stage => parts.push(format!("{rows} {outcome}")),
         }
     }
     for (code, rows) in failed {
@@ -270,7 +292,7 @@ mod tests {
             Event::Draining { in_flight: 2 },
         ]
         .iter()
-        .filter_map(line)
+        .filter_map(|event| line(event, Task::Add))
         .map(|(level, text)| format!("{} {text}", level.name()))
         .collect();
         assert_eq!(

@@ -22,8 +22,10 @@ mod screen;
 mod shell;
 mod signals;
 mod status;
+mod sync;
 mod undo;
 mod value;
+mod verify;
 
 use std::io;
 use std::process::ExitCode;
@@ -111,6 +113,8 @@ async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
             Box::pin(run::retry(*arguments, screen, signals::commands(screen)?)).await
         }
         Subcommand::Undo(arguments) => Box::pin(undo::undo(*arguments, screen)).await?,
+        Subcommand::Sync(arguments) => Box::pin(sync::sync(*arguments, screen)).await?,
+        Subcommand::Verify(arguments) => Box::pin(verify::verify(*arguments, screen)).await?,
         Subcommand::Report(arguments) => {
             run::report(&arguments, screen, &mut signals::commands(screen)?)
         }

@@ -66,6 +66,13 @@ pub(crate) struct RosterArguments {
     limit: Option<u64>,
 }
 
+impl RosterArguments {
+    /// How many good rows are taken, if not all.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+}
+
 impl From<RosterArguments> for Options {
     fn from(arguments: RosterArguments) -> Self {
         Self {

@@ -65,31 +65,11 @@ async fn begin(
         );
         return Exit::Usage;
     }
-    let source = source(&arguments.list);
-    let target = if arguments.sandbox {
-        match in_process(&arguments.shape, screen) {
-            Ok(target) => target,
-            Err(exit) => return exit,
-        }
-    } else {
-        Target::Aws(arguments.aws.into())
-    };
-    // First: with the wrong profile, a run may have the wrong account.
-    if let Err(error) = target.check_profile().await {
-        return report_error(&error, None, screen);
-    }
-    let bearers = match arguments.bearers.try_into() {
-        Ok(bearers) => bearers,
-        Err(error) => return report_error(&error, None, screen),
-    };
+    let (if_exists, json) = (arguments.if_exists.into(), arguments.json);
     let mut dir = arguments.run_dir.clone();
-    let request = Request {
-        source,
-        options: arguments.roster.into(),
-        run_dir: arguments.run_dir,
-        target,
-        bearers,
-        limits: arguments.limits.with(arguments.failures),
+    let request = match request(arguments, screen).await {
+        Ok(request) => request,
+        Err(exit) => return exit,
     };
     let mut is_begun = false;
     let begun = |started: &Started| {
@@ -97,12 +77,32 @@ async fn begin(
         is_begun = true;
         run_output.observer(started)
     };
-    let if_exists = arguments.if_exists.into();
     let ended = Box::pin(job::run_or_resume(request, if_exists, begun, commands)).await;
     if ended.is_ok() && !is_begun {
         screen.note("this run is finished already: nothing was done");
     }
-    conclude(ended, dir.as_deref(), arguments.json, screen)
+    conclude(ended, dir.as_deref(), json, screen)
+}
+
+/// The request of a run with these arguments.
+pub(crate) async fn request(arguments: RunArguments, screen: &Screen) -> Result<Request, Exit> {
+    let source = source(&arguments.list);
+    let target = if arguments.sandbox {
+        in_process(&arguments.shape, screen)?
+    } else {
+        Target::Aws(arguments.aws.into())
+    };
+    let failed = |error: JobError| report_error(&error, None, screen);
+    // First: with the wrong profile, a run may have the wrong account.
+    target.check_profile().await.map_err(failed)?;
+    Ok(Request {
+        source,
+        options: arguments.roster.into(),
+        run_dir: arguments.run_dir,
+        target,
+        bearers: arguments.bearers.try_into().map_err(failed)?,
+        limits: arguments.limits.with(arguments.failures),
+    })
 }
 
 pub(crate) async fn resume(

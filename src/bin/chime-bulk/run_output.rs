@@ -89,7 +89,9 @@ impl RunOutput {
     pub(crate) fn observer(&self, started: &Started) -> Box<dyn Observer> {
         let is_for_people = self.screen.mode() != Mode::Json;
         if is_for_people {
-            self.introduce(started);
+            for line in opening(started) {
+                self.screen.note(line);
+            }
         }
         let mut log = self.log.clone();
         if let Some(log) = &mut log {
@@ -104,25 +106,10 @@ impl RunOutput {
             progress,
             address: started.address.clone(),
             trouble: Trouble::default(),
+            task: started.task,
             notes: is_for_people && !log.as_ref().is_some_and(Log::is_on_screen),
             log,
         })
-    }
-
-    /// What begins, and against which service.
-    fn introduce(&self, started: &Started) {
-        if started.task == Task::Read {
-            let service = &started.service;
-            self.screen
-                .note(format_args!("asking about channels: {service}"));
-            return;
-        }
-        self.screen.note(format_args!("list: {}", started.detected));
-        self.screen.note(format_args!(
-            "run:  {} against {}",
-            started.dir.display(),
-            started.service
-        ));
     }
 
     /// The end of the command.
@@ -134,6 +121,28 @@ impl RunOutput {
     }
 }
 
+/// The first lines of a session.
+fn opening(started: &Started) -> Vec<String> {
+    let Started {
+        detected,
+        dir,
+        service,
+        ..
+    } = started;
+    let what = match started.task {
+        Task::Remove { .. } => "removal",
+        Task::Read => "reading the channels",
+        Task::Add | Task::Stage => {
+            return vec![
+                format!("list: {detected}"),
+                format!("run:  {} against {service}", dir.display()),
+            ];
+        }
+    };
+    let run = started.part_of.as_ref().unwrap_or(dir);
+    vec![format!("{what}: {} against {service}", run.display())]
+}
+
 /// A run that is shown and logged.
 struct RunObserver {
     screen: Screen,
@@ -141,6 +150,7 @@ struct RunObserver {
     log: Option<Log>,
     address: Option<String>,
     trouble: Trouble,
+    task: Task,
     /// Whether what nobody else shows is noted on standard error.
     notes: bool,
 }
@@ -201,12 +211,16 @@ impl Observer for RunObserver {
             && self.notes
         {
             let place = self.address.as_deref().unwrap_or("the sandbox");
+            let who = if self.task.removes() { "undo" } else { "run" };
             self.screen.note(format_args!(
-                "note: no call is accepted by {place}: {reason}; the run keeps trying"
+                "note: no call is accepted by {place}: {reason}; the {who} keeps trying"
             ));
         }
+        // The list of an undo is not the user's, who can change nothing about it.
         if let Event::ListComplete { notes, .. } = event
             && self.notes
+            && !self.task.removes()
+            && self.task != Task::Read
         {
             for line in notes.lines() {
                 self.screen.note(format_args!("note: {line}"));

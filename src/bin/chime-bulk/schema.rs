@@ -1,6 +1,8 @@
 //! `schema`.
 
-use chime_bulk::report::{Plan, Status, Summary, UndoPlan, UndoSummary};
+use chime_bulk::report::{
+    Plan, Status, Summary, SyncSummary, UndoPlan, UndoSummary, Verification, VerificationPlan,
+};
 use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -25,6 +27,12 @@ pub(crate) enum Output {
     Undo,
     /// --json of undo --dry-run.
     UndoPlan,
+    /// --json of sync.
+    Sync,
+    /// --json of verify.
+    Verify,
+    /// --json of verify --dry-run.
+    VerifyPlan,
     /// Each line of --progress json.
     Events,
 }
@@ -37,6 +45,9 @@ pub(crate) fn schema(output: Output, screen: &Screen) -> Exit {
         Output::Status => schema_of::<Status>("status"),
         Output::Undo => schema_of::<UndoSummary>("undo"),
         Output::UndoPlan => schema_of::<UndoPlan>("undo-plan"),
+        Output::Sync => schema_of::<SyncSummary>("sync"),
+        Output::Verify => schema_of::<Verification>("verify"),
+        Output::VerifyPlan => schema_of::<VerificationPlan>("verify-plan"),
         Output::Events => schema_of::<Line>("event"),
     };
     let text = format_args!("{:#}\n", schema.as_value());

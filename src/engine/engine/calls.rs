@@ -30,6 +30,9 @@ impl Engine<'_> {
     /// Plans calls until none is possible now, and records them in the ledger.
     pub(super) fn plan_calls(&mut self) -> Result<(Vec<PreparedCall>, Step), EngineError> {
         let mut prepared = Vec::new();
+        if self.setup.task == Task::Stage {
+            return Ok((prepared, self.staging_step()?));
+        }
         loop {
             let now = self.now();
             match self.setup.scheduler.next(now) {
@@ -44,6 +47,16 @@ impl Engine<'_> {
                 return Ok((prepared, Step::Wait(Some(now))));
             }
         }
+    }
+
+    /// The step of a run that makes no call.
+    fn staging_step(&mut self) -> Result<Step, EngineError> {
+        let is_read = self.setup.ledger.staged().complete;
+        if !is_read && !self.interrupted && self.list_error.is_none() {
+            return Ok(Step::Wait(None));
+        }
+        self.flush_staged()?;
+        Ok(Step::Done)
     }
 
     /// Prepares a planned call, if the call limits allow it now.
@@ -164,7 +177,7 @@ impl Engine<'_> {
             at,
         })?;
         let request = match *task {
-            Task::Add => Request::new(call.operation, request),
+            Task::Stage | Task::Add => Request::new(call.operation, request),
             Task::Remove { guarded } => {
                 let pending = only_row(&call, ledger)?;
                 let row = RemovalRow::parse(&ledger.fields(pending.row)?);
@@ -226,7 +239,10 @@ impl Engine<'_> {
         let add = match request {
             Request::Batch(call) => service.add_members(call, timeout),
             Request::Single(call) => service.add_member(call, timeout),
-            Request::Remove(removal) => Box::pin(removal.perform(Arc::clone(service), timeout)),
+            Request::Remove(removal) => {
+                let approvals = self.approvals.clone();
+                Box::pin(removal.perform(Arc::clone(service), approvals, timeout))
+            }
             Request::Read(reading) => {
                 let read = reading.perform(Arc::clone(service), timeout);
                 self.calls.spawn(async move {

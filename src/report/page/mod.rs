@@ -16,6 +16,7 @@ mod settings;
 mod tables;
 mod template;
 mod timeline;
+mod verification;
 mod work_clock;
 
 use std::error::Error;

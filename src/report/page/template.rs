@@ -9,6 +9,7 @@ use super::channel_table::channel_rows;
 use super::format::verdict;
 use super::sections::{channels, commands, defects, errors, latency, settings, throughput};
 use super::tables;
+use super::verification::verification;
 use crate::model::escape_control;
 
 /// The content security policy: no network, no forms, and no script but that of the filter.
@@ -56,6 +57,7 @@ pub(super) fn document(page: &RunPage<'_>) -> Result<Markup, Box<dyn Error>> {
                     p class=(class) { (verdict(summary)) }
                     (asked(page, &list))
                     (tables::outcomes(summary))
+                    (verification(page))
                     (commands(page))
                     (channel_rows(page))
                     (errors(page))

@@ -29,6 +29,13 @@ mod snapshots;
 mod starting;
 #[cfg(unix)]
 mod status;
+mod sync;
 #[cfg(unix)]
 mod terminal;
 mod undo;
+#[cfg(unix)]
+mod undo_continued;
+mod undo_status;
+#[cfg(unix)]
+mod undo_terminal;
+mod verify;

@@ -34,6 +34,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         aws: job::AwsTarget::default(),
         sandbox: true,
         undo: None,
+        sync: None,
         reading_rate: None,
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();

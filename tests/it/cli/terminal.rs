@@ -12,7 +12,7 @@ use crate::support::program::{BEARER, CHANNEL, WorkDir, ids};
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The program in a terminal.
-struct Terminal {
+pub(super) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
@@ -29,7 +29,11 @@ fn size(rows: u16, cols: u16) -> PtySize {
 }
 
 impl Terminal {
-    fn start(work_dir: &WorkDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(super) fn start(
+        work_dir: &WorkDir,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (rows, cols) = (24, 80);
         let pair = native_pty_system().openpty(size(rows, cols)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_chime-bulk"));
@@ -73,7 +77,7 @@ impl Terminal {
     }
 
     /// Waits until the lines on the screen fulfil a condition, and returns them.
-    fn until(&mut self, condition: impl Fn(&[String]) -> bool) -> Vec<String> {
+    pub(super) fn until(&mut self, condition: impl Fn(&[String]) -> bool) -> Vec<String> {
         loop {
             let lines = self.lines();
             if condition(&lines) {
@@ -91,13 +95,13 @@ impl Terminal {
         self.screen.screen_mut().set_size(rows, cols);
     }
 
-    fn press(&mut self, keys: &[u8]) {
+    pub(super) fn press(&mut self, keys: &[u8]) {
         self.keyboard.write_all(keys).unwrap();
         self.keyboard.flush().unwrap();
     }
 
     /// Waits until the program ends. Returns the exit code and the lines on the screen.
-    fn end(&mut self) -> (u32, Vec<String>) {
+    pub(super) fn end(&mut self) -> (u32, Vec<String>) {
         let status = self.child.wait().unwrap();
         while let Ok(bytes) = self.output.recv_timeout(TIMEOUT) {
             self.screen.process(&bytes);
@@ -107,11 +111,11 @@ impl Terminal {
 }
 
 /// The number of bars on the screen.
-fn bars(lines: &[String]) -> usize {
+pub(super) fn bars(lines: &[String]) -> usize {
     lines.iter().filter(|l| l.contains('░')).count()
 }
 
-fn has(lines: &[String], text: &str) -> bool {
+pub(super) fn has(lines: &[String], text: &str) -> bool {
     lines.iter().any(|line| line.contains(text))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use chime_bulk::model::ChannelArn;
 use chime_bulk::report::UndoSummary;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use crate::support::program::{APP, BEARER, CHANNEL, FAST, Output, WorkDir, ids};
 use crate::support::server::Server;
 
-async fn server(existing_answer: ExistingAnswer) -> Server {
+pub(super) async fn server(existing_answer: ExistingAnswer) -> Server {
     Server::start(SandboxConfig {
         unlimited: true,
         existing_answer,
@@ -21,24 +22,36 @@ async fn server(existing_answer: ExistingAnswer) -> Server {
     .await
 }
 
-/// Runs the program against this server, at full speed.
-fn call(work_dir: &WorkDir, server: &Server, arguments: &[&str]) -> Output {
+/// The program against this server, at full speed.
+pub(super) fn command(work_dir: &WorkDir, server: &Server, arguments: &[&str]) -> Command {
     let mut command = work_dir.command(arguments);
     command
         .env("CHIME_BULK_ENDPOINT_URL", &server.url)
         .env("CHIME_BULK_BEARER_RATE", "100000")
         .env("AWS_ACCESS_KEY_ID", "sandbox")
         .env("AWS_SECRET_ACCESS_KEY", "sandbox");
+    command
+}
+
+/// Runs the program against this server, at full speed.
+pub(super) fn call(work_dir: &WorkDir, server: &Server, arguments: &[&str]) -> Output {
+    let mut command = command(work_dir, server, arguments);
     tokio::task::block_in_place(|| Output::of(&mut command))
 }
 
-fn run(work_dir: &WorkDir, server: &Server, list: &str, bearer: &str, dir: &str) -> Output {
+pub(super) fn run(
+    work_dir: &WorkDir,
+    server: &Server,
+    list: &str,
+    bearer: &str,
+    dir: &str,
+) -> Output {
     let to = ["--channel-arn", CHANNEL, "--bearer", bearer];
     let arguments = ["run", list, "--run-dir", dir];
     call(work_dir, server, &[&arguments[..], &to].concat())
 }
 
-fn members(server: &Server) -> usize {
+pub(super) fn members(server: &Server) -> usize {
     let channel: ChannelArn = CHANNEL.parse().unwrap();
     server.service.members(&channel).len()
 }
@@ -134,10 +147,10 @@ async fn an_undo_removes_what_the_run_added_and_nothing_else() {
         "{}",
         again.stderr
     );
-    for command in ["resume", "retry", "report"] {
+    for command in ["resume", "retry", "report", "status", "undo"] {
         let output = call(&work_dir, &server, &[command, "run/undo"]);
         assert_eq!(output.code, Some(2));
-        let hint = "hint: continue it: chime-bulk undo run";
+        let hint = "hint: continue it: chime-bulk undo run; its state: chime-bulk status run";
         assert!(output.stderr.contains(hint), "{}", output.stderr);
     }
     assert_eq!(members(&server), 4);
@@ -229,4 +242,119 @@ fn a_run_in_progress_cannot_be_undone() {
     );
     running.interrupt();
     running.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_another_account_are_named() {
+    let server = server(ExistingAnswer::Conflict).await;
+    let work_dir = WorkDir::with("list.csv", ids("u", 5));
+    run(&work_dir, &server, "list.csv", BEARER, "run");
+    let denied = Scripted::Refuse {
+        status: 403,
+        exception: "AccessDeniedException".to_owned(),
+        message: "User: arn:aws:iam::999988887777:user/joe is not authorized to perform: \
+                  chime:DescribeChannelMembership"
+            .to_owned(),
+    };
+    server.service.script(vec![vec![denied]; 12]);
+    let output = call(&work_dir, &server, &["undo", "run", "--yes"]);
+    assert_eq!(output.code, Some(3), "{}", output.stderr);
+    let hint = "hint: these are credentials of account 999988887777, and the bearer is of another";
+    assert!(output.stderr.contains(hint), "{}", output.stderr);
+    assert!(!output.stderr.contains("Effect"), "{}", output.stderr);
+    assert_eq!(members(&server), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_of_some_channels_leaves_the_others() {
+    let server = server(ExistingAnswer::Conflict).await;
+    let rows = ["a,u1", "b,u1", "a,u2", "b,u3", "c,u1"];
+    let work_dir = WorkDir::with("list.csv", format!("channel,member\n{}\n", rows.join("\n")));
+    let arguments = ["run", "list.csv", "--run-dir", "run", "--bearer", BEARER];
+    let output = call(&work_dir, &server, &arguments);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let channel = |id: &str| format!("{APP}/channel/{id}");
+    let sizes = || {
+        let size = |id: &str| server.service.members(&channel(id).parse().unwrap()).len();
+        ["a", "b", "c"].map(size)
+    };
+    assert_eq!(sizes(), [2, 2, 1]);
+    let (a, c) = (channel("a"), channel("c"));
+    let undo = ["undo", "run", "--yes", "--channel"];
+    let output = call(
+        &work_dir,
+        &server,
+        &[&undo[..], &[&a, "--channel", &c]].concat(),
+    );
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(sizes(), [0, 2, 0]);
+    let report = fs::read_to_string(work_dir.path("run/undo.csv")).unwrap();
+    let rows: Vec<&str> = report.lines().skip(1).map(|line| &line[..1]).collect();
+    assert_eq!(rows, ["1", "3", "5"], "{report}");
+
+    // The choice of an undo that exists stays.
+    let output = call(&work_dir, &server, &[&undo[..], &[&channel("b")]].concat());
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    let what = "run contains an undo with other --channel or --include-in-doubt";
+    assert!(output.stderr.contains(what), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("hint: pass the same flags"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(sizes(), [0, 2, 0]);
+    let nowhere = channel("nowhere");
+    fs::rename(work_dir.path("run/undo"), work_dir.path("undo-of-a-and-c")).unwrap();
+    let output = call(&work_dir, &server, &[&undo[..], &[&nowhere]].concat());
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("no member to remove"),
+        "{}",
+        output.stderr
+    );
+    assert!(!work_dir.path("run/undo").exists());
+}
+
+#[cfg(feature = "legacy-chime")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_by_the_legacy_api_is_undone_by_it() {
+    let server = server(ExistingAnswer::Conflict).await;
+    let work_dir = WorkDir::with("list.csv", ids("u", 8));
+    let arguments = ["run", "list.csv", "--run-dir", "run", "--api", "legacy"];
+    let to = ["--channel-arn", CHANNEL, "--bearer", BEARER];
+    let output = call(&work_dir, &server, &[&arguments[..], &to].concat());
+    assert_eq!(
+        (output.code, members(&server)),
+        (Some(0), 8),
+        "{}",
+        output.stderr
+    );
+    let output = call(&work_dir, &server, &["undo", "run", "--yes"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("(legacy in us-east-1)"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(members(&server), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_without_a_run_is_refused() {
+    let work_dir = WorkDir::with("file", "no directory");
+    fs::create_dir(work_dir.path("empty")).unwrap();
+    fs::create_dir(work_dir.path("other")).unwrap();
+    fs::write(work_dir.path("other/ledger.db"), "not a ledger at all").unwrap();
+    for (dir, code, what) in [
+        ("empty", 2, "no run found in empty"),
+        ("nowhere", 2, "no run found in nowhere"),
+        ("other", 3, "ledger.db"),
+        ("file", 2, "no run found in file"),
+    ] {
+        for flag in ["--yes", "--dry-run"] {
+            let output = work_dir.run(["undo", dir, flag]);
+            assert_eq!(output.code, Some(code), "{dir}: {}", output.stderr);
+            assert!(output.stderr.contains(what), "{dir}: {}", output.stderr);
+        }
+    }
 }

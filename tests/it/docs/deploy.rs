@@ -242,6 +242,13 @@ fn the_policy_allows_the_call_on_the_bearer_and_the_channels() {
     let channels = statement["Resource"][1].as_str().unwrap();
     let channel = job["channel-arn"].as_str().unwrap();
     assert!(channel.starts_with(channels.strip_suffix('*').unwrap()));
+    let undo = &policy["Statement"][1];
+    let actions = [
+        "chime:DescribeChannelMembership",
+        "chime:DeleteChannelMembership",
+    ];
+    assert_eq!(undo["Action"], serde_json::json!(actions));
+    assert_eq!(undo["Resource"], statement["Resource"]);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The simulated service, served over HTTP on loopback.
 
+use std::ffi::OsStr;
 use std::future::pending;
 use std::sync::Arc;
 
 use chime_bulk::sandbox::{SandboxConfig, Service, serve};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+
+use crate::support::program::{Output, WorkDir};
 
 /// A server that stops when this is dropped.
 pub(crate) struct Server {
@@ -23,6 +26,21 @@ impl Server {
         let serving = serve(listener, Arc::clone(&service), pending());
         let task = tokio::spawn(async { serving.await.unwrap() }).abort_handle();
         Self { service, url, task }
+    }
+
+    /// Runs the program against this server, at full speed.
+    pub(crate) fn call<A: AsRef<OsStr>>(
+        &self,
+        work_dir: &WorkDir,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Output {
+        let mut command = work_dir.command(arguments);
+        command
+            .env("CHIME_BULK_ENDPOINT_URL", &self.url)
+            .env("CHIME_BULK_BEARER_RATE", "100000")
+            .env("AWS_ACCESS_KEY_ID", "sandbox")
+            .env("AWS_SECRET_ACCESS_KEY", "sandbox");
+        tokio::task::block_in_place(|| Output::of(&mut command))
     }
 }
 

@@ -38,8 +38,6 @@ pub(crate) enum State {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) state: State,
-    /// What is counted.
-    pub(crate) unit: &'static str,
     /// Members whose fate is known.
     pub(crate) done: u64,
     /// Members to send, as far as the list is read.
@@ -58,20 +56,24 @@ pub(crate) struct View {
     pub(crate) refused: u64,
     /// Rows that wait for another try.
     pub(crate) retrying: usize,
-    /// Rows that did not get in, by code, most first.
+    /// Rows that did not get in, by code, most first. Of an undo: that could not be removed.
     pub(crate) failed: Vec<(String, u64)>,
+    /// Members that an undo kept.
+    pub(crate) kept: u64,
     pub(crate) standing: Standing,
+    /// What is counted.
+    pub(crate) noun: &'static str,
 }
 
 /// What was counted so far.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    unit: &'static str,
     limits: Limits,
     bearers: usize,
     rows_read: u64,
     unsent: u64,
     list_complete: bool,
+    task: Task,
     settled_before: u64,
     settled: Tally,
     calls: u64,
@@ -79,6 +81,7 @@ pub(crate) struct Counts {
     retrying: usize,
     in_flight: u32,
     failed: BTreeMap<String, u64>,
+    kept: u64,
     /// While one call at a time probes: for whose sake.
     pause: Option<State>,
     /// The code and the reason of the last refusal, while nothing was accepted since.
@@ -92,17 +95,13 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new(started: &Started) -> Self {
-        let unit = match started.task {
-            Task::Read => "questions",
-            _ => "members",
-        };
         Self {
-            unit,
             limits: started.limits,
             bearers: started.bearers,
             rows_read: started.staged.rows_read,
             unsent: started.staged.invalid + started.staged.duplicate,
             list_complete: started.staged.complete,
+            task: started.task,
             settled_before: started.settled_before,
             settled: Tally::default(),
             calls: 0,
@@ -110,6 +109,7 @@ impl Counts {
             retrying: 0,
             in_flight: 0,
             failed: BTreeMap::new(),
+            kept: 0,
             pause: None,
             reason: None,
             throttled_at: None,
@@ -117,6 +117,11 @@ impl Counts {
             standing: Standing::default(),
             recent: VecDeque::from([(Duration::ZERO, 0)]),
         }
+    }
+
+    /// Whether its list is one that the program made.
+    fn is_part(&self) -> bool {
+        self.task.removes() || self.task == Task::Read
     }
 
     /// Takes in an event, so long after the beginning.
@@ -158,7 +163,11 @@ impl Counts {
                     self.settled.add(outcome, settled.of(outcome));
                 }
                 for (code, rows) in failed {
-                    self.fail(word(code), *rows);
+                    if codes::KEPT.contains(&code.as_str()) {
+                        self.kept += rows;
+                    } else {
+                        self.fail(word(code), *rows);
+                    }
                 }
                 self.refused += u64::from(refusal.is_some());
                 self.retrying = *waiting;
@@ -215,7 +224,6 @@ impl Counts {
         failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         View {
             state: self.state(now),
-            unit: self.unit,
             reason: self.pause.and_then(|_| self.reason.clone()),
             done: self.settled_before + self.settled.total(),
             to_send: self.rows_read.saturating_sub(self.unsent),
@@ -227,6 +235,12 @@ impl Counts {
             refused: self.refused,
             retrying: self.retrying,
             failed,
+            kept: self.kept,
+            noun: if self.task == Task::Read {
+                "questions"
+            } else {
+                "members"
+            },
             standing: self.standing.clone(),
         }
     }
@@ -239,7 +253,8 @@ impl Counts {
             _ if self.draining => State::Draining,
             Some(pause) => pause,
             None if is_throttled => State::CoolDown,
-            None if !self.list_complete => State::Reading,
+            // The list of an undo is not the user's.
+            None if !self.list_complete && !self.is_part() => State::Reading,
             None => State::Calling,
         }
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chime_bulk::engine::Event;
+use chime_bulk::engine::{Event, Task};
 use chime_bulk::job::Started;
-use chime_bulk::model::{Outcome, escape_control};
+use chime_bulk::model::{Outcome, codes, escape_control};
 
 use super::counts::word;
 use crate::line::{Channel, Line};
@@ -20,11 +20,17 @@ pub(super) fn begun(started: &Started) -> Line {
         bearers: started.bearers,
         rows_read: started.staged.rows_read,
         settled_before: started.settled_before,
+        task: started.task.as_str().to_owned(),
+        part_of: started
+            .part_of
+            .as_ref()
+            .map(|dir| escape_control(&dir.display().to_string(), usize::MAX)),
     }
 }
 
-/// The line for an event, so long after the beginning; none for one that is not known here.
-pub(super) fn event(event: &Event, now: Duration) -> Option<Line> {
+/// The line for an event of a run or of an undo, so long after the beginning; none for one that is not
+/// known here.
+pub(super) fn event(event: &Event, task: Task, now: Duration) -> Option<Line> {
     let seconds = now.as_secs_f64();
     Some(match event {
         Event::Staged {
@@ -69,7 +75,7 @@ pub(super) fn event(event: &Event, now: Duration) -> Option<Line> {
             members: *members,
             in_flight: *in_flight,
         },
-        Event::CallSettled { .. } => settled(event, seconds)?,
+        Event::CallSettled { .. } => settled(event, task, seconds)?,
         Event::Standing(standing) => Line::Standing {
             seconds,
             open_channels: standing.open,
@@ -89,7 +95,7 @@ pub(super) fn event(event: &Event, now: Duration) -> Option<Line> {
     })
 }
 
-fn settled(event: &Event, seconds: f64) -> Option<Line> {
+fn settled(event: &Event, task: Task, seconds: f64) -> Option<Line> {
     let Event::CallSettled {
         call,
         code,
@@ -106,6 +112,16 @@ fn settled(event: &Event, seconds: f64) -> Option<Line> {
     else {
         return None;
     };
+    let kept = failed
+        .iter()
+        .filter(|(code, _)| codes::KEPT.contains(&code.as_str()));
+    let kept: u64 = kept.map(|(_, rows)| rows).sum();
+    // The outcomes of a removal are of removals, and those of an inquiry of answers.
+    let done = settled.of(Outcome::Added);
+    let (done, answered) = or_second(task == Task::Read, done);
+    let (added, removed) = or_second(task.removes(), done);
+    let (already_member, gone_already) =
+        or_second(task.removes(), settled.of(Outcome::AlreadyMember));
     let mut failed_by_code = std::collections::BTreeMap::new();
     for (code, rows) in failed {
         *failed_by_code.entry(word(code).to_owned()).or_default() += rows;
@@ -115,9 +131,13 @@ fn settled(event: &Event, seconds: f64) -> Option<Line> {
         call: *call,
         refusal: code.as_deref().map(|code| word(code).to_owned()),
         reason: reason.clone(),
-        added: settled.of(Outcome::Added),
-        already_member: settled.of(Outcome::AlreadyMember),
-        failed: settled.of(Outcome::Failed),
+        added,
+        already_member,
+        removed,
+        gone_already,
+        answered,
+        kept,
+        failed: settled.of(Outcome::Failed).saturating_sub(kept),
         unconfirmed: settled.of(Outcome::Unconfirmed),
         failed_by_code,
         again: *again,
@@ -126,4 +146,9 @@ fn settled(event: &Event, seconds: f64) -> Option<Line> {
         in_flight: *in_flight,
         outage: *outage,
     })
+}
+
+/// The number as the first of two, or as the second; the other is 0.
+fn or_second(is_second: bool, number: u64) -> (u64, u64) {
+    if is_second { (0, number) } else { (number, 0) }
 }

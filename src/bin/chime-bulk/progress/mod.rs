@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chime_bulk::engine::{Event, Observer};
+use chime_bulk::engine::{Event, Observer, Task};
 use chime_bulk::job::Started;
 use chime_bulk::report;
 
@@ -27,6 +27,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Shows a run in progress.
 pub(crate) struct Progress {
     counts: Arc<Mutex<Counts>>,
+    task: Task,
     began: Instant,
     screen: Screen,
     /// Dropped to end the painter.
@@ -75,6 +76,7 @@ impl Progress {
         }
         Self {
             counts,
+            task: started.task,
             began,
             screen: screen.clone(),
             end: Some(end),
@@ -87,7 +89,7 @@ impl Observer for Progress {
     fn event(&mut self, event: &Event) {
         let now = self.began.elapsed();
         if self.screen.mode() == Mode::Json {
-            if let Some(event) = json::event(event, now) {
+            if let Some(event) = json::event(event, self.task, now) {
                 self.screen.event(&event);
             }
             return;

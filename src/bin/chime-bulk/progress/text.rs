@@ -64,7 +64,7 @@ fn place(view: &View, is_narrow: bool) -> String {
     if is_narrow {
         format!("{done}/{to_send} · {state}")
     } else {
-        format!("{done} of {to_send} {} · {state}", view.unit)
+        format!("{done} of {to_send} {} · {state}", view.noun)
     }
 }
 
@@ -96,6 +96,9 @@ fn troubles(view: &View, is_narrow: bool) -> Option<String> {
         let cooling = view.standing.cooling;
         let plural = if cooling == 1 { "" } else { "s" };
         parts.push(format!("{cooling} channel{plural} cooling"));
+    }
+    if view.kept > 0 {
+        parts.push(format!("{} kept", HumanCount(view.kept)));
     }
     let failed: u64 = view.failed.iter().map(|(_, rows)| rows).sum();
     if failed > 0 {
@@ -173,7 +176,6 @@ mod tests {
         };
         View {
             state: State::CoolDown,
-            unit: "members",
             done: 512_300,
             to_send: 1_000_000,
             rate: 9.84,
@@ -187,6 +189,8 @@ mod tests {
             failed: [("NotFound", 40), ("Forbidden", 3), ("Timeout", 2), ("A", 1)]
                 .map(|(code, rows)| (code.to_owned(), rows))
                 .to_vec(),
+            kept: 0,
+            noun: "members",
             standing: Standing {
                 open: 48,
                 cooling: 2,

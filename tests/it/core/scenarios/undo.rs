@@ -287,3 +287,28 @@ async fn a_run_and_its_undo_leave_the_channels_as_they_were() {
         assert_eq!(state(&run), before, "seed {seed}: {:?}", result.tally);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_is_removed_from_the_sub_channel_that_the_run_added_it_to() {
+    let rows = |sub: &str| {
+        let row = |n| format!("c0,u{n},sub-{sub}\n");
+        "channel_id,user_id,sub_channel_id\n".to_owned() + &(0..4).map(row).collect::<String>()
+    };
+    let sandbox = SandboxConfig {
+        unlimited: true,
+        ..SandboxConfig::default()
+    };
+    let mut run = Harness::with_sandbox(rows("a"), sandbox);
+    run.run().await;
+    let result = run.undo(true, false).run().await;
+    assert_eq!(result.count(Outcome::Added), 4);
+    assert!(members(&run).is_empty());
+    // At once, the same bearer adds them to another sub-channel.
+    run_after(&run, rows("b")).run().await;
+    let result = run.undo(true, false).run().await;
+    assert_eq!(
+        result.with_code(Outcome::AlreadyMember, codes::ALREADY_GONE),
+        4
+    );
+    assert_eq!(members(&run).len(), 4);
+}

@@ -330,7 +330,7 @@ fn scheduling(rng: &mut SeededRng, limits: Limits) -> SchedulerConfig {
     }
 }
 
-fn interruptions(rng: &mut SeededRng) -> Vec<(Moment, Interruption)> {
+pub(super) fn interruptions(rng: &mut SeededRng) -> Vec<(Moment, Interruption)> {
     let many = rng.pick(&[0, 1, 1, 2, 3, 6]);
     (0..many)
         .map(|_| {

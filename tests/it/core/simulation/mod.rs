@@ -1,6 +1,7 @@
 //! The simulation. A seed decides the list, the service, its faults and latencies, and the
 //! interruptions of a run. The whole core runs on virtual time, and is resumed until the run is
-//! finished. Then the run is checked: no row is lost, and every outcome is true.
+//! finished. Then the run is checked: no row is lost, and every outcome is true. `undo` plays the undos
+//! of such runs.
 //!
 //! `CHIME_BULK_SEEDS` sets the number of seeds, `CHIME_BULK_FIRST_SEED` the first of them. A failure
 //! prints its seed and the command that plays it alone; `CHIME_BULK_TRACE` prints all calls.
@@ -11,6 +12,7 @@ mod every_commit;
 mod play;
 mod rng;
 mod row;
+mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -28,8 +30,14 @@ const SEEDS: u64 = 1_000;
 
 #[test]
 fn whatever_happens_nothing_is_lost() {
+    play_seeds("whatever", SEEDS, |seed| drop(play(&Case::new(seed))));
+}
+
+/// Plays seeds: as many as `CHIME_BULK_SEEDS` sets, by default `seeds`. A test whose name begins with
+/// `test` plays them.
+fn play_seeds(test: &str, seeds: u64, play: impl Fn(u64) + Sync) {
     let first = number("CHIME_BULK_FIRST_SEED").unwrap_or(0);
-    let seeds = number("CHIME_BULK_SEEDS").unwrap_or(SEEDS);
+    let seeds = number("CHIME_BULK_SEEDS").unwrap_or(seeds);
     let next = AtomicU64::new(first);
     let (failures, enough) = (Mutex::new(Vec::new()), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -41,7 +49,7 @@ fn whatever_happens_nothing_is_lost() {
                     if seed >= first + seeds {
                         break;
                     }
-                    if let Err(why) = catch_unwind(AssertUnwindSafe(|| play(&Case::new(seed)))) {
+                    if let Err(why) = catch_unwind(AssertUnwindSafe(|| play(seed))) {
                         let mut failures = failures.lock().unwrap();
                         failures.push((seed, panic_message(&*why)));
                         enough.store(failures.len() >= 5, Ordering::Relaxed);
@@ -54,7 +62,7 @@ fn whatever_happens_nothing_is_lost() {
     failures.sort();
     let report: Vec<String> = failures
         .iter()
-        .map(|(seed, why)| format!("seed {seed}: {why}\n    {}", replay(*seed)))
+        .map(|(seed, why)| format!("seed {seed}: {why}\n    {}", replay(test, *seed)))
         .collect();
     assert!(report.is_empty(), "\n{}", report.join("\n"));
 }
@@ -98,9 +106,9 @@ fn trace(case: &Case, played: &Played) {
 }
 
 /// The command that plays a seed alone.
-fn replay(seed: u64) -> String {
+fn replay(test: &str, seed: u64) -> String {
     format!(
-        "CHIME_BULK_FIRST_SEED={seed} CHIME_BULK_SEEDS=1 cargo test --test it simulation::whatever"
+        "CHIME_BULK_FIRST_SEED={seed} CHIME_BULK_SEEDS=1 cargo test --test it simulation::{test}"
     )
 }
 

@@ -11,7 +11,9 @@ use chime_bulk::schedule::Stop;
 
 use super::case::Case;
 use super::rng::SeededRng;
-use crate::support::harness::{Harness, SessionResult, channel, refusal, user};
+use crate::support::harness::{
+    Harness, Interruption, Moment, SessionResult, channel, refusal, user,
+};
 use crate::support::recorder::RecordedCall;
 
 /// Sessions after the last interruption. A long outage stops several of them.
@@ -33,26 +35,48 @@ pub(super) struct Played {
 
 /// Plays a case to its end.
 pub(super) async fn play(case: &Case) -> Played {
-    let mut run = harness(case);
+    play_on(harness(case), case).await
+}
+
+/// Plays a case to its end, on its harness.
+pub(super) async fn play_on(mut run: Harness, case: &Case) -> Played {
+    let (result, interrupted) = to_end(&mut run, &case.interruptions, case.seed).await;
+    // Calls that were given up may not have reached the service yet.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    Played {
+        calls: run.calls(),
+        is_open: !result.is_finished(),
+        run,
+        result,
+        interrupted,
+    }
+}
+
+/// Interrupts and resumes a run until it is finished, or stops again and again. Returns the result of
+/// the last session, and the number of sessions that were interrupted.
+pub(super) async fn to_end(
+    run: &mut Harness,
+    interruptions: &[(Moment, Interruption)],
+    mut seed: u64,
+) -> (SessionResult, usize) {
     let mut final_outcomes = BTreeMap::new();
-    let mut seed = case.seed;
     let mut next_seed = || {
         seed = seed.wrapping_add(1);
         seed
     };
     let mut interrupted = 0;
-    for (moment, interruption) in &case.interruptions {
+    for (moment, interruption) in interruptions {
         run.scheduling.seed = next_seed();
         let result = run.interrupt_at(*moment, *interruption).await;
         interrupted += usize::from(matches!(result.ending, None | Some(Ending::Interrupted)));
-        fix_cause(&mut run, &result);
+        fix_cause(run, &result);
         check_final_outcomes(&mut final_outcomes, &result);
     }
     let (mut sessions, mut denials) = (0, 0);
     let result = loop {
         run.scheduling.seed = next_seed();
         let result = run.run().await;
-        fix_cause(&mut run, &result);
+        fix_cause(run, &result);
         check_final_outcomes(&mut final_outcomes, &result);
         sessions += 1;
         match &result.ending {
@@ -69,15 +93,7 @@ pub(super) async fn play(case: &Case) -> Played {
     if let Some(Ending::Stopped(stop)) = &result.ending {
         assert!(denials == DENIALS, "still stopped: {stop:?}");
     }
-    // Calls that were given up may not have reached the service yet.
-    tokio::time::sleep(Duration::from_mins(2)).await;
-    Played {
-        calls: run.calls(),
-        is_open: !result.is_finished(),
-        run,
-        result,
-        interrupted,
-    }
+    (result, interrupted)
 }
 
 /// Removes the cause of a stop, as a user would do before `resume`.
@@ -103,7 +119,8 @@ fn check_final_outcomes(final_outcomes: &mut BTreeMap<u64, Outcome>, result: &Se
     }
 }
 
-fn harness(case: &Case) -> Harness {
+/// The harness of a case, with the members that exist before its run.
+pub(super) fn harness(case: &Case) -> Harness {
     let mut run = Harness::with_sandbox(case.list(), case.sandbox.clone())
         .in_memory()
         .bearers(case.scheduling.bearers)

@@ -6,6 +6,7 @@
 
 mod counts;
 mod killed_run;
+mod undo;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

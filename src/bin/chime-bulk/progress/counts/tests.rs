@@ -7,7 +7,6 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 pub(crate) fn started() -> Started {
     Started {
-        task: chime_bulk::engine::Task::Add,
         run_id: "run".to_owned(),
         dir: "runs/run".into(),
         detected: "a list".to_owned(),
@@ -18,6 +17,8 @@ pub(crate) fn started() -> Started {
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
         changed_list: None,
+        task: chime_bulk::engine::Task::Add,
+        part_of: None,
     }
 }
 

@@ -1,0 +1,169 @@
+//! `sync`.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use chime_bulk::job::{self, JobError, Started, SyncConclusion, SyncRequest};
+use chime_bulk::report::{DIFF, Diff, MaxRemovals, shell_word};
+use chime_bulk::roster::Options;
+
+use crate::args::{IfExists, SyncArguments};
+use crate::exit::Exit;
+use crate::run::{request, show_error};
+use crate::run_output::RunOutput;
+use crate::screen::Screen;
+use crate::{output, signals};
+
+/// Synchronizes channels with a list, or shows the difference.
+pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Result<Exit> {
+    let SyncArguments { choice, run } = arguments;
+    let wrong = if run.if_exists != IfExists::Fail {
+        let hint = "leave it out: a sync in --run-dir is continued, or followed by the next";
+        Some(("--if-exists has no meaning for sync", hint))
+    } else if choice.remove_others && run.roster.limit().is_some() {
+        let hint = "leave out --limit, or --remove-others";
+        Some((
+            "--limit takes a part of the list, so others may be on the rest",
+            hint,
+        ))
+    } else if choice.max_removals.is_some() && !choice.remove_others {
+        Some((
+            "--max-removals needs --remove-others",
+            "pass both, or neither",
+        ))
+    } else if choice.apply && choice.remove_others {
+        let hint = "leave out --remove-others: the difference says who is removed";
+        Some(("--apply does what the difference says", hint))
+    } else {
+        None
+    };
+    if let Some((what, hint)) = wrong {
+        screen.error(&what, Some(hint));
+        return Ok(Exit::Usage);
+    }
+    let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if (choice.remove_others || choice.apply) && !run.dry_run && !choice.yes && !is_asked {
+        let what = "this removes members, and there is no terminal to confirm it on";
+        screen.error(&what, Some("pass --yes, or --dry-run to look first"));
+        return Ok(Exit::Usage);
+    }
+    let run_output = match run.output.open(screen) {
+        Ok(output) => output,
+        Err(exit) => return Ok(exit),
+    };
+    let (json, dry_run) = (run.json, run.dry_run);
+    let mut run = match request(run, screen).await {
+        Ok(request) => request,
+        Err(exit) => return Ok(exit),
+    };
+    if choice.apply {
+        run.options = applied(run.options);
+    }
+    let dir = run.run_dir.clone();
+    let again = command(&run.source.name(), dir.as_deref(), &choice);
+    let (yes, shown) = (choice.yes, screen.clone());
+    let request = SyncRequest {
+        confirm: Box::new(move |diff| yes || confirm(diff, &shown)),
+        run,
+        applies: choice.apply,
+        remove_others: choice.remove_others,
+        max_removals: choice.max_removals.unwrap_or_default(),
+        protect: choice.protect.clone(),
+        add_left: choice.add_left,
+        dry_run,
+    };
+    let commands = signals::commands(screen)?;
+    let observer = |started: &Started| run_output.observer(started);
+    let ended = Box::pin(job::sync(request, observer, commands)).await;
+    let exit = match ended {
+        Ok(conclusion) => conclude(&conclusion, json, &run_output),
+        Err(error) => failed(&error, dir.as_deref(), screen),
+    };
+    if exit.is_resumable() && exit != Exit::TooManyFailures && dir.is_some() {
+        screen.print_line(again);
+    }
+    Ok(run_output.ended(exit))
+}
+
+/// Asks whether to make the changes of a difference.
+fn confirm(diff: &Diff, screen: &Screen) -> bool {
+    let (add, remove) = (diff.to_add, diff.to_remove);
+    // If the question cannot be written, nobody reads it: the answer decides all the same.
+    let _ = write!(io::stderr(), "add {add} and remove {remove}? [y/N] ");
+    let mut answer = String::new();
+    let is_read = io::stdin().read_line(&mut answer).is_ok();
+    let is_yes = is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+    if !is_yes {
+        screen.note("nothing was added or removed");
+    }
+    is_yes
+}
+
+fn failed(error: &JobError, dir: Option<&Path>, screen: &Screen) -> Exit {
+    show_error(error, screen);
+    if matches!(error, JobError::RunExists(_)) && dir.is_some() {
+        screen.note("a sync needs a directory of its own, or that of the sync before");
+    }
+    Exit::from(error)
+}
+
+/// How a difference is read as a list: who is to be added.
+fn applied(options: Options) -> Options {
+    Options {
+        type_column: Some("type".to_owned()),
+        filters: "sign=+".parse().into_iter().collect(),
+        allow_empty: true,
+        ..options
+    }
+}
+
+/// The command that continues.
+fn command(list: &str, dir: Option<&Path>, choice: &crate::args::SyncChoice) -> String {
+    let mut command = format!("chime-bulk sync {}", shell_word(Path::new(list)));
+    if let Some(dir) = dir {
+        command += &format!(" --run-dir {}", shell_word(dir));
+    }
+    for (is_set, flag) in [
+        (choice.apply, "--apply"),
+        (choice.remove_others, "--remove-others"),
+        (choice.add_left, "--add-left"),
+        (choice.yes, "--yes"),
+    ] {
+        if is_set {
+            command += " ";
+            command += flag;
+        }
+    }
+    if let Some(most) = choice.max_removals {
+        command += &format!(" --max-removals {most}");
+    }
+    for file in &choice.protect {
+        command += &format!(" --protect {}", shell_word(file));
+    }
+    command + " …"
+}
+
+fn conclude(conclusion: &SyncConclusion, json: bool, run_output: &RunOutput) -> Exit {
+    let screen = run_output.screen();
+    let exit = Exit::from(conclusion.verdict());
+    let exit = output::show(&conclusion.summary, json, exit, screen);
+    if let Some((excess, needed)) = &conclusion.excess {
+        let hint = format!(
+            "nothing was added or removed; look at {DIFF}, and if it is right pass --max-removals {}",
+            MaxRemovals::Count(*needed)
+        );
+        screen.error(excess, Some(&hint));
+    }
+    if let Some(reason) = conclusion.reason() {
+        screen.error(&reason, conclusion.hint().as_deref());
+    }
+    if let Some(policy) = conclusion.policy() {
+        screen.note("the policy statement:");
+        policy.lines().for_each(|line| screen.note(line));
+    }
+    let report = conclusion.dir.join(DIFF);
+    if report.exists() {
+        screen.note(format_args!("report: {}", report.display()));
+    }
+    exit
+}

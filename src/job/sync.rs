@@ -1,0 +1,744 @@
+//! `sync`: makes the channels of a list equal to it.
+//!
+//! A sync is a run whose list is read to its end first. Then its channels are listed, the whole
+//! difference is written and judged, and only then members are added, by the run, and removed, by a
+//! part of it.
+//!
+//! Promises: nothing is added or removed before the whole difference is known and within the limit;
+//! nobody is removed from a channel in which an add failed; a sync that was cut off goes on where it
+//! was, with the difference it had.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::commands::is_halted;
+use super::conclusion::{NAMED_CHANNELS, SessionEnd};
+use super::if_exists::check_same;
+use super::inquiry::{Inquired, Inquiry};
+use super::lock::RunLock;
+use super::open_run::open_run;
+use super::part::{self, LIST, NewPart};
+use super::protected::protected;
+use super::resume::restored;
+use super::run::{begun, new_directory};
+use super::session::{EndedSession, Session, Started};
+use super::{
+    JobError, LEDGER, LimitOverrides, Request, RunSettings, RunVerdict, SyncSettings, Target,
+    UndoSettings, directory, report,
+};
+use crate::engine::{Command, Ending, Feed, Observer, replay, restore};
+use crate::ledger::{Durability, Ledger, LedgerReader, Settled, fact};
+use crate::model::{
+    BearerPool, ChannelArn, Limits, MembershipType, Outcome, Question, QuestionRow, RunState,
+    codes, quota,
+};
+use crate::report::{
+    AppliedDiff, Comparison, DIFF, Diff, FAILED, MaxRemovals, PAGE, QuestionList, RESULTS,
+    ReportError, Reports, SUMMARY, Sign, Subject, SyncRules, SyncSummary, check_diff,
+    each_channel_of, read_diff, write_sync_removals,
+};
+use crate::roster::{Entry, Options, Source};
+
+/// The directories of its parts, in the run directory.
+const LISTING: &str = "listing";
+const REMOVAL: &str = "removal";
+/// The directory of the ledger of the sync before, in the run directory.
+const EARLIER: &str = "earlier";
+
+/// The IAM actions of a sync; the last two only to remove.
+const ACTIONS: [&str; 4] = [
+    "chime:BatchCreateChannelMembership",
+    "chime:ListChannelMemberships",
+    "chime:ListChannelModerators",
+    "chime:DeleteChannelMembership",
+];
+
+/// The request to synchronize channels with a list.
+pub struct SyncRequest {
+    /// The run: its list, its bearers, its service.
+    pub run: Request,
+    /// Whether the list is a `diff.csv`, to be done exactly.
+    pub applies: bool,
+    /// Whether others than those on the list are removed.
+    pub remove_others: bool,
+    /// How many at most.
+    pub max_removals: MaxRemovals,
+    /// Files with members who are never removed: an ARN or a user id on each line.
+    pub protect: Vec<PathBuf>,
+    /// Whether who left since an earlier run is added again.
+    pub add_left: bool,
+    /// Whether it only writes the difference.
+    pub dry_run: bool,
+    /// Whether to go on with a difference that removes somebody.
+    pub confirm: Confirm,
+}
+
+/// A question to the user.
+pub type Confirm = Box<dyn Fn(&Diff) -> bool + Send + Sync>;
+
+/// How far a sync is, once it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SyncEnd {
+    /// Members were added and removed.
+    Done,
+    /// It only looked.
+    Looked,
+}
+
+/// The end of a sync.
+#[derive(Debug)]
+pub struct SyncConclusion {
+    /// The counts.
+    pub summary: SyncSummary,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The run directory.
+    pub dir: PathBuf,
+    /// Why nothing was done, if more would be removed than is allowed; and the number that is needed.
+    pub excess: Option<(String, u64)>,
+    removes: bool,
+    address: Option<String>,
+    bearers: BearerPool,
+    channels: Vec<ChannelArn>,
+}
+
+impl SyncConclusion {
+    /// The result: [`RunVerdict::AllIn`] if the channels are as the list says.
+    #[must_use]
+    pub fn verdict(&self) -> RunVerdict {
+        if self.excess.is_some() {
+            return RunVerdict::TooManyFailures;
+        }
+        self.end().verdict(self.summary.is_in_sync())
+    }
+
+    /// Why it stopped, if it was stopped.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.end().reason()
+    }
+
+    /// How to fix it, if it was stopped.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.end().hint()
+    }
+
+    /// The IAM policy that it needs, if it stopped because it was denied.
+    #[must_use]
+    pub fn policy(&self) -> Option<String> {
+        self.end().policy()
+    }
+
+    fn end(&self) -> SessionEnd<'_> {
+        let actions = if self.removes {
+            &ACTIONS[..]
+        } else {
+            &ACTIONS[..2]
+        };
+        SessionEnd {
+            ending: &self.ending,
+            address: self.address.as_deref(),
+            bearers: &self.bearers,
+            channels: &self.channels,
+            actions,
+            reports: "failed.csv",
+        }
+    }
+}
+
+/// Synchronizes channels with a list, or continues to.
+///
+/// # Errors
+/// As [`run`](super::run()); if the list has no valid row; if a file of protected members cannot be
+/// read.
+pub async fn sync(
+    mut request: SyncRequest,
+    observer: impl Fn(&Started) -> Box<dyn Observer>,
+    mut commands: mpsc::Receiver<Command>,
+) -> Result<SyncConclusion, JobError> {
+    let dir = request.run.run_dir.clone();
+    let dir = dir.unwrap_or_else(|| new_directory(&request.run.source));
+    request.run.run_dir = Some(dir.clone());
+    let protected = protected(&request.protect, &request.run)?;
+    let rules = SyncRules {
+        remove_others: request.remove_others || request.applies,
+        protected,
+        add_left: request.add_left,
+    };
+    let target = request.run.target.clone();
+    let sync = Synchronization {
+        applies: request.applies.then(|| request.run.source.clone()),
+        removes: rules.remove_others,
+        rules,
+        max_removals: request.max_removals,
+        dry_run: request.dry_run,
+        confirm: request.confirm,
+        dir,
+        target,
+    };
+    let (staged, ending) = Box::pin(sync.stage(request.run, &observer, &mut commands)).await?;
+    Box::pin(sync.go_on(staged, ending, &observer, &mut commands)).await
+}
+
+/// A sync in progress.
+struct Synchronization {
+    /// The difference to do exactly, if it is one.
+    applies: Option<Source>,
+    removes: bool,
+    rules: SyncRules,
+    max_removals: MaxRemovals,
+    dry_run: bool,
+    confirm: Confirm,
+    dir: PathBuf,
+    target: Target,
+}
+
+/// How a row is settled without a call.
+type Settle = Box<dyn FnMut(&Entry) -> Option<Settled>>;
+
+/// A run whose list is read.
+struct Staged {
+    lock: RunLock,
+    ledger: Ledger,
+    settings: RunSettings,
+    limits: Limits,
+    address: Option<String>,
+}
+
+impl From<EndedSession> for Staged {
+    fn from(ended: EndedSession) -> Self {
+        Self {
+            lock: ended.lock,
+            ledger: ended.ledger,
+            settings: ended.settings,
+            limits: ended.limits,
+            address: ended.address,
+        }
+    }
+}
+
+impl Synchronization {
+    /// Reads the list to its end: that of a new run, or the rest of one that was cut off.
+    async fn stage(
+        &self,
+        run: Request,
+        observer: impl Fn(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<(Staged, Ending), JobError> {
+        check_diff(&self.dir)?;
+        if let Some((lock, ledger)) = self.cut_off(&run, commands).await? {
+            let settings = RunSettings::of(&ledger, &self.dir)?;
+            let is_read = ledger.staged().complete;
+            let (target, limits) = (self.target.clone(), run.limits);
+            let open = (self.dir.as_path(), lock, ledger);
+            let restored = restored(open, |_| Ok(()), settings, |_| target, limits, commands);
+            let (session, _, started) = Box::pin(restored).await?;
+            if is_read {
+                return Ok((session.into(), Ending::Finished));
+            }
+            let observer = &mut *observer(&started);
+            let mut ended = Box::pin(session.stage(observer, commands)).await?;
+            let ending = std::mem::replace(&mut ended.ending, Ending::Finished);
+            return Ok((ended.into(), ending));
+        }
+        let settings = SyncSettings {
+            dry_run: self.dry_run,
+        };
+        let (session, started) = begun(run, Some(settings), commands).await?;
+        let observer = &mut *observer(&started);
+        let mut ended = Box::pin(session.stage(observer, commands)).await?;
+        let ending = std::mem::replace(&mut ended.ending, Ending::Finished);
+        Ok((ended.into(), ending))
+    }
+
+    /// The sync in the directory that was cut off, if there is one. One that is over is put aside.
+    async fn cut_off(
+        &self,
+        run: &Request,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Option<(RunLock, Ledger)>, JobError> {
+        if !directory::holds_run(&self.dir) {
+            return Ok(None);
+        }
+        let (lock, ledger) = open_run(&self.dir)?;
+        let settings = RunSettings::of(&ledger, &self.dir)?;
+        let Some(before) = settings.sync else {
+            return Err(JobError::RunExists(self.dir.clone()));
+        };
+        let end: Option<SyncEnd> = ledger.fact(fact::SYNC)?;
+        if end.is_none() && before.dry_run == self.dry_run {
+            check_same(&ledger, run, &self.dir, commands).await?;
+            return Ok(Some((lock, ledger)));
+        }
+        if end.is_none() && !before.dry_run {
+            // A look must not put aside what is under way.
+            return Err(JobError::RunExists(self.dir.clone()));
+        }
+        ledger.checkpoint()?;
+        drop(ledger);
+        let is_kept = end == Some(SyncEnd::Done);
+        let set_aside = || self.set_aside(is_kept);
+        set_aside().map_err(|source| JobError::Directory {
+            dir: self.dir.clone(),
+            source,
+        })?;
+        drop(lock);
+        Ok(None)
+    }
+
+    /// Removes the ledgers of the sync before, or moves that of the run to [`EARLIER`].
+    fn set_aside(&self, is_kept: bool) -> std::io::Result<()> {
+        let ledger = Ledger::files(&self.dir.join(LEDGER));
+        if is_kept {
+            let earlier = self.dir.join(EARLIER);
+            let new = self.dir.join(format!("{EARLIER}.new"));
+            remove_directory(&new)?;
+            std::fs::create_dir(&new)?;
+            std::fs::copy(self.dir.join(LEDGER), new.join(LEDGER))?;
+            std::fs::File::open(new.join(LEDGER))?.sync_all()?;
+            remove_directory(&earlier)?;
+            std::fs::rename(new, earlier)?;
+        }
+        for part in [LISTING, REMOVAL] {
+            remove_directory(&self.dir.join(part))?;
+        }
+        // Those of the run that is put aside: that was checked when it was opened.
+        let reports = [RESULTS, FAILED, PAGE, SUMMARY].map(|name| self.dir.join(name));
+        for file in reports.into_iter().chain(ledger) {
+            if file.exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rest of a sync whose list is read, or whose reading was stopped.
+    async fn go_on(
+        &self,
+        staged: Staged,
+        ending: Ending,
+        observer: impl Fn(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<SyncConclusion, JobError> {
+        let Staged {
+            lock,
+            mut ledger,
+            settings,
+            limits,
+            address,
+        } = staged;
+        let run_id: String = ledger.fact(fact::RUN_ID)?.unwrap_or_default();
+        let mut conclusion = SyncConclusion {
+            summary: SyncSummary::of(&Diff::default(), run_id.clone(), self.dry_run),
+            ending,
+            dir: self.dir.clone(),
+            excess: None,
+            removes: self.removes,
+            address,
+            bearers: settings.bearers.clone(),
+            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
+        };
+        if !matches!(conclusion.ending, Ending::Finished) {
+            conclusion.summary.state = RunState::Interrupted;
+            return Ok(conclusion);
+        }
+        let diff = if ledger.is_listed()? {
+            let diff: Option<Diff> = ledger.fact(fact::DIFF)?;
+            diff.ok_or_else(|| ledger.damaged("the difference is missing"))?
+        } else {
+            let rows = ledger.staged().rows_read;
+            if self.applies.is_none() && rows == ledger.staged().invalid {
+                return Err(JobError::NothingToSync);
+            }
+            let asked = self.ask(&ledger, &settings, &run_id, &observer, commands);
+            let Some(inquired) = Box::pin(asked).await? else {
+                return Err(JobError::NothingToSync);
+            };
+            spend(&inquired.ledger, &mut conclusion.summary)?;
+            conclusion.address = inquired.address.or(conclusion.address);
+            if !matches!(inquired.ending, Ending::Finished) {
+                conclusion.summary.state = RunState::Interrupted;
+                conclusion.ending = inquired.ending;
+                return Ok(conclusion);
+            }
+            let (diff, settle) = self.compare(&ledger, &inquired.ledger, &settings)?;
+            let looked = conclusion.summary.clone();
+            conclusion.summary = SyncSummary {
+                calls: looked.calls,
+                throttled_calls: looked.throttled_calls,
+                elapsed_seconds: looked.elapsed_seconds,
+                ..SyncSummary::of(&diff, run_id.clone(), self.dry_run)
+            };
+            if !self.dry_run {
+                let excess = self.max_removals.excess(&diff);
+                let excess = excess.filter(|_| self.applies.is_none());
+                conclusion.excess = excess.map(|excess| (excess, MaxRemovals::needed(&diff)));
+            }
+            let is_stopped = self.dry_run || conclusion.excess.is_some();
+            if is_stopped || (diff.to_remove > 0 && !(self.confirm)(&diff)) {
+                conclusion.summary.not_attempted = diff.to_add + diff.to_remove;
+                ledger.set_fact(fact::SYNC, &SyncEnd::Looked)?;
+                ledger.commit()?;
+                return Ok(conclusion);
+            }
+            ledger.settle_listed(settle)?;
+            ledger.set_fact(fact::DIFF, &diff)?;
+            ledger.commit()?;
+            diff
+        };
+        conclusion.summary = SyncSummary::of(&diff, run_id, false);
+        let ended = self.add((lock, ledger, settings, limits), &observer, commands);
+        let (ended, mut ledger) = Box::pin(ended).await?;
+        conclusion.ending = ended.ending;
+        let summary = &mut conclusion.summary;
+        spend(&ledger, summary)?;
+        count_adds(&ledger, summary)?;
+        if matches!(conclusion.ending, Ending::Finished) {
+            let removed = self.remove(&ledger, &ended.settings, summary, &observer, commands);
+            conclusion.ending = Box::pin(removed).await?;
+        }
+        if let Ok(inquiry) = LedgerReader::open(&self.dir.join(LISTING).join(LEDGER)) {
+            spend(&inquiry, &mut conclusion.summary)?;
+        }
+        if matches!(conclusion.ending, Ending::Finished) {
+            ledger.set_fact(fact::SYNC, &SyncEnd::Done)?;
+            ledger.commit()?;
+        } else {
+            conclusion.summary.state = RunState::Interrupted;
+        }
+        drop(ended.lock);
+        Ok(conclusion)
+    }
+
+    /// Lists the channels, of both types, and their moderators if anybody is to be removed.
+    async fn ask(
+        &self,
+        ledger: &LedgerReader,
+        settings: &RunSettings,
+        run_id: &str,
+        observer: impl Fn(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Option<Inquired>, JobError> {
+        let inquiry = Inquiry {
+            dir: &self.dir.join(LISTING),
+            part_of: &self.dir,
+            run_id,
+            settings,
+            channel_rate: quota::LIST_RATE,
+            target: self.target.clone(),
+        };
+        let write = |list: &mut QuestionList| {
+            let mut ask = |channel: &str| self.ask_channel(list, channel);
+            match &self.applies {
+                Some(source) => Ok(each_channel_of(Path::new(&source.name()), &mut ask)?),
+                None => {
+                    let mut asked = Ok(());
+                    ledger.for_each_channel(|channel| {
+                        if asked.is_ok() {
+                            asked = ask(channel);
+                        }
+                    })?;
+                    Ok(asked?)
+                }
+            }
+        };
+        Box::pin(inquiry.perform(write, observer, commands)).await
+    }
+
+    fn ask_channel(&self, list: &mut QuestionList, channel: &str) -> Result<(), ReportError> {
+        let instance = channel.rsplit_once("/channel/");
+        let about = |membership_type| Subject {
+            channel,
+            instance: instance.map_or("", |(instance, _)| instance),
+            member: None,
+            membership_type,
+            sub_channel: None,
+        };
+        for kind in [MembershipType::Default, MembershipType::Hidden] {
+            list.ask(QuestionRow::new(Question::Members), about(kind))?;
+        }
+        if self.removes {
+            let about = about(MembershipType::Default);
+            list.ask(QuestionRow::new(Question::Moderators), about)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the difference. Returns it, and how rows are settled without a call.
+    fn compare(
+        &self,
+        ledger: &Ledger,
+        inquiry: &LedgerReader,
+        settings: &RunSettings,
+    ) -> Result<(Diff, Settle), JobError> {
+        let mut rules = SyncRules {
+            remove_others: self.rules.remove_others,
+            protected: self.rules.protected.clone(),
+            add_left: self.rules.add_left,
+        };
+        for bearer in settings.bearers.as_slice() {
+            rules.protected.insert(bearer.to_string(), "a bearer");
+        }
+        if let Some(source) = &self.applies {
+            let path = PathBuf::from(source.name());
+            let applied = AppliedDiff::of(&path, inquiry, &rules)?;
+            let diff = applied.write(&path, &self.dir)?;
+            let changed = applied.into_changed();
+            let settle: Settle = Box::new(move |entry| {
+                changed.contains(entry.channel_arn()).then_some(Settled {
+                    outcome: Outcome::Failed,
+                    code: codes::CHANNEL_CHANGED,
+                    message: "the members of the channel have changed since the difference was written",
+                })
+            });
+            return Ok((diff, settle));
+        }
+        let earlier = self.dir.join(EARLIER).join(LEDGER);
+        let earlier = if earlier.exists() {
+            vec![LedgerReader::open(&earlier)?]
+        } else {
+            Vec::new()
+        };
+        let comparison = Comparison::of(inquiry, &earlier, rules)?;
+        let diff = comparison.write(ledger, inquiry, &self.dir)?;
+        Ok((diff, Box::new(move |entry| comparison.settled(entry))))
+    }
+
+    /// Adds who is missing, and writes the run's reports.
+    async fn add(
+        &self,
+        (lock, ledger, settings, limits): (RunLock, Ledger, RunSettings, Limits),
+        observer: impl Fn(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<(EndedAdds, Ledger), JobError> {
+        let is_over = ledger.fact(fact::STATE)? == Some(RunState::Finished);
+        if is_over {
+            let ending = Ending::Finished;
+            let ended = EndedAdds {
+                lock,
+                settings,
+                ending,
+            };
+            return Ok((ended, ledger));
+        }
+        let (service, address) = self.target.connect(&settings).await?;
+        let session = Session {
+            dir: self.dir.clone(),
+            lock,
+            ledger,
+            settings,
+            limits,
+            service,
+            address,
+            feed: Feed::Ended,
+        };
+        let mut scheduler = session.scheduler();
+        let settled_before = restore(&session.ledger, &mut scheduler)?;
+        let (bearers, now) = (session.settings.bearers.as_slice(), jiff::Timestamp::now());
+        let now = now.as_millisecond();
+        replay(&session.ledger, &mut scheduler, bearers, now)?;
+        let started = session.started("the list is read to its end".to_owned(), settled_before)?;
+        let observer = &mut *observer(&started);
+        let ended = Box::pin(session.work(scheduler, observer, commands)).await?;
+        let EndedSession {
+            lock,
+            mut ledger,
+            settings,
+            limits,
+            ending,
+            state,
+            ..
+        } = ended;
+        let reports = Reports {
+            dir: &self.dir,
+            state,
+            limits: &limits,
+        };
+        report::write(&mut ledger, reports, || !is_halted(commands))?;
+        let ended = EndedAdds {
+            lock,
+            settings,
+            ending,
+        };
+        Ok((ended, ledger))
+    }
+
+    /// Removes who is to be removed, but for channels in which an add failed.
+    async fn remove(
+        &self,
+        run: &LedgerReader,
+        settings: &RunSettings,
+        summary: &mut SyncSummary,
+        observer: impl Fn(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Ending, JobError> {
+        let dir = self.dir.join(REMOVAL);
+        let failed = failed_channels(run)?;
+        let settings = removal_settings(settings, &dir);
+        let new = NewPart::connect(&dir, settings, self.target.clone()).await?;
+        let lock = new.lock_directory()?;
+        let (session, scheduler, started) = if directory::holds_run(&dir) {
+            let ledger = Ledger::open(&dir.join(LEDGER), Durability::Full)?;
+            let settings = RunSettings::of(&ledger, &dir)?;
+            let limits = LimitOverrides::default();
+            let target = self.target.clone();
+            let open = (dir.as_path(), lock, ledger);
+            withhold(&failed, summary, &self.dir)?;
+            restored(open, |_| Ok(()), settings, |_| target, limits, commands).await?
+        } else {
+            withhold(&failed, summary, &self.dir)?;
+            let path = self.dir.join(DIFF);
+            if write_sync_removals(&path, &failed, &dir, LIST)? == 0 {
+                return Ok(Ending::Finished);
+            }
+            let run_id: String = run.fact(fact::RUN_ID)?.unwrap_or_default();
+            let (session, started) = new.begin(lock, &run_id, commands).await?;
+            let scheduler = session.scheduler();
+            (session, scheduler, started)
+        };
+        let started = Started {
+            part_of: Some(self.dir.clone()),
+            ..started
+        };
+        let observer = &mut *observer(&started);
+        let ended = Box::pin(session.work(scheduler, observer, commands)).await?;
+        spend(&ended.ledger, summary)?;
+        count_removals(&ended.ledger, summary)?;
+        Ok(ended.ending)
+    }
+}
+
+/// The end of the adds.
+struct EndedAdds {
+    lock: RunLock,
+    settings: RunSettings,
+    ending: Ending,
+}
+
+impl From<Session> for Staged {
+    fn from(session: Session) -> Self {
+        Self {
+            lock: session.lock,
+            ledger: session.ledger,
+            settings: session.settings,
+            limits: session.limits,
+            address: session.address,
+        }
+    }
+}
+
+/// The settings of the part that removes.
+fn removal_settings(run: &RunSettings, dir: &Path) -> RunSettings {
+    let limits = LimitOverrides {
+        // What the run tolerates is for adding.
+        max_failures: None,
+        max_record_size: None,
+        ..run.limits
+    };
+    RunSettings {
+        list: Some(part::list(dir)),
+        options: Options {
+            bearer_app_instance: run.bearers.instance(),
+            ..Options::default()
+        },
+        limits,
+        sync: None,
+        undo: Some(UndoSettings {
+            guarded: false,
+            include_in_doubt: false,
+            channels: Vec::new(),
+        }),
+        ..run.clone()
+    }
+}
+
+/// The channels in which a row is not in, and did not leave by itself.
+fn failed_channels(run: &LedgerReader) -> Result<HashSet<String>, JobError> {
+    let mut failed = HashSet::new();
+    let mut entry = Entry::default();
+    run.project(|row| {
+        let is_open =
+            row.outcome.can_be_retried() && row.code.as_deref() != Some(codes::LEFT_SINCE);
+        if is_open && run.layout().resolve(row.record, &mut entry).is_ok() {
+            failed.insert(entry.channel_arn().to_owned());
+        }
+        Ok::<_, JobError>(())
+    })?;
+    Ok(failed)
+}
+
+/// Counts the removals that are withheld because an add failed.
+fn withhold(
+    failed: &HashSet<String>,
+    summary: &mut SyncSummary,
+    dir: &Path,
+) -> Result<(), JobError> {
+    let mut withheld = 0;
+    read_diff(&dir.join(DIFF), |row| {
+        if row.sign == Sign::Remove && failed.contains(&row.channel) {
+            withheld += 1;
+            let reason = "not everybody could be added to it".to_owned();
+            summary.withheld_channels.insert(row.channel, reason);
+        }
+        Ok(())
+    })?;
+    summary.withheld += withheld;
+    Ok(())
+}
+
+fn count_adds(run: &LedgerReader, summary: &mut SyncSummary) -> Result<(), JobError> {
+    run.project(|row| {
+        let code = row.code.as_deref().unwrap_or_default();
+        match row.outcome {
+            Outcome::Added => summary.added += 1,
+            Outcome::Failed if code == codes::LEFT_SINCE => {}
+            Outcome::Failed | Outcome::Unconfirmed => {
+                summary.failed += 1;
+                *summary.errors_by_code.entry(code.to_owned()).or_default() += 1;
+            }
+            Outcome::NotAttempted => summary.not_attempted += 1,
+            Outcome::AlreadyMember | Outcome::Invalid | Outcome::Duplicate => {}
+        }
+        Ok::<_, JobError>(())
+    })?;
+    Ok(())
+}
+
+fn count_removals(part: &LedgerReader, summary: &mut SyncSummary) -> Result<(), JobError> {
+    part.project(|row| {
+        match row.outcome {
+            Outcome::Added => summary.removed += 1,
+            Outcome::AlreadyMember => summary.gone_already += 1,
+            Outcome::NotAttempted => summary.not_attempted += 1,
+            _ => {
+                summary.failed += 1;
+                let code = row.code.clone().unwrap_or_default();
+                *summary.errors_by_code.entry(code).or_default() += 1;
+            }
+        }
+        Ok::<_, JobError>(())
+    })?;
+    Ok(())
+}
+
+/// Adds the calls in a ledger.
+fn spend(ledger: &LedgerReader, summary: &mut SyncSummary) -> Result<(), JobError> {
+    let calls = ledger.call_counts()?;
+    summary.calls += calls.calls;
+    summary.throttled_calls += calls.throttled;
+    summary.elapsed_seconds += ledger.elapsed_seconds()?;
+    Ok(())
+}
+
+/// Removes a directory with what is in it, if it exists.
+fn remove_directory(dir: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
