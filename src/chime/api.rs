@@ -33,6 +33,9 @@ pub enum Unsupported {
     /// A bot, as member or bearer.
     #[error("the legacy API knows no bots, neither as members nor as bearer")]
     Bot,
+    /// What a channel is: the legacy answer does not contain whether it is elastic or expires.
+    #[error("the legacy API does not describe a channel in full: --online needs the messaging API")]
+    Description,
     /// Rows that were not read yet, which may need either.
     #[error("the list is not read to its end, and the legacy API may lack what its rest needs")]
     Unread,

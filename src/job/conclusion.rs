@@ -235,7 +235,11 @@ const ACTIONS: [&str; 2] = [
 
 /// The IAM policy statement that allows these bearers these actions on these channels, or on all
 /// channels of their app instances if there are many. ARNs contain no character that JSON escapes.
-fn statement(actions: &[&str], bearers: &[MemberArn], channels: &[ChannelArn]) -> String {
+pub(super) fn statement(
+    actions: &[&str],
+    bearers: &[MemberArn],
+    channels: &[ChannelArn],
+) -> String {
     let action = match actions {
         [one] => format!("\"{one}\""),
         several => format!("[\n    \"{}\"\n  ]", several.join("\",\n    \"")),

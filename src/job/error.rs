@@ -43,6 +43,9 @@ pub enum JobError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// No temporary directory can be created.
+    #[error("cannot create a temporary directory: {0}")]
+    Temporary(std::io::Error),
     /// Something other than a regular file has the name of a file of the run.
     #[error(transparent)]
     File(#[from] PrivateFileError),
@@ -173,6 +176,7 @@ impl JobError {
             Self::BearersDisagree(_) => "a run is for one app instance: start one run for each",
             Self::File(error) => error.hint(),
             Self::Directory { .. } => "choose a directory you may write to with --run-dir",
+            Self::Temporary(_) => "set TMPDIR to a directory you may write to, with free space",
             Self::ForeignReport(_) => ReportError::FOREIGN_HINT,
             Self::LongPath { .. } => "pass a shorter --run-dir",
             Self::ListInTheWay(_) => {
@@ -292,6 +296,7 @@ impl JobError {
                 | Self::Ledger(_)
                 | Self::Report(_)
                 | Self::Directory { .. }
+                | Self::Temporary(_)
                 | Self::File(_)
                 | Self::Starting { .. }
                 | Self::Owned { .. }

@@ -32,6 +32,14 @@ pub struct PlanRequest {
 /// # Errors
 /// If the list cannot be read, a run of it would be refused, or a temporary file cannot be written.
 pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, JobError> {
+    Ok(plan_list(request, opened)?.0)
+}
+
+/// The plan, and the ledger with the list.
+pub(super) fn plan_list(
+    request: PlanRequest,
+    opened: impl FnOnce(&str),
+) -> Result<(Plan, Ledger), JobError> {
     let PlanRequest {
         source,
         mut options,
@@ -71,7 +79,7 @@ pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, Job
         bearers: bearers.len(),
         region,
     };
-    Ok(Plan::of(&ledger, input)?)
+    Ok((Plan::of(&ledger, input)?, ledger))
 }
 
 /// Stages the whole list and finds its duplicates.

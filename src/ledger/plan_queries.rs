@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LedgerError, LedgerReader};
-use crate::model::ChannelId;
+use crate::model::{ChannelId, MembershipType};
 
 /// The members and calls of one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,27 @@ impl LedgerReader {
             }
         }
         Ok(())
+    }
+
+    /// The channels with hidden members among the rows queued so far, in the order of the list, and how
+    /// many each has.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn hidden_members(&self) -> Result<Vec<(ChannelId, u64)>, LedgerError> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    // Not in WHERE: SQLite would verify each lane with this type in place of its own.
+                    "SELECT lane.channel, sum(queued.count) FILTER (WHERE lane.type = ?1) AS hidden
+                     FROM queue AS queued JOIN verified_lane AS lane ON lane.id = queued.lane
+                     GROUP BY lane.channel HAVING hidden > 0 ORDER BY lane.channel",
+                )?
+                .query_map([MembershipType::Hidden.as_str()], |row| {
+                    Ok((ChannelId(row.get(0)?), row.get(1)?))
+                })?
+                .collect()
+        })
     }
 
     /// The app instances of the rows queued so far, most members first: at most this many; and how many

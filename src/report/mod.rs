@@ -5,6 +5,8 @@
 //! that is not a report of the same run (see `own`). Must not: change the ledger, or depend on how a run is performed.
 
 mod applied_diff;
+mod channels_now;
+mod channels_text;
 mod csv_report;
 mod diff;
 mod explain;
@@ -31,8 +33,10 @@ mod undo_status;
 mod verification;
 mod verify;
 
-#[doc(hidden)]
 pub use applied_diff::{AppliedDiff, each_channel_of, write_sync_removals};
+#[doc(hidden)]
+pub use channels_now::{ChannelCheck, Refused};
+pub use channels_now::{ChannelNow, ChannelProblem, ChannelsNow, ProblemKind};
 #[doc(hidden)]
 pub use diff::{ChannelDiff, Comparison, Diff, DiffRow, Sign, SyncRules, check_diff, read_diff};
 pub use explain::Explanation;

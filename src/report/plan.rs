@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ChannelsNow;
 use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
 use crate::model::{Limits, escape_control, quota};
 use crate::roster::ListNotes;
@@ -72,6 +73,9 @@ pub struct Plan {
     pub bearer_assumed: bool,
     /// The AWS region whose quotas apply.
     pub region: String,
+    /// The channels as they are now; null without `--online`.
+    #[serde(default)]
+    pub channels_now: Option<ChannelsNow>,
 }
 
 /// The plan of one channel.
@@ -191,14 +195,20 @@ impl Plan {
             bearers: pool as u64,
             bearer_assumed: bearers == 0,
             region,
+            channels_now: None,
         })
     }
 
     /// Whether one run can bring in every row: none is defective, no channel gets more members than it may
-    /// have, and all are of one app instance.
+    /// have, all are of one app instance, and the channels have no problem, if they were asked about.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.invalid == 0 && self.over_capacity.channels == 0 && self.app_instance_count <= 1
+        // Where the channels are known, so is how many members each can have.
+        let has_room = match &self.channels_now {
+            None => self.over_capacity.channels == 0,
+            Some(now) => now.is_ready(),
+        };
+        self.invalid == 0 && has_room && self.app_instance_count <= 1
     }
 }
 

@@ -20,7 +20,11 @@ const NEGLIGIBLE: f64 = 0.05;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        wrap(f, &format!("plan for {}: no call was made", self.list), 2)?;
+        let calls = match &self.channels_now {
+            None => "no call was made",
+            Some(_) => "channels were read, nobody was added",
+        };
+        wrap(f, &format!("plan for {}: {calls}", self.list), 2)?;
         self.rows(f)?;
         for line in self.notes.lines() {
             wrap(f, &format!("  note: {line}"), 8)?;
@@ -29,7 +33,10 @@ impl fmt::Display for Plan {
         writeln!(f)?;
         wrap(f, &self.limits_text(), 0)?;
         self.app_instances(f)?;
-        self.over_capacity(f)?;
+        match &self.channels_now {
+            None => self.over_capacity(f)?,
+            Some(now) => now.fmt(f)?,
+        }
         self.channels(f)?;
         self.defects(f)
     }
@@ -334,6 +341,7 @@ mod tests {
             bearers: 999,
             bearer_assumed: false,
             region: "eu-central-1".to_owned(),
+            channels_now: None,
         }
     }
 

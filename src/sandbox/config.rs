@@ -51,11 +51,15 @@ pub enum OverCapacity {
     RefuseCall,
 }
 
+/// The most sub-channels of an elastic channel, in us-east-1 (AWS, "Amazon Chime SDK endpoints and
+/// quotas").
+const ELASTIC_SUB_CHANNELS: u64 = 100;
+
 /// Settings of a [`super::Service`]. The default is a service as documented, without faults or
 /// latency.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// Memberships that one channel holds.
+    /// Memberships that one channel holds; an elastic one holds ten times that.
     pub capacity: u64,
     /// How a full channel refuses.
     pub over_capacity: OverCapacity,
@@ -65,6 +69,12 @@ pub struct SandboxConfig {
     pub absent_answer: AbsentAnswer,
     /// Channels whose id begins so do not exist; all others spring into being when first named.
     pub missing_channels: Vec<String>,
+    /// Channels whose id begins so are elastic.
+    pub elastic_channels: Vec<String>,
+    /// Channels whose id begins so have the mode `RESTRICTED`, also if everybody is an administrator.
+    pub restricted_channels: Vec<String>,
+    /// Channels whose id begins so are deleted by the service some day.
+    pub expiring_channels: Vec<String>,
     /// Users and bots whose id begins so do not exist; all others do.
     pub missing_users: Vec<String>,
     /// The administrators of the app instance; `None`: everybody is one. Other bearers may read the
@@ -103,6 +113,13 @@ pub struct SandboxConfig {
     pub secret_key: String,
 }
 
+impl SandboxConfig {
+    /// The most sub-channels of an elastic channel, and the most members of each.
+    pub(super) fn elastic_size(&self) -> (u64, u64) {
+        (ELASTIC_SUB_CHANNELS, (self.capacity / 10).max(1))
+    }
+}
+
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
@@ -111,6 +128,9 @@ impl Default for SandboxConfig {
             existing_answer: ExistingAnswer::default(),
             absent_answer: AbsentAnswer::default(),
             missing_channels: Vec::new(),
+            elastic_channels: Vec::new(),
+            restricted_channels: Vec::new(),
+            expiring_channels: Vec::new(),
             missing_users: Vec::new(),
             admins: None,
             moderators: Vec::new(),

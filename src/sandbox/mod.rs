@@ -34,7 +34,8 @@
 //! # Faults
 //!
 //! Everybody exists and may call, unless flags change that. `--missing-users` and
-//! `--missing-channels` make ids with a prefix unknown, `--admin` and `--moderator` allow only some
+//! `--missing-channels` make ids with a prefix unknown, `--elastic-channels`, `--restricted-channels` and
+//! `--expiring-channels` make channels of another kind, `--admin` and `--moderator` allow only some
 //! bearers to change channels, `--existing` has members from a list, `--answer-member` refuses members with a code. `--fault
 //! NAME=SHARE` makes calls fail by chance, decided by `--seed`:
 //!

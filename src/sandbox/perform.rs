@@ -56,9 +56,9 @@ pub(super) fn perform(service: &Service, request: &Request) -> ServiceAnswer<(u1
             .perform(Operation::DescribeChannel, at, |world, now| {
                 world.describe_channel(at, now)
             })
-            .map(|mode| {
+            .map(|details| {
                 let created = service.wall_clock(Duration::ZERO);
-                (200, wire::channel_described(channel, mode, created))
+                (200, wire::channel_described(channel, &details, created))
             }),
         Action::ListModerators(paging) => service
             .perform(Operation::ListModerators, at, |world, now| {

@@ -23,9 +23,9 @@ use super::operation::Operation;
 use super::rates::Rates;
 use super::slot_map::{Slot, SlotMap};
 use super::token_bucket::TokenBucket;
-use crate::model::{ChannelArn, MemberArn, Membership, quota};
+use crate::model::{ChannelArn, MemberArn, Membership, MembershipType, quota};
 
-pub(super) use listings::{ListFilter, ListPage, Paging, SubChannelsPage};
+pub(super) use listings::{ChannelDetails, ListFilter, ListPage, Paging, SubChannelsPage};
 pub(super) use memberships::MembershipDetails;
 
 /// All channels, and the operations on them.
@@ -64,6 +64,7 @@ impl World {
     ) -> Result<Vec<MemberResult>, Exception> {
         let slot = self.admit(Operation::BatchCreate, at, now)?;
         check_members(at.channel, members)?;
+        self.check_type(at.channel, membership)?;
         if self.config.over_capacity == OverCapacity::RefuseCall
             && !self.all_fit(slot, at.channel, members)
         {
@@ -89,7 +90,7 @@ impl World {
             name.is_none_or(|name| !present.contains_key(&name))
         };
         let new = members.iter().filter(is_new).count() + present.len();
-        new as u64 <= self.config.capacity
+        new as u64 <= self.capacity(arn)
     }
 
     /// Adds one member, whose ARN has been checked.
@@ -106,6 +107,7 @@ impl World {
         }
         let instance = at.channel.app_instance();
         let name = self.names.get_or_intern(within(instance, member));
+        let capacity = self.capacity(at.channel);
         let channel = &mut self.channels[slot];
         if channel.banned.contains(&name) {
             return Err(RefusalReason::Banned);
@@ -113,7 +115,7 @@ impl World {
         if channel.members.contains_key(&name) {
             return Err(RefusalReason::AlreadyMember);
         }
-        if channel.members.len() as u64 >= self.config.capacity {
+        if channel.members.len() as u64 >= capacity {
             return Err(RefusalReason::Full);
         }
         self.insert(slot, at, membership, name, now);
@@ -140,10 +142,18 @@ impl World {
         now: Duration,
     ) {
         let bearer = within(at.channel.app_instance(), at.bearer.as_str());
-        let sub_channel = membership.sub_channel.as_ref();
+        let sub_channel = match &membership.sub_channel {
+            Some(id) => Some(id.as_str().to_owned()),
+            None if self.is_elastic(at.channel) => {
+                let (_, members) = self.config.elastic_size();
+                let place = self.channels[slot].members.len() as u64;
+                Some(format!("sub-{}", place / members))
+            }
+            None => None,
+        };
         let added = Member {
             invited_by: self.names.get_or_intern(bearer),
-            sub_channel: sub_channel.map(|id| self.names.get_or_intern(id.as_str())),
+            sub_channel: sub_channel.map(|id| self.names.get_or_intern(id)),
             created: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
             membership_type: membership.membership_type,
         };
@@ -156,6 +166,37 @@ impl World {
         if let Some((name, _)) = self.membership(channel, member.as_str()) {
             self.channels[slot].members.remove(&name);
         }
+    }
+
+    /// Whether a channel is elastic.
+    pub(super) fn is_elastic(&self, channel: &ChannelArn) -> bool {
+        begins_with_any(
+            last_segment(channel.as_str()),
+            &self.config.elastic_channels,
+        )
+    }
+
+    /// Memberships that a channel holds.
+    fn capacity(&self, channel: &ChannelArn) -> u64 {
+        if self.is_elastic(channel) {
+            let (sub_channels, members) = self.config.elastic_size();
+            return sub_channels * members;
+        }
+        self.config.capacity
+    }
+
+    /// Refuses hidden members of an elastic channel, which has none (AWS, "Using elastic channels").
+    pub(super) fn check_type(
+        &self,
+        channel: &ChannelArn,
+        membership: &Membership,
+    ) -> Result<(), Exception> {
+        if membership.membership_type == MembershipType::Hidden && self.is_elastic(channel) {
+            return Err(Exception::bad_request(
+                "an elastic channel has no hidden members",
+            ));
+        }
+        Ok(())
     }
 
     /// Bans a user, and removes its membership.

@@ -8,7 +8,7 @@ use chime_bulk::job::{self, JobError};
 use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
 use chime_bulk::report::MaxRemovals;
 use clap::builder::BoolishValueParser;
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{self, NotRead, Places};
 use crate::exit;
@@ -89,7 +89,8 @@ fn plan_of(plan: Command) -> Command {
         Some("region") => {
             arg.help("The AWS region [default: that of the bearer's or channel's ARN]")
         }
-        Some(flag) if is_for_run_only(&arg, flag) => arg.hide(true),
+        Some("sandbox") => arg.help("With --online: call a sandbox in this process"),
+        Some(flag) if is_for_run_only(flag) => arg.hide(true),
         _ => arg,
     })
 }
@@ -141,19 +142,8 @@ fn sync_of(sync: Command) -> Command {
 }
 
 /// Whether `plan` accepts a flag without any use for it, so that its help does not show it.
-fn is_for_run_only(arg: &Arg, flag: &str) -> bool {
-    const FLAGS: [&str; 9] = [
-        "max-failures",
-        "patience",
-        "profile",
-        "endpoint-url",
-        "run-dir",
-        "if-exists",
-        "progress",
-        "verbose",
-        "log-file",
-    ];
-    FLAGS.contains(&flag) || arg.get_help_heading() == Some("Sandbox")
+fn is_for_run_only(flag: &str) -> bool {
+    ["max-failures", "run-dir", "if-exists"].contains(&flag)
 }
 
 /// Lets each flag also be an environment variable. Help never shows its value.
@@ -190,11 +180,15 @@ fn with_environment(command: Command) -> Command {
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
-    /// Read and check a list, and estimate the work; makes no call.
+    /// Read and check a list, and estimate the work; adds nobody.
     #[command(after_help = "\
-Example:
-  chime-bulk plan members.csv --channel-arn ARN")]
-    Plan(Box<RunArguments>),
+--online needs the IAM action chime:DescribeChannel, for elastic channels also
+chime:ListSubChannels, for restricted ones chime:ListChannelModerators.
+
+Examples:
+  chime-bulk plan members.csv --channel-arn ARN
+  chime-bulk plan members.csv --bearer ARN --online")]
+    Plan(Box<PlanArguments>),
     /// Add the members of a list.
     #[command(after_help = "\
 Examples:
@@ -326,7 +320,8 @@ impl Subcommand {
     /// How to show progress: as lines, where there is no choice.
     pub(crate) fn progress(&self) -> Mode {
         match self {
-            Self::Plan(arguments) | Self::Run(arguments) => arguments.output.progress,
+            Self::Plan(arguments) => arguments.run.output.progress,
+            Self::Run(arguments) => arguments.output.progress,
             Self::Resume(arguments) => arguments.output.progress,
             Self::Retry(arguments) => arguments.resume.output.progress,
             Self::Undo(arguments) => arguments.output.progress,
@@ -335,6 +330,17 @@ impl Subcommand {
             _ => Mode::Plain,
         }
     }
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// Also ask the service about each channel: does it exist, may the bearer add to it, is there room?
+    /// Reads only.
+    #[arg(long, help_heading = "Online")]
+    pub(crate) online: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
 }
 
 /// Arguments of `run`, and of `plan`: a command line that runs a list also plans it.

@@ -28,8 +28,9 @@ pub(crate) fn help(command: &str) -> &'static str {
     match command {
         "plan" => {
             "Exit codes: 0 one run can bring in every row, 1 it cannot (defective rows,\n\
-             channels over capacity, several app instances), 2 usage or list, 3 disk, or\n\
-             standard output with --json, 130 interrupted."
+             channels over capacity, several app instances, what --online found), 2 usage\n\
+             or list, 3 --online stopped, disk, or standard output with --json,\n\
+             130 interrupted."
         }
         "run" | "resume" | "retry" => {
             "Exit codes: 0 all rows in, 1 finished but some rows not, 2 usage, 3 stopped,\n\

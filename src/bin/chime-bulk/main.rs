@@ -102,7 +102,7 @@ fn not_read(NotRead { error, mode }: NotRead) -> Exit {
 
 async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
     Ok(match command {
-        Subcommand::Plan(arguments) => plan::plan(*arguments, screen),
+        Subcommand::Plan(arguments) => Box::pin(plan::plan(*arguments, screen)).await?,
         Subcommand::Run(arguments) => {
             Box::pin(run::run(*arguments, screen, signals::commands(screen)?)).await
         }

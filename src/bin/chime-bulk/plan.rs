@@ -1,40 +1,109 @@
 //! `plan`. It takes the arguments of `run`, and ignores those that do not matter to a plan.
 
-use chime_bulk::job::{self, JobError, PlanRequest};
+use std::io;
+
+use chime_bulk::job::{self, CheckedPlan, JobError, PlanRequest, Preflight, Started, Target};
 use chime_bulk::report::Plan;
 
-use crate::args::RunArguments;
+use crate::args::{PlanArguments, RunArguments};
 use crate::exit::Exit;
+use crate::run_output::RunOutput;
 use crate::screen::Screen;
-use crate::{output, run};
+use crate::{output, run, signals};
 
-pub(crate) fn plan(arguments: RunArguments, screen: &Screen) -> Exit {
-    let json = arguments.json;
-    let plan = match make_plan(arguments, screen) {
-        Ok(plan) => plan,
-        Err(error) => {
-            run::show_error(&error, screen);
-            return Exit::from(&error);
-        }
+pub(crate) async fn plan(arguments: PlanArguments, screen: &Screen) -> io::Result<Exit> {
+    let PlanArguments {
+        online,
+        run: arguments,
+    } = arguments;
+    if !online {
+        return Ok(plan_list(arguments, screen));
+    }
+    let opened = run::check_log(&arguments, screen).and_then(|()| arguments.output.open(screen));
+    let run_output = match opened {
+        Ok(run_output) => run_output,
+        Err(exit) => return Ok(exit),
     };
-    let exit = if plan.is_ready() {
-        Exit::AllIn
-    } else {
-        Exit::SomeNotIn
-    };
-    output::show(&plan, json, exit, screen)
+    let exit = Box::pin(plan_online(arguments, &run_output)).await?;
+    Ok(run_output.ended(exit))
 }
 
-fn make_plan(arguments: RunArguments, screen: &Screen) -> Result<Plan, JobError> {
-    let request = PlanRequest {
+/// Plans a list without a call.
+fn plan_list(arguments: RunArguments, screen: &Screen) -> Exit {
+    let json = arguments.json;
+    let plan = request(arguments)
+        .and_then(|request| job::plan(request, |detected| show_detected(detected, screen)));
+    match plan {
+        Ok(plan) => output::show(&plan, json, exit_of(&plan), screen),
+        Err(error) => report_error(&error, screen),
+    }
+}
+
+/// Plans a list and asks about its channels. Signals are listened for once the list is read: until then
+/// an interrupt ends the program, which has written nothing.
+async fn plan_online(arguments: RunArguments, run_output: &RunOutput) -> io::Result<Exit> {
+    let (screen, json) = (run_output.screen(), arguments.json);
+    let target = if arguments.sandbox {
+        match run::in_process(&arguments.shape, screen) {
+            Ok(target) => target,
+            Err(exit) => return Ok(exit),
+        }
+    } else {
+        Target::Aws(arguments.aws.clone().into())
+    };
+    let prepared = match request(arguments) {
+        Ok(request) => {
+            let opened = |detected: &str| show_detected(detected, screen);
+            Box::pin(Preflight::prepare(request, target, opened)).await
+        }
+        Err(error) => Err(error),
+    };
+    let preflight = match prepared {
+        Ok(preflight) => preflight,
+        Err(error) => return Ok(report_error(&error, screen)),
+    };
+    let commands = signals::commands(screen)?;
+    let observer = |started: &Started| run_output.observer(started);
+    Ok(match Box::pin(preflight.check(observer, commands)).await {
+        Ok(checked) => conclude(&checked, json, screen),
+        Err(error) => report_error(&error, screen),
+    })
+}
+
+fn conclude(checked: &CheckedPlan, json: bool, screen: &Screen) -> Exit {
+    let exit = Exit::from(checked.verdict());
+    let exit = output::show(&checked.plan, json, exit, screen);
+    if let Some(reason) = checked.reason() {
+        screen.error(&reason, checked.hint().as_deref());
+    }
+    run::show_policy(checked.policy(), screen);
+    exit
+}
+
+fn request(arguments: RunArguments) -> Result<PlanRequest, JobError> {
+    Ok(PlanRequest {
         source: run::source(&arguments.list),
         options: arguments.roster.into(),
         bearers: arguments.bearers.try_into()?,
-        limits: arguments.limits.into(),
+        limits: arguments.limits.with(arguments.failures),
         aws: arguments.aws.into(),
         sandbox: arguments.sandbox,
-    };
-    job::plan(request, |detected| {
-        screen.note(format_args!("list: {detected}"));
     })
+}
+
+fn show_detected(detected: &str, screen: &Screen) {
+    screen.note(format_args!("list: {detected}"));
+}
+
+fn exit_of(plan: &Plan) -> Exit {
+    if plan.is_ready() {
+        Exit::AllIn
+    } else {
+        Exit::SomeNotIn
+    }
+}
+
+fn report_error(error: &JobError, screen: &Screen) -> Exit {
+    run::show_error(error, screen);
+    Exit::from(error)
 }

@@ -28,12 +28,8 @@ pub(crate) async fn run(
     if arguments.dry_run {
         return dry_run::refuse(screen);
     }
-    if arguments.output.logs_to(&arguments.list) {
-        screen.error(
-            &"--log-file is the list",
-            Some("name another with --log-file"),
-        );
-        return Exit::Usage;
+    if let Err(exit) = check_log(&arguments, screen) {
+        return exit;
     }
     match arguments.output.open(screen) {
         Ok(output) => {
@@ -42,6 +38,18 @@ pub(crate) async fn run(
         }
         Err(exit) => exit,
     }
+}
+
+/// Refuses to log to the list.
+pub(crate) fn check_log(arguments: &RunArguments, screen: &Screen) -> Result<(), Exit> {
+    if !arguments.output.logs_to(&arguments.list) {
+        return Ok(());
+    }
+    screen.error(
+        &"--log-file is the list",
+        Some("name another with --log-file"),
+    );
+    Err(Exit::Usage)
 }
 
 async fn begin(
@@ -170,7 +178,7 @@ pub(crate) fn source(list: &Path) -> Source {
     }
 }
 
-fn in_process(shape: &SandboxShape, screen: &Screen) -> Result<Target, Exit> {
+pub(crate) fn in_process(shape: &SandboxShape, screen: &Screen) -> Result<Target, Exit> {
     let service = sandbox::service(shape, USUAL_LATENCY)
         .map_err(|error| report_error(&error, None, screen))?;
     Ok(Target::Sandbox(service))
@@ -191,10 +199,7 @@ fn conclude(
     if let Some(reason) = conclusion.reason() {
         screen.error(&reason, conclusion.hint().as_deref());
     }
-    if let Some(policy) = conclusion.policy() {
-        screen.note("the policy statement:");
-        policy.lines().for_each(|line| screen.note(line));
-    }
+    show_policy(conclusion.policy(), screen);
     if verdict == RunVerdict::Miscounted {
         screen.error(
             &"the outcomes do not add up to the rows read: do not rely on these reports",
@@ -206,6 +211,14 @@ fn conclude(
         resume_line(&conclusion.dir, screen);
     }
     exit
+}
+
+/// Prints the IAM policy statement that a command needs, if it was denied.
+pub(crate) fn show_policy(policy: Option<String>, screen: &Screen) {
+    if let Some(policy) = policy {
+        screen.note("the policy statement:");
+        policy.lines().for_each(|line| screen.note(line));
+    }
 }
 
 /// Writes the reports of a run again.

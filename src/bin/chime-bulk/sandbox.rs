@@ -59,6 +59,15 @@ pub(crate) struct SandboxShape {
     /// Channels whose id begins with this do not exist.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) missing_channels: Vec<String>,
+    /// Channels whose id begins with this are elastic.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) elastic_channels: Vec<String>,
+    /// Channels whose id begins with this have the mode RESTRICTED.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) restricted_channels: Vec<String>,
+    /// Channels whose id begins with this expire.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) expiring_channels: Vec<String>,
     /// Refuse users whose id begins with PREFIX, with this error code.
     #[arg(long, value_name = "PREFIX=CODE")]
     pub(crate) answer_member: Vec<sandbox::MemberRule>,
@@ -73,7 +82,8 @@ pub(crate) struct SandboxShape {
     /// A moderator of all channels, beside the admins; repeat for several.
     #[arg(long, value_name = "ARN", value_parser = value::moderator)]
     pub(crate) moderator: Vec<MemberArn>,
-    /// The most members of a channel [default: 10000].
+    /// The most members of a channel; ten times that of an elastic one [default:
+    /// 10000].
     #[arg(long, value_name = "N")]
     pub(crate) capacity: Option<u64>,
     /// Answer every call with status 503 from second FROM to second TO.
@@ -112,6 +122,9 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         seed: shape.seed.unwrap_or(usual.seed),
         missing_users: shape.missing_users.clone(),
         missing_channels: shape.missing_channels.clone(),
+        elastic_channels: shape.elastic_channels.clone(),
+        restricted_channels: shape.restricted_channels.clone(),
+        expiring_channels: shape.expiring_channels.clone(),
         answers: shape.answer_member.clone(),
         existing_answer: shape.existing_answer.unwrap_or_default(),
         moderators: shape.moderator.clone(),

@@ -8,7 +8,7 @@ use chime_bulk::report::{RemovalChoice, UNDO, UndoPlan, shell_word};
 
 use crate::args::UndoArguments;
 use crate::exit::Exit;
-use crate::run::show_error;
+use crate::run::{show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::Screen;
 use crate::{output, signals};
@@ -85,10 +85,7 @@ fn conclude(
     if let Some(reason) = conclusion.reason() {
         screen.error(&reason, conclusion.hint().as_deref());
     }
-    if let Some(policy) = conclusion.policy() {
-        screen.note("the policy statement:");
-        policy.lines().for_each(|line| screen.note(line));
-    }
+    show_policy(conclusion.policy(), screen);
     let report = conclusion.dir.join(UNDO);
     screen.note(format_args!("report: {}", report.display()));
     if exit.is_resumable() {

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::identity::Identity;
 use super::to_json;
-use crate::model::{ChannelArn, ChannelMode, MembershipType};
-use crate::sandbox::world::{ListPage, MembershipDetails, SubChannelsPage};
+use crate::model::{ChannelArn, MembershipType};
+use crate::sandbox::world::{ChannelDetails, ListPage, MembershipDetails, SubChannelsPage};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -93,12 +93,31 @@ struct ChannelOut<'a> {
     mode: &'static str,
     privacy: &'static str,
     created_timestamp: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elastic_channel_configuration: Option<ElasticOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_settings: Option<ExpirationOut>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ElasticOut {
+    maximum_sub_channels: u64,
+    target_memberships_per_sub_channel: u64,
+    minimum_membership_percentage: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExpirationOut {
+    expiration_days: u64,
+    expiration_criterion: &'static str,
 }
 
 /// The answer of `DescribeChannel`; every channel is as old as the service.
 pub(in crate::sandbox) fn channel_described(
     channel: &ChannelArn,
-    mode: ChannelMode,
+    details: &ChannelDetails,
     created: SystemTime,
 ) -> Vec<u8> {
     let Identity { arn, name } = Identity::of(channel.as_str());
@@ -106,9 +125,20 @@ pub(in crate::sandbox) fn channel_described(
         channel: ChannelOut {
             channel_arn: arn,
             name,
-            mode: mode.as_str(),
+            mode: details.mode.as_str(),
             privacy: "PUBLIC",
             created_timestamp: epoch_seconds(created),
+            elastic_channel_configuration: details.elastic.map(|(sub_channels, members)| {
+                ElasticOut {
+                    maximum_sub_channels: sub_channels,
+                    target_memberships_per_sub_channel: members,
+                    minimum_membership_percentage: 40,
+                }
+            }),
+            expiration_settings: details.expires.then_some(ExpirationOut {
+                expiration_days: 30,
+                expiration_criterion: "CREATED_TIMESTAMP",
+            }),
         },
     })
 }

@@ -7,7 +7,7 @@ use string_interner::Symbol;
 
 use super::World;
 use crate::model::{ChannelMode, MembershipType};
-use crate::sandbox::address::Address;
+use crate::sandbox::address::{Address, begins_with_any, last_segment};
 use crate::sandbox::channel::Name;
 use crate::sandbox::exception::Exception;
 use crate::sandbox::operation::Operation;
@@ -48,6 +48,17 @@ pub(in crate::sandbox) struct SubChannelsPage {
     pub(in crate::sandbox) sub_channels: Vec<(String, u64)>,
     /// Where the next page begins; `None` on the last.
     pub(in crate::sandbox) next_token: Option<String>,
+}
+
+/// A channel as it is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sandbox) struct ChannelDetails {
+    /// Who may add members.
+    pub(in crate::sandbox) mode: ChannelMode,
+    /// The most sub-channels and the most members of each, if it is elastic.
+    pub(in crate::sandbox) elastic: Option<(u64, u64)>,
+    /// Whether it is deleted some day.
+    pub(in crate::sandbox) expires: bool,
 }
 
 impl World {
@@ -125,16 +136,23 @@ impl World {
         })
     }
 
-    /// `DescribeChannel`: its mode.
+    /// `DescribeChannel`.
     pub(in crate::sandbox) fn describe_channel(
         &mut self,
         at: Address<'_>,
         now: Duration,
-    ) -> Result<ChannelMode, Exception> {
+    ) -> Result<ChannelDetails, Exception> {
         self.admit(Operation::DescribeChannel, at, now)?;
-        Ok(match self.config.admins {
-            Some(_) => ChannelMode::Restricted,
-            None => ChannelMode::Unrestricted,
+        let id = last_segment(at.channel.as_str());
+        let is_restricted = begins_with_any(id, &self.config.restricted_channels);
+        let elastic = self.is_elastic(at.channel);
+        Ok(ChannelDetails {
+            mode: match self.config.admins {
+                None if !is_restricted => ChannelMode::Unrestricted,
+                _ => ChannelMode::Restricted,
+            },
+            elastic: elastic.then(|| self.config.elastic_size()),
+            expires: begins_with_any(id, &self.config.expiring_channels),
         })
     }
 }

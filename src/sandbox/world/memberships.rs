@@ -37,6 +37,7 @@ impl World {
     ) -> Result<MemberResult, Exception> {
         let slot = self.admit(Operation::Create, at, now)?;
         check_members(at.channel, &[member])?;
+        self.check_type(at.channel, membership)?;
         match overrule {
             Some(MemberResult::Refused { code, .. }) => Err(Exception::of_member_error(&code)),
             Some(MemberResult::LeftOut) => Ok(MemberResult::LeftOut),

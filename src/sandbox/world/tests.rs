@@ -181,6 +181,35 @@ fn a_call_beyond_the_capacity_can_be_refused_as_a_whole() {
 }
 
 #[test]
+fn an_elastic_channel_holds_more_and_has_no_hidden_members() {
+    let mut scene = Scene::new(SandboxConfig {
+        capacity: 10,
+        unlimited: true,
+        elastic_channels: vec!["c".to_owned()],
+        ..SandboxConfig::default()
+    });
+    assert_eq!(scene.codes(0, &users(0..100)), vec!["+"; 100]);
+    assert_eq!(scene.codes(0, &users(100..101)), ["ResourceLimitExceeded"]);
+    let at = Address {
+        channel: &scene.channel,
+        bearer: &scene.bearer,
+    };
+    let hidden = Membership {
+        membership_type: MembershipType::Hidden,
+        sub_channel: None,
+    };
+    let user = &users(100..101)[0];
+    let refused = scene.world.create(at, &hidden, user, None, Duration::ZERO);
+    assert_eq!(refused.unwrap_err().status, 400);
+    let members = [&**user];
+    let now = Duration::ZERO;
+    let batch = scene
+        .world
+        .batch_create(at, &hidden, &members, |_, _| None, now);
+    assert_eq!(batch.unwrap_err().status, 400);
+}
+
+#[test]
 fn a_call_that_is_none_is_refused_by_its_name() {
     let mut scene = Scene::new(SandboxConfig {
         unlimited: true,

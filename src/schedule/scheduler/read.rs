@@ -14,7 +14,7 @@ impl Scheduler {
     pub(super) fn question_refused(
         &mut self,
         now: Duration,
-        flight: InFlightCall,
+        flight: &InFlightCall,
         refusal: &Refusal,
     ) -> Settlement {
         self.outage.on_answer();
@@ -29,12 +29,12 @@ impl Scheduler {
         let is_last = refused.len() >= bearers || attempts.any(|attempts| attempts >= 2 * bearers);
         let settlement = if is_last || self.backlog.is_closed(flight.lane) {
             Settlement {
-                rulings: Settlement::fail(&flight, refusal),
+                rulings: Settlement::fail(flight, refusal),
                 ..Settlement::default()
             }
         } else {
             let rows = flight.rows.iter().map(|pending| pending.charged());
-            let settlement = Settlement::pending(&flight, refusal);
+            let settlement = Settlement::pending(flight, refusal);
             let rows = rows.collect();
             self.backlog
                 .wait_as_part(flight.lane, now, rows, Vec::new(), refusals);

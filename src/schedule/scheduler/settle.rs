@@ -221,7 +221,7 @@ impl Scheduler {
                 settlement
             }
             CallAction::Examine if self.settings.operation == Operation::Read => {
-                self.question_refused(now, flight, refusal)
+                self.question_refused(now, &flight, refusal)
             }
             CallAction::Examine => self.examine(now, flight, refusal),
         }

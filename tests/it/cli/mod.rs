@@ -13,6 +13,7 @@ mod lost_output;
 mod one_line;
 mod page;
 pub(crate) mod plan;
+mod plan_online;
 mod progress;
 mod report;
 mod resume;

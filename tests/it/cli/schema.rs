@@ -146,7 +146,16 @@ fn plans_of_clean_and_dirty_lists_are_valid() {
     let dirty = plan("dirty.csv", 1);
     assert!(dirty["defects"].as_array().unwrap().len() > 20);
     assert!(dirty["duplicate_examples"][0].is_object());
-    assert!(plan("one.csv", 0)["binding"].is_null());
+    let one = plan("one.csv", 0);
+    assert!(one["binding"].is_null() && one["channels_now"].is_null());
+
+    let online = ["plan", "list.csv", "--json", "--online", "--sandbox"];
+    let channels = ["--missing-channels", "small", "--elastic-channels", "large"];
+    let output = work_dir.run(online.iter().chain(&channels));
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let now = &schema.check(&output.stdout)["channels_now"];
+    assert_eq!(now["problems"][0]["kind"], "not_described", "{now:#}");
+    assert_eq!(now["channels"][0]["members_now"], 0, "{now:#}");
 }
 
 #[test]

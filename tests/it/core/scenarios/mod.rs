@@ -3,6 +3,7 @@
 mod failures;
 mod lists;
 mod pace;
+mod preflight;
 mod reading;
 mod refusals;
 mod sessions;

@@ -207,6 +207,28 @@ async fn questions_take_no_longer_than_the_limits_allow() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn five_thousand_channels_are_described_at_the_rate_of_the_bearers() {
+    let sandbox = SandboxConfig {
+        latency: Duration::from_millis(60),
+        ..SandboxConfig::default()
+    };
+    for (bearers, seconds) in [(1, 499), (4, 124)] {
+        let run = Harness::with_sandbox(one_channel(1), sandbox.clone()).bearers(bearers);
+        let mut inquiry = run.inquiry(quota::DESCRIBE_RATE, |list| {
+            (0..5_000).for_each(|id| ask_channel(list, Question::Channel, id));
+        });
+        let result = inquiry.run().await;
+        assert_eq!(result.count(Outcome::Added), 5_000);
+        // Each bearer: 10 calls at once, then 10 a second.
+        let bound = SECOND * seconds;
+        assert!(result.took <= bound.mul_f64(1.05), "{:?}", result.took);
+        let stats = run.service.stats();
+        assert_eq!(stats.calls["DescribeChannel"], 5_000);
+        assert_eq!(stats.throttled_calls, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_question_that_is_refused_fails_alone_and_nobody_is_asked_for_ever() {
     let sandbox = SandboxConfig {
         missing_channels: vec!["c".to_owned()],
