@@ -52,7 +52,7 @@ pub async fn run(
     observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
-    let (session, started) = begun(request, None, &mut commands).await?;
+    let (session, started) = Box::pin(begun(request, None, &mut commands)).await?;
     let scheduler = session.scheduler();
     Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
 }

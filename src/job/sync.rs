@@ -57,6 +57,10 @@ const ACTIONS: [&str; 4] = [
 ];
 
 /// The request to synchronize channels with a list.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command"
+)]
 pub struct SyncRequest {
     /// The run: its list, its bearers, its service.
     pub run: Request,
@@ -249,7 +253,7 @@ impl Synchronization {
         let settings = SyncSettings {
             dry_run: self.dry_run,
         };
-        let (session, started) = begun(run, Some(settings), commands).await?;
+        let (session, started) = Box::pin(begun(run, Some(settings), commands)).await?;
         let observer = &mut *observer(&started);
         let mut ended = Box::pin(session.stage(observer, commands)).await?;
         let ending = std::mem::replace(&mut ended.ending, Ending::Finished);
@@ -434,18 +438,16 @@ impl Synchronization {
         };
         let write = |list: &mut QuestionList| {
             let mut ask = |channel: &str| self.ask_channel(list, channel);
-            match &self.applies {
-                Some(source) => Ok(each_channel_of(Path::new(&source.name()), &mut ask)?),
-                None => {
-                    let mut asked = Ok(());
-                    ledger.for_each_channel(|channel| {
-                        if asked.is_ok() {
-                            asked = ask(channel);
-                        }
-                    })?;
-                    Ok(asked?)
-                }
+            if let Some(source) = &self.applies {
+                return Ok(each_channel_of(Path::new(&source.name()), &mut ask)?);
             }
+            let mut asked = Ok(());
+            ledger.for_each_channel(|channel| {
+                if asked.is_ok() {
+                    asked = ask(channel);
+                }
+            })?;
+            Ok(asked?)
         };
         Box::pin(inquiry.perform(write, observer, commands)).await
     }
@@ -593,7 +595,7 @@ impl Synchronization {
         } else {
             withhold(&failed, summary, &self.dir)?;
             let path = self.dir.join(DIFF);
-            if write_sync_removals(&path, &failed, &dir, LIST)? == 0 {
+            if write_sync_removals(&path, |channel| failed.contains(channel), &dir, LIST)? == 0 {
                 return Ok(Ending::Finished);
             }
             let run_id: String = run.fact(fact::RUN_ID)?.unwrap_or_default();

@@ -81,14 +81,12 @@ impl Ledger {
                 return Err(self.damaged(format!("row {}", row.row)));
             }
             if let Some(settled) = judge(&entry) {
-                match kinds.iter_mut().find(|(kind, _)| *kind == settled) {
-                    Some((_, set)) => set.insert(row.row),
-                    None => {
-                        let mut set = RowSet::default();
-                        set.insert(row.row);
-                        kinds.push((settled, set));
-                    }
-                }
+                let known = kinds.iter().position(|(kind, _)| *kind == settled);
+                let place = known.unwrap_or_else(|| {
+                    kinds.push((settled, RowSet::default()));
+                    kinds.len() - 1
+                });
+                kinds[place].1.insert(row.row);
             }
             Ok(())
         })?;

@@ -536,6 +536,10 @@ pub(crate) struct SyncArguments {
 }
 
 /// Whom a sync removes, and whom it adds again.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What to change")]
 pub(crate) struct SyncChoice {

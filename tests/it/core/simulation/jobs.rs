@@ -4,6 +4,7 @@
 //! nobody who is absent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,17 +128,17 @@ impl World {
             let listed = self.listed.entry(c).or_default();
             for n in 0..most {
                 if self.rng.random_bool(0.7) {
-                    text += &format!("c{c},u{n}\n");
+                    writeln!(text, "c{c},u{n}").unwrap();
                     listed.insert(member(&format!("user/u{n}")));
                 }
             }
             if listed.is_empty() {
-                text += &format!("c{c},u0\n");
+                writeln!(text, "c{c},u0").unwrap();
                 listed.insert(member("user/u0"));
             }
             if self.rng.random_bool(0.15) {
                 let id = *["gone", "not an id"].choose(&mut self.rng).unwrap();
-                text += &format!("c{c},{id}\n");
+                writeln!(text, "c{c},{id}").unwrap();
                 self.tainted.insert(c);
             }
         }
