@@ -218,7 +218,7 @@ Examples:
   chime-bulk undo runs/20240506T070809Z-members --dry-run
   chime-bulk undo runs/20240506T070809Z-members --yes")]
     Undo(Box<UndoArguments>),
-    /// Make channels equal to a list: add who is missing, and remove others if told to.
+    /// Make channels equal to a list; others are removed if told to.
     #[command(after_help = "\
 Nothing is added or removed before the whole difference is known. Others than
 those on the list are removed only with --remove-others, and at most
