@@ -27,6 +27,7 @@ mod run;
 mod service;
 mod session;
 mod settings;
+mod staged_run;
 mod status;
 mod supported;
 mod sync;

@@ -115,32 +115,7 @@ impl Session {
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<Conclusion, JobError> {
         let ended = Box::pin(self.work(scheduler, observer, &mut commands)).await?;
-        let EndedSession {
-            dir,
-            lock,
-            mut ledger,
-            settings,
-            limits,
-            address,
-            ending,
-            state,
-        } = ended;
-        let reports = Reports {
-            dir: &dir,
-            state,
-            limits: &limits,
-        };
-        let summary = report::write(&mut ledger, reports, || !is_halted(&mut commands))?;
-        drop(lock);
-        Ok(Conclusion {
-            summary,
-            ending,
-            dir,
-            address,
-            bearers: settings.bearers,
-            single_adds: settings.limits.single_adds,
-            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
-        })
+        ended.conclude(&mut commands)
     }
 
     /// Reads the list to its end, and makes no call.
@@ -229,6 +204,41 @@ impl Session {
             address,
             ending,
             state,
+        })
+    }
+}
+
+impl EndedSession {
+    /// Writes the reports.
+    pub(super) fn conclude(
+        self,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Conclusion, JobError> {
+        let Self {
+            dir,
+            lock,
+            mut ledger,
+            settings,
+            limits,
+            address,
+            ending,
+            state,
+        } = self;
+        let reports = Reports {
+            dir: &dir,
+            state,
+            limits: &limits,
+        };
+        let summary = report::write(&mut ledger, reports, || !is_halted(commands))?;
+        drop(lock);
+        Ok(Conclusion {
+            summary,
+            ending,
+            dir,
+            address,
+            bearers: settings.bearers,
+            single_adds: settings.limits.single_adds,
+            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })
     }
 }
