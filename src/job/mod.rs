@@ -10,6 +10,7 @@ mod commands;
 mod conclusion;
 mod directory;
 mod error;
+mod existing;
 mod if_exists;
 mod inquiry;
 mod list_change;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{Limits, RunState};
+use crate::model::{Limits, RunState, SkipExisting};
 use crate::report::{Reports, Verification};
 use crate::schedule::{Scheduler, SchedulerConfig};
 
@@ -209,6 +210,22 @@ impl Session {
 }
 
 impl EndedSession {
+    /// Ends it for this reason, after so long.
+    pub(super) fn end(&mut self, ending: Ending, after: Duration) -> Result<(), JobError> {
+        self.state = match ending {
+            Ending::Finished => RunState::Running,
+            Ending::Interrupted => RunState::Interrupted,
+            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
+        };
+        self.ending = ending;
+        self.ledger.set_fact(fact::FINISHED_AT, &now_text())?;
+        self.ledger.set_fact(fact::STATE, &self.state)?;
+        let session = self.ledger.sessions()?.pop();
+        let until = session.map_or(0, |session| session.worked_until);
+        let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        Ok(self.ledger.commit_at(until.saturating_add(after))?)
+    }
+
     /// Writes the reports.
     pub(super) fn conclude(
         self,
@@ -238,6 +255,7 @@ impl EndedSession {
             address,
             bearers: settings.bearers,
             single_adds: settings.limits.single_adds,
+            listed_first: settings.skip_existing != SkipExisting::Never,
             channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })
     }

@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::PlannedListing;
 use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
-use crate::model::{Limits, escape_control, quota};
+use crate::model::{Limits, SkipExisting, escape_control, quota};
 use crate::roster::ListNotes;
 use crate::schedule::{Binding, LowerBound, time_with_single_adds};
 
@@ -72,6 +73,9 @@ pub struct Plan {
     pub bearer_assumed: bool,
     /// The AWS region whose quotas apply.
     pub region: String,
+    /// What `--skip-existing` lists before the first add; null without it.
+    #[serde(default)]
+    pub listed_first: Option<PlannedListing>,
 }
 
 /// The plan of one channel.
@@ -114,6 +118,8 @@ pub struct PlanInput {
     pub bearers: usize,
     /// The region.
     pub region: String,
+    /// Which channels are listed first.
+    pub skip_existing: SkipExisting,
 }
 
 impl Plan {
@@ -127,6 +133,7 @@ impl Plan {
             limits,
             bearers,
             region,
+            skip_existing,
         } = input;
         let (staged, pool) = (*ledger.staged(), bearers.max(1));
         let Loads {
@@ -191,6 +198,7 @@ impl Plan {
             bearers: pool as u64,
             bearer_assumed: bearers == 0,
             region,
+            listed_first: PlannedListing::of(ledger, skip_existing, &limits, pool)?,
         })
     }
 

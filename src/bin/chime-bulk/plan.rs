@@ -33,6 +33,7 @@ fn make_plan(arguments: RunArguments, screen: &Screen) -> Result<Plan, JobError>
         limits: arguments.limits.into(),
         aws: arguments.aws.into(),
         sandbox: arguments.sandbox,
+        skip_existing: arguments.skip_existing.into(),
     };
     job::plan(request, |detected| {
         screen.note(format_args!("list: {detected}"));
