@@ -53,7 +53,7 @@ pub enum Event {
         channels: u64,
         /// Why, of one of them.
         reason: String,
-        /// Whether the bearers may list none.
+        /// Whether the bearers lack the permission.
         denied: bool,
     },
     /// The listings are done, and the rows of those who are members already are settled.

@@ -18,9 +18,10 @@ use super::staged_run::{adding, stage};
 use super::{JobError, Target};
 use crate::engine::{Command, Ending, Event, Observer, replay_parts};
 use crate::ledger::{Ledger, LedgerError, Settled, fact};
+use crate::model::codes::Effect;
 use crate::model::{
-    ChannelArn, Membership, Outcome, Question, QuestionRow, SkipExisting, SubChannelId, Tally,
-    codes, quota,
+    ChannelArn, Membership, Outcome, Question, QuestionRow, RefusalKind, SkipExisting,
+    SubChannelId, Tally, codes, quota,
 };
 use crate::report::{ListingCandidates, ListingEnd, Listings, QuestionList, Subject};
 use crate::roster::Entry;
@@ -277,11 +278,9 @@ impl<'a> Survey<'a> {
         match ending {
             Ending::Finished => {}
             Ending::Stopped(Stop::Denied(refusal)) => {
-                self.observer.event(&Event::ListingRefused {
-                    channels: channels.len() as u64,
-                    reason: reason(&refusal.code),
-                    denied: true,
-                });
+                let channels = channels.len() as u64;
+                self.observer
+                    .event(&refused_listing(channels, &refusal.code));
                 return Ok(None);
             }
             ending => return Ok(Some(ending)),
@@ -299,11 +298,8 @@ impl<'a> Survey<'a> {
         let mut refused = channels.iter().filter_map(refused);
         let Some(first) = refused.next() else { return };
         let code = first.split(':').next().unwrap_or_default();
-        self.observer.event(&Event::ListingRefused {
-            channels: 1 + refused.count() as u64,
-            reason: reason(code),
-            denied: false,
-        });
+        let channels = 1 + refused.count() as u64;
+        self.observer.event(&refused_listing(channels, code));
     }
 }
 
@@ -412,12 +408,21 @@ fn round_trip(inquiry: &Ledger) -> Result<Option<Duration>, LedgerError> {
     Ok(mean.map(|mean| Duration::from_millis(u64::try_from(mean).unwrap_or_default())))
 }
 
-/// A code, with its cause if it is known.
-fn reason(code: &str) -> String {
-    codes::explain(code).map_or_else(
-        || "refused".to_owned(),
-        |code| format!("{}: {}", code.text, code.cause),
-    )
+/// That the listings of so many channels were refused with this code.
+fn refused_listing(channels: u64, code: &str) -> Event {
+    let known = codes::explain(code);
+    // What the catalogue says of a denial is about adding.
+    let denied = known.is_some_and(|code| code.effect == Effect::Call(RefusalKind::Denied));
+    let reason = match known {
+        Some(code) if denied => code.text.to_owned(),
+        Some(code) => format!("{}: {}", code.text, code.cause),
+        None => "refused".to_owned(),
+    };
+    Event::ListingRefused {
+        channels,
+        reason,
+        denied,
+    }
 }
 
 /// Passes the events of listings to the observer of the run, but for those of their list and their

@@ -89,7 +89,7 @@ pub(crate) enum Line {
         channels: u64,
         /// The reason, of one of them.
         reason: String,
-        /// Whether the bearers are denied every listing.
+        /// Whether the bearers lack the permission.
         denied: bool,
     },
     /// The listings are done.

@@ -240,19 +240,20 @@ pub(crate) fn listing_text(event: &Event) -> Option<String> {
             format!("reading {what} of {} first", count(*channels, "channel"))
         }
         Event::ListingRefused {
-            denied: true,
+            channels,
             reason,
-            ..
-        } => format!(
-            "no listing of members is allowed, so that nobody is skipped ({reason}); to skip, allow \
-             chime:ListChannelMemberships on the bearer and the channels"
-        ),
-        Event::ListingRefused {
-            channels, reason, ..
-        } => format!(
-            "the members of {} cannot be read, so that nobody is skipped there ({reason})",
-            count(*channels, "channel")
-        ),
+            denied,
+        } => {
+            let fix = if *denied {
+                "; to skip, allow chime:ListChannelMemberships on the bearer and the channels"
+            } else {
+                ""
+            };
+            let channels = count(*channels, "channel");
+            format!(
+                "the members of {channels} cannot be read, so that nobody is skipped there ({reason}){fix}"
+            )
+        }
         Event::Listed { rows: 1 } => "1 row is a member already".to_owned(),
         Event::Listed { rows } => format!("{rows} rows are members already"),
         _ => return None,
