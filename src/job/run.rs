@@ -56,7 +56,7 @@ pub async fn run(
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
     let target = request.target.clone();
-    let (session, started) = begun(request, None, &mut commands).await?;
+    let (session, started) = Box::pin(begun(request, None, &mut commands)).await?;
     let scheduler = session.scheduler();
     let observer = &mut *observer(&started);
     Box::pin(existing::run(

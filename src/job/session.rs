@@ -126,8 +126,7 @@ impl Session {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
         let scheduler = self.scheduler();
-        self.perform(Task::Stage, scheduler, observer, commands)
-            .await
+        Box::pin(self.perform(Task::Stage, scheduler, observer, commands)).await
     }
 
     /// Runs the engine to its end.
@@ -138,7 +137,7 @@ impl Session {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
         let task = self.settings.task();
-        self.perform(task, scheduler, observer, commands).await
+        Box::pin(self.perform(task, scheduler, observer, commands)).await
     }
 
     async fn perform(

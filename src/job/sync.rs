@@ -249,7 +249,7 @@ impl Synchronization {
         let settings = SyncSettings {
             dry_run: self.dry_run,
         };
-        let (session, started) = begun(run, Some(settings), commands).await?;
+        let (session, started) = Box::pin(begun(run, Some(settings), commands)).await?;
         let observer = &mut *observer(&started);
         let mut ended = Box::pin(session.stage(observer, commands)).await?;
         let ending = std::mem::replace(&mut ended.ending, Ending::Finished);

@@ -185,8 +185,15 @@ pub async fn undo(
         Box::pin(continued(&request, &undo_dir, target, &mut commands)).await?
     } else {
         let settings = undo_settings(settings, &request);
-        let (session, started) =
-            created(run, &request, settings, &undo_dir, target, &mut commands).await?;
+        let (session, started) = Box::pin(created(
+            run,
+            &request,
+            settings,
+            &undo_dir,
+            target,
+            &mut commands,
+        ))
+        .await?;
         let scheduler = session.scheduler();
         (session, scheduler, started)
     };

@@ -95,13 +95,12 @@ impl Ledger {
                 return Err(self.damaged(format!("row {}", row.row)));
             }
             if let Some(settled) = judge(&entry) {
-                match kinds.iter_mut().find(|(kind, _)| *kind == settled) {
-                    Some((_, set)) => set.insert(row.row),
-                    None => {
-                        let mut set = RowSet::default();
-                        set.insert(row.row);
-                        kinds.push((settled, set));
-                    }
+                if let Some((_, set)) = kinds.iter_mut().find(|(kind, _)| *kind == settled) {
+                    set.insert(row.row);
+                } else {
+                    let mut set = RowSet::default();
+                    set.insert(row.row);
+                    kinds.push((settled, set));
                 }
             }
             Ok(())

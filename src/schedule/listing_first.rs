@@ -40,11 +40,11 @@ impl ListingOutlook {
 #[derive(Debug, Clone, Copy)]
 pub struct ListingFirst {
     /// Calls per second that add to one channel.
-    channel_rate: f64,
+    adds: f64,
     /// Pages per second of one channel.
-    page_rate: f64,
+    pages: f64,
     /// Calls of any kind per second, by all bearers together.
-    pool_rate: f64,
+    pool: f64,
 }
 
 impl ListingFirst {
@@ -54,9 +54,9 @@ impl ListingFirst {
     pub fn new(limits: &Limits, bearers: usize) -> Self {
         let pool = limits.bearer_rate * bearers.max(1) as f64;
         Self {
-            channel_rate: limits.channel_rate,
-            page_rate: quota::LIST_RATE,
-            pool_rate: limits.max_rate.map_or(pool, |rate| rate.min(pool)),
+            adds: limits.channel_rate,
+            pages: quota::LIST_RATE,
+            pool: limits.max_rate.map_or(pool, |rate| rate.min(pool)),
         }
     }
 
@@ -64,8 +64,8 @@ impl ListingFirst {
     #[must_use]
     pub fn with_round_trip(self, round_trip: Duration) -> Self {
         let seconds = round_trip.as_secs_f64();
-        let page_rate = self.page_rate.min(seconds.recip());
-        Self { page_rate, ..self }
+        let pages = self.pages.min(seconds.recip());
+        Self { pages, ..self }
     }
 
     /// The pages after which a listing has taken as long as these calls.
@@ -77,7 +77,7 @@ impl ListingFirst {
         reason = "positive, and the cast saturates"
     )]
     pub fn max_pages(&self, calls: u64) -> u64 {
-        let pages = calls as f64 / self.channel_rate * self.page_rate.min(self.pool_rate);
+        let pages = calls as f64 / self.adds * self.pages.min(self.pool);
         (pages as u64).max(1)
     }
 
@@ -90,8 +90,8 @@ impl ListingFirst {
         let mut pool_calls = all_calls;
         let binding = channels.iter().take_while(|channel| {
             pool_calls += channel.pages;
-            let own = channel.calls.saturating_sub(1) as f64 / self.channel_rate;
-            own > pool_calls as f64 / self.pool_rate
+            let own = channel.calls.saturating_sub(1) as f64 / self.adds;
+            own > pool_calls as f64 / self.pool
         });
         let binding = binding.count();
         let next = channels.get(binding).map_or(0, |channel| channel.calls);
@@ -119,9 +119,9 @@ impl ListingFirst {
                 most_left = most_left.max(listed.calls_left);
             }
             let next = channels.get(count).map_or(next_calls, |next| next.calls) as f64;
-            let listing = (pages / self.pool_rate).max(most_pages / self.page_rate);
-            let adding = most_left.max(next) / self.channel_rate;
-            let time = listing + adding.max(calls_left / self.pool_rate);
+            let listing = (pages / self.pool).max(most_pages / self.pages);
+            let adding = most_left.max(next) / self.adds;
+            let time = listing + adding.max(calls_left / self.pool);
             if time < best.1 {
                 best = (count, time);
             }

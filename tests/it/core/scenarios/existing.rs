@@ -350,12 +350,11 @@ async fn a_run_stopped_while_it_lists_is_resumed_where_it_stopped() {
             .add_existing(&channel(0), &user(&format!("u{n}")));
     }
     let (send, commands) = mpsc::channel(2);
-    let sent = Arc::new(Mutex::new(0));
+    let mut answers = 0;
     let observer = move |event: &Event| {
-        let mut sent = sent.lock().unwrap();
         if matches!(event, Event::CallSettled { .. }) {
-            *sent += 1;
-            if *sent == 10 {
+            answers += 1;
+            if answers == 10 {
                 send.try_send(Command::Drain).unwrap();
             }
         }
