@@ -435,6 +435,7 @@ impl Synchronization {
             settings,
             channel_rate: quota::LIST_RATE,
             target: self.target.clone(),
+            earlier: &[],
         };
         let write = |list: &mut QuestionList| {
             let mut ask = |channel: &str| self.ask_channel(list, channel);

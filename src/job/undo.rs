@@ -21,7 +21,7 @@ use super::{
 };
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Ledger, LedgerError, LedgerReader, fact};
-use crate::model::{BearerPool, ChannelArn, Outcome, RunState, codes};
+use crate::model::{BearerPool, ChannelArn, Outcome, RunState, SkipExisting, codes};
 use crate::report::{
     RemovalChoice, UndoPlan, UndoSummary, check_undo_report, count_removals, write_removals,
     write_undo,
@@ -245,6 +245,7 @@ fn undo_settings(run: RunSettings, request: &UndoRequest) -> RunSettings {
             include_in_doubt: request.choice.include_in_doubt,
             channels: channels.map(ToString::to_string).collect(),
         }),
+        skip_existing: SkipExisting::Never,
         ..run
     }
 }

@@ -239,6 +239,7 @@ impl Asked<'_> {
             settings: self.settings,
             channel_rate,
             target: self.target.clone(),
+            earlier: &[],
         };
         Box::pin(inquiry.perform(write, observer, commands)).await
     }

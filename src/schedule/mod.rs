@@ -18,6 +18,7 @@ mod examination;
 mod examined;
 mod failure_count;
 mod learned_interval;
+mod listing_first;
 mod outage;
 mod pacing;
 mod patience;
@@ -39,6 +40,7 @@ pub use call::{
 };
 #[doc(hidden)]
 pub use delay::RetryDelays;
+pub use listing_first::{ListingFirst, ListingOutlook};
 pub use patience::{Patience, PatienceError};
 #[doc(hidden)]
 pub use scheduler::{ChannelLeft, Overview, Scheduler, SchedulerConfig, Step};

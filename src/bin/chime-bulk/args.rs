@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
-use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
+use chime_bulk::model::{self, BearerPool, ChannelArn, MemberArn};
 use chime_bulk::report::MaxRemovals;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
@@ -136,7 +136,7 @@ fn sync_of(sync: Command) -> Command {
         Some("run-dir") => {
             arg.help("The directory of the sync before, or a new one [default: below runs/]")
         }
-        Some("if-exists") => arg.hide(true),
+        Some("if-exists" | "skip-existing") => arg.hide(true),
         _ => arg,
     })
 }
@@ -353,6 +353,17 @@ pub(crate) struct RunArguments {
     pub(crate) roster: RosterArguments,
     #[command(flatten)]
     pub(crate) bearers: BearerArguments,
+    /// List channels first, and skip who is a member already: auto (where that saves time), always or
+    /// never. Needs the IAM action chime:ListChannelMemberships.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "never",
+        hide_possible_values = true,
+        help_heading = "What to add"
+    )]
+    pub(crate) skip_existing: SkipExisting,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
     #[command(flatten)]
@@ -419,6 +430,27 @@ impl From<IfExists> for job::IfExists {
             IfExists::Fail => Self::Fail,
             IfExists::Resume => Self::Resume,
             IfExists::New => Self::New,
+        }
+    }
+}
+
+/// Which channels to list first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SkipExisting {
+    /// Those where that saves time.
+    Auto,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+impl From<SkipExisting> for model::SkipExisting {
+    fn from(channels: SkipExisting) -> Self {
+        match channels {
+            SkipExisting::Auto => Self::Auto,
+            SkipExisting::Always => Self::Always,
+            SkipExisting::Never => Self::Never,
         }
     }
 }

@@ -14,7 +14,7 @@ use chime_bulk::job::{
     self, LimitOverrides, Request, RunVerdict, Started, SyncConclusion, SyncRequest, Target,
     VerifyRequest,
 };
-use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
+use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn, SkipExisting};
 use chime_bulk::report::MaxRemovals;
 use chime_bulk::roster::{Options, Source};
 use chime_bulk::sandbox::{ExistingAnswer, Fault, FaultShare, SandboxConfig, Service};
@@ -184,6 +184,7 @@ impl World {
                 target: Target::Sandbox(Arc::clone(&self.service)),
                 bearers: member("user/admin").into(),
                 limits: LimitOverrides::default(),
+                skip_existing: SkipExisting::Never,
             },
             applies: false,
             remove_others: flags.remove_others,
