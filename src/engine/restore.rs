@@ -58,8 +58,8 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
 ///
 /// # Errors
 /// If a ledger cannot be read.
-pub fn replay_parts(
-    parts: &[Ledger],
+pub fn replay_parts<'a>(
+    parts: impl IntoIterator<Item = &'a Ledger>,
     scheduler: &mut Scheduler,
     bearers: &[MemberArn],
 ) -> Result<(), LedgerError> {

@@ -208,6 +208,22 @@ impl Session {
     }
 }
 
+impl From<Session> for EndedSession {
+    /// A session that ends before it worked.
+    fn from(session: Session) -> Self {
+        Self {
+            dir: session.dir,
+            lock: session.lock,
+            ledger: session.ledger,
+            settings: session.settings,
+            limits: session.limits,
+            address: session.address,
+            ending: Ending::Finished,
+            state: RunState::Running,
+        }
+    }
+}
+
 impl EndedSession {
     /// Ends it for this reason, after so long.
     pub(super) fn end(&mut self, ending: Ending, after: Duration) -> Result<(), JobError> {
