@@ -51,7 +51,7 @@ pub(super) async fn continue_run(
     let (lock, mut ledger) = open_run(dir)?;
     let settings = RunSettings::of(&ledger, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.to_owned()));
+        return Err(JobError::IsPart(dir.to_owned()));
     }
     if settings.sync.is_some() {
         return Err(JobError::IsSync(dir.to_owned()));

@@ -122,7 +122,7 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
     let ledger = LedgerReader::open(&dir.join(LEDGER))?;
     let settings = RunSettings::of(&ledger, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.clone()));
+        return Err(JobError::IsPart(dir.clone()));
     }
     let undo_dir = dir.join(UNDO_DIR);
     let mut plan = UndoPlan::default();
@@ -172,7 +172,7 @@ pub async fn undo(
     let (lock_of_run, run) = open_run(&dir)?;
     let settings = RunSettings::of(&run, &dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir));
+        return Err(JobError::IsPart(dir));
     }
     let target = target(&settings);
     if settings.sandbox && !target.is_sandbox() {

@@ -263,7 +263,7 @@ fn settings_of(
 ) -> Result<RunSettings, JobError> {
     let mut settings = RunSettings::of(run, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.to_owned()));
+        return Err(JobError::IsPart(dir.to_owned()));
     }
     settings.limits = request.limits.or_else(settings.limits);
     Ok(settings)

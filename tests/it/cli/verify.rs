@@ -237,7 +237,7 @@ async fn what_cannot_be_verified_is_refused() {
     let to = ["--channel-arn", CHANNEL];
     run(&work_dir, &server, "list.csv", "run", &to);
     server.call(&work_dir, ["undo", "run", "--yes"]);
-    refused(&["run/undo"], "is the undo of a run");
+    refused(&["run/undo"], "is a part of a run, not a run");
     refused(&["run", "nowhere"], "no run found in nowhere");
     assert!(
         !work_dir.path("run/verify").exists(),
