@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
+use super::comparison::{SyncRules, channels, each_answer};
 use super::csv_report::CsvReport;
-use super::diff::{COLUMNS, Diff, DiffRow, Sign, SyncRules, channels, each_answer, read_diff};
+use super::diff::{COLUMNS, Diff, DiffRow, Sign, read_diff};
 use super::listings::Listings;
 use super::set::sync;
 use super::{DIFF, ReportError};
@@ -148,14 +149,8 @@ impl<'a> AppliedDiff<'a> {
         }
         if row.sign == Sign::Remove {
             let membership = self.listings.membership(&row.channel, &row.member, None);
-            let protected = self.rules.protected.get(&row.member).copied();
-            let protected = protected
-                .or_else(|| {
-                    self.moderators
-                        .contains(&membership)
-                        .then_some("a moderator")
-                })
-                .or_else(|| row.member.contains("/bot/").then_some("a bot"));
+            let is_moderator = self.moderators.contains(&membership);
+            let protected = self.rules.reason_to_keep(&row.member, is_moderator);
             if let Some(reason) = protected {
                 return (Sign::Kept, reason.to_owned());
             }

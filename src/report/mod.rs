@@ -7,8 +7,10 @@
 mod applied_diff;
 mod channels_now;
 mod channels_text;
+mod comparison;
 mod csv_report;
 mod diff;
+mod evidence;
 mod explain;
 mod files;
 mod format;
@@ -39,7 +41,11 @@ pub use applied_diff::{AppliedDiff, each_channel_of, write_sync_removals};
 pub use channels_now::{ChannelCheck, Refused};
 pub use channels_now::{ChannelNow, ChannelProblem, ChannelsNow, ProblemKind};
 #[doc(hidden)]
-pub use diff::{ChannelDiff, Comparison, Diff, DiffRow, Sign, SyncRules, check_diff, read_diff};
+pub use comparison::{Comparison, SyncRules};
+#[doc(hidden)]
+pub use diff::{ChannelDiff, Diff, DiffRow, Sign, check_diff, read_diff};
+#[doc(hidden)]
+pub use evidence::Evidence;
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use files::{check_destinations, files};
@@ -71,7 +77,7 @@ pub use undo::{check_undo_report, write_undo};
 pub use undo_status::UndoStatus;
 pub use verification::{Verdict, Verification, VerificationPlan};
 #[doc(hidden)]
-pub use verify::{Evidence, VerifiedRows, check_verify_report};
+pub use verify::{VerifiedRows, check_verify_report};
 
 /// The results of every row.
 pub const RESULTS: &str = "results.csv";

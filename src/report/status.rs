@@ -235,6 +235,32 @@ impl Status {
     }
 }
 
+impl Status {
+    /// The lines about what is beside the ledger: the reports, a verification, an undo.
+    fn fmt_beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(fault) = self.reports_fault() {
+            let dir = shell_word(&self.dir);
+            let again = if self.reports == ReportsState::None {
+                ""
+            } else {
+                " again"
+            };
+            writeln!(
+                f,
+                "  {:<16}{fault}: `chime-bulk report {dir}` writes them{again}",
+                "reports"
+            )?;
+        }
+        if let Some(found) = &self.verification {
+            writeln!(f, "  {:<16}{}", "verified", found.line())?;
+        }
+        if let Some(undo) = &self.undo {
+            writeln!(f, "  {:<16}{undo}", "undo")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |f: &mut fmt::Formatter<'_>, name: &str, number: u64, more: &str| {
@@ -312,25 +338,7 @@ impl fmt::Display for Status {
         if let Some(rest) = rest.filter(|_| self.seconds_left.is_some() || self.next.is_some()) {
             writeln!(f, "  {:<16}{rest}", "still needed")?;
         }
-        if let Some(fault) = self.reports_fault() {
-            let dir = shell_word(&self.dir);
-            let again = if self.reports == ReportsState::None {
-                ""
-            } else {
-                " again"
-            };
-            writeln!(
-                f,
-                "  {:<16}{fault}: `chime-bulk report {dir}` writes them{again}",
-                "reports"
-            )?;
-        }
-        if let Some(found) = &self.verification {
-            writeln!(f, "  {:<16}{}", "verified", found.line())?;
-        }
-        if let Some(undo) = &self.undo {
-            writeln!(f, "  {:<16}{undo}", "undo")?;
-        }
+        self.fmt_beside(f)?;
         if self.state == RunState::Finished && self.rows_to_edit > 0 {
             let failed = shell_word(&self.dir.join(FAILED));
             writeln!(f, "{}", edit_text(&failed, self.rows_to_edit))?;

@@ -1,13 +1,12 @@
-//! Judging each row of a run by what its channels say.
+//! Verifying the rows of a run: the questions that it takes, and `verify.csv`.
 //!
-//! Promises: a row is confirmed only if a listing or a description names its member. Must not: call
-//! the service.
+//! Must not: call the service, or judge (that is [`evidence`](super::evidence)).
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::csv_report::{CsvReport, check_csv};
-use super::listings::{ListingEnd, Listings};
+use super::evidence::{Description, Evidence, Judgement};
 use super::questions::{QuestionList, Subject};
 use super::set::sync;
 use super::verification::{Verdict, Verification, VerificationPlan};
@@ -56,49 +55,6 @@ pub struct VerifiedRows<'a> {
     groups: HashMap<(String, Option<String>), Group>,
     sample: Option<BTreeSet<u64>>,
     rows: u64,
-}
-
-/// What was answered about one membership.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Description {
-    /// It exists, with this type if the service said it.
-    In(Option<MembershipType>),
-    Absent,
-    /// The question was refused.
-    Refused(String),
-}
-
-/// What was found out.
-#[derive(Debug, Default)]
-pub struct Evidence {
-    listings: Option<Listings>,
-    described: HashMap<Fingerprint, Description>,
-    trusts_empty: bool,
-}
-
-impl Evidence {
-    /// None yet. `trusts_empty`: whether an empty listing is believed, as members may have been removed
-    /// on purpose.
-    #[must_use]
-    pub fn new(trusts_empty: bool) -> Self {
-        Self {
-            trusts_empty,
-            ..Self::default()
-        }
-    }
-
-    /// Adds the listings.
-    pub fn add_listings(&mut self, listings: Listings) {
-        self.listings = Some(listings);
-    }
-}
-
-/// What follows from the evidence for one row.
-#[derive(Debug, PartialEq, Eq)]
-enum Judgement {
-    Verdict(Verdict, String),
-    /// Only a description can tell.
-    Open,
 }
 
 impl<'a> VerifiedRows<'a> {
@@ -297,9 +253,7 @@ impl<'a> VerifiedRows<'a> {
                     Description::Refused(format!("{code}: {message}"))
                 }
             };
-            evidence
-                .described
-                .insert(self.membership(&entry), description);
+            evidence.describe(self.membership(&entry), description);
             Ok::<_, ReportError>(())
         })?;
         Ok(())
@@ -352,46 +306,8 @@ impl<'a> VerifiedRows<'a> {
     }
 
     fn judge(&self, row: &ResultRow<'_>, entry: &Entry, evidence: &Evidence) -> Judgement {
-        let wanted = entry.membership_type();
-        if let Some(description) = evidence.described.get(&self.membership(entry)) {
-            return match description {
-                Description::In(kind) => found(row, wanted, kind.unwrap_or(wanted)),
-                Description::Absent => missing(row),
-                Description::Refused(why) => Judgement::Verdict(Verdict::Unreadable, why.clone()),
-            };
-        }
-        let Some(listings) = &evidence.listings else {
-            return Judgement::Open;
-        };
-        let (channel, sub_channel) = (entry.channel_arn(), entry.sub_channel());
-        let Some(listing) = listings.get(channel, wanted, sub_channel) else {
-            return Judgement::Open;
-        };
-        let other = match wanted {
-            MembershipType::Default => MembershipType::Hidden,
-            MembershipType::Hidden => MembershipType::Default,
-        };
-        let membership = listings.membership(channel, entry.member_arn(), sub_channel);
-        for kind in [wanted, other] {
-            if listings.has(membership, kind) {
-                return found(row, wanted, kind);
-            }
-        }
-        if let ListingEnd::Refused(why) = &listing.end {
-            return Judgement::Verdict(Verdict::Unreadable, why.clone());
-        }
-        let others = listings.get(channel, other, sub_channel);
-        let is_empty = listing.members + others.map_or(0, |others| others.members) == 0;
-        if is_empty && !evidence.trusts_empty && self.group(entry).reported_in > 0 {
-            let detail = "the listing of the channel is empty, though members were added to it";
-            return Judgement::Verdict(Verdict::Unreadable, detail.to_owned());
-        }
-        // Neither the run nor the listing has the member.
-        let is_agreed = matches!(row.outcome, Outcome::Failed | Outcome::NotAttempted);
-        if is_agreed && listing.end == ListingEnd::Complete {
-            return missing(row);
-        }
-        Judgement::Open
+        let is_filled = self.group(entry).reported_in > 0;
+        evidence.judge(row, entry, self.membership(entry), is_filled)
     }
 
     fn group(&self, entry: &Entry) -> Group {
@@ -407,31 +323,6 @@ impl<'a> VerifiedRows<'a> {
         self.hasher
             .hash(&[entry.channel_arn(), entry.member_arn(), sub_channel])
     }
-}
-
-/// A member that is in the channel, with this type.
-fn found(row: &ResultRow<'_>, wanted: MembershipType, kind: MembershipType) -> Judgement {
-    if kind != wanted {
-        let detail = format!("a member of type {kind}, not {wanted}");
-        return Judgement::Verdict(Verdict::OtherType, detail);
-    }
-    match row.outcome {
-        Outcome::Failed | Outcome::NotAttempted => {
-            let detail = format!("the run reported {}", row.outcome);
-            Judgement::Verdict(Verdict::Unexpected, detail)
-        }
-        Outcome::Unconfirmed => {
-            let detail = "the run could not tell".to_owned();
-            Judgement::Verdict(Verdict::Confirmed, detail)
-        }
-        _ => Judgement::Verdict(Verdict::Confirmed, String::new()),
-    }
-}
-
-/// A member that is not in the channel.
-fn missing(row: &ResultRow<'_>) -> Judgement {
-    let detail = format!("the run reported {}", row.outcome);
-    Judgement::Verdict(Verdict::Missing, detail)
 }
 
 /// The app instance in a channel's ARN.

@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod plan;
 mod progress;
+mod prompt;
 mod roster;
 mod run;
 mod run_output;

@@ -1,6 +1,6 @@
 //! `sync`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chime_bulk::job::{self, JobError, Started, SyncConclusion, SyncRequest};
@@ -9,10 +9,10 @@ use chime_bulk::roster::Options;
 
 use crate::args::{IfExists, SyncArguments};
 use crate::exit::Exit;
-use crate::run::{request, show_error};
+use crate::run::{request, show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::Screen;
-use crate::{output, signals};
+use crate::{output, prompt, signals};
 
 /// Synchronizes channels with a list, or shows the difference.
 pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Result<Exit> {
@@ -41,11 +41,12 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
         screen.error(&what, Some(hint));
         return Ok(Exit::Usage);
     }
-    let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if (choice.remove_others || choice.apply) && !run.dry_run && !choice.yes && !is_asked {
-        let what = "this removes members, and there is no terminal to confirm it on";
-        screen.error(&what, Some("pass --yes, or --dry-run to look first"));
-        return Ok(Exit::Usage);
+    if (choice.remove_others || choice.apply)
+        && !run.dry_run
+        && !choice.yes
+        && let Err(exit) = prompt::check_terminal("removes members", screen)
+    {
+        return Ok(exit);
     }
     let run_output = match run.output.open(screen) {
         Ok(output) => output,
@@ -94,12 +95,10 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
 
 /// Asks whether to make the changes of a difference.
 fn confirm(diff: &Diff, screen: &Screen) -> bool {
-    let (add, remove) = (diff.to_add, diff.to_remove);
-    // If the question cannot be written, nobody reads it: the answer decides all the same.
-    let _ = write!(io::stderr(), "add {add} and remove {remove}? [y/N] ");
-    let mut answer = String::new();
-    let is_read = io::stdin().read_line(&mut answer).is_ok();
-    let is_yes = is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+    let is_yes = prompt::is_confirmed(&format!(
+        "add {} and remove {}",
+        diff.to_add, diff.to_remove
+    ));
     if !is_yes {
         screen.note("nothing was added or removed");
     }
@@ -151,10 +150,7 @@ fn conclude(conclusion: &SyncConclusion, json: bool, run_output: &RunOutput) -> 
     if let Some(reason) = conclusion.reason() {
         screen.error(&reason, conclusion.hint().as_deref());
     }
-    if let Some(policy) = conclusion.policy() {
-        screen.note("the policy statement:");
-        policy.lines().for_each(|line| screen.note(line));
-    }
+    show_policy(conclusion.policy(), screen);
     let report = conclusion.dir.join(DIFF);
     if report.exists() {
         screen.note(format_args!("report: {}", report.display()));

@@ -1,6 +1,6 @@
 //! `undo`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 
 use chime_bulk::job::{self, JobError, RunSettings, Started, Target, UndoConclusion, UndoRequest};
@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::run::{show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::Screen;
-use crate::{output, signals};
+use crate::{output, prompt, signals};
 
 /// Undoes a run, or shows what that would do. Signals are listened for once it is confirmed: until then
 /// an interrupt ends the program.
@@ -54,16 +54,8 @@ pub(crate) async fn undo(arguments: UndoArguments, screen: &Screen) -> io::Resul
 /// Asks whether to remove the members. Without a terminal to ask on, the flag is needed.
 fn confirm(plan: &UndoPlan, screen: &Screen) -> Result<(), Exit> {
     let members = plan.members_text();
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        let what = format!("this removes {members}, and there is no terminal to confirm it on");
-        screen.error(&what, Some("pass --yes, or --dry-run to look first"));
-        return Err(Exit::Usage);
-    }
-    // If the question cannot be written, nobody reads it: the answer decides all the same.
-    let _ = write!(io::stderr(), "remove {members}? [y/N] ");
-    let mut answer = String::new();
-    let is_read = io::stdin().read_line(&mut answer).is_ok();
-    if is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+    prompt::check_terminal(&format!("removes {members}"), screen)?;
+    if prompt::is_confirmed(&format!("remove {members}")) {
         return Ok(());
     }
     screen.note("nothing was removed");

@@ -7,7 +7,7 @@ use chime_bulk::report::{VERIFY, shell_word};
 
 use crate::args::VerifyArguments;
 use crate::exit::Exit;
-use crate::run::show_error;
+use crate::run::{show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::{Mode, Screen};
 use crate::{output, signals};
@@ -67,10 +67,7 @@ fn conclude(
         if let Some(reason) = conclusion.reason() {
             screen.error(&reason, conclusion.hint().as_deref());
         }
-        if let Some(policy) = conclusion.policy() {
-            screen.note("the policy statement:");
-            policy.lines().for_each(|line| screen.note(line));
-        }
+        show_policy(conclusion.policy(), screen);
         return exit;
     }
     let exit = output::show(&conclusion.verification, arguments.json, exit, screen);
