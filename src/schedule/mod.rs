@@ -18,6 +18,7 @@ mod examination;
 mod examined;
 mod failure_count;
 mod learned_interval;
+mod listings;
 mod outage;
 mod pacing;
 mod patience;

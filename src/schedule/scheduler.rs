@@ -22,6 +22,7 @@ use super::bearers::Bearers;
 use super::channel::{Channel, Lane, Load};
 use super::examined::Examined;
 use super::failure_count::FailureCount;
+use super::listings::Listings;
 use super::outage::OutageDetector;
 use super::pacing::Pacing;
 use super::ready_queue::{ChannelWork, ReadyQueue};
@@ -99,6 +100,7 @@ pub struct Scheduler {
     examined: Examined,
     stop: Option<Stop>,
     failures: FailureCount,
+    listings: Listings,
     pacing: Pacing,
     max_in_flight: u32,
     draining: bool,
@@ -124,6 +126,7 @@ impl Scheduler {
             ready: ReadyQueue::default(),
             in_flight: 0,
             examined: Examined::default(),
+            listings: Listings::default(),
             stop: None,
             draining: false,
             begins_at: Duration::ZERO,
@@ -247,6 +250,11 @@ impl Scheduler {
                 return self.single_add_or_wait(now, due.map(|due| due.max(bearer_at)));
             };
             let found = self.bearer_for(channel);
+            if found.is_some_and(|(_, at)| at <= now)
+                && let Some(until) = self.reserved_for_pages(channel, now)
+            {
+                return self.single_add_or_wait(now, Some(until));
+            }
             match found {
                 Some((_, at))
                     if at <= now
@@ -304,15 +312,17 @@ impl Scheduler {
             };
             due.is_some_and(|due| due <= now)
         };
-        // The channel may be due from before partial batches were held back again.
+        // The channel may be due from before partial batches were held back again. Of equal lanes the
+        // first: questions come with the longest listings first.
         let lane = state
             .lanes
             .iter()
+            .rev()
             .copied()
             .filter(|lane| is_due(backlog.lane(*lane), 1))
             .max_by_key(|lane| {
                 let lane = backlog.lane(*lane);
-                (is_due(lane, fewest), lane.calls_left(full))
+                (is_due(lane, fewest), lane.calls_expected(full))
             })
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
@@ -346,6 +356,7 @@ impl Scheduler {
         let state = &mut self.channels[channel.index()];
         let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
         let retry_rows = load.retry_rows();
+        self.listings.on_sent(&load.retries, now);
         let Load {
             retries,
             fresh,
@@ -392,6 +403,7 @@ impl Scheduler {
     /// Takes an order back: its rows wait as before.
     pub(super) fn cancel(&mut self, order: CallPlan) {
         self.call_ended(order.channel, order.bearer, order.retry_rows);
+        self.listings.on_ended(&order.retries);
         if let Some(other_half) = order.other_half {
             let refusals = order.refusals;
             self.backlog.wait_as_part(
@@ -442,7 +454,7 @@ impl Scheduler {
         let work = due.map(|due| ChannelWork {
             at: due.max(next),
             again_at: retries.map(|due| due.max(next)),
-            calls_left: lanes().map(|lane| lane.calls_left(full)).sum(),
+            calls_left: lanes().map(|lane| lane.calls_expected(full)).sum(),
         });
         self.ready.update(channel, work);
     }

@@ -1,6 +1,9 @@
 //! Whose turn it is: order, full calls, orders taken back, the end.
 
+use std::collections::VecDeque;
+
 use super::*;
+use crate::model::Operation;
 
 #[test]
 fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
@@ -11,6 +14,71 @@ fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
         panic!("a channel is called twice at a time")
     };
     assert!(until >= SECOND, "{until:?}");
+}
+
+#[test]
+fn a_listing_that_goes_on_does_not_wait_for_questions_that_come_after_it() {
+    const PAGES: u32 = 60;
+    let round_trip = Duration::from_millis(150);
+    let mut desk = SchedulerHarness::new(&[1; 101], |settings| {
+        settings.operation = Operation::Read;
+        settings.limits = Limits::of_region("us-east-1").of_reading(15.0);
+    });
+    let mut in_flight: VecDeque<(Duration, InFlightCall)> = VecDeque::new();
+    let (mut ended_at, mut pages) = (ZERO, 0);
+    loop {
+        if let Some(flight) = desk.call() {
+            in_flight.push_back((desk.now + round_trip, flight));
+            continue;
+        }
+        let answered = in_flight.front().map(|(at, _)| *at);
+        let next = match desk.scheduler.next(desk.now) {
+            Step::Wait(until) => until.into_iter().chain(answered).min(),
+            Step::Done => break,
+            Step::Call(_) => panic!("a call after none"),
+        };
+        let next = next.expect("something happens");
+        assert!(
+            next > desk.now || answered == Some(next),
+            "it does not wait"
+        );
+        desk.now = next;
+        if let Some((_, flight)) = in_flight.pop_front_if(|(at, _)| *at <= next) {
+            if flight.channel == ChannelId(0) {
+                pages += 1;
+                ended_at = desk.now;
+            }
+            if flight.channel == ChannelId(0) && pages < PAGES {
+                desk.scheduler.settle(next, flight, Answer::GoesOn);
+            } else {
+                desk.accept(flight);
+            }
+        }
+    }
+    // 160 calls at ten a second take 15.2 s. The listing alone takes 9 s, after the first second.
+    assert!(
+        desk.now < SECOND * 16,
+        "{:?}, the listing at {ended_at:?}",
+        desk.now
+    );
+    assert!(
+        ended_at < SECOND.mul_f64(10.5),
+        "the listing ends at {ended_at:?}"
+    );
+}
+
+#[test]
+fn of_equal_lanes_of_a_channel_the_first_goes_first() {
+    let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
+    let lanes: Vec<LaneId> = (0..3).map(|_| scheduler.open_lane(ChannelId(0))).collect();
+    for (lane, rows) in lanes.iter().zip([1, 200, 200]) {
+        scheduler.stage(*lane, rows);
+    }
+    scheduler.end_staging();
+    let Step::Call(order) = scheduler.next(SECOND) else {
+        panic!("no call")
+    };
+    assert_eq!(order.lane, lanes[1]);
 }
 
 #[test]
