@@ -139,11 +139,9 @@ impl Lane {
         self.parts().count() as u64 + members.div_ceil(u64::from(full))
     }
 
-    /// Calls that it is expected to need: a listing that goes on is as long again as what was read of it.
-    /// Nothing else is known of its length, and the longest of all listings is soon ahead.
-    pub(super) fn calls_expected(&self, full: u32) -> u64 {
-        let pages = self.tried.as_ref().map_or(0, |tried| tried.pages);
-        self.calls_left(full).saturating_add(pages)
+    /// Pages that were read of its listings that go on.
+    pub(super) fn pages(&self) -> u64 {
+        self.tried.as_ref().map_or(0, |tried| tried.pages)
     }
 
     /// Rows that wait to be sent.

@@ -259,6 +259,7 @@ impl Scheduler {
                 Some((_, at))
                     if at <= now
                         && with_fresh
+                        && !self.ready.goes_on(channel)
                         && self.is_reserved(self.ready.calls_left_on(channel), now) =>
                 {
                     return self.single_add_or_wait(now, self.ready.next_due());
@@ -322,7 +323,7 @@ impl Scheduler {
             .filter(|lane| is_due(backlog.lane(*lane), 1))
             .max_by_key(|lane| {
                 let lane = backlog.lane(*lane);
-                (is_due(lane, fewest), lane.calls_expected(full))
+                (is_due(lane, fewest), lane.pages(), lane.calls_left(full))
             })
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
@@ -454,7 +455,8 @@ impl Scheduler {
         let work = due.map(|due| ChannelWork {
             at: due.max(next),
             again_at: retries.map(|due| due.max(next)),
-            calls_left: lanes().map(|lane| lane.calls_expected(full)).sum(),
+            calls_left: lanes().map(|lane| lane.calls_left(full)).sum(),
+            pages: lanes().map(Lane::pages).sum(),
         });
         self.ready.update(channel, work);
     }

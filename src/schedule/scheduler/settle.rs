@@ -111,8 +111,8 @@ impl Scheduler {
             .accepted(flight.bearer, flight.channel, flight.sent_at);
     }
 
-    /// A page of a listing: each page has attempts of its own. Its row waits with the pages that were read,
-    /// and so comes before fresh rows: a listing that is begun last ends last.
+    /// A page of a listing: each page has attempts of its own. With the pages that were read, its row comes
+    /// before fresh ones.
     fn go_on(&mut self, now: Duration, flight: &InFlightCall) -> Settlement {
         self.accepted(now, flight);
         self.listings.went_on(now.saturating_sub(flight.sent_at));
