@@ -57,6 +57,17 @@
 //! `SQLITE_TMPDIR` if that is set. Without `--bearer` it assumes one. It prints rows and columns,
 //! never a member. It does not look at the channels: existing members count as members to add.
 //!
+//! # Members who are there already
+//!
+//! `--skip-existing` reads the list to its end, lists channels, and settles the rows whose members a
+//! listing of their type has as `already_member`, with the code `Listed` and no call. `undo` never
+//! touches them. A call adds 100 members and a page has 50, so a listing saves no calls: it saves time
+//! where the rate of one channel sets the time of the run. `auto` lists only such channels; it reads two
+//! pages of each, and the others only if the share of their members who are on the list pays for all
+//! pages: a fifth with one bearer, less with more, more if answers take long. `always` lists every
+//! channel. A listing that is refused skips nobody in its channel. `resume` continues the listings
+//! where they were cut off; members who join or leave meanwhile are not seen.
+//!
 //! # Credentials
 //!
 //! Credentials are renewed if their source renews them. If they expire, the run tries them again

@@ -39,6 +39,28 @@ pub enum Event {
         /// The limit that sets that time, if one does.
         binding: Option<Binding>,
     },
+    /// Before the first add, the members of channels are listed. The calls up to `Listed` are those of the
+    /// listings.
+    ListingMembers {
+        /// The number of channels.
+        channels: u64,
+        /// Whether only the first pages are read, which decide whether the others are.
+        first_pages: bool,
+    },
+    /// The members of channels could not be listed: nobody is skipped there.
+    ListingRefused {
+        /// The number of channels.
+        channels: u64,
+        /// Why, of one of them.
+        reason: String,
+        /// Whether the bearers lack the permission.
+        denied: bool,
+    },
+    /// The listings are done, and the rows of those who are members already are settled.
+    Listed {
+        /// The number of rows.
+        rows: u64,
+    },
     /// A call was sent.
     CallSent {
         /// The call's number in the ledger.

@@ -29,6 +29,6 @@ pub use feed::{Feed, ReadAhead};
 #[doc(hidden)]
 pub use reconcile::reconcile;
 #[doc(hidden)]
-pub use restore::{replay, restore};
+pub use restore::{replay, replay_parts, restore};
 #[doc(hidden)]
 pub use task::Task;

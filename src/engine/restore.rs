@@ -53,6 +53,40 @@ pub fn restore(ledger: &Ledger, scheduler: &mut Scheduler) -> Result<u64, Ledger
     Ok(settled)
 }
 
+/// Tells a new scheduler of the calls that its bearers made just before it for these ledgers, each of a
+/// part of its run.
+///
+/// # Errors
+/// If a ledger cannot be read.
+pub fn replay_parts<'a>(
+    parts: impl IntoIterator<Item = &'a Ledger>,
+    scheduler: &mut Scheduler,
+    bearers: &[MemberArn],
+) -> Result<(), LedgerError> {
+    let mut calls = Vec::new();
+    let mut end = i64::MIN;
+    for part in parts {
+        // By the clock of its calls: the session begins right after the last part.
+        let session = part.sessions()?.pop();
+        end = end.max(session.map_or(i64::MIN, |session| session.worked_until));
+        calls.extend(part.calls_since(end.saturating_sub(millis(LOOK_BACK)))?);
+    }
+    calls.sort_by_key(|call| call.sent_at);
+    let calls = calls.iter().filter_map(|call| {
+        let bearer = bearers
+            .iter()
+            .position(|bearer| bearer.as_str() == call.bearer)?;
+        let ago = Duration::from_millis(u64::try_from(end - call.sent_at).unwrap_or_default());
+        Some((bearer, LOOK_BACK.saturating_sub(ago)))
+    });
+    scheduler.replay_bearers(calls, LOOK_BACK);
+    Ok(())
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Tells a new scheduler of the last calls of earlier sessions; `now` is in milliseconds since 1970.
 ///
 /// # Errors
@@ -63,8 +97,7 @@ pub fn replay(
     bearers: &[MemberArn],
     now: i64,
 ) -> Result<(), LedgerError> {
-    let look_back = i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX);
-    let begin = now.saturating_sub(look_back);
+    let begin = now.saturating_sub(millis(LOOK_BACK));
     // A clock that was set back makes a call seem to be in the future: it was made by now.
     let time = |at: i64| {
         let since = at.min(now).saturating_sub(begin);

@@ -9,7 +9,7 @@ use super::{
     Target, UndoConclusion, UndoRequest, plan, plan_undo, resume, retry, run_or_resume, undo,
 };
 use crate::engine::{Command, Event, Observer};
-use crate::model::{BearerPool, ChannelArn, MemberArn};
+use crate::model::{BearerPool, ChannelArn, MemberArn, SkipExisting};
 use crate::report::{self, RemovalChoice};
 use crate::roster::{Options, Source};
 
@@ -94,6 +94,7 @@ pub struct Run {
     bearers: Vec<MemberArn>,
     dir: Option<PathBuf>,
     if_exists: IfExists,
+    skip_existing: SkipExisting,
     session: Session,
 }
 
@@ -120,6 +121,7 @@ impl Run {
             bearers: Vec::new(),
             dir: None,
             if_exists: IfExists::Fail,
+            skip_existing: SkipExisting::Never,
             session: Session::default(),
         }
     }
@@ -154,6 +156,12 @@ impl Run {
         self
     }
 
+    /// Which channels to list first, so that members who are there already take no call [default: none].
+    pub fn skip_existing(mut self, channels: SkipExisting) -> Self {
+        self.skip_existing = channels;
+        self
+    }
+
     /// Runs it to its end, and writes the reports. Must be called on a tokio runtime.
     ///
     /// # Errors
@@ -169,6 +177,7 @@ impl Run {
             target: target.unwrap_or_else(|| Target::Aws(super::AwsTarget::default())),
             bearers: BearerPool::new(self.bearers)?,
             limits: self.session.limits,
+            skip_existing: self.skip_existing,
         };
         Box::pin(run_or_resume(request, self.if_exists, observer, commands)).await
     }
@@ -358,6 +367,7 @@ impl PlanOf {
                 limits: LimitOverrides::default(),
                 aws: super::AwsTarget::default(),
                 sandbox: false,
+                skip_existing: SkipExisting::Never,
             },
             bearers: Vec::new(),
         }
@@ -384,6 +394,12 @@ impl PlanOf {
     /// Limits; those not set are the region's documented quotas.
     pub fn limits(mut self, limits: LimitOverrides) -> Self {
         self.request.limits = limits;
+        self
+    }
+
+    /// Which channels the run would list first [default: none].
+    pub fn skip_existing(mut self, channels: SkipExisting) -> Self {
+        self.request.skip_existing = channels;
         self
     }
 

@@ -24,6 +24,8 @@ pub struct Conclusion {
     pub bearers: BearerPool,
     /// Whether it may add single members, which is an IAM action of its own.
     pub single_adds: bool,
+    /// Whether it may list members first, which is an IAM action of its own.
+    pub listed_first: bool,
     /// The first channels of its list, at most one more than a policy lists one by one.
     pub channels: Vec<ChannelArn>,
 }
@@ -77,17 +79,14 @@ impl Conclusion {
     }
 
     fn end(&self) -> SessionEnd<'_> {
-        let actions = if self.single_adds {
-            &ACTIONS[..]
-        } else {
-            &ACTIONS[..1]
-        };
+        let first = usize::from(!self.listed_first);
+        let end = if self.single_adds { 3 } else { 2 };
         SessionEnd {
             ending: &self.ending,
             address: self.address.as_deref(),
             bearers: &self.bearers,
             channels: &self.channels,
-            actions,
+            actions: &ACTIONS[first..end],
             reports: "failed.csv and results.csv",
         }
     }
@@ -227,8 +226,9 @@ impl SessionEnd<'_> {
     }
 }
 
-/// The IAM actions of a run: that of batches, and that of single adds.
-const ACTIONS: [&str; 2] = [
+/// The IAM actions of a run: that of listings, that of batches, and that of single adds.
+const ACTIONS: [&str; 3] = [
+    "chime:ListChannelMemberships",
     "chime:BatchCreateChannelMembership",
     "chime:CreateChannelMembership",
 ];
@@ -279,7 +279,7 @@ mod tests {
         let resources = |names: &[&str]| -> Vec<String> {
             names.iter().map(|name| format!("{APP}/{name}")).collect()
         };
-        let one = policy(&ACTIONS[..1], &["user/a"], 2);
+        let one = policy(&ACTIONS[1..2], &["user/a"], 2);
         assert_eq!(one["Effect"], "Allow");
         assert_eq!(one["Action"], "chime:BatchCreateChannelMembership");
         let expected = resources(&["user/a", "channel/c0", "channel/c1"]);

@@ -88,11 +88,11 @@ pub enum JobError {
     /// The run is not finished.
     #[error("{} is not finished", .0.display())]
     NotFinished(PathBuf),
-    /// The directory contains the undo of a run, and the command is for runs.
-    #[error("{} is the undo of a run", .0.display())]
-    IsUndo(PathBuf),
+    /// The directory contains a part of a run, such as its undo, and the command is for runs.
+    #[error("{} is a part of a run, not a run", .0.display())]
+    IsPart(PathBuf),
     /// The run was a rehearsal, and its sandbox is gone.
-    #[error("{} was a rehearsal in a sandbox that ended with it: there is nothing to undo", .0.display())]
+    #[error("{} was a rehearsal in a sandbox that ended with it: there is nothing to undo or to verify", .0.display())]
     SandboxGone(PathBuf),
     /// Everything that can be undone is.
     #[error("{} is undone already", .0.display())]
@@ -204,15 +204,15 @@ impl JobError {
             Self::NotFinished(dir) => {
                 return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
             }
-            Self::IsUndo(dir) => {
-                let run = dir.parent().unwrap_or(dir);
-                let run = shell_word(run);
+            Self::IsPart(dir) if dir.ends_with(UNDO_DIR) => {
+                let run = shell_word(dir.parent().unwrap_or(dir));
                 return Some(format!(
                     "continue it: chime-bulk undo {run}; its state: chime-bulk status {run}"
                 ));
             }
+            Self::IsPart(_) => "name the directory of the run, in which this one is",
             Self::SandboxGone(_) => {
-                "undo runs against AWS, or against `chime-bulk sandbox` with --endpoint-url"
+                "undo and verify runs against AWS, or against `chime-bulk sandbox` with --endpoint-url"
             }
             Self::Undone(dir) => {
                 return Some(format!(

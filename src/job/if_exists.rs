@@ -63,6 +63,7 @@ pub async fn run_or_resume(
             address: None,
             bearers: BearerPool::default(),
             single_adds: false,
+            listed_first: false,
             channels: Vec::new(),
         });
     }
@@ -127,6 +128,9 @@ fn difference(
         () if settings.list != list => Some("it has another list"),
         () if !is_same_size => Some("its list had another size"),
         () if settings.options != options => Some("it has other options for reading the list"),
+        () if settings.skip_existing != request.skip_existing => {
+            Some("it has another --skip-existing")
+        }
         () if has_bearers && settings.bearers != request.bearers => Some("it has another bearer"),
         () => None,
     })

@@ -13,9 +13,9 @@ use super::part::{self, LIST, NewPart};
 use super::resume::restored;
 use super::session::{EndedSession, Started};
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory};
-use crate::engine::{Command, Ending, Observer};
+use crate::engine::{Command, Ending, Observer, replay_parts};
 use crate::ledger::{Durability, Ledger, fact};
-use crate::model::RunState;
+use crate::model::{RunState, SkipExisting};
 use crate::private_file;
 use crate::report::QuestionList;
 use crate::roster::Options;
@@ -37,6 +37,9 @@ pub(super) struct Inquiry<'a> {
     pub(super) channel_rate: f64,
     /// The service.
     pub(super) target: Target,
+    /// The ledgers of the inquiries that ended just before it, whose calls count against the rates of the
+    /// bearers.
+    pub(super) earlier: &'a [Ledger],
 }
 
 /// The answers.
@@ -54,10 +57,10 @@ impl Inquiry<'_> {
     ///
     /// # Errors
     /// If it cannot begin, or its ledger fails.
-    pub(super) async fn perform(
+    pub(super) async fn perform<'o>(
         self,
         write: impl FnOnce(&mut QuestionList) -> Result<(), JobError>,
-        observer: impl FnOnce(&Started) -> Box<dyn Observer>,
+        observer: impl FnOnce(&Started) -> Box<dyn Observer + 'o>,
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Option<Inquired>, JobError> {
         let new = NewPart::connect(self.dir, self.part_settings(), self.target.clone()).await?;
@@ -78,7 +81,9 @@ impl Inquiry<'_> {
         } else {
             self.clear()?;
             let (session, started) = new.begin(lock, self.run_id, commands).await?;
-            let scheduler = session.scheduler();
+            let mut scheduler = session.scheduler();
+            let bearers = session.settings.bearers.as_slice();
+            replay_parts(self.earlier, &mut scheduler, bearers)?;
             (session, scheduler, started)
         };
         let started = Started {
@@ -117,6 +122,7 @@ impl Inquiry<'_> {
             reading_rate: Some(self.channel_rate),
             undo: None,
             sync: None,
+            skip_existing: SkipExisting::Never,
             ..self.settings.clone()
         }
     }
@@ -130,7 +136,9 @@ impl Inquiry<'_> {
         // If it cannot be read, the questions are asked anew.
         let ledger = Ledger::open(&self.dir.join(LEDGER), Durability::Full).ok()?;
         let state: Option<RunState> = ledger.fact(fact::STATE).ok()?;
-        (state != Some(RunState::Finished)).then_some(ledger)
+        let run_id: Option<String> = ledger.fact(fact::RUN_ID).ok()?;
+        let is_same_run = run_id.as_deref() == Some(self.run_id);
+        (is_same_run && state != Some(RunState::Finished)).then_some(ledger)
     }
 
     /// Removes an earlier inquiry, and puts the new list in the place of its list.

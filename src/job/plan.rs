@@ -6,7 +6,7 @@
 use super::{AwsTarget, JobError, LimitOverrides, supported};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, LedgerReader, Stager};
-use crate::model::{BearerPool, ChannelArn, ChannelId};
+use crate::model::{BearerPool, ChannelArn, ChannelId, SkipExisting};
 use crate::report::{Plan, PlanInput};
 use crate::roster::{Options, Roster, Source};
 
@@ -24,6 +24,8 @@ pub struct PlanRequest {
     pub aws: AwsTarget,
     /// Whether a run would call a sandbox.
     pub sandbox: bool,
+    /// Which channels the run would list first.
+    pub skip_existing: SkipExisting,
 }
 
 /// Reads the list to its end and returns the plan. `opened` receives the detected format, in one
@@ -47,6 +49,7 @@ pub(super) fn plan_list(
         limits,
         aws,
         sandbox,
+        skip_existing,
     } = request;
     let api = if sandbox { Api::Messaging } else { aws.api() };
     let checked = |region: String| {
@@ -78,6 +81,7 @@ pub(super) fn plan_list(
         limits: limits.resolve(&region)?,
         bearers: bearers.len(),
         region,
+        skip_existing,
     };
     Ok((Plan::of(&ledger, input)?, ledger))
 }

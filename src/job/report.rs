@@ -53,7 +53,7 @@ pub(super) fn rewrite(
 ) -> Result<Summary, JobError> {
     let settings = RunSettings::of(ledger, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.to_owned()));
+        return Err(JobError::IsPart(dir.to_owned()));
     }
     let state = match ledger
         .fact(fact::STATE)?

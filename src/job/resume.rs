@@ -10,7 +10,7 @@ use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::open_run::open_run;
 use super::session::{Session, Started};
-use super::{JobError, LimitOverrides, RunSettings, Target, report, supported};
+use super::{JobError, LimitOverrides, RunSettings, Target, existing, report, supported};
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::roster::Source;
@@ -51,12 +51,14 @@ pub(super) async fn continue_run(
     let (lock, mut ledger) = open_run(dir)?;
     let settings = RunSettings::of(&ledger, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.to_owned()));
+        return Err(JobError::IsPart(dir.to_owned()));
     }
     if settings.sync.is_some() {
         return Err(JobError::IsSync(dir.to_owned()));
     }
     report::complete(&mut ledger, dir, &mut commands)?;
+    let mut called = None;
+    let target = |settings: &RunSettings| called.insert(target(settings)).clone();
     let (session, scheduler, started) = restored(
         (dir, lock, ledger),
         first,
@@ -66,7 +68,12 @@ pub(super) async fn continue_run(
         &mut commands,
     )
     .await?;
-    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
+    let observer = &mut *observer(&started);
+    let Some(target) = called else {
+        return Box::pin(session.run(scheduler, observer, commands)).await;
+    };
+    let start = (session, scheduler);
+    Box::pin(existing::run(start, target, observer, commands)).await
 }
 
 /// A session that continues the run of an open ledger. `first` changes the ledger once everything else
@@ -103,7 +110,8 @@ pub(super) async fn restored(
         feed,
     };
     let mut scheduler = session.scheduler();
-    let settled_before = restore(&session.ledger, &mut scheduler)?;
+    let sent = restore(&session.ledger, &mut scheduler)?;
+    let settled_before = sent + session.ledger.listed_rows()?;
     let (bearers, now) = (session.settings.bearers.as_slice(), jiff::Timestamp::now());
     replay(
         &session.ledger,

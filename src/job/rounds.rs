@@ -4,7 +4,6 @@
 //! stopped. Must not: ask what is known already.
 
 use std::path::Path;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -18,9 +17,6 @@ use crate::schedule::Stop;
 
 /// The name of the run that the inquiries are parts of.
 const RUN_ID: &str = "plan";
-
-/// Between two rounds: the calls of the first leave the service's count of the last second.
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
 
 /// A question about a channel, by the channel's place among the checks.
 type Asked = (usize, QuestionRow);
@@ -36,6 +32,8 @@ pub(super) struct Rounds<'a> {
     dir: &'a Path,
     part_of: &'a Path,
     begun: usize,
+    /// The ledgers of the rounds so far.
+    asked: Vec<Ledger>,
     ending: Ending,
     address: Option<String>,
 }
@@ -57,6 +55,7 @@ impl<'a> Rounds<'a> {
             dir,
             part_of,
             begun: 0,
+            asked: Vec::new(),
             ending: Ending::Finished,
             address: None,
         }
@@ -137,9 +136,6 @@ impl<'a> Rounds<'a> {
         if questions.is_empty() || !matches!(self.ending, Ending::Finished) {
             return Ok(vec![None; questions.len()]);
         }
-        if self.begun > 0 {
-            tokio::time::sleep(BETWEEN_ROUNDS).await;
-        }
         self.begun += 1;
         let channel_rate = match questions.first() {
             Some((_, row)) if row.question == Question::Channel => quota::DESCRIBE_RATE,
@@ -153,6 +149,7 @@ impl<'a> Rounds<'a> {
             settings: self.settings,
             channel_rate,
             target: self.target.clone(),
+            earlier: &self.asked,
         };
         let write = |list: &mut QuestionList| self.write(checks, questions, list);
         let inquired = inquiry.perform(write, observer, commands).await?;
@@ -166,6 +163,7 @@ impl<'a> Rounds<'a> {
         };
         self.address = address;
         let mut answers = self.answers(checks, questions, &ledger)?;
+        self.asked.push(ledger);
         match ending {
             // The channels are known to exist: who is denied everything further is no administrator or
             // moderator of any.

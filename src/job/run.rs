@@ -11,12 +11,13 @@ use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::session::{Session, Started, now_text};
 use super::{
-    JobError, LEDGER, LimitOverrides, RunSettings, SyncSettings, Target, directory, supported,
+    JobError, LEDGER, LimitOverrides, RunSettings, SyncSettings, Target, directory, existing,
+    supported,
 };
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Observer};
 use crate::ledger::{Durability, Ledger, LedgerError, fact};
-use crate::model::{BearerPool, RunState};
+use crate::model::{BearerPool, RunState, SkipExisting};
 use crate::private_file;
 use crate::report;
 use crate::roster::{Layout, Options, Source};
@@ -38,6 +39,8 @@ pub struct Request {
     pub bearers: BearerPool,
     /// Limits.
     pub limits: LimitOverrides,
+    /// Which channels to list first, to skip those who are members already.
+    pub skip_existing: SkipExisting,
 }
 
 /// Creates a run and runs it to its end.
@@ -52,9 +55,17 @@ pub async fn run(
     observer: impl FnOnce(&Started) -> Box<dyn Observer>,
     mut commands: mpsc::Receiver<Command>,
 ) -> Result<Conclusion, JobError> {
-    let (session, started) = begun(request, None, &mut commands).await?;
+    let target = request.target.clone();
+    let (session, started) = Box::pin(begun(request, None, &mut commands)).await?;
     let scheduler = session.scheduler();
-    Box::pin(session.run(scheduler, &mut *observer(&started), commands)).await
+    let observer = &mut *observer(&started);
+    Box::pin(existing::run(
+        (session, scheduler),
+        target,
+        observer,
+        commands,
+    ))
+    .await
 }
 
 /// The directory of a new run without `--run-dir`.
@@ -77,6 +88,7 @@ pub(super) async fn begun(
         target,
         mut bearers,
         limits: overrides,
+        skip_existing,
     } = request;
     target.check_profile().await?;
     if bearers.is_empty() && !target.is_sandbox() {
@@ -113,6 +125,7 @@ pub(super) async fn begun(
         options,
         limits: overrides,
         sync,
+        skip_existing,
         ..target.settings(bearers)
     };
     let limits = overrides.resolve(&settings.region)?;

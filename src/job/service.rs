@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{AwsTarget, JobError, LimitOverrides, RunSettings};
 use crate::chime::{self, Api, Chime};
-use crate::model::BearerPool;
+use crate::model::{BearerPool, SkipExisting};
 use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
 
@@ -67,6 +67,7 @@ impl Target {
             undo: None,
             reading_rate: None,
             sync: None,
+            skip_existing: SkipExisting::Never,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{Limits, RunState};
+use crate::model::{Limits, RunState, SkipExisting};
 use crate::report::{Reports, Verification};
 use crate::schedule::{Scheduler, SchedulerConfig};
 
@@ -115,32 +116,7 @@ impl Session {
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<Conclusion, JobError> {
         let ended = Box::pin(self.work(scheduler, observer, &mut commands)).await?;
-        let EndedSession {
-            dir,
-            lock,
-            mut ledger,
-            settings,
-            limits,
-            address,
-            ending,
-            state,
-        } = ended;
-        let reports = Reports {
-            dir: &dir,
-            state,
-            limits: &limits,
-        };
-        let summary = report::write(&mut ledger, reports, || !is_halted(&mut commands))?;
-        drop(lock);
-        Ok(Conclusion {
-            summary,
-            ending,
-            dir,
-            address,
-            bearers: settings.bearers,
-            single_adds: settings.limits.single_adds,
-            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
-        })
+        ended.conclude(&mut commands)
     }
 
     /// Reads the list to its end, and makes no call.
@@ -150,8 +126,7 @@ impl Session {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
         let scheduler = self.scheduler();
-        self.perform(Task::Stage, scheduler, observer, commands)
-            .await
+        Box::pin(self.perform(Task::Stage, scheduler, observer, commands)).await
     }
 
     /// Runs the engine to its end.
@@ -162,7 +137,7 @@ impl Session {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<EndedSession, JobError> {
         let task = self.settings.task();
-        self.perform(task, scheduler, observer, commands).await
+        Box::pin(self.perform(task, scheduler, observer, commands)).await
     }
 
     async fn perform(
@@ -229,6 +204,74 @@ impl Session {
             address,
             ending,
             state,
+        })
+    }
+}
+
+impl From<Session> for EndedSession {
+    /// A session that ends before it worked.
+    fn from(session: Session) -> Self {
+        Self {
+            dir: session.dir,
+            lock: session.lock,
+            ledger: session.ledger,
+            settings: session.settings,
+            limits: session.limits,
+            address: session.address,
+            ending: Ending::Finished,
+            state: RunState::Running,
+        }
+    }
+}
+
+impl EndedSession {
+    /// Ends it for this reason, after so long.
+    pub(super) fn end(&mut self, ending: Ending, after: Duration) -> Result<(), JobError> {
+        self.state = match ending {
+            Ending::Finished => RunState::Running,
+            Ending::Interrupted => RunState::Interrupted,
+            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
+        };
+        self.ending = ending;
+        self.ledger.set_fact(fact::FINISHED_AT, &now_text())?;
+        self.ledger.set_fact(fact::STATE, &self.state)?;
+        let session = self.ledger.sessions()?.pop();
+        let until = session.map_or(0, |session| session.worked_until);
+        let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        Ok(self.ledger.commit_at(until.saturating_add(after))?)
+    }
+
+    /// Writes the reports.
+    pub(super) fn conclude(
+        self,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Conclusion, JobError> {
+        let Self {
+            dir,
+            lock,
+            mut ledger,
+            settings,
+            limits,
+            address,
+            ending,
+            state,
+        } = self;
+        let reports = Reports {
+            dir: &dir,
+            state,
+            limits: &limits,
+        };
+        let summary = report::write(&mut ledger, reports, || !is_halted(commands))?;
+        drop(lock);
+        Ok(Conclusion {
+            summary,
+            ending,
+            dir,
+            address,
+            bearers: settings.bearers,
+            single_adds: settings.limits.single_adds,
+            listed_first: settings.skip_existing != SkipExisting::Never,
+            channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         })
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AwsTarget, JobError, Target, list_path};
 use crate::engine::Task;
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{BearerPool, Limits, LimitsError, quota};
+use crate::model::{BearerPool, Limits, LimitsError, SkipExisting, quota};
 use crate::roster::{Options, RecordSize};
 use crate::schedule::{FailureThreshold, Patience};
 
@@ -123,6 +123,9 @@ pub struct RunSettings {
     /// Calls per second on one channel, if the run only asks questions.
     #[serde(default)]
     pub reading_rate: Option<f64>,
+    /// Which channels are listed before members are added.
+    #[serde(default)]
+    pub skip_existing: SkipExisting,
     /// The settings of a sync, if it is one.
     #[serde(default)]
     pub sync: Option<SyncSettings>,

@@ -20,8 +20,8 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     }
     let ledger = LedgerReader::open(&path)?;
     let settings = RunSettings::of(&ledger, dir)?;
-    if settings.undo.is_some() {
-        return Err(JobError::IsUndo(dir.to_owned()));
+    if settings.is_part() {
+        return Err(JobError::IsPart(dir.to_owned()));
     }
     let (state, mut owner) = state(&ledger, dir, owner)?;
     let undo_dir = dir.join(UNDO_DIR);
@@ -93,7 +93,7 @@ pub fn runs(dir: &Path) -> Result<Vec<Listed>, JobError> {
             runs.push(match status(dir) {
                 Ok(status) => Listed::Run(Box::new(status)),
                 Err(JobError::Starting { owner, .. }) => Listed::starting(dir, owner),
-                Err(JobError::IsUndo(_)) => return,
+                Err(JobError::IsPart(_)) => return,
                 Err(error) => Listed::unreadable(dir, error.to_string()),
             });
         }

@@ -24,16 +24,16 @@ use super::part::{self, LIST, NewPart};
 use super::protected::protected;
 use super::resume::restored;
 use super::run::{begun, new_directory};
-use super::session::{EndedSession, Session, Started};
+use super::session::{EndedSession, Started};
+use super::staged_run::adding;
 use super::{
     JobError, LEDGER, LimitOverrides, Request, RunSettings, RunVerdict, SyncSettings, Target,
     UndoSettings, directory, report,
 };
-use crate::engine::{Command, Ending, Feed, Observer, replay, restore};
+use crate::engine::{Command, Ending, Observer, replay, replay_parts};
 use crate::ledger::{Durability, Ledger, LedgerReader, Settled, fact};
 use crate::model::{
-    BearerPool, ChannelArn, Limits, MembershipType, Outcome, Question, QuestionRow, RunState,
-    codes, quota,
+    BearerPool, ChannelArn, MembershipType, Outcome, Question, QuestionRow, RunState, codes, quota,
 };
 use crate::report::{
     AppliedDiff, Comparison, DIFF, Diff, FAILED, MaxRemovals, PAGE, QuestionList, RESULTS,
@@ -57,6 +57,10 @@ const ACTIONS: [&str; 4] = [
 ];
 
 /// The request to synchronize channels with a list.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command"
+)]
 pub struct SyncRequest {
     /// The run: its list, its bearers, its service.
     pub run: Request,
@@ -107,6 +111,20 @@ pub struct SyncConclusion {
 }
 
 impl SyncConclusion {
+    fn stop(&mut self, ending: Ending) {
+        self.summary.state = match ending {
+            Ending::Finished => RunState::Finished,
+            Ending::Interrupted => RunState::Interrupted,
+            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
+        };
+        self.ending = ending;
+    }
+
+    fn stopped(mut self, ending: Ending) -> Self {
+        self.stop(ending);
+        self
+    }
+
     /// The result: [`RunVerdict::AllIn`] if the channels are as the list says.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
@@ -181,8 +199,8 @@ pub async fn sync(
         dir,
         target,
     };
-    let (staged, ending) = Box::pin(sync.stage(request.run, &observer, &mut commands)).await?;
-    Box::pin(sync.go_on(staged, ending, &observer, &mut commands)).await
+    let staged = Box::pin(sync.stage(request.run, &observer, &mut commands)).await?;
+    Box::pin(sync.go_on(staged, &observer, &mut commands)).await
 }
 
 /// A sync in progress.
@@ -201,27 +219,6 @@ struct Synchronization {
 /// How a row is settled without a call.
 type Settle = Box<dyn FnMut(&Entry) -> Option<Settled>>;
 
-/// A run whose list is read.
-struct Staged {
-    lock: RunLock,
-    ledger: Ledger,
-    settings: RunSettings,
-    limits: Limits,
-    address: Option<String>,
-}
-
-impl From<EndedSession> for Staged {
-    fn from(ended: EndedSession) -> Self {
-        Self {
-            lock: ended.lock,
-            ledger: ended.ledger,
-            settings: ended.settings,
-            limits: ended.limits,
-            address: ended.address,
-        }
-    }
-}
-
 impl Synchronization {
     /// Reads the list to its end: that of a new run, or the rest of one that was cut off.
     async fn stage(
@@ -229,31 +226,28 @@ impl Synchronization {
         run: Request,
         observer: impl Fn(&Started) -> Box<dyn Observer>,
         commands: &mut mpsc::Receiver<Command>,
-    ) -> Result<(Staged, Ending), JobError> {
+    ) -> Result<EndedSession, JobError> {
         check_diff(&self.dir)?;
-        if let Some((lock, ledger)) = self.cut_off(&run, commands).await? {
-            let settings = RunSettings::of(&ledger, &self.dir)?;
-            let is_read = ledger.staged().complete;
-            let (target, limits) = (self.target.clone(), run.limits);
-            let open = (self.dir.as_path(), lock, ledger);
-            let restored = restored(open, |_| Ok(()), settings, |_| target, limits, commands);
-            let (session, _, started) = Box::pin(restored).await?;
-            if is_read {
-                return Ok((session.into(), Ending::Finished));
-            }
+        let Some((lock, ledger)) = self.cut_off(&run, commands).await? else {
+            let settings = SyncSettings {
+                dry_run: self.dry_run,
+            };
+            let begun = Box::pin(begun(run, Some(settings), commands));
+            let (session, started) = begun.await?;
             let observer = &mut *observer(&started);
-            let mut ended = Box::pin(session.stage(observer, commands)).await?;
-            let ending = std::mem::replace(&mut ended.ending, Ending::Finished);
-            return Ok((ended.into(), ending));
-        }
-        let settings = SyncSettings {
-            dry_run: self.dry_run,
+            return Box::pin(session.stage(observer, commands)).await;
         };
-        let (session, started) = begun(run, Some(settings), commands).await?;
+        let settings = RunSettings::of(&ledger, &self.dir)?;
+        let is_read = ledger.staged().complete;
+        let (target, limits) = (self.target.clone(), run.limits);
+        let open = (self.dir.as_path(), lock, ledger);
+        let restored = restored(open, |_| Ok(()), settings, |_| target, limits, commands);
+        let (session, _, started) = Box::pin(restored).await?;
+        if is_read {
+            return Ok(session.into());
+        }
         let observer = &mut *observer(&started);
-        let mut ended = Box::pin(session.stage(observer, commands)).await?;
-        let ending = std::mem::replace(&mut ended.ending, Ending::Finished);
-        Ok((ended.into(), ending))
+        Box::pin(session.stage(observer, commands)).await
     }
 
     /// The sync in the directory that was cut off, if there is one. One that is over is put aside.
@@ -320,132 +314,137 @@ impl Synchronization {
     /// The rest of a sync whose list is read, or whose reading was stopped.
     async fn go_on(
         &self,
-        staged: Staged,
-        ending: Ending,
+        staged: EndedSession,
         observer: impl Fn(&Started) -> Box<dyn Observer>,
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<SyncConclusion, JobError> {
-        let Staged {
-            lock,
-            mut ledger,
-            settings,
-            limits,
-            address,
-        } = staged;
+        let ledger = &staged.ledger;
         let run_id: String = ledger.fact(fact::RUN_ID)?.unwrap_or_default();
         let mut conclusion = SyncConclusion {
             summary: SyncSummary::of(&Diff::default(), run_id.clone(), self.dry_run),
-            ending,
+            ending: Ending::Finished,
             dir: self.dir.clone(),
             excess: None,
             removes: self.removes,
-            address,
-            bearers: settings.bearers.clone(),
+            address: staged.address.clone(),
+            bearers: staged.settings.bearers.clone(),
             channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
         };
-        if !matches!(conclusion.ending, Ending::Finished) {
-            conclusion.summary.state = RunState::Interrupted;
-            return Ok(conclusion);
+        if !matches!(staged.ending, Ending::Finished) {
+            return Ok(conclusion.stopped(staged.ending));
         }
-        let diff = if ledger.is_listed()? {
+        let (diff, staged, listing) = if ledger.is_listed()? {
             let diff: Option<Diff> = ledger.fact(fact::DIFF)?;
-            diff.ok_or_else(|| ledger.damaged("the difference is missing"))?
+            let diff = diff.ok_or_else(|| ledger.damaged("the difference is missing"))?;
+            (diff, staged, None)
         } else {
-            let rows = ledger.staged().rows_read;
-            if self.applies.is_none() && rows == ledger.staged().invalid {
-                return Err(JobError::NothingToSync);
+            let looked = self.look(staged, &mut conclusion, &observer, commands);
+            match Box::pin(looked).await? {
+                Some((diff, staged, listing)) => (diff, staged, Some(listing)),
+                None => return Ok(conclusion),
             }
-            let asked = self.ask(&ledger, &settings, &run_id, &observer, commands);
-            let Some(inquired) = Box::pin(asked).await? else {
-                return Err(JobError::NothingToSync);
-            };
-            spend(&inquired.ledger, &mut conclusion.summary)?;
-            conclusion.address = inquired.address.or(conclusion.address);
-            if !matches!(inquired.ending, Ending::Finished) {
-                conclusion.summary.state = RunState::Interrupted;
-                conclusion.ending = inquired.ending;
-                return Ok(conclusion);
-            }
-            let (diff, settle) = self.compare(&ledger, &inquired.ledger, &settings)?;
-            let looked = conclusion.summary.clone();
-            conclusion.summary = SyncSummary {
-                calls: looked.calls,
-                throttled_calls: looked.throttled_calls,
-                elapsed_seconds: looked.elapsed_seconds,
-                ..SyncSummary::of(&diff, run_id.clone(), self.dry_run)
-            };
-            if !self.dry_run {
-                let excess = self.max_removals.excess(&diff);
-                let excess = excess.filter(|_| self.applies.is_none());
-                conclusion.excess = excess.map(|excess| (excess, MaxRemovals::needed(&diff)));
-            }
-            let is_stopped = self.dry_run || conclusion.excess.is_some();
-            if is_stopped || (diff.to_remove > 0 && !(self.confirm)(&diff)) {
-                conclusion.summary.not_attempted = diff.to_add + diff.to_remove;
-                ledger.set_fact(fact::SYNC, &SyncEnd::Looked)?;
-                ledger.commit()?;
-                return Ok(conclusion);
-            }
-            ledger.settle_listed(settle)?;
-            ledger.set_fact(fact::DIFF, &diff)?;
-            ledger.commit()?;
-            diff
         };
         conclusion.summary = SyncSummary::of(&diff, run_id, false);
-        let ended = self.add((lock, ledger, settings, limits), &observer, commands);
-        let (ended, mut ledger) = Box::pin(ended).await?;
-        conclusion.ending = ended.ending;
+        let listing = match listing {
+            Some(listing) => listing,
+            None => Ledger::open(&self.dir.join(LISTING).join(LEDGER), Durability::Full)?,
+        };
+        spend(&listing, &mut conclusion.summary)?;
+        let added = Box::pin(self.add(staged, &listing, &observer, commands)).await?;
         let summary = &mut conclusion.summary;
-        spend(&ledger, summary)?;
-        count_adds(&ledger, summary)?;
-        if matches!(conclusion.ending, Ending::Finished) {
-            let removed = self.remove(&ledger, &ended.settings, summary, &observer, commands);
-            conclusion.ending = Box::pin(removed).await?;
+        spend(&added.ledger, summary)?;
+        count_adds(&added.ledger, summary)?;
+        if !matches!(added.ending, Ending::Finished) {
+            return Ok(conclusion.stopped(added.ending));
         }
-        if let Ok(inquiry) = LedgerReader::open(&self.dir.join(LISTING).join(LEDGER)) {
-            spend(&inquiry, &mut conclusion.summary)?;
+        let removed = self.remove(&added, summary, &observer, commands);
+        let ending = Box::pin(removed).await?;
+        if !matches!(ending, Ending::Finished) {
+            return Ok(conclusion.stopped(ending));
         }
-        if matches!(conclusion.ending, Ending::Finished) {
-            ledger.set_fact(fact::SYNC, &SyncEnd::Done)?;
-            ledger.commit()?;
-        } else {
-            conclusion.summary.state = RunState::Interrupted;
-        }
-        drop(ended.lock);
+        let mut ledger = added.ledger;
+        ledger.set_fact(fact::SYNC, &SyncEnd::Done)?;
+        ledger.commit()?;
         Ok(conclusion)
+    }
+
+    /// Compares the channels with the list, and judges the difference. Returns nothing if that is all
+    /// that is done; then the conclusion says why.
+    async fn look(
+        &self,
+        mut staged: EndedSession,
+        conclusion: &mut SyncConclusion,
+        observer: impl Fn(&Started) -> Box<dyn Observer>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<Option<(Diff, EndedSession, Ledger)>, JobError> {
+        let rows = staged.ledger.staged();
+        if self.applies.is_none() && rows.rows_read == rows.invalid {
+            return Err(JobError::NothingToSync);
+        }
+        let asked = Box::pin(self.ask(&staged, &observer, commands)).await?;
+        let inquired = asked.ok_or(JobError::NothingToSync)?;
+        spend(&inquired.ledger, &mut conclusion.summary)?;
+        if !matches!(inquired.ending, Ending::Finished) {
+            conclusion.address = inquired.address.or(conclusion.address.take());
+            conclusion.stop(inquired.ending);
+            return Ok(None);
+        }
+        let (diff, settle) = self.compare(&staged, &inquired.ledger)?;
+        let spent = &conclusion.summary;
+        let mut summary = SyncSummary {
+            calls: spent.calls,
+            throttled_calls: spent.throttled_calls,
+            elapsed_seconds: spent.elapsed_seconds,
+            ..SyncSummary::of(&diff, spent.run_id.clone(), self.dry_run)
+        };
+        let excess = self.max_removals.excess(&diff);
+        let is_over = excess.is_some() && !self.dry_run && self.applies.is_none();
+        let is_left = self.dry_run || is_over || (diff.to_remove > 0 && !(self.confirm)(&diff));
+        if is_left {
+            summary.not_attempted = diff.to_add + diff.to_remove;
+            conclusion.summary = summary;
+            conclusion.excess = excess
+                .filter(|_| is_over)
+                .map(|excess| (excess, MaxRemovals::needed(&diff)));
+            staged.ledger.set_fact(fact::SYNC, &SyncEnd::Looked)?;
+            staged.ledger.commit()?;
+            return Ok(None);
+        }
+        staged.ledger.settle_listed(settle)?;
+        staged.ledger.set_fact(fact::DIFF, &diff)?;
+        staged.ledger.commit()?;
+        Ok(Some((diff, staged, inquired.ledger)))
     }
 
     /// Lists the channels, of both types, and their moderators if anybody is to be removed.
     async fn ask(
         &self,
-        ledger: &LedgerReader,
-        settings: &RunSettings,
-        run_id: &str,
+        staged: &EndedSession,
         observer: impl Fn(&Started) -> Box<dyn Observer>,
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Option<Inquired>, JobError> {
+        let run_id: String = staged.ledger.fact(fact::RUN_ID)?.unwrap_or_default();
         let inquiry = Inquiry {
             dir: &self.dir.join(LISTING),
             part_of: &self.dir,
-            run_id,
-            settings,
+            run_id: &run_id,
+            settings: &staged.settings,
             channel_rate: quota::LIST_RATE,
             target: self.target.clone(),
+            earlier: &[],
         };
         let write = |list: &mut QuestionList| {
             let mut ask = |channel: &str| self.ask_channel(list, channel);
-            match &self.applies {
-                Some(source) => Ok(each_channel_of(Path::new(&source.name()), &mut ask)?),
-                None => {
-                    let mut asked = Ok(());
-                    ledger.for_each_channel(|channel| {
-                        if asked.is_ok() {
-                            asked = ask(channel);
-                        }
-                    })?;
-                    Ok(asked?)
-                }
+            if let Some(source) = &self.applies {
+                return Ok(each_channel_of(Path::new(&source.name()), &mut ask)?);
             }
+            let mut asked = Ok(());
+            staged.ledger.for_each_channel(|channel| {
+                if asked.is_ok() {
+                    asked = ask(channel);
+                }
+            })?;
+            Ok(asked?)
         };
         Box::pin(inquiry.perform(write, observer, commands)).await
     }
@@ -472,16 +471,15 @@ impl Synchronization {
     /// Writes the difference. Returns it, and how rows are settled without a call.
     fn compare(
         &self,
-        ledger: &Ledger,
+        staged: &EndedSession,
         inquiry: &LedgerReader,
-        settings: &RunSettings,
     ) -> Result<(Diff, Settle), JobError> {
         let mut rules = SyncRules {
             remove_others: self.rules.remove_others,
             protected: self.rules.protected.clone(),
             add_left: self.rules.add_left,
         };
-        for bearer in settings.bearers.as_slice() {
+        for bearer in staged.settings.bearers.as_slice() {
             rules.protected.insert(bearer.to_string(), "a bearer");
         }
         if let Some(source) = &self.applies {
@@ -505,81 +503,51 @@ impl Synchronization {
             Vec::new()
         };
         let comparison = Comparison::of(inquiry, &earlier, rules)?;
-        let diff = comparison.write(ledger, inquiry, &self.dir)?;
+        let diff = comparison.write(&staged.ledger, inquiry, &self.dir)?;
         Ok((diff, Box::new(move |entry| comparison.settled(entry))))
     }
 
-    /// Adds who is missing, and writes the run's reports.
+    /// Adds who is missing, unless that is done, and writes the run's reports.
     async fn add(
         &self,
-        (lock, ledger, settings, limits): (RunLock, Ledger, RunSettings, Limits),
+        staged: EndedSession,
+        listing: &Ledger,
         observer: impl Fn(&Started) -> Box<dyn Observer>,
         commands: &mut mpsc::Receiver<Command>,
-    ) -> Result<(EndedAdds, Ledger), JobError> {
-        let is_over = ledger.fact(fact::STATE)? == Some(RunState::Finished);
-        if is_over {
-            let ending = Ending::Finished;
-            let ended = EndedAdds {
-                lock,
-                settings,
-                ending,
-            };
-            return Ok((ended, ledger));
+    ) -> Result<EndedSession, JobError> {
+        if staged.ledger.fact(fact::STATE)? == Some(RunState::Finished) {
+            return Ok(staged);
         }
-        let (service, address) = self.target.connect(&settings).await?;
-        let session = Session {
-            dir: self.dir.clone(),
-            lock,
-            ledger,
-            settings,
-            limits,
-            service,
-            address,
-            feed: Feed::Ended,
-        };
-        let mut scheduler = session.scheduler();
-        let settled_before = restore(&session.ledger, &mut scheduler)?;
-        let (bearers, now) = (session.settings.bearers.as_slice(), jiff::Timestamp::now());
-        let now = now.as_millisecond();
-        replay(&session.ledger, &mut scheduler, bearers, now)?;
-        let started = session.started("the list is read to its end".to_owned(), settled_before)?;
+        let (service, address) = self.target.connect(&staged.settings).await?;
+        let staged = EndedSession { address, ..staged };
+        let (session, mut scheduler) = adding(staged, service)?;
+        let (ledger, bearers) = (&session.ledger, session.settings.bearers.as_slice());
+        let now = jiff::Timestamp::now().as_millisecond();
+        replay(ledger, &mut scheduler, bearers, now)?;
+        replay_parts([listing], &mut scheduler, bearers)?;
+        let started = session.started("the list is read to its end".to_owned(), 0)?;
         let observer = &mut *observer(&started);
-        let ended = Box::pin(session.work(scheduler, observer, commands)).await?;
-        let EndedSession {
-            lock,
-            mut ledger,
-            settings,
-            limits,
-            ending,
-            state,
-            ..
-        } = ended;
+        let mut ended = Box::pin(session.work(scheduler, observer, commands)).await?;
         let reports = Reports {
             dir: &self.dir,
-            state,
-            limits: &limits,
+            state: ended.state,
+            limits: &ended.limits,
         };
-        report::write(&mut ledger, reports, || !is_halted(commands))?;
-        let ended = EndedAdds {
-            lock,
-            settings,
-            ending,
-        };
-        Ok((ended, ledger))
+        report::write(&mut ended.ledger, reports, || !is_halted(commands))?;
+        Ok(ended)
     }
 
     /// Removes who is to be removed, but for channels in which an add failed.
     async fn remove(
         &self,
-        run: &LedgerReader,
-        settings: &RunSettings,
+        added: &EndedSession,
         summary: &mut SyncSummary,
         observer: impl Fn(&Started) -> Box<dyn Observer>,
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Ending, JobError> {
         let dir = self.dir.join(REMOVAL);
-        let failed = failed_channels(run)?;
-        let settings = removal_settings(settings, &dir);
+        let failed = failed_channels(&added.ledger)?;
+        let settings = removal_settings(&added.settings, &dir);
         let new = NewPart::connect(&dir, settings, self.target.clone()).await?;
         let lock = new.lock_directory()?;
         let (session, scheduler, started) = if directory::holds_run(&dir) {
@@ -593,12 +561,14 @@ impl Synchronization {
         } else {
             withhold(&failed, summary, &self.dir)?;
             let path = self.dir.join(DIFF);
-            if write_sync_removals(&path, &failed, &dir, LIST)? == 0 {
+            if write_sync_removals(&path, |channel| failed.contains(channel), &dir, LIST)? == 0 {
                 return Ok(Ending::Finished);
             }
-            let run_id: String = run.fact(fact::RUN_ID)?.unwrap_or_default();
+            let run_id: String = added.ledger.fact(fact::RUN_ID)?.unwrap_or_default();
             let (session, started) = new.begin(lock, &run_id, commands).await?;
-            let scheduler = session.scheduler();
+            let mut scheduler = session.scheduler();
+            let bearers = session.settings.bearers.as_slice();
+            replay_parts([&added.ledger], &mut scheduler, bearers)?;
             (session, scheduler, started)
         };
         let started = Started {
@@ -610,25 +580,6 @@ impl Synchronization {
         spend(&ended.ledger, summary)?;
         count_removals(&ended.ledger, summary)?;
         Ok(ended.ending)
-    }
-}
-
-/// The end of the adds.
-struct EndedAdds {
-    lock: RunLock,
-    settings: RunSettings,
-    ending: Ending,
-}
-
-impl From<Session> for Staged {
-    fn from(session: Session) -> Self {
-        Self {
-            lock: session.lock,
-            ledger: session.ledger,
-            settings: session.settings,
-            limits: session.limits,
-            address: session.address,
-        }
     }
 }
 

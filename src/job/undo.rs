@@ -21,7 +21,7 @@ use super::{
 };
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Ledger, LedgerError, LedgerReader, fact};
-use crate::model::{BearerPool, ChannelArn, Outcome, RunState, codes};
+use crate::model::{BearerPool, ChannelArn, Outcome, RunState, SkipExisting, codes};
 use crate::report::{
     RemovalChoice, UndoPlan, UndoSummary, check_undo_report, count_removals, write_removals,
     write_undo,
@@ -122,7 +122,7 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
     let ledger = LedgerReader::open(&dir.join(LEDGER))?;
     let settings = RunSettings::of(&ledger, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.clone()));
+        return Err(JobError::IsPart(dir.clone()));
     }
     let undo_dir = dir.join(UNDO_DIR);
     let mut plan = UndoPlan::default();
@@ -172,7 +172,7 @@ pub async fn undo(
     let (lock_of_run, run) = open_run(&dir)?;
     let settings = RunSettings::of(&run, &dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir));
+        return Err(JobError::IsPart(dir));
     }
     let target = target(&settings);
     if settings.sandbox && !target.is_sandbox() {
@@ -245,6 +245,7 @@ fn undo_settings(run: RunSettings, request: &UndoRequest) -> RunSettings {
             include_in_doubt: request.choice.include_in_doubt,
             channels: channels.map(ToString::to_string).collect(),
         }),
+        skip_existing: SkipExisting::Never,
         ..run
     }
 }

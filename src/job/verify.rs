@@ -196,7 +196,14 @@ impl Asked<'_> {
         let mut spent = Verification::default();
         let mut address = None;
         let write = |list: &mut QuestionList| Ok(rows.ask_listings(list)?);
-        let listed = self.ask(LISTINGS, quota::LIST_RATE, write, &observer, commands);
+        let mut earlier = Vec::new();
+        let listed = self.ask(
+            (LISTINGS, quota::LIST_RATE),
+            &[],
+            write,
+            &observer,
+            commands,
+        );
         if let Some(inquired) = listed.await? {
             spend(&inquired, &mut spent)?;
             address = inquired.address;
@@ -204,9 +211,11 @@ impl Asked<'_> {
                 return Ok((None, inquired.ending, address));
             }
             evidence.add_listings(Listings::read(&inquired.ledger)?);
+            earlier.push(inquired.ledger);
         }
         let write = |list: &mut QuestionList| Ok(rows.ask_descriptions(&evidence, list)?);
-        let described = self.ask(MEMBERSHIPS, DESCRIBE_RATE, write, &observer, commands);
+        let rate = (MEMBERSHIPS, DESCRIBE_RATE);
+        let described = self.ask(rate, &earlier, write, &observer, commands);
         if let Some(inquired) = described.await? {
             spend(&inquired, &mut spent)?;
             address = inquired.address.or(address);
@@ -223,10 +232,11 @@ impl Asked<'_> {
         Ok((Some(verification), Ending::Finished, address))
     }
 
+    /// Asks questions at a rate on one channel, in a directory of this name.
     async fn ask(
         &self,
-        name: &str,
-        channel_rate: f64,
+        (name, channel_rate): (&str, f64),
+        earlier: &[Ledger],
         write: impl FnOnce(&mut QuestionList) -> Result<(), JobError>,
         observer: impl Fn(&Started) -> Box<dyn Observer>,
         commands: &mut mpsc::Receiver<Command>,
@@ -239,6 +249,7 @@ impl Asked<'_> {
             settings: self.settings,
             channel_rate,
             target: self.target.clone(),
+            earlier,
         };
         Box::pin(inquiry.perform(write, observer, commands)).await
     }
@@ -252,7 +263,7 @@ fn settings_of(
 ) -> Result<RunSettings, JobError> {
     let mut settings = RunSettings::of(run, dir)?;
     if settings.is_part() {
-        return Err(JobError::IsUndo(dir.to_owned()));
+        return Err(JobError::IsPart(dir.to_owned()));
     }
     settings.limits = request.limits.or_else(settings.limits);
     Ok(settings)

@@ -62,6 +62,20 @@ impl Ledger {
         Ok(self.fact(fact::LISTED)?.unwrap_or(false))
     }
 
+    /// The rows that were settled without a call.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn listed_rows(&self) -> Result<u64, LedgerError> {
+        if !self.is_listed()? {
+            return Ok(0);
+        }
+        let (staged, mut queued) = (self.staged(), 0);
+        self.lane_loads(|load| queued += load.members)?;
+        let unsent = staged.invalid + staged.duplicate + queued;
+        Ok(staged.rows_read.saturating_sub(unsent))
+    }
+
     /// Settles the rows that `judge` returns a verdict for, without a call. The list must be read to its
     /// end, and no call made yet. Returns how many there are.
     ///
@@ -81,14 +95,12 @@ impl Ledger {
                 return Err(self.damaged(format!("row {}", row.row)));
             }
             if let Some(settled) = judge(&entry) {
-                match kinds.iter_mut().find(|(kind, _)| *kind == settled) {
-                    Some((_, set)) => set.insert(row.row),
-                    None => {
-                        let mut set = RowSet::default();
-                        set.insert(row.row);
-                        kinds.push((settled, set));
-                    }
-                }
+                let known = kinds.iter().position(|(kind, _)| *kind == settled);
+                let place = known.unwrap_or_else(|| {
+                    kinds.push((settled, RowSet::default()));
+                    kinds.len() - 1
+                });
+                kinds[place].1.insert(row.row);
             }
             Ok(())
         })?;

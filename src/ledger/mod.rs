@@ -83,7 +83,7 @@ pub use history::{CallRecord, CallResult};
 pub use ledger::Ledger;
 #[doc(hidden)]
 pub use listed::Settled;
-pub use plan_queries::{AppInstanceLoad, ChannelLoad, DefectKind, Repeat};
+pub use plan_queries::{AppInstanceLoad, ChannelLoad, DefectKind, LaneLoad, Repeat};
 pub use progress::RunProgress;
 pub use projection::{ResultRow, Totals};
 pub use reader::LedgerReader;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LedgerError, LedgerReader};
-use crate::model::{ChannelId, MembershipType};
+use crate::model::{ChannelId, LaneId, MembershipType};
 
 /// The members and calls of one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,19 @@ pub struct ChannelLoad {
     pub members: u64,
     /// The fewest calls for them.
     pub calls: u64,
+    /// The batch groups that they are of: one for each type and sub-channel.
+    pub lanes: u64,
+}
+
+/// The members of one lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneLoad {
+    /// The lane.
+    pub lane: LaneId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Members to add, each counted once.
+    pub members: u64,
 }
 
 /// The members and channels of one app instance.
@@ -64,31 +77,24 @@ impl LedgerReader {
         members_per_call: u64,
         mut each: impl FnMut(ChannelLoad),
     ) -> Result<(), LedgerError> {
-        let mut loads: Vec<(u64, u64)> = Vec::new();
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT lane.channel, queued.members
-                 FROM (SELECT lane, sum(count) AS members FROM queue GROUP BY lane) AS queued
-                 JOIN verified_lane AS lane ON lane.id = queued.lane",
-            )?;
-            let mut lanes = statement.query([])?;
-            while let Some(lane) = lanes.next()? {
-                let (channel, members) = (ChannelId(lane.get(0)?), lane.get::<_, u64>(1)?);
-                if loads.len() <= channel.index() {
-                    loads.resize(channel.index() + 1, (0, 0));
-                }
-                // Lanes of one channel share its limit but not their calls.
-                loads[channel.index()].0 += members;
-                loads[channel.index()].1 += members.div_ceil(members_per_call.max(1));
+        let mut loads: Vec<(u64, u64, u64)> = Vec::new();
+        self.lane_loads(|load| {
+            let channel = load.channel.index();
+            if loads.len() <= channel {
+                loads.resize(channel + 1, (0, 0, 0));
             }
-            Ok(())
+            // Lanes of one channel share its limit but not their calls.
+            loads[channel].0 += load.members;
+            loads[channel].1 += load.members.div_ceil(members_per_call.max(1));
+            loads[channel].2 += 1;
         })?;
-        for (channel, (members, calls)) in (0..).zip(loads) {
+        for (channel, (members, calls, lanes)) in (0..).zip(loads) {
             if members > 0 {
                 each(ChannelLoad {
                     channel: ChannelId(channel),
                     members,
                     calls,
+                    lanes,
                 });
             }
         }
@@ -113,6 +119,29 @@ impl LedgerReader {
                     Ok((ChannelId(row.get(0)?), row.get(1)?))
                 })?
                 .collect()
+        })
+    }
+
+    /// Passes each lane with rows queued so far to `each`.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn lane_loads(&self, mut each: impl FnMut(LaneLoad)) -> Result<(), LedgerError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT lane.id, lane.channel, queued.members
+                 FROM (SELECT lane, sum(count) AS members FROM queue GROUP BY lane) AS queued
+                 JOIN verified_lane AS lane ON lane.id = queued.lane",
+            )?;
+            let mut lanes = statement.query([])?;
+            while let Some(lane) = lanes.next()? {
+                each(LaneLoad {
+                    lane: LaneId(lane.get(0)?),
+                    channel: ChannelId(lane.get(1)?),
+                    members: lane.get(2)?,
+                });
+            }
+            Ok(())
         })
     }
 

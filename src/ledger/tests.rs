@@ -109,7 +109,7 @@ fn every_table_and_view_has_a_comment_in_the_file() {
                 .collect()
         })
         .unwrap();
-    assert_eq!(statements.len(), 12 + 4);
+    assert_eq!(statements.len(), 14 + 4);
     for statement in statements {
         assert!(statement.contains("\n    -- "), "{statement}");
     }

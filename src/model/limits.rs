@@ -17,6 +17,8 @@ pub mod quota {
     pub const BEARER_RATE_EU: f64 = 5.0;
     /// Memberships of one channel.
     pub const MEMBERS_PER_CHANNEL: u64 = 10_000;
+    /// Members on a page of a listing (service model, `MaxResults`).
+    pub const MEMBERS_PER_PAGE: u64 = 50;
     /// `ListChannelMemberships` calls per second on one channel.
     pub const LIST_RATE: f64 = 15.0;
     /// Create- and `DeleteChannelMembership` calls together per second on one channel, us-east-1

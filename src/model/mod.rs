@@ -16,6 +16,7 @@ mod question;
 mod reading;
 mod refusal_kind;
 mod removal;
+mod skip_existing;
 mod suggest;
 mod tally;
 
@@ -36,5 +37,6 @@ pub use reading::{
 };
 pub use refusal_kind::{CallAction, RefusalKind};
 pub use removal::RemovalRow;
+pub use skip_existing::SkipExisting;
 pub use suggest::closest_match;
 pub use tally::Tally;

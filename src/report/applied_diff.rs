@@ -189,7 +189,7 @@ pub fn each_channel_of(
 /// If the file cannot be read, or the list cannot be written.
 pub fn write_sync_removals(
     path: &Path,
-    except: &HashSet<String>,
+    except: impl Fn(&str) -> bool,
     dir: &Path,
     name: &str,
 ) -> Result<u64, ReportError> {
@@ -203,7 +203,7 @@ pub fn write_sync_removals(
     let (mut number, mut count) = (0u64, 0);
     read_diff(path, |row| {
         number += 1;
-        if row.sign != Sign::Remove || except.contains(&row.channel) {
+        if row.sign != Sign::Remove || except(&row.channel) {
             return Ok(());
         }
         count += 1;

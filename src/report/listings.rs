@@ -13,7 +13,7 @@ use crate::roster::Entry;
 #[derive(Debug)]
 pub struct Listings {
     hasher: FingerprintHasher,
-    listings: HashMap<Fingerprint, Listing>,
+    by_channel: HashMap<Fingerprint, Listing>,
     /// Sorted, one for each type.
     found: [Vec<Fingerprint>; 2],
 }
@@ -46,7 +46,7 @@ impl Listings {
     pub fn read(inquiry: &LedgerReader) -> Result<Self, LedgerError> {
         let mut listings = Self {
             hasher: FingerprintHasher::new(inquiry.key()?),
-            listings: HashMap::new(),
+            by_channel: HashMap::new(),
             found: Default::default(),
         };
         let mut entry = Entry::default();
@@ -95,7 +95,7 @@ impl Listings {
             }
         };
         let key = self.listing(entry.channel_arn(), kind, entry.sub_channel());
-        self.listings.insert(key, Listing { members, end });
+        self.by_channel.insert(key, Listing { members, end });
         Ok(())
     }
 
@@ -107,7 +107,8 @@ impl Listings {
         kind: MembershipType,
         sub_channel: Option<&str>,
     ) -> Option<&Listing> {
-        self.listings.get(&self.listing(channel, kind, sub_channel))
+        self.by_channel
+            .get(&self.listing(channel, kind, sub_channel))
     }
 
     /// Whether a listing of this type found the member.

@@ -21,6 +21,7 @@ mod page;
 mod path;
 mod plan;
 mod plan_text;
+mod planned_listing;
 mod questions;
 mod removals;
 mod results;
@@ -52,6 +53,7 @@ pub use path::{shell_value, shell_word};
 #[doc(hidden)]
 pub use plan::PlanInput;
 pub use plan::{OverCapacityChannel, Plan, PlannedChannel, Undo};
+pub use planned_listing::{ListingCandidates, PlannedListing};
 #[doc(hidden)]
 pub use questions::{QuestionList, Subject};
 #[doc(hidden)]

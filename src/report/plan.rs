@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ChannelsNow;
+use super::{ChannelsNow, PlannedListing};
 use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
-use crate::model::{Limits, escape_control, quota};
+use crate::model::{Limits, SkipExisting, escape_control, quota};
 use crate::roster::ListNotes;
 use crate::schedule::{Binding, LowerBound, time_with_single_adds};
 
@@ -76,6 +76,9 @@ pub struct Plan {
     /// The channels as they are now; null without `--online`.
     #[serde(default)]
     pub channels_now: Option<ChannelsNow>,
+    /// What `--skip-existing` lists before the first add; null without it.
+    #[serde(default)]
+    pub listed_first: Option<PlannedListing>,
 }
 
 /// The plan of one channel.
@@ -118,6 +121,8 @@ pub struct PlanInput {
     pub bearers: usize,
     /// The region.
     pub region: String,
+    /// Which channels are listed first.
+    pub skip_existing: SkipExisting,
 }
 
 impl Plan {
@@ -131,6 +136,7 @@ impl Plan {
             limits,
             bearers,
             region,
+            skip_existing,
         } = input;
         let (staged, pool) = (*ledger.staged(), bearers.max(1));
         let Loads {
@@ -196,6 +202,7 @@ impl Plan {
             bearer_assumed: bearers == 0,
             region,
             channels_now: None,
+            listed_first: PlannedListing::of(ledger, skip_existing, &limits, pool)?,
         })
     }
 

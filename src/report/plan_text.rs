@@ -99,7 +99,11 @@ impl Plan {
             )?;
         }
         let undo = format!("{}, one member each", count(self.undo.calls, "call"));
-        line(f, "to undo it", time(self.undo.seconds), &undo)
+        line(f, "to undo it", time(self.undo.seconds), &undo)?;
+        match &self.listed_first {
+            Some(listed_first) => write!(f, "{listed_first}"),
+            None => Ok(()),
+        }
     }
 
     /// The limit that sets the time, and what would change it.
@@ -270,10 +274,10 @@ fn more(f: &mut fmt::Formatter<'_>, all: u64, named: usize, thing: &str) -> fmt:
 
 #[cfg(test)]
 mod tests {
-    use super::super::{OverCapacityChannel, Undo};
+    use super::super::{OverCapacityChannel, PlannedListing, Undo};
     use super::*;
     use crate::ledger::{AppInstanceLoad, Repeat};
-    use crate::model::Limits;
+    use crate::model::{Limits, SkipExisting};
     use crate::roster::ListNotes;
 
     /// A plan with numbers larger than those of any list.
@@ -342,6 +346,12 @@ mod tests {
             bearer_assumed: false,
             region: "eu-central-1".to_owned(),
             channels_now: None,
+            listed_first: Some(PlannedListing {
+                skip_existing: SkipExisting::Auto,
+                channels: many,
+                pages: many,
+                pages_if_all_are_members: many,
+            }),
         }
     }
 
@@ -372,6 +382,7 @@ mod tests {
             },
             defects: Vec::new(),
             seconds_with_single_adds: huge().seconds,
+            listed_first: None,
             ..huge()
         };
         let text = plan.to_string();
@@ -384,6 +395,7 @@ mod tests {
             "app instance",
             "largest channels",
             "defects",
+            "listed first",
         ] {
             assert!(!text.contains(word), "{word}: {text}");
         }

@@ -11,7 +11,7 @@ use super::format::{count, edit_text, error_line, rest_text, singles_text, time,
 use super::next_steps::NextSteps;
 use super::origin::{Origin, noun};
 use super::path::{self, shell_word};
-use super::{FAILED, ReportError, ReportsState, UndoStatus};
+use super::{FAILED, ReportError, ReportsState, UndoStatus, Verification};
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{Limits, Outcome, RunState, escape_control};
 
@@ -105,8 +105,13 @@ pub struct Status {
     /// The undo of the run; null if it has none.
     #[serde(default)]
     pub undo: Option<UndoStatus>,
-    /// The shell command to run next: `resume`, `retry` or `report`. Null if an undo was begun, of a sync, if the run is in progress,
-    /// nothing is left to do, or only corrected rows can succeed: see `rows_to_edit`.
+    /// What the channels said of the rows at the last `verify` since the run changed; null if there was
+    /// none.
+    #[serde(default)]
+    pub verification: Option<Verification>,
+    /// The shell command to run next: `resume`, `retry` or `report`. Null of a sync, if an undo was begun,
+    /// if the run is in progress, nothing is left to do, or only corrected rows can succeed: see
+    /// `rows_to_edit`.
     pub next: Option<String>,
 }
 
@@ -178,6 +183,7 @@ pub fn status(
         errors_by_code: progress.errors_by_code,
         reports,
         undo: None,
+        verification: ledger.fact(fact::VERIFICATION)?.flatten(),
         next: steps
             .command
             .filter(|_| !origin.is_sync())
@@ -318,6 +324,9 @@ impl fmt::Display for Status {
                 "  {:<16}{fault}: `chime-bulk report {dir}` writes them{again}",
                 "reports"
             )?;
+        }
+        if let Some(found) = &self.verification {
+            writeln!(f, "  {:<16}{}", "verified", found.line())?;
         }
         if let Some(undo) = &self.undo {
             writeln!(f, "  {:<16}{undo}", "undo")?;

@@ -82,6 +82,20 @@ impl Verification {
         self.confirmed == self.checked
     }
 
+    /// The counts in one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let counts = Verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, self.count(verdict)));
+        let counts = counts.filter(|(_, rows)| *rows > 0);
+        let parts: Vec<String> = counts
+            .map(|(verdict, rows)| format!("{rows} {}", verdict.as_str()))
+            .collect();
+        let of = self.sample.map_or("", |_| " of a random sample");
+        format!("{}{of}, on {}", parts.join(", "), self.verified_at)
+    }
+
     /// Counts a row.
     pub(super) fn add(&mut self, verdict: Verdict) {
         *self.count_mut(verdict) += 1;

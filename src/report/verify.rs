@@ -20,9 +20,6 @@ use crate::schedule::LowerBound;
 /// Columns of `verify.csv`: a contract.
 const COLUMNS: [&str; 5] = ["row", "channel_arn", "member_arn", "verdict", "detail"];
 
-/// Members on a page of a listing (service model, `MaxResults`).
-const PAGE: u64 = 50;
-
 /// Rows after which to check whether to continue.
 const CHECK_INTERVAL: u64 = 1_024;
 
@@ -42,7 +39,7 @@ impl Group {
     }
 
     fn least_pages(&self) -> u64 {
-        self.reported_in.div_ceil(PAGE).max(1) + 1
+        self.reported_in.div_ceil(quota::MEMBERS_PER_PAGE).max(1) + 1
     }
 
     fn least_calls(&self) -> u64 {

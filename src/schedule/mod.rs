@@ -18,9 +18,10 @@ mod examination;
 mod examined;
 mod failure_count;
 mod learned_interval;
-mod listings;
+mod listing_first;
 mod outage;
 mod pacing;
+mod pages_in_flight;
 mod patience;
 mod rate_pacer;
 mod ready_queue;
@@ -40,6 +41,7 @@ pub use call::{
 };
 #[doc(hidden)]
 pub use delay::RetryDelays;
+pub use listing_first::{ListingFirst, ListingOutlook};
 pub use patience::{Patience, PatienceError};
 #[doc(hidden)]
 pub use scheduler::{ChannelLeft, Overview, Scheduler, SchedulerConfig, Step};

@@ -234,6 +234,11 @@ impl Pacing {
         } else {
             self.was_called(channel, now);
         }
+        self.bearer_was_called(bearer, now);
+    }
+
+    /// A bearer made a call, on whatever channel.
+    pub(super) fn bearer_was_called(&mut self, bearer: usize, now: Duration) {
         self.bearers[bearer].rate.spend(now);
         if let Some(total) = &mut self.total {
             total.spend(now);

@@ -22,9 +22,9 @@ use super::bearers::Bearers;
 use super::channel::{Channel, Lane, Load};
 use super::examined::Examined;
 use super::failure_count::FailureCount;
-use super::listings::Listings;
 use super::outage::OutageDetector;
 use super::pacing::Pacing;
+use super::pages_in_flight::PagesInFlight;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::{CallPlan, FailureThreshold, InFlightCall, Patience, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits, Operation};
@@ -100,7 +100,7 @@ pub struct Scheduler {
     examined: Examined,
     stop: Option<Stop>,
     failures: FailureCount,
-    listings: Listings,
+    pages_in_flight: PagesInFlight,
     pacing: Pacing,
     max_in_flight: u32,
     draining: bool,
@@ -126,7 +126,7 @@ impl Scheduler {
             ready: ReadyQueue::default(),
             in_flight: 0,
             examined: Examined::default(),
-            listings: Listings::default(),
+            pages_in_flight: PagesInFlight::default(),
             stop: None,
             draining: false,
             begins_at: Duration::ZERO,
@@ -357,7 +357,7 @@ impl Scheduler {
         let state = &mut self.channels[channel.index()];
         let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
         let retry_rows = load.retry_rows();
-        self.listings.on_sent(&load.retries, now);
+        self.pages_in_flight.on_sent(&load.retries, now);
         let Load {
             retries,
             fresh,
@@ -404,7 +404,7 @@ impl Scheduler {
     /// Takes an order back: its rows wait as before.
     pub(super) fn cancel(&mut self, order: CallPlan) {
         self.call_ended(order.channel, order.bearer, order.retry_rows);
-        self.listings.on_ended(&order.retries);
+        self.pages_in_flight.on_ended(&order.retries);
         if let Some(other_half) = order.other_half {
             let refusals = order.refusals;
             self.backlog.wait_as_part(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
-use chime_bulk::model::{BearerPool, ChannelArn, MemberArn};
+use chime_bulk::model::{self, BearerPool, ChannelArn, MemberArn};
 use chime_bulk::report::MaxRemovals;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
@@ -136,7 +136,7 @@ fn sync_of(sync: Command) -> Command {
         Some("run-dir") => {
             arg.help("The directory of the sync before, or a new one [default: below runs/]")
         }
-        Some("if-exists") => arg.hide(true),
+        Some("if-exists" | "skip-existing") => arg.hide(true),
         _ => arg,
     })
 }
@@ -218,7 +218,7 @@ Examples:
   chime-bulk undo runs/20240506T070809Z-members --dry-run
   chime-bulk undo runs/20240506T070809Z-members --yes")]
     Undo(Box<UndoArguments>),
-    /// Make channels equal to a list: add who is missing, and remove others if told to.
+    /// Make channels equal to a list; others are removed if told to.
     #[command(after_help = "\
 Nothing is added or removed before the whole difference is known. Others than
 those on the list are removed only with --remove-others, and at most
@@ -353,6 +353,17 @@ pub(crate) struct RunArguments {
     pub(crate) roster: RosterArguments,
     #[command(flatten)]
     pub(crate) bearers: BearerArguments,
+    /// List channels first, and skip who is a member already: auto (where that saves time), always or
+    /// never. Needs the IAM action chime:ListChannelMemberships.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "never",
+        hide_possible_values = true,
+        help_heading = "What to add"
+    )]
+    pub(crate) skip_existing: SkipExisting,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
     #[command(flatten)]
@@ -419,6 +430,27 @@ impl From<IfExists> for job::IfExists {
             IfExists::Fail => Self::Fail,
             IfExists::Resume => Self::Resume,
             IfExists::New => Self::New,
+        }
+    }
+}
+
+/// Which channels to list first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SkipExisting {
+    /// Those where that saves time.
+    Auto,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+impl From<SkipExisting> for model::SkipExisting {
+    fn from(channels: SkipExisting) -> Self {
+        match channels {
+            SkipExisting::Auto => Self::Auto,
+            SkipExisting::Always => Self::Always,
+            SkipExisting::Never => Self::Never,
         }
     }
 }
@@ -536,6 +568,10 @@ pub(crate) struct SyncArguments {
 }
 
 /// Whom a sync removes, and whom it adds again.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What to change")]
 pub(crate) struct SyncChoice {

@@ -71,6 +71,34 @@ pub(crate) enum Line {
         /// The limit that sets the least time; null if none does: all calls may come at once.
         binding: Option<Binding>,
     },
+    /// Before the first add, the members of channels are listed. Calls up to `listed` are those of the
+    /// listings, and their numbers those in the ledgers of the listings.
+    ListingMembers {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// Channels whose members are listed.
+        channels: u64,
+        /// Whether only the first pages are read, which decide whether the others are.
+        first_pages: bool,
+    },
+    /// The members of channels could not be listed: nobody is skipped there.
+    ListingRefused {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// How many channels.
+        channels: u64,
+        /// The reason, of one of them.
+        reason: String,
+        /// Whether the bearers lack the permission.
+        denied: bool,
+    },
+    /// The listings are done.
+    Listed {
+        /// Seconds since this session began.
+        seconds: f64,
+        /// Rows whose members are in their channels already: no call is made for them.
+        rows: u64,
+    },
     /// A call is sent.
     CallSent {
         /// Seconds since this session began.

@@ -184,6 +184,8 @@ fn line(event: &Event, task: Task) -> Option<(Level, String)> {
                 report::lower_bound_text(*calls, *time, *binding)
             ),
         ),
+        Event::ListingMembers { .. } | Event::Listed { .. } => (Level::Info, listing_text(event)?),
+        Event::ListingRefused { .. } => (Level::Warn, listing_text(event)?),
         Event::CallSent {
             call,
             members,
@@ -221,6 +223,47 @@ fn line(event: &Event, task: Task) -> Option<(Level, String)> {
         ),
         _ => return None,
     })
+}
+
+/// An event of the listings before the first add, in words.
+pub(crate) fn listing_text(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ListingMembers {
+            channels,
+            first_pages,
+        } => {
+            let what = if *first_pages {
+                "the first pages of the members"
+            } else {
+                "the members"
+            };
+            format!("reading {what} of {} first", count(*channels, "channel"))
+        }
+        Event::ListingRefused {
+            channels,
+            reason,
+            denied,
+        } => {
+            let fix = if *denied {
+                "; to skip, allow chime:ListChannelMemberships on the bearer and the channels"
+            } else {
+                ""
+            };
+            let channels = count(*channels, "channel");
+            format!(
+                "the members of {channels} cannot be read, so that nobody is skipped there ({reason}){fix}"
+            )
+        }
+        Event::Listed { rows: 1 } => "1 row is a member already".to_owned(),
+        Event::Listed { rows } => format!("{rows} rows are members already"),
+        _ => return None,
+    })
+}
+
+/// A number of things.
+fn count(number: u64, thing: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{s}")
 }
 
 /// That a bearer is set aside.

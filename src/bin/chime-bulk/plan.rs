@@ -88,6 +88,7 @@ fn request(arguments: RunArguments) -> Result<PlanRequest, JobError> {
         limits: arguments.limits.with(arguments.failures),
         aws: arguments.aws.into(),
         sandbox: arguments.sandbox,
+        skip_existing: arguments.skip_existing.into(),
     })
 }
 

@@ -102,6 +102,7 @@ pub(crate) async fn request(arguments: RunArguments, screen: &Screen) -> Result<
         target,
         bearers: arguments.bearers.try_into().map_err(failed)?,
         limits: arguments.limits.with(arguments.failures),
+        skip_existing: arguments.skip_existing.into(),
     })
 }
 

@@ -9,7 +9,7 @@ use chime_bulk::private_file::PrivateFileError;
 use clap::{ArgAction, Args};
 
 use crate::exit::Exit;
-use crate::log::{Level, Log, set_aside};
+use crate::log::{Level, Log, listing_text, set_aside};
 use crate::progress::Progress;
 use crate::progress::counts::explained;
 use crate::screen::{Mode, Screen};
@@ -206,6 +206,13 @@ impl Observer for RunObserver {
         {
             let text = set_aside(bearer.as_str());
             self.screen.note(format_args!("note: {text}"));
+        }
+        if let Some(text) = listing_text(event)
+            && self.notes
+        {
+            let is_note = matches!(event, Event::ListingRefused { .. });
+            let prefix = if is_note { "note: " } else { "" };
+            self.screen.note(format_args!("{prefix}{text}"));
         }
         if let Some(reason) = self.trouble.begins(event)
             && self.notes

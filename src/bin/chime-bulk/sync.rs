@@ -1,10 +1,10 @@
 //! `sync`.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chime_bulk::job::{self, JobError, Started, SyncConclusion, SyncRequest};
-use chime_bulk::report::{DIFF, Diff, MaxRemovals, shell_word};
+use chime_bulk::report::{DIFF, Diff, MaxRemovals, shell_value, shell_word};
 use chime_bulk::roster::Options;
 
 use crate::args::{IfExists, SyncArguments};
@@ -60,7 +60,6 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
         run.options = applied(run.options);
     }
     let dir = run.run_dir.clone();
-    let again = command(&run.source.name(), dir.as_deref(), &choice);
     let (yes, shown) = (choice.yes, screen.clone());
     let request = SyncRequest {
         confirm: Box::new(move |diff| yes || confirm(diff, &shown)),
@@ -75,12 +74,20 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
     let commands = signals::commands(screen)?;
     let observer = |started: &Started| run_output.observer(started);
     let ended = Box::pin(job::sync(request, observer, commands)).await;
-    let exit = match ended {
-        Ok(conclusion) => conclude(&conclusion, json, &run_output),
-        Err(error) => failed(&error, dir.as_deref(), screen),
+    let (exit, begun) = match ended {
+        Ok(conclusion) => {
+            let exit = conclude(&conclusion, json, &run_output);
+            (exit, Some(conclusion.dir))
+        }
+        Err(error) => {
+            let exit = failed(&error, dir.as_deref(), screen);
+            let is_begun = |dir: &PathBuf| error.leaves_run() && job::holds_run(dir);
+            (exit, dir.clone().filter(is_begun))
+        }
     };
-    if exit.is_resumable() && exit != Exit::TooManyFailures && dir.is_some() {
-        screen.print_line(again);
+    if let Some(begun) = begun.filter(|_| exit.is_resumable() && exit != Exit::TooManyFailures) {
+        let named = dir.is_none().then_some(begun.as_path());
+        screen.print_line(command(named));
     }
     Ok(run_output.ended(exit))
 }
@@ -117,30 +124,17 @@ fn applied(options: Options) -> Options {
     }
 }
 
-/// The command that continues.
-fn command(list: &str, dir: Option<&Path>, choice: &crate::args::SyncChoice) -> String {
-    let mut command = format!("chime-bulk sync {}", shell_word(Path::new(list)));
-    if let Some(dir) = dir {
-        command += &format!(" --run-dir {}", shell_word(dir));
-    }
-    for (is_set, flag) in [
-        (choice.apply, "--apply"),
-        (choice.remove_others, "--remove-others"),
-        (choice.add_left, "--add-left"),
-        (choice.yes, "--yes"),
-    ] {
-        if is_set {
-            command += " ";
-            command += flag;
-        }
-    }
-    if let Some(most) = choice.max_removals {
-        command += &format!(" --max-removals {most}");
-    }
-    for file in &choice.protect {
-        command += &format!(" --protect {}", shell_word(file));
-    }
-    command + " …"
+/// The command that continues: the same again, in the same directory.
+fn command(dir: Option<&Path>) -> String {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| shell_value(&word));
+    let dir = dir.map(|dir| format!("--run-dir={}", shell_word(dir)));
+    let words: Vec<String> = ["chime-bulk".to_owned()]
+        .into_iter()
+        .chain(words)
+        .chain(dir)
+        .collect();
+    words.join(" ")
 }
 
 fn conclude(conclusion: &SyncConclusion, json: bool, run_output: &RunOutput) -> Exit {

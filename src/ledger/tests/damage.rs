@@ -1,6 +1,9 @@
 //! Ledgers that are damaged, of another version, or none.
 
 use super::*;
+use crate::ledger::Settled;
+use crate::model::Finding;
+use crate::roster::Entry;
 
 #[test]
 fn what_is_no_ledger_is_refused() {
@@ -77,9 +80,26 @@ fn with_every_row(dir: &Path) -> PathBuf {
     let (path, mut ledger, mut stager) = begin(dir, roster);
     ledger.begin_session(5).unwrap();
     stage(&mut ledger, &mut stager);
+    let listed = |entry: &Entry| {
+        entry.member_id().ends_with("139").then_some(Settled {
+            outcome: Outcome::AlreadyMember,
+            code: "Listed",
+            message: "seen",
+        })
+    };
+    assert_eq!(ledger.settle_listed(listed).unwrap(), 1);
 
     let rows = ledger.take_rows(LaneId(0), 8).unwrap();
     let answered = record_call(&mut ledger, &rows);
+    for page in 0..2 {
+        let finding = Finding::Members {
+            members: vec![format!("{INSTANCE}/user/ann")],
+            next_token: Some("more".to_owned()),
+        };
+        ledger
+            .record_finding(rows[0], page, answered, &finding, INSTANCE)
+            .unwrap();
+    }
     let ruling = |(row, outcome): (&u64, Option<Outcome>)| Ruling {
         pending: PendingRow::fresh(*row),
         outcome,

@@ -1,7 +1,8 @@
 //! Questions that were refused.
 //!
 //! A question changes nothing, so a refusal is an answer: once every bearer was refused it, its row
-//! fails. The run stops only where questions are refused one after the other and none is answered.
+//! fails. The run stops only where many are refused and none was ever answered: channels that do not
+//! exist may stand together in a list.
 
 use std::time::Duration;
 
@@ -40,7 +41,9 @@ impl Scheduler {
                 .wait_as_part(flight.lane, now, rows, Vec::new(), refusals);
             settlement
         };
-        self.judge_run(refusal);
+        if !self.outage.has_accepted() {
+            self.judge_run(refusal);
+        }
         settlement
     }
 }

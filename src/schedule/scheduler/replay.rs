@@ -8,6 +8,19 @@ use crate::model::{LaneId, Operation};
 use crate::schedule::{EarlierAnswer, EarlierCall, InFlightCall};
 
 impl Scheduler {
+    /// Counts calls that the bearers made for another run, each at its time of the scheduler's clock: only
+    /// their rates and the total are affected. The session begins at `begins_at`, after them.
+    pub fn replay_bearers(
+        &mut self,
+        calls: impl IntoIterator<Item = (usize, Duration)>,
+        begins_at: Duration,
+    ) {
+        self.begins_at = begins_at;
+        for (bearer, at) in calls {
+            self.pacing.bearer_was_called(bearer, at);
+        }
+    }
+
     /// Plays the last calls of earlier sessions, in the order in which they were sent. The session begins
     /// at this time of the scheduler's clock, after them. The channels must be known.
     pub fn replay(&mut self, calls: &[EarlierCall], begins_at: Duration) {

@@ -17,7 +17,7 @@ impl Scheduler {
     pub fn settle(&mut self, now: Duration, flight: InFlightCall, answer: Answer) -> Settlement {
         let channel = flight.channel;
         self.call_ended(channel, flight.bearer, flight.retry_rows);
-        self.listings.on_ended(&flight.rows);
+        self.pages_in_flight.on_ended(&flight.rows);
         let settlement = match answer {
             Answer::Members(answers) => self.answered(now, flight, answers),
             Answer::GoesOn => self.go_on(now, &flight),
@@ -115,7 +115,8 @@ impl Scheduler {
     /// before fresh ones.
     fn go_on(&mut self, now: Duration, flight: &InFlightCall) -> Settlement {
         self.accepted(now, flight);
-        self.listings.went_on(now.saturating_sub(flight.sent_at));
+        self.pages_in_flight
+            .went_on(now.saturating_sub(flight.sent_at));
         let mut settlement = Settlement::default();
         for pending in &flight.rows {
             let pending = PendingRow {

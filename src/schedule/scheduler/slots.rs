@@ -25,7 +25,9 @@ impl Scheduler {
             let again = self.backlog.lane(*lane).earliest_again();
             again.is_some_and(|due| due <= now)
         };
-        if self.listings.is_empty() || self.channels[channel.index()].lanes.iter().any(is_again) {
+        if self.pages_in_flight.is_empty()
+            || self.channels[channel.index()].lanes.iter().any(is_again)
+        {
             return None;
         }
         let bearers = self.bearers.numbers();
@@ -34,7 +36,7 @@ impl Scheduler {
         let limits = &self.settings.limits;
         let window = f64::from(limits.bearer_burst()) / limits.bearer_rate;
         let window = Duration::from_secs_f64(window);
-        self.listings.reserved_until(now, &slots, window)
+        self.pages_in_flight.reserved_until(now, &slots, window)
     }
 
     /// Whether a call on a channel that needs so many calls, made now, delays a more urgent channel that

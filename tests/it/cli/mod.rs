@@ -24,6 +24,7 @@ mod schema;
 mod shell;
 #[cfg(unix)]
 mod signals;
+mod skip_existing;
 mod snapshots;
 #[cfg(unix)]
 mod starting;

@@ -7,7 +7,7 @@ use chime_bulk::job::{
     self, Conclusion, JobError, LimitOverrides, RunSettings, RunVerdict, Target,
 };
 use chime_bulk::ledger::{Durability, Ledger, fact};
-use chime_bulk::model::MemberArn;
+use chime_bulk::model::{MemberArn, SkipExisting};
 use chime_bulk::roster::{Options, Roster, Source};
 
 const CHANNEL: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/channel/c";
@@ -36,6 +36,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         undo: None,
         sync: None,
         reading_rate: None,
+        skip_existing: SkipExisting::Never,
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();
     ledger.set_fact(fact::LIST_SIZE, &list.len()).unwrap();

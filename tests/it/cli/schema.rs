@@ -250,6 +250,11 @@ fn each_line_of_progress_in_json_is_valid_and_each_event_occurs() {
     seen.extend(events(&denied, 0));
 
     let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    let skip = ["--skip-existing", "always", "--missing-channels", "c"];
+    let unlisted = work_dir.run_fast("list.csv", &[&flags[..], &skip].concat());
+    seen.extend(events(&unlisted, 1));
+
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
     let flawed = work_dir.run_fast("list.csv", &["--progress", "json", "--bearer", "x"]);
     seen.extend(events(&flawed, 2));
 

@@ -63,7 +63,7 @@ async fn the_bars_of_an_undo_say_nothing_of_adding_and_an_interrupt_leaves_it_to
         let mut terminal = start(&work_dir, &server, "4");
         answer(&mut terminal, b"y\r");
         let lines = terminal.until(|lines| bars(lines) == 1 && has(lines, "/s of 2"));
-        assert!(has(&lines, "undo: run against http"), "{lines:#?}");
+        assert!(has(&lines, "removal: run against http"), "{lines:#?}");
         assert!(has(&lines, " of 20 members · "), "{lines:#?}");
         for word in ["added", "list", "not used"] {
             assert!(!has(&lines, word), "{lines:#?}");

@@ -146,6 +146,10 @@ async fn every_row_has_the_verdict_of_its_channel() {
     assert_eq!(summary.verification, Some(verification));
     let page = fs::read_to_string(work_dir.path("run").join("report.html")).unwrap();
     assert!(page.contains("Verification"), "the page has no section");
+    let status = server.call(&work_dir, ["status", "run"]).stdout;
+    let line =
+        "verified        120 confirmed, 3 missing, 1 unexpected, 1 other_type, 4 unreadable, on ";
+    assert!(status.contains(line), "{status}");
     // A session that changes the run makes it out of date.
     server.call(&work_dir, ["retry", "run"]);
     assert_eq!(work_dir.summary("run").verification, None);
@@ -237,7 +241,7 @@ async fn what_cannot_be_verified_is_refused() {
     let to = ["--channel-arn", CHANNEL];
     run(&work_dir, &server, "list.csv", "run", &to);
     server.call(&work_dir, ["undo", "run", "--yes"]);
-    refused(&["run/undo"], "is the undo of a run");
+    refused(&["run/undo"], "is a part of a run, not a run");
     refused(&["run", "nowhere"], "no run found in nowhere");
     assert!(
         !work_dir.path("run/verify").exists(),

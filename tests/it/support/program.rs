@@ -28,12 +28,14 @@ pub(crate) const FAST: [&str; 8] = [
 ];
 
 /// The commands of the program.
-pub(crate) const COMMANDS: [&str; 13] = [
+pub(crate) const COMMANDS: [&str; 15] = [
     "plan",
     "run",
     "resume",
     "retry",
     "undo",
+    "sync",
+    "verify",
     "status",
     "runs",
     "report",

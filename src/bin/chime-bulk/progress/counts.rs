@@ -143,6 +143,7 @@ impl Counts {
                 self.unsent = invalid + duplicate;
                 self.list_complete = true;
             }
+            Event::Listed { rows } => self.settled.add(Outcome::AlreadyMember, *rows),
             Event::CallSent { in_flight, .. } => {
                 self.note_calls(now);
                 self.calls += 1;

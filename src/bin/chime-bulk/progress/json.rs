@@ -65,6 +65,28 @@ pub(super) fn event(event: &Event, task: Task, now: Duration) -> Option<Line> {
             least_seconds: time.as_secs_f64(),
             binding: *binding,
         },
+        Event::ListingMembers {
+            channels,
+            first_pages,
+        } => Line::ListingMembers {
+            seconds,
+            channels: *channels,
+            first_pages: *first_pages,
+        },
+        Event::ListingRefused {
+            channels,
+            reason,
+            denied,
+        } => Line::ListingRefused {
+            seconds,
+            channels: *channels,
+            reason: reason.clone(),
+            denied: *denied,
+        },
+        Event::Listed { rows } => Line::Listed {
+            seconds,
+            rows: *rows,
+        },
         Event::CallSent {
             call,
             members,

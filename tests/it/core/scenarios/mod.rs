@@ -1,5 +1,6 @@
 //! Runs of the core, with a scenario for each kind of list, refusal, failure and interruption.
 
+mod existing;
 mod failures;
 mod lists;
 mod pace;

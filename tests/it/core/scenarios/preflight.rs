@@ -31,6 +31,7 @@ async fn check(list: &str, bearers: &[&str], service: &Arc<Service>) -> CheckedP
         limits: LimitOverrides::default(),
         aws: AwsTarget::default(),
         sandbox: true,
+        skip_existing: chime_bulk::model::SkipExisting::Never,
     };
     let target = Target::Sandbox(Arc::clone(service));
     let preflight = Preflight::prepare(request, target, |_| {}).await.unwrap();

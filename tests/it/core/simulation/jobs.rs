@@ -7,6 +7,7 @@ mod apply;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use chime_bulk::job::{
     self, LimitOverrides, Request, RunVerdict, Started, SyncConclusion, SyncRequest, Target,
     VerifyRequest,
 };
-use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn};
+use chime_bulk::model::{AppInstanceArn, ChannelArn, MemberArn, SkipExisting};
 use chime_bulk::report::MaxRemovals;
 use chime_bulk::roster::{Options, Source};
 use chime_bulk::sandbox::{ExistingAnswer, Fault, FaultShare, SandboxConfig, Service};
@@ -130,17 +131,17 @@ impl World {
             let listed = self.listed.entry(c).or_default();
             for n in 0..most {
                 if self.rng.random_bool(0.7) {
-                    text += &format!("c{c},u{n}\n");
+                    writeln!(text, "c{c},u{n}").unwrap();
                     listed.insert(member(&format!("user/u{n}")));
                 }
             }
             if listed.is_empty() {
-                text += &format!("c{c},u0\n");
+                writeln!(text, "c{c},u0").unwrap();
                 listed.insert(member("user/u0"));
             }
             if self.rng.random_bool(0.15) {
                 let id = *["gone", "not an id"].choose(&mut self.rng).unwrap();
-                text += &format!("c{c},{id}\n");
+                writeln!(text, "c{c},{id}").unwrap();
                 self.tainted.insert(c);
             }
         }
@@ -186,6 +187,7 @@ impl World {
                 target: Target::Sandbox(Arc::clone(&self.service)),
                 bearers: member("user/admin").into(),
                 limits: LimitOverrides::default(),
+                skip_existing: SkipExisting::Never,
             },
             applies: false,
             remove_others: flags.remove_others,

@@ -17,14 +17,14 @@ const LATE: f64 = 0.25;
 
 /// The pages that were asked for and are not answered yet, first pages apart.
 #[derive(Debug, Default)]
-pub(super) struct Listings {
+pub(super) struct PagesInFlight {
     /// By row: when it was sent.
     asked: BTreeMap<u64, Duration>,
     /// From one page to the next.
     round_trip: Option<Duration>,
 }
 
-impl Listings {
+impl PagesInFlight {
     /// Whether no page is asked for.
     pub(super) fn is_empty(&self) -> bool {
         self.asked.is_empty()
@@ -90,18 +90,18 @@ mod tests {
     /// Whether a slot of now is reserved, where one page is on its way and answers take 150 ms: slots
     /// in milliseconds from now.
     fn reserved(sent_at: u32, now: u32, slots: &[u32]) -> Option<Duration> {
-        let mut listings = Listings::default();
-        listings.went_on(MS * 150);
+        let mut pages = PagesInFlight::default();
+        pages.went_on(MS * 150);
         let pending = PendingRow {
             pages: 1,
             ..PendingRow::fresh(1)
         };
-        listings.on_sent(&[pending], MS * sent_at);
+        pages.on_sent(&[pending], MS * sent_at);
         let slots: Vec<Duration> = slots.iter().map(|slot| MS * *slot).collect();
-        let until = listings.reserved_until(MS * now, &slots, MS * 1_000);
-        listings.on_ended(&[pending]);
-        assert_eq!(listings.reserved_until(MS * now, &slots, MS * 1_000), None);
-        assert!(listings.is_empty());
+        let until = pages.reserved_until(MS * now, &slots, MS * 1_000);
+        pages.on_ended(&[pending]);
+        assert_eq!(pages.reserved_until(MS * now, &slots, MS * 1_000), None);
+        assert!(pages.is_empty());
         until
     }
 
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn first_pages_reserve_nothing() {
-        let mut listings = Listings::default();
-        listings.went_on(MS * 150);
-        listings.on_sent(&[PendingRow::fresh(1)], MS);
-        assert!(listings.is_empty());
+        let mut pages = PagesInFlight::default();
+        pages.went_on(MS * 150);
+        pages.on_sent(&[PendingRow::fresh(1)], MS);
+        assert!(pages.is_empty());
     }
 }
