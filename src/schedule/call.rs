@@ -15,6 +15,8 @@ pub struct PendingRow {
     pub charged_attempts: u32,
     /// Whether a call that carried it may have been applied unseen.
     pub in_doubt: bool,
+    /// Pages of its listing that were read in this session, if it is a listing that goes on.
+    pub pages: u32,
 }
 
 impl PendingRow {
@@ -26,6 +28,7 @@ impl PendingRow {
             attempts: 0,
             charged_attempts: 0,
             in_doubt: false,
+            pages: 0,
         }
     }
 }

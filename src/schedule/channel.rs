@@ -59,6 +59,8 @@ pub(super) struct Lane {
 struct Tried {
     /// Rows to be tried again, by when they are due.
     waiting: BTreeSet<(Duration, PendingRow)>,
+    /// The pages that were read of all of them together.
+    pages: u64,
     /// Parts of refused calls.
     parts: VecDeque<Part>,
     /// What closed it, if it was in this session.
@@ -101,7 +103,9 @@ impl Lane {
 
     /// Puts a row among those that wait.
     pub(super) fn wait(&mut self, due: Duration, pending: PendingRow) {
-        self.tried().waiting.insert((due, pending));
+        let tried = self.tried();
+        tried.pages += u64::from(pending.pages);
+        tried.waiting.insert((due, pending));
     }
 
     /// Puts a part of a refused call first among what waits.
@@ -133,6 +137,11 @@ impl Lane {
     pub(super) fn calls_left(&self, full: u32) -> u64 {
         let members = self.fresh + self.waiting() as u64;
         self.parts().count() as u64 + members.div_ceil(u64::from(full))
+    }
+
+    /// Pages that were read of its listings that go on.
+    pub(super) fn pages(&self) -> u64 {
+        self.tried.as_ref().map_or(0, |tried| tried.pages)
     }
 
     /// Rows that wait to be sent.
@@ -176,6 +185,7 @@ impl Lane {
                 && tried.waiting.first().is_some_and(|(due, _)| *due <= now)
                 && let Some((_, pending)) = tried.waiting.pop_first()
             {
+                tried.pages -= u64::from(pending.pages);
                 retries.push(pending);
             }
             if tried.waiting.is_empty() && tried.parts.is_empty() {

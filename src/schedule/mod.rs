@@ -21,6 +21,7 @@ mod learned_interval;
 mod listing_first;
 mod outage;
 mod pacing;
+mod pages_in_flight;
 mod patience;
 mod rate_pacer;
 mod ready_queue;

@@ -15,17 +15,28 @@ pub(super) struct ChannelWork {
     pub(super) again_at: Option<Duration>,
     /// Calls it still needs.
     pub(super) calls_left: u64,
+    /// Pages that were read of its listings that go on. A listing is expected to go on for as long again
+    /// as it did, as nothing else is known of its length; and its pages come one after the other.
+    pub(super) pages: u64,
+}
+
+impl ChannelWork {
+    /// Whose turn is first: listings that go on, the longest first; then who has most calls left.
+    fn rank(&self) -> Reverse<(u64, u64)> {
+        Reverse((self.pages, self.calls_left))
+    }
 }
 
 /// Channels among which any one is chosen.
 const MOST_TRIED: usize = 1_000;
 
-/// The channels that have something to do: those that may be called, most calls left first
-/// (longest remaining first keeps the makespan at its lower bound), and those that may be later.
+/// The channels that have something to do: those that may be called, listings that go on before others and
+/// most calls left first (longest remaining first keeps the makespan at its lower bound), and those that may
+/// be later.
 #[derive(Debug, Default)]
 pub(super) struct ReadyQueue {
     places: Vec<Option<(ChannelWork, bool)>>,
-    ready: BTreeSet<(Reverse<u64>, ChannelId)>,
+    ready: BTreeSet<(Reverse<(u64, u64)>, ChannelId)>,
     later: BTreeSet<(Duration, ChannelId)>,
     /// Calls that all of them still need.
     calls_left: u64,
@@ -41,7 +52,7 @@ impl ReadyQueue {
         if let Some((old, is_ready)) = self.places[channel.index()].take() {
             self.calls_left -= old.calls_left;
             if is_ready {
-                self.ready.remove(&(Reverse(old.calls_left), channel));
+                self.ready.remove(&(old.rank(), channel));
             } else {
                 self.later.remove(&(old.at, channel));
             }
@@ -84,13 +95,13 @@ impl ReadyQueue {
             .or_else(|| from_place.clone().next())
     }
 
-    /// The channel to call now: the one with most calls left.
+    /// The channel to call now: the one whose listing goes on, or else the one with most calls left.
     pub(super) fn longest_ready(&mut self, now: Duration) -> Option<ChannelId> {
         while let Some((at, channel)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
             self.later.remove(&(at, channel));
             if let Some((work, is_ready)) = &mut self.places[channel.index()] {
                 *is_ready = true;
-                self.ready.insert((Reverse(work.calls_left), channel));
+                self.ready.insert((work.rank(), channel));
             }
         }
         self.ready.first().map(|(_, channel)| *channel)
@@ -107,6 +118,12 @@ impl ReadyQueue {
     /// Calls that all channels still need.
     pub(super) fn calls_left(&self) -> u64 {
         self.calls_left
+    }
+
+    /// Whether a listing of this channel goes on.
+    pub(super) fn goes_on(&self, channel: ChannelId) -> bool {
+        let place = self.places.get(channel.index()).and_then(Option::as_ref);
+        place.is_some_and(|(work, _)| work.pages > 0)
     }
 
     /// Calls that a channel still needs.
@@ -157,6 +174,7 @@ mod tests {
                 at: Duration::from_secs(at),
                 again_at: None,
                 calls_left,
+                pages: 0,
             })
         };
         ready.update(ChannelId(0), work(0, 1));

@@ -24,6 +24,7 @@ use super::examined::Examined;
 use super::failure_count::FailureCount;
 use super::outage::OutageDetector;
 use super::pacing::Pacing;
+use super::pages_in_flight::PagesInFlight;
 use super::ready_queue::{ChannelWork, ReadyQueue};
 use super::{CallPlan, FailureThreshold, InFlightCall, Patience, RetryDelays, Stop};
 use crate::model::{ChannelId, LaneId, Limits, Operation};
@@ -99,6 +100,7 @@ pub struct Scheduler {
     examined: Examined,
     stop: Option<Stop>,
     failures: FailureCount,
+    pages_in_flight: PagesInFlight,
     pacing: Pacing,
     max_in_flight: u32,
     draining: bool,
@@ -124,6 +126,7 @@ impl Scheduler {
             ready: ReadyQueue::default(),
             in_flight: 0,
             examined: Examined::default(),
+            pages_in_flight: PagesInFlight::default(),
             stop: None,
             draining: false,
             begins_at: Duration::ZERO,
@@ -247,10 +250,16 @@ impl Scheduler {
                 return self.single_add_or_wait(now, due.map(|due| due.max(bearer_at)));
             };
             let found = self.bearer_for(channel);
+            if found.is_some_and(|(_, at)| at <= now)
+                && let Some(until) = self.reserved_for_pages(channel, now)
+            {
+                return self.single_add_or_wait(now, Some(until));
+            }
             match found {
                 Some((_, at))
                     if at <= now
                         && with_fresh
+                        && !self.ready.goes_on(channel)
                         && self.is_reserved(self.ready.calls_left_on(channel), now) =>
                 {
                     return self.single_add_or_wait(now, self.ready.next_due());
@@ -304,15 +313,17 @@ impl Scheduler {
             };
             due.is_some_and(|due| due <= now)
         };
-        // The channel may be due from before partial batches were held back again.
+        // The channel may be due from before partial batches were held back again. Of equal lanes the
+        // first: questions come with the longest listings first.
         let lane = state
             .lanes
             .iter()
+            .rev()
             .copied()
             .filter(|lane| is_due(backlog.lane(*lane), 1))
             .max_by_key(|lane| {
                 let lane = backlog.lane(*lane);
-                (is_due(lane, fewest), lane.calls_left(full))
+                (is_due(lane, fewest), lane.pages(), lane.calls_left(full))
             })
             .unwrap_or(state.lanes[0]);
         let most = self.bearers.most_members(bearer, full);
@@ -346,6 +357,7 @@ impl Scheduler {
         let state = &mut self.channels[channel.index()];
         let (lane, load) = load.unwrap_or_else(|| (state.lanes[0], Load::default()));
         let retry_rows = load.retry_rows();
+        self.pages_in_flight.on_sent(&load.retries, now);
         let Load {
             retries,
             fresh,
@@ -392,6 +404,7 @@ impl Scheduler {
     /// Takes an order back: its rows wait as before.
     pub(super) fn cancel(&mut self, order: CallPlan) {
         self.call_ended(order.channel, order.bearer, order.retry_rows);
+        self.pages_in_flight.on_ended(&order.retries);
         if let Some(other_half) = order.other_half {
             let refusals = order.refusals;
             self.backlog.wait_as_part(
@@ -443,6 +456,7 @@ impl Scheduler {
             at: due.max(next),
             again_at: retries.map(|due| due.max(next)),
             calls_left: lanes().map(|lane| lane.calls_left(full)).sum(),
+            pages: lanes().map(Lane::pages).sum(),
         });
         self.ready.update(channel, work);
     }

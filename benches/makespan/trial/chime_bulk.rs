@@ -1,6 +1,9 @@
 //! This program: the whole core, from a list in memory to the ledger.
+//!
+//! A run, its undo and its verification go through the same engine.
 
 use std::error::Error;
+use std::path::Path;
 
 use chime_bulk::engine::{Ending, Engine, Event, Feed, Setup, Task};
 use chime_bulk::ledger::{Durability, Ledger, Stager};
@@ -28,32 +31,50 @@ impl Program for ChimeBulk {
 
 async fn run(job: Job) -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let setup = setup(job, dir.path())?;
+    add(job, dir.path()).await?;
+    Ok(())
+}
+
+/// Adds the members of the job. Returns the ledger, which is in this directory.
+pub(super) async fn add(job: Job, dir: &Path) -> Result<Ledger, Box<dyn Error>> {
+    let list = job.roster.list();
+    work(job, list, Task::Add, dir).await
+}
+
+/// Does this with the rows of a list. Returns the ledger, which is in this directory.
+pub(super) async fn work(
+    job: Job,
+    list: Vec<u8>,
+    task: Task,
+    dir: &Path,
+) -> Result<Ledger, Box<dyn Error>> {
+    let setup = setup(job, list, task, dir)?;
     let mut ignore = |_: &Event| {};
-    let (_, ending) = Engine::new(setup, &mut ignore).run().await?;
+    let (ledger, ending) = Engine::new(setup, &mut ignore).run().await?;
     if matches!(ending, Ending::Finished) {
-        Ok(())
+        Ok(ledger)
     } else {
         Err(format!("the run ended with {ending:?}").into())
     }
 }
 
-fn setup(job: Job, dir: &std::path::Path) -> Result<Setup, Box<dyn Error>> {
+fn setup(job: Job, list: Vec<u8>, task: Task, dir: &Path) -> Result<Setup, Box<dyn Error>> {
     let source = Source::Bytes {
         name: "list".to_owned(),
-        bytes: job.roster.list(),
+        bytes: list,
     };
     let list = roster::Roster::open(&source, &Options::default())?;
     let path = dir.join("ledger.db");
     let ledger = Ledger::create(&path, Durability::None, list.layout(), KEY)?;
     let scheduling = SchedulerConfig {
         seed: job.seed,
+        operation: task.operation(),
         ..SchedulerConfig::new(job.limits, job.bearers.len())
     };
     // No commands are sent.
     let (_, commands) = tokio::sync::mpsc::channel(1);
     Ok(Setup {
-        task: Task::Add,
+        task,
         ledger,
         scheduler: Scheduler::new(scheduling),
         call_limits: CallLimits::new(&job.limits),

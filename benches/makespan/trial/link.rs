@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use chime_bulk::chime::{Chime, Pending};
 use chime_bulk::model::{
-    AddMember, AddMembers, ChannelCall, ChannelFacts, Described, ListChannel, ListMembers,
-    MemberArn, MemberCall, MemberPage, Refusal, RefusalKind, Removed, Reply, SubChannelPage, codes,
+    AddMember, AddMembers, ChannelArn, ChannelCall, ChannelFacts, Described, ListChannel,
+    ListMembers, MemberArn, MemberCall, MemberPage, Refusal, RefusalKind, Removed, Reply,
+    SubChannelPage, codes,
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -23,6 +24,9 @@ struct State {
     accepted: Vec<Duration>,
     /// When each bearer's calls were sent, those that were throttled apart.
     sent: HashMap<MemberArn, Vec<Duration>>,
+    /// When calls on each channel reached the service.
+    arrived_on: HashMap<ChannelArn, Vec<Duration>>,
+    throttled: u64,
 }
 
 /// The network. Clones share their state.
@@ -41,6 +45,8 @@ impl Link {
             arrivals: None,
             accepted: Vec::new(),
             sent: HashMap::new(),
+            arrived_on: HashMap::new(),
+            throttled: 0,
         };
         Self {
             service,
@@ -58,10 +64,30 @@ impl Link {
         self.state().arrivals.clone().unwrap_or_default()
     }
 
-    /// A call has reached the service. Returns when.
-    fn arrived(&self) -> Duration {
+    /// Requests that reached the service, of any kind.
+    pub(super) fn requests(&self) -> u64 {
+        self.state()
+            .arrived_on
+            .values()
+            .map(|of| of.len() as u64)
+            .sum()
+    }
+
+    /// Those of them that were throttled.
+    pub(super) fn throttled(&self) -> u64 {
+        self.state().throttled
+    }
+
+    /// The most requests on one channel that reached the service within a second.
+    pub(super) fn busiest_channel_second(&self) -> u64 {
+        busiest_second(self.state().arrived_on.values())
+    }
+
+    /// A call on this channel has reached the service. Returns when.
+    fn arrived(&self, channel: ChannelArn) -> Duration {
         let now = self.start.elapsed();
         let mut state = self.state();
+        state.arrived_on.entry(channel).or_default().push(now);
         let first = state.arrivals.as_ref().map_or(now, |times| times.start);
         state.arrivals = Some(first..now);
         now
@@ -80,22 +106,13 @@ impl Link {
 
     /// The most calls that a bearer sent within a second and that were not throttled.
     pub(super) fn busiest_bearer_second(&self) -> u64 {
-        let state = self.state();
-        let busiest = state.sent.values().map(|sent| {
-            let mut sent = sent.clone();
-            sent.sort_unstable();
-            let until = |from: &Duration| *from + Duration::from_secs(1);
-            let within =
-                |first: usize| sent.partition_point(|at| *at < until(&sent[first])) - first;
-            (0..sent.len()).map(within).max().unwrap_or_default()
-        });
-        busiest.max().unwrap_or_default() as u64
+        busiest_second(self.state().sent.values())
     }
 
     /// Passes a call on after its way there, and its answer after its way back.
     async fn pass<T>(
         self,
-        bearer: MemberArn,
+        (channel, bearer): (ChannelArn, MemberArn),
         timeout: Duration,
         call: impl FnOnce(&dyn Chime, Duration) -> Pending<T>,
     ) -> Result<T, Refusal> {
@@ -106,19 +123,20 @@ impl Link {
             return Err(lost());
         }
         sleep(trip.out).await;
-        let arrived = self.arrived();
+        let arrived = self.arrived(channel);
         let answer = call(&*self.service, timeout.saturating_sub(trip.out)).await;
         if answer.is_ok() {
             self.state().accepted.push(arrived);
         }
         let is_throttled = |refusal: &Refusal| refusal.kind == RefusalKind::Throttled;
-        if !answer.as_ref().is_err_and(is_throttled) {
+        {
             let mut state = self.state();
-            state
-                .sent
-                .entry(bearer)
-                .or_default()
-                .push(sent - self.start);
+            if answer.as_ref().is_err_and(is_throttled) {
+                state.throttled += 1;
+            } else {
+                let sent_at = sent - self.start;
+                state.sent.entry(bearer).or_default().push(sent_at);
+            }
         }
         let back = Instant::now() + trip.back;
         if back >= sent + timeout {
@@ -128,6 +146,18 @@ impl Link {
         sleep_until(back).await;
         answer
     }
+}
+
+/// The most of these times of one key within a second.
+fn busiest_second<'a>(of_keys: impl Iterator<Item = &'a Vec<Duration>>) -> u64 {
+    let busiest = of_keys.map(|times| {
+        let mut times = times.clone();
+        times.sort_unstable();
+        let until = |from: &Duration| *from + Duration::from_secs(1);
+        let within = |first: usize| times.partition_point(|at| *at < until(&times[first])) - first;
+        (0..times.len()).map(within).max().unwrap_or_default()
+    });
+    busiest.max().unwrap_or_default() as u64
 }
 
 fn lost() -> Refusal {
@@ -140,51 +170,51 @@ fn lost() -> Refusal {
 
 impl Chime for Link {
     fn add_members(&self, call: AddMembers, timeout: Duration) -> Pending<Reply> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.add_members(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn add_member(&self, call: AddMember, timeout: Duration) -> Pending<Reply> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.add_member(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn list_members(&self, call: ListMembers, timeout: Duration) -> Pending<MemberPage> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.list_members(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn describe_member(&self, call: MemberCall, timeout: Duration) -> Pending<Described> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.describe_member(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn remove_member(&self, call: MemberCall, timeout: Duration) -> Pending<Removed> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.remove_member(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn describe_channel(&self, call: ChannelCall, timeout: Duration) -> Pending<ChannelFacts> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.describe_channel(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn list_moderators(&self, call: ListChannel, timeout: Duration) -> Pending<MemberPage> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.list_moderators(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 
     fn list_sub_channels(&self, call: ListChannel, timeout: Duration) -> Pending<SubChannelPage> {
-        let bearer = call.bearer.clone();
+        let parties = (call.channel.clone(), call.bearer.clone());
         let send = move |service: &dyn Chime, timeout| service.list_sub_channels(call, timeout);
-        Box::pin(self.clone().pass(bearer, timeout, send))
+        Box::pin(self.clone().pass(parties, timeout, send))
     }
 }
 

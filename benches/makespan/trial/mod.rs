@@ -1,4 +1,4 @@
-//! Trials of programs that add members. A trial plays a scenario with one seed against the simulated
+//! Trials of programs that add members, and of what follows. A trial plays a scenario with one seed against the simulated
 //! service, and checks its figures against the scenario's bands.
 //!
 //! The bench and the test `makespan` share this module.
@@ -9,6 +9,7 @@ mod chime_bulk;
 mod figures;
 mod link;
 mod network;
+mod parts;
 mod program;
 mod proxy;
 mod random_mixes;

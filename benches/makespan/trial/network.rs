@@ -77,6 +77,15 @@ impl Network {
         }
     }
 
+    /// How long a call takes on average to the service and back, delays and changes apart.
+    pub(super) fn mean_round_trip(&self) -> Duration {
+        let ms = match self.way {
+            Way::Uniform { mean_ms, .. } => mean_ms,
+            Way::LogNormal { median_ms, sigma } => median_ms * (sigma * sigma / 2.0).exp(),
+        };
+        Duration::from_secs_f64(2.0 * ms / 1e3)
+    }
+
     fn way_at(&self, now: Duration) -> Way {
         match self.change {
             Some(change) if now.as_secs_f64() >= change.at => change.way,
@@ -188,6 +197,20 @@ mod tests {
                 let limit = 75.0 * (0.5 * deviations).exp();
                 assert_near(share(&ways, |ms| ms < limit), expected);
             }
+        }
+    }
+
+    #[test]
+    fn the_mean_round_trip_is_that_of_the_drawn_ways() {
+        for way in [
+            "way.uniform = { mean_ms = 75, spread = 0.2 }",
+            "way.log_normal = { median_ms = 75, sigma = 0.5 }",
+        ] {
+            let [out, back] = drawn(way, 0);
+            let drawn = out.iter().chain(&back).sum::<f64>() / 1e4;
+            let network: Network = toml::from_str(way).unwrap();
+            let mean = network.mean_round_trip().as_secs_f64() * 1e3;
+            assert!((drawn / mean - 1.0).abs() < 0.02, "{drawn}, not {mean}");
         }
     }
 

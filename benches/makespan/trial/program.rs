@@ -9,7 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 use super::figures::Figures;
-use super::scenario::Scenario;
+use super::parts;
+use super::scenario::{Measured, Scenario};
 use super::testbed::{Job, Testbed};
 
 /// Longer than any trial may take.
@@ -27,7 +28,7 @@ pub(crate) trait Program: Sync {
     fn run(&self, job: Job) -> Finished;
 }
 
-/// Plays a scenario with one seed to its end.
+/// Plays a scenario with one seed to its end. What follows a run is played with this program's own.
 ///
 /// # Errors
 /// If the program does not finish, or does not add every member.
@@ -38,8 +39,20 @@ pub(crate) fn play(
 ) -> Result<Figures, Box<dyn Error>> {
     runtime(scenario.is_over_http)?.block_on(async {
         let testbed = Testbed::new(scenario, seed).await?;
+        let dir = tempfile::tempdir()?;
+        let run = match scenario.task {
+            Measured::Add => None,
+            Measured::Undo | Measured::Verify => Some(testbed.added(dir.path()).await?),
+        };
         let start = Instant::now();
-        let running = program.run(testbed.job.clone());
+        let job = testbed.job.clone();
+        let running: Finished = match run {
+            None => program.run(job),
+            Some(run) if scenario.task == Measured::Undo => {
+                Box::pin(async move { parts::undo(&run, job).await })
+            }
+            Some(run) => Box::pin(async move { parts::verify(&run, job).await }),
+        };
         let finished = tokio::time::timeout(FOREVER, running).await;
         finished.map_err(|_| "the program does not end")??;
         testbed.figures(scenario, start.elapsed())

@@ -11,6 +11,9 @@ use serde::Deserialize;
 /// The app instance of all channels and members.
 pub(super) const INSTANCE: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i";
 
+/// Members on a page of a listing (service model, `MaxResults`).
+const PAGE: u64 = 50;
+
 /// A number of channels with the same number of members each.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +99,32 @@ impl Roster {
         bound
     }
 
+    /// The fewest guarded removals.
+    pub(super) fn removals(&self) -> LowerBound {
+        let mut bound = LowerBound::default();
+        for members in &self.sizes {
+            bound.add_calls(*members);
+        }
+        bound
+    }
+
+    /// The fewest questions that confirm every member: the pages of both types, or a description of each
+    /// member. And the most pages of a listing, which come one after the other.
+    pub(super) fn questions(&self) -> (LowerBound, u64) {
+        let mut bound = LowerBound::default();
+        let mut longest = 0;
+        for members in &self.sizes {
+            let pages = members.div_ceil(PAGE).max(1);
+            if pages + 1 < *members {
+                bound.add_calls(pages + 1);
+                longest = longest.max(pages);
+            } else {
+                bound.add_calls(*members);
+            }
+        }
+        (bound, longest)
+    }
+
     /// The list, as CSV.
     pub(super) fn list(&self) -> Vec<u8> {
         let mut text = String::from("channel,user_id\n");
@@ -159,6 +188,17 @@ pub(super) fn bearers(count: usize) -> Result<Vec<MemberArn>, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_channel_is_listed_if_its_pages_are_fewer_than_its_members() {
+        use super::*;
+
+        let groups = [2, 3, 50, 51, 500].map(|members| Group::new(1, members));
+        let roster = Roster::new(&groups, None, 100);
+        let (questions, longest) = roster.questions();
+        assert_eq!((questions.calls(), longest), (2 + 2 + 2 + 3 + 11, 10));
+        assert_eq!(roster.removals().calls(), 2 + 3 + 50 + 51 + 500);
+    }
+
     #[test]
     fn channels_may_shrink_by_full_calls() {
         use super::*;

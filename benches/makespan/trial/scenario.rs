@@ -21,6 +21,9 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     /// One line for the table.
     pub(crate) description: String,
+    /// What is measured.
+    #[serde(default)]
+    pub(super) task: Measured,
     /// The channels and their members, in the order of the list.
     roster: Vec<Group>,
     /// The most members of a channel in a debug build, which would take too long with all of them.
@@ -56,6 +59,19 @@ pub(crate) struct Scenario {
     pub(crate) is_over_http: bool,
     /// The bands of its figures.
     pub(super) bands: Bands,
+}
+
+/// What is measured. An undo and a verification are those of a run that is over, some time later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Measured {
+    /// The run itself: it adds the members of the list.
+    #[default]
+    Add,
+    /// Its undo, with guard.
+    Undo,
+    /// Its verification: channels are listed, or each row is described, whichever takes fewer calls.
+    Verify,
 }
 
 /// A time span, in seconds since the start of the service.
@@ -119,6 +135,7 @@ impl Scenario {
             single_adds: false,
             name: format!("mix {seed}"),
             description: String::new(),
+            task: Measured::Add,
             roster,
             members_in_debug: None,
             members_per_call,

@@ -3,24 +3,29 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::future::pending;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chime_bulk::chime::{self, Api, Chime, FixedCredentials};
+use chime_bulk::ledger::Ledger;
 use chime_bulk::model::{Limits, MemberArn, quota};
 use chime_bulk::sandbox::{Service, Simulated, serve};
 use tokio::net::TcpListener;
 
 use super::bound::with_slowdowns;
+use super::chime_bulk::add;
 use super::figures::Figures;
 use super::link::Link;
 use super::network::RoundTrips;
 use super::proxy::Proxy;
 use super::roster::{Roster, bearers};
-use super::scenario::{Scenario, Span};
+use super::scenario::{Measured, Scenario, Span};
 
 /// The share of the possible rate that counts as full speed.
 const FULL_SPEED: f64 = 0.9;
+/// Longer than any limit takes to recover.
+const RECOVERY: Duration = Duration::from_mins(2);
 /// Makes the network's random numbers differ from those of the service and the program.
 const NETWORK_SEED: u64 = 0x006e_6574;
 
@@ -79,6 +84,21 @@ impl Testbed {
         })
     }
 
+    /// Adds the members of the job without the network between, and waits until all limits have
+    /// recovered. Returns the ledger, which is in this directory.
+    ///
+    /// # Errors
+    /// If the run does not finish.
+    pub(super) async fn added(&self, dir: &Path) -> Result<Ledger, Box<dyn Error>> {
+        let job = Job {
+            service: Arc::new(Simulated::new(Arc::clone(&self.service))),
+            ..self.job.clone()
+        };
+        let run = add(job, dir).await?;
+        tokio::time::sleep(RECOVERY).await;
+        Ok(run)
+    }
+
     /// The figures, once the program has finished.
     ///
     /// # Errors
@@ -93,6 +113,9 @@ impl Testbed {
         if stats.members_added != roster.members() {
             let (added, members) = (stats.members_added, roster.members());
             return Err(format!("{added} of {members} members were added").into());
+        }
+        if scenario.task != Measured::Add {
+            return Ok(self.figures_of_part(scenario, makespan));
         }
         let with_faults = self.proxy.lower_bound(roster);
         let limits = scenario.limits_of_service(&self.job.limits);
@@ -112,6 +135,41 @@ impl Testbed {
             bearer_second: self.link.busiest_bearer_second(),
             recovery: outage.and_then(|outage| self.link.recovery(outage.end, speed)),
         })
+    }
+
+    /// The figures of an undo or a verification. They count requests: a guarded removal is two.
+    fn figures_of_part(&self, scenario: &Scenario, makespan: Duration) -> Figures {
+        let Job { roster, limits, .. } = &self.job;
+        let (least, fewest) = match scenario.task {
+            Measured::Verify => {
+                let (bound, longest) = roster.questions();
+                let limits = limits.of_reading(quota::LIST_RATE);
+                let (least, _) = bound.time(&limits, scenario.bearers);
+                // A page can only be asked for after the one before.
+                let pages = u32::try_from(longest.saturating_sub(1)).unwrap_or(u32::MAX);
+                let chain = scenario.network.mean_round_trip() * pages;
+                (least.max(chain), bound.calls())
+            }
+            Measured::Undo | Measured::Add => {
+                let bound = roster.removals();
+                let limits = limits.of_removals(quota::SINGLE_RATE, true);
+                let (least, _) = bound.time(&limits, scenario.bearers);
+                (least, bound.calls() * 2)
+            }
+        };
+        let arrivals = self.link.arrivals();
+        Figures {
+            bound: with_slowdowns(least, arrivals.start, &scenario.slowdowns()),
+            arrivals: arrivals.end.saturating_sub(arrivals.start),
+            makespan,
+            fewest,
+            fewest_with_faults: fewest,
+            calls: self.link.requests(),
+            throttled: self.link.throttled(),
+            channel_second: self.link.busiest_channel_second(),
+            bearer_second: self.link.busiest_bearer_second(),
+            recovery: None,
+        }
     }
 }
 

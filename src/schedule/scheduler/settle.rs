@@ -17,6 +17,7 @@ impl Scheduler {
     pub fn settle(&mut self, now: Duration, flight: InFlightCall, answer: Answer) -> Settlement {
         let channel = flight.channel;
         self.call_ended(channel, flight.bearer, flight.retry_rows);
+        self.pages_in_flight.on_ended(&flight.rows);
         let settlement = match answer {
             Answer::Members(answers) => self.answered(now, flight, answers),
             Answer::GoesOn => self.go_on(now, &flight),
@@ -110,13 +111,17 @@ impl Scheduler {
             .accepted(flight.bearer, flight.channel, flight.sent_at);
     }
 
-    /// A page of a listing: each page has attempts of its own.
+    /// A page of a listing: each page has attempts of its own. With the pages that were read, its row comes
+    /// before fresh ones.
     fn go_on(&mut self, now: Duration, flight: &InFlightCall) -> Settlement {
         self.accepted(now, flight);
+        self.pages_in_flight
+            .went_on(now.saturating_sub(flight.sent_at));
         let mut settlement = Settlement::default();
         for pending in &flight.rows {
             let pending = PendingRow {
                 charged_attempts: 0,
+                pages: pending.pages.saturating_add(1),
                 ..*pending
             };
             self.backlog.wait(flight.lane, now, pending);

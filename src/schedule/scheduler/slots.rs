@@ -9,11 +9,36 @@
 use std::time::Duration;
 
 use super::Scheduler;
+use crate::model::{ChannelId, LaneId};
 
 /// Channels that are looked at, the first that become due.
 const LOOKED_AT: usize = 256;
 
+/// Slots that are looked at for pages to come: more than a bearer makes calls in a second.
+const SLOTS: usize = 32;
+
 impl Scheduler {
+    /// Until when a slot that is there now is left to the next pages of listings. A row that was sent
+    /// before does not wait for them.
+    pub(super) fn reserved_for_pages(&self, channel: ChannelId, now: Duration) -> Option<Duration> {
+        let is_again = |lane: &LaneId| {
+            let again = self.backlog.lane(*lane).earliest_again();
+            again.is_some_and(|due| due <= now)
+        };
+        if self.pages_in_flight.is_empty()
+            || self.channels[channel.index()].lanes.iter().any(is_again)
+        {
+            return None;
+        }
+        let bearers = self.bearers.numbers();
+        let bearers = bearers.filter(|bearer| self.bearers.is_active(*bearer));
+        let slots = self.pacing.slots(bearers, SLOTS);
+        let limits = &self.settings.limits;
+        let window = f64::from(limits.bearer_burst()) / limits.bearer_rate;
+        let window = Duration::from_secs_f64(window);
+        self.pages_in_flight.reserved_until(now, &slots, window)
+    }
+
     /// Whether a call on a channel that needs so many calls, made now, delays a more urgent channel that
     /// becomes due.
     pub(super) fn is_reserved(&self, own: u64, now: Duration) -> bool {

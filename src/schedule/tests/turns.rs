@@ -1,6 +1,9 @@
 //! Whose turn it is: order, full calls, orders taken back, the end.
 
+use std::collections::VecDeque;
+
 use super::*;
+use crate::model::Operation;
 
 #[test]
 fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
@@ -11,6 +14,71 @@ fn the_channel_with_most_calls_left_goes_first_and_none_goes_twice_a_second() {
         panic!("a channel is called twice at a time")
     };
     assert!(until >= SECOND, "{until:?}");
+}
+
+#[test]
+fn a_listing_that_goes_on_does_not_wait_for_questions_that_come_after_it() {
+    const PAGES: u32 = 60;
+    let round_trip = Duration::from_millis(150);
+    let mut desk = SchedulerHarness::new(&[2, 9, 9, 9, 9, 9, 9, 9, 9], |settings| {
+        settings.operation = Operation::Read;
+        settings.limits = Limits::of_region("us-east-1").of_reading(15.0);
+    });
+    let mut in_flight: VecDeque<(Duration, InFlightCall)> = VecDeque::new();
+    let (mut ended_at, mut pages, mut long) = (ZERO, 0, None);
+    loop {
+        if let Some(flight) = desk.call() {
+            in_flight.push_back((desk.now + round_trip, flight));
+            continue;
+        }
+        let answered = in_flight.front().map(|(at, _)| *at);
+        let next = match desk.scheduler.next(desk.now) {
+            Step::Wait(until) => until.into_iter().chain(answered).min(),
+            Step::Done => break,
+            Step::Call(_) => panic!("a call after none"),
+        };
+        let next = next.expect("something happens");
+        assert!(
+            next > desk.now || answered == Some(next),
+            "it does not wait"
+        );
+        desk.now = next;
+        let Some((_, flight)) = in_flight.pop_front_if(|(at, _)| *at <= next) else {
+            continue;
+        };
+        let is_long = flight.channel == ChannelId(0)
+            && flight.rows[0].row == *long.get_or_insert(flight.rows[0].row);
+        if is_long {
+            pages += 1;
+            ended_at = desk.now;
+        }
+        if is_long && pages < PAGES {
+            desk.scheduler.settle(next, flight, Answer::GoesOn);
+        } else {
+            desk.accept(flight);
+        }
+    }
+    assert_eq!((desk.drawn, pages), (74, PAGES));
+    // 133 calls at ten a second take 12.5 s. The listing alone takes 9 s, after the first second.
+    let (all, listing) = (desk.now.as_secs_f64(), ended_at.as_secs_f64());
+    assert!(
+        all < 13.5 && listing < 11.0,
+        "all {all} s, the listing {listing} s"
+    );
+}
+
+#[test]
+fn of_equal_lanes_of_a_channel_the_first_goes_first() {
+    let mut scheduler = Scheduler::new(SchedulerConfig::new(Limits::of_region("us-east-1"), 1));
+    let lanes: Vec<LaneId> = (0..3).map(|_| scheduler.open_lane(ChannelId(0))).collect();
+    for (lane, rows) in lanes.iter().zip([1, 200, 200]) {
+        scheduler.stage(*lane, rows);
+    }
+    scheduler.end_staging();
+    let Step::Call(order) = scheduler.next(SECOND) else {
+        panic!("no call")
+    };
+    assert_eq!(order.lane, lanes[1]);
 }
 
 #[test]

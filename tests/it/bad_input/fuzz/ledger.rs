@@ -70,6 +70,7 @@ fn stage(path: &Path) -> Result<(), LedgerError> {
                 attempts: 1,
                 charged_attempts: 1,
                 in_doubt: false,
+                pages: 0,
             },
             outcome: *outcome,
             charged: true,

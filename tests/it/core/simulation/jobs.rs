@@ -3,6 +3,9 @@
 //! removed, nobody else than the difference says, and never more than allowed; and `verify` confirms
 //! nobody who is absent.
 
+mod apply;
+mod undo;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -197,15 +200,19 @@ impl World {
     }
 
     async fn sync(&self, flags: Flags) -> SyncConclusion {
-        let (_hold, commands) = mpsc::channel(1);
-        let synced = Box::pin(job::sync(self.request(flags), observer, commands));
-        synced.await.unwrap()
+        synced(self.request(flags)).await
     }
 
     /// The same, cut off after this time as a killed process is. `None` if it was.
     async fn sync_for(&self, flags: Flags, time: Duration) -> Option<SyncConclusion> {
         tokio::time::timeout(time, self.sync(flags)).await.ok()
     }
+}
+
+async fn synced(request: SyncRequest) -> SyncConclusion {
+    let (_hold, commands) = mpsc::channel(1);
+    let synced = Box::pin(job::sync(request, observer, commands));
+    synced.await.unwrap()
 }
 
 #[derive(Clone, Copy)]
@@ -237,8 +244,14 @@ async fn play(seed: u64) {
         },
         add_left: world.rng.random(),
     };
+    if world.rng.random_range(0..4) == 0 {
+        apply::play(&mut world, flags).await;
+        return;
+    }
     let before: Vec<_> = (0..4).map(|c| world.members(c)).collect();
     let is_disturbed = world.rng.random();
+    let is_undone = world.rng.random_bool(0.5);
+    let mut was_cut = false;
     let mut done = None;
     for _ in 0..world.rng.random_range(0..4) {
         let time = Duration::from_millis(world.rng.random_range(0..9_000));
@@ -246,6 +259,7 @@ async fn play(seed: u64) {
         if done.is_some() {
             break;
         }
+        was_cut = true;
         if is_disturbed {
             world.outsiders();
         }
@@ -255,7 +269,8 @@ async fn play(seed: u64) {
         None => world.sync(flags).await,
     };
     check(&world, &before, flags, &done);
-    if done.verdict() == RunVerdict::AllIn && !is_disturbed {
+    // A second sync puts the run aside whose undo would be played.
+    if done.verdict() == RunVerdict::AllIn && !is_disturbed && !is_undone {
         let calls = changes(&world);
         let again = world.sync(flags).await;
         assert_eq!(again.verdict(), RunVerdict::AllIn);
@@ -264,6 +279,9 @@ async fn play(seed: u64) {
     if matches!(done.ending, Ending::Finished) && done.excess.is_none() {
         world.outsiders();
         verify(&world).await;
+        if is_undone {
+            undo::play(&mut world, &before, was_cut).await;
+        }
     }
 }
 
@@ -368,4 +386,20 @@ fn verdicts(path: &Path) -> Vec<(u64, String, String, String)> {
         (record[0].parse().unwrap(), field(1), field(2), field(3))
     };
     records.map(|record| verdict(record.unwrap())).collect()
+}
+
+/// Channel, member and outcome of each row of `results.csv` whose member could be added.
+fn outcomes(path: &Path) -> Vec<(usize, MemberArn, String)> {
+    let records = csv::Reader::from_path(path).unwrap().into_records();
+    let outcome = |record: csv::StringRecord| {
+        let who = MemberArn::parse(&record[2]).ok()?;
+        Some((channel_number(&record[1])?, who, record[4].to_owned()))
+    };
+    records
+        .filter_map(|record| outcome(record.unwrap()))
+        .collect()
+}
+
+fn channel_number(arn: &str) -> Option<usize> {
+    (0..4).find(|c| channel(*c).as_str() == arn)
 }
