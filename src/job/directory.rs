@@ -12,6 +12,8 @@ use crate::report;
 pub const LEDGER: &str = "ledger.db";
 /// The directory of a run's undo, in the run directory.
 pub(super) const UNDO_DIR: &str = "undo";
+/// The directory of the removals of a sync, in the run directory.
+pub(super) const REMOVAL: &str = "removal";
 /// The longest path of a run directory, in bytes. SQLite's own limit for the files of the ledger is 512
 /// (`MAX_PATHNAME` in its `os_unix.c`).
 const MAX_PATH: usize = 512 - 1 - "/ledger.db-journal".len();

@@ -97,6 +97,30 @@ pub enum JobError {
     /// Everything that can be undone is.
     #[error("{} is undone already", .0.display())]
     Undone(PathBuf),
+    /// The run was undone, or an undo was begun: what it would add now could not be undone.
+    #[error("{} was undone: the members that it had added are not added again", .0.display())]
+    HasUndo(PathBuf),
+    /// The sync only compared: it has added and removed nobody.
+    #[error("{} is a sync that only compared: it has added nobody", .0.display())]
+    OnlyCompared(PathBuf),
+    /// The directory contains a sync that was cut off.
+    #[error("{} contains a sync that was cut off{what}", dir.display())]
+    CutOffSync {
+        /// The run directory.
+        dir: PathBuf,
+        /// What is different from the request, if anything is.
+        what: String,
+    },
+    /// A run was against another address than this command would call.
+    #[error("{} was against {before}, and this would call {now}", dir.display())]
+    OtherAddress {
+        /// The run directory.
+        dir: PathBuf,
+        /// The address that the run called.
+        before: String,
+        /// The address that would be called now.
+        now: String,
+    },
     /// An undo of other members of the run exists.
     #[error("{} contains an undo with other --channel or --include-in-doubt", .0.display())]
     AnotherUndo(PathBuf),
@@ -227,6 +251,16 @@ impl JobError {
                     shell_word(&dir.join(UNDO_DIR))
                 ));
             }
+            Self::HasUndo(_) => "run the list anew in another --run-dir",
+            Self::OnlyCompared(_) => {
+                "repeat it without --dry-run; the sync before it is in its directory earlier/"
+            }
+            Self::CutOffSync { .. } => "repeat its command to finish it, or pass another --run-dir",
+            Self::OtherAddress { before, .. } => {
+                return Some(format!(
+                    "set AWS_ENDPOINT_URL as for the run, or pass --endpoint-url {before}"
+                ));
+            }
             Self::NothingToSync => {
                 "an empty list does not mean that everybody is to go: check the list and --where"
             }
@@ -290,6 +324,9 @@ impl JobError {
     /// Whether the request itself is wrong, so that nothing was started.
     #[must_use]
     pub fn is_usage(&self) -> bool {
+        if matches!(self, Self::Report(ReportError::NotADiff { .. })) {
+            return true;
+        }
         !matches!(
             self,
             Self::Engine(_)

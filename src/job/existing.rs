@@ -67,7 +67,7 @@ pub(super) async fn run(
     let rows = settle(&mut ended.ledger, &found)?;
     ended.end(Ending::Finished, begun.elapsed())?;
     observer.event(&Event::Listed { rows });
-    let (session, mut scheduler) = adding(ended, service)?;
+    let (session, mut scheduler, _) = adding(ended, service)?;
     let bearers = session.settings.bearers.as_slice();
     replay_parts(&inquiries, &mut scheduler, bearers)?;
     Box::pin(session.run(scheduler, observer, commands)).await
@@ -258,6 +258,7 @@ impl<'a> Survey<'a> {
         let inquiry = Inquiry {
             dir: &self.ended.dir.join(name),
             part_of: &self.ended.dir,
+            run: None,
             run_id: &self.run_id,
             settings: &self.ended.settings,
             channel_rate: quota::LIST_RATE,

@@ -14,7 +14,7 @@ use super::resume::restored;
 use super::session::{EndedSession, Started};
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory};
 use crate::engine::{Command, Ending, Observer, replay_parts};
-use crate::ledger::{Durability, Ledger, fact};
+use crate::ledger::{Durability, Ledger, LedgerReader, fact};
 use crate::model::{RunState, SkipExisting};
 use crate::private_file;
 use crate::report::QuestionList;
@@ -29,6 +29,8 @@ pub(super) struct Inquiry<'a> {
     pub(super) dir: &'a Path,
     /// The directory of the run that it is a part of.
     pub(super) part_of: &'a Path,
+    /// The ledger of that run, if its address must be the one that is called.
+    pub(super) run: Option<&'a LedgerReader>,
     /// The name of the run that it is a part of.
     pub(super) run_id: &'a str,
     /// The settings of that run: its bearers, its service, its limits.
@@ -64,6 +66,9 @@ impl Inquiry<'_> {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Option<Inquired>, JobError> {
         let new = NewPart::connect(self.dir, self.part_settings(), self.target.clone()).await?;
+        if let Some(run) = self.run {
+            new.check_address(run, self.part_of)?;
+        }
         let lock = new.lock_directory()?;
         let part_of = self.part_of.to_owned();
         let mut list = QuestionList::create(self.dir, NEW_LIST)?;
@@ -75,8 +80,7 @@ impl Inquiry<'_> {
         let (session, scheduler, started) = if let Some(ledger) = self.cut_off() {
             let settings = RunSettings::of(&ledger, self.dir)?;
             let open = (self.dir, lock, ledger);
-            let target = self.target;
-            let limits = LimitOverrides::default();
+            let (limits, target) = (self.part_settings().limits, self.target);
             restored(open, |_| Ok(()), settings, |_| target, limits, commands).await?
         } else {
             self.clear()?;

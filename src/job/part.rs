@@ -13,6 +13,7 @@ use super::session::{Session, Started};
 use super::{JobError, RunSettings, Target, directory, supported};
 use crate::chime::Chime;
 use crate::engine::{Command, Feed};
+use crate::ledger::{LedgerReader, fact};
 use crate::model::Limits;
 use crate::roster::Source;
 
@@ -31,6 +32,8 @@ pub(super) struct NewPart {
     limits: Limits,
     service: Arc<dyn Chime>,
     address: Option<String>,
+    /// Whether the command names the address.
+    is_named: bool,
 }
 
 impl NewPart {
@@ -40,6 +43,7 @@ impl NewPart {
         mut settings: RunSettings,
         mut target: Target,
     ) -> Result<Self, JobError> {
+        let is_named = matches!(&target, Target::Aws(aws) if aws.endpoint_url.is_some());
         settings.retarget(&mut target);
         target.check_profile().await?;
         let limits = settings.resolve_limits()?;
@@ -52,7 +56,24 @@ impl NewPart {
             limits,
             service,
             address,
+            is_named,
         })
+    }
+
+    /// Checks that it calls the address that its run called, unless the command names another. The variable
+    /// that named the address of the run may not be set any more.
+    pub(super) fn check_address(&self, run: &LedgerReader, dir: &Path) -> Result<(), JobError> {
+        let before = run.fact::<Option<String>>(fact::ADDRESS)?.flatten();
+        match (before, &self.address) {
+            (Some(before), Some(now)) if before != *now && !self.is_named => {
+                Err(JobError::OtherAddress {
+                    dir: dir.to_owned(),
+                    before,
+                    now: now.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Creates its directory, unless it exists, and locks it. The caller then writes [`LIST`] there.

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::commands::is_halted;
 use super::open_run::open_run;
+use super::sync_end::check_acted;
 use super::{JobError, RunSettings};
 use crate::engine::Command;
 use crate::ledger::{Ledger, fact};
@@ -55,6 +56,7 @@ pub(super) fn rewrite(
     if settings.is_part() {
         return Err(JobError::IsPart(dir.to_owned()));
     }
+    check_acted(ledger, dir)?;
     let state = match ledger
         .fact(fact::STATE)?
         .ok_or_else(|| JobError::NoRun(dir.to_owned()))?

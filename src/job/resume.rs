@@ -10,7 +10,9 @@ use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::open_run::open_run;
 use super::session::{Session, Started};
-use super::{JobError, LimitOverrides, RunSettings, Target, existing, report, supported};
+use super::{
+    JobError, LimitOverrides, RunSettings, Target, UNDO_DIR, directory, existing, report, supported,
+};
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::roster::Source;
@@ -52,6 +54,9 @@ pub(super) async fn continue_run(
     let settings = RunSettings::of(&ledger, dir)?;
     if settings.is_part() {
         return Err(JobError::IsPart(dir.to_owned()));
+    }
+    if directory::holds_run(&dir.join(UNDO_DIR)) {
+        return Err(JobError::HasUndo(dir.to_owned()));
     }
     if settings.sync.is_some() {
         return Err(JobError::IsSync(dir.to_owned()));

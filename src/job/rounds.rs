@@ -145,6 +145,7 @@ impl<'a> Rounds<'a> {
         let inquiry = Inquiry {
             dir: &self.dir.join(self.begun.to_string()),
             part_of: self.part_of,
+            run: None,
             run_id: RUN_ID,
             settings: self.settings,
             channel_rate,

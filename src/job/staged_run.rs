@@ -27,11 +27,12 @@ pub(super) async fn stage(
     Ok((ended, service))
 }
 
-/// The session that adds the rows which are still queued after the list was staged.
+/// The session that adds the rows which are still queued after the list was staged, and how many were
+/// sent and settled before.
 pub(super) fn adding(
     ended: EndedSession,
     service: Arc<dyn Chime>,
-) -> Result<(Session, Scheduler), JobError> {
+) -> Result<(Session, Scheduler, u64), JobError> {
     let session = Session {
         dir: ended.dir,
         lock: ended.lock,
@@ -43,6 +44,6 @@ pub(super) fn adding(
         feed: Feed::Ended,
     };
     let mut scheduler = session.scheduler();
-    restore(&session.ledger, &mut scheduler)?;
-    Ok((session, scheduler))
+    let settled_before = restore(&session.ledger, &mut scheduler)?;
+    Ok((session, scheduler, settled_before))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::lock::{self, OWNER};
-use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory};
+use super::{JobError, LEDGER, REMOVAL, RunSettings, UNDO_DIR, directory};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::RunState;
 use crate::report::{self, Listed, Status, UndoStatus};
@@ -38,9 +38,18 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let limits = settings.resolve_limits()?;
     let status = report::status(&ledger, dir, state, owner, now, &limits)?;
-    Ok(match undo {
+    let status = match undo {
         Some(undo) => status.with_undo(undo),
         None => status,
+    };
+    let removal = dir.join(REMOVAL);
+    if settings.sync.is_none() || !directory::holds_run(&removal) {
+        return Ok(status);
+    }
+    let removal = undo_status(&removal).unwrap_or_else(UndoStatus::unreadable);
+    Ok(Status {
+        removal: Some(removal),
+        ..status
     })
 }
 

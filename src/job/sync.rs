@@ -12,9 +12,8 @@ mod act;
 mod look;
 mod stage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use act::count_adds;
@@ -23,16 +22,16 @@ use super::conclusion::{NAMED_CHANNELS, SessionEnd};
 use super::protected::protected;
 use super::run::new_directory;
 use super::session::{EndedSession, Started};
+use super::sync_end::SyncEnd;
 use super::{JobError, LEDGER, Request, RunVerdict, Target};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Durability, Ledger, LedgerReader, Settled, fact};
 use crate::model::{BearerPool, ChannelArn, RunState};
-use crate::report::{Diff, MaxRemovals, SyncRules, SyncSummary};
+use crate::report::{Diff, MaxRemovals, SyncRules, SyncSummary, read_diff};
 use crate::roster::{Entry, Source};
 
-/// The directories of its parts, in the run directory.
+/// The directory of its listing, in the run directory.
 const LISTING: &str = "listing";
-const REMOVAL: &str = "removal";
 /// The directory of the ledger of the sync before, in the run directory.
 const EARLIER: &str = "earlier";
 
@@ -71,16 +70,6 @@ pub struct SyncRequest {
 /// A question to the user.
 pub type Confirm = Box<dyn Fn(&Diff) -> bool + Send + Sync>;
 
-/// How far a sync is, once it is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SyncEnd {
-    /// Members were added and removed.
-    Done,
-    /// It only looked.
-    Looked,
-}
-
 /// The end of a sync.
 #[derive(Debug)]
 pub struct SyncConclusion {
@@ -90,6 +79,8 @@ pub struct SyncConclusion {
     pub ending: Ending,
     /// The run directory.
     pub dir: PathBuf,
+    /// Whether the difference is known: then `diff.csv` has it.
+    pub is_compared: bool,
     /// Why nothing was done, if more would be removed than is allowed; and the number that is needed.
     pub excess: Option<(String, u64)>,
     removes: bool,
@@ -170,6 +161,10 @@ pub async fn sync(
     let dir = request.run.run_dir.clone();
     let dir = dir.unwrap_or_else(|| new_directory(&request.run.source));
     request.run.run_dir = Some(dir.clone());
+    if request.applies {
+        // Before the run begins, which reads it as a list.
+        read_diff(Path::new(&request.run.source.name()), |_| Ok(()))?;
+    }
     let protected = protected(&request.protect, &request.run)?;
     let rules = SyncRules {
         remove_others: request.remove_others || request.applies,
@@ -221,6 +216,7 @@ impl Synchronization {
             summary: SyncSummary::of(&Diff::default(), run_id.clone(), self.dry_run),
             ending: Ending::Finished,
             dir: self.dir.clone(),
+            is_compared: ledger.is_listed()?,
             excess: None,
             removes: self.removes,
             address: staged.address.clone(),

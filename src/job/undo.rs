@@ -15,6 +15,7 @@ use super::open_run::open_run;
 use super::part::{self, LIST, NewPart};
 use super::resume::restored;
 use super::session::{EndedSession, Session, Started};
+use super::sync_end::check_acted;
 use super::{
     JobError, LEDGER, LimitOverrides, RunSettings, RunVerdict, Target, UNDO_DIR, UndoSettings,
     directory,
@@ -124,6 +125,7 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
     if settings.is_part() {
         return Err(JobError::IsPart(dir.clone()));
     }
+    check_acted(&ledger, dir)?;
     let undo_dir = dir.join(UNDO_DIR);
     let mut plan = UndoPlan::default();
     let bound = if directory::holds_run(&undo_dir) {
@@ -174,6 +176,7 @@ pub async fn undo(
     if settings.is_part() {
         return Err(JobError::IsPart(dir));
     }
+    check_acted(&run, &dir)?;
     let target = target(&settings);
     if settings.sandbox && !target.is_sandbox() {
         return Err(JobError::SandboxGone(dir));
@@ -260,6 +263,7 @@ async fn created(
     commands: &mut mpsc::Receiver<Command>,
 ) -> Result<(Session, Started), JobError> {
     let new = NewPart::connect(undo_dir, settings, target).await?;
+    new.check_address(&run, &request.dir)?;
     if count_removals(&run, &request.choice)?.members == 0 {
         return Err(JobError::NothingToUndo);
     }

@@ -13,6 +13,7 @@ use super::inquiry::{Inquired, Inquiry};
 use super::lock;
 use super::open_run::open_run;
 use super::session::{Started, now_text};
+use super::sync_end::check_acted;
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, RunVerdict, Target, UNDO_DIR};
 use super::{directory, report};
 use crate::engine::{Command, Ending, Observer};
@@ -61,10 +62,10 @@ pub struct VerifyConclusion {
 }
 
 impl VerifyConclusion {
-    /// The result: [`RunVerdict::AllIn`] if every row is confirmed.
+    /// The result: [`RunVerdict::AllIn`] if every row is as the runs reported.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
-        self.end().verdict(self.verification.is_confirmed())
+        self.end().verdict(self.verification.agrees())
     }
 
     /// Why it stopped, if it was stopped.
@@ -245,6 +246,7 @@ impl Asked<'_> {
         let inquiry = Inquiry {
             dir: &self.dir.join(name),
             part_of: self.dir,
+            run: Some(self.run),
             run_id: &run_id,
             settings: self.settings,
             channel_rate,
@@ -265,6 +267,7 @@ fn settings_of(
     if settings.is_part() {
         return Err(JobError::IsPart(dir.to_owned()));
     }
+    check_acted(run, dir)?;
     settings.limits = request.limits.or_else(settings.limits);
     Ok(settings)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::csv_report::check_csv;
 use super::{DIFF, ReportError};
+use crate::model::escape_control;
 
 /// Columns of `diff.csv`: a contract.
 pub(super) const COLUMNS: [&str; 5] = ["sign", "channel_arn", "member_arn", "type", "reason"];
@@ -145,22 +146,38 @@ pub fn read_diff(
     path: &Path,
     mut each: impl FnMut(DiffRow) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
-    let failed = |error: csv::Error| ReportError::Io {
+    let wrong = |what: String| ReportError::NotADiff {
         path: path.to_owned(),
-        source: error.into(),
+        what,
     };
-    let foreign = || ReportError::Foreign(path.to_owned());
+    let failed = |error: csv::Error| wrong(error.to_string());
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
-    if !reader.headers().map_err(failed)?.iter().eq(COLUMNS) {
-        return Err(foreign());
+    let header = reader.headers().map_err(failed)?;
+    let begin = header
+        .get(0)
+        .unwrap_or_default()
+        .trim_start_matches('\u{feff}');
+    if !std::iter::once(begin)
+        .chain(header.iter().skip(1))
+        .eq(COLUMNS)
+    {
+        let columns = COLUMNS.join(",");
+        return Err(wrong(format!("its header is not {columns}")));
     }
     for record in reader.into_records() {
         let record = record.map_err(failed)?;
+        let line = record.position().map_or(0, csv::Position::line);
         let field = |index: usize| record.get(index).unwrap_or_default().to_owned();
         let mut signs = Sign::ALL.into_iter();
         let sign = signs.find(|sign| sign.as_str() == field(0));
+        let sign = sign.ok_or_else(|| {
+            let sign = escape_control(&field(0), 20);
+            wrong(format!(
+                "line {line}: sign `{sign}`: it is +, -, =, ! or kept"
+            ))
+        })?;
         each(DiffRow {
-            sign: sign.ok_or_else(foreign)?,
+            sign,
             channel: field(1),
             member: field(2),
             kind: field(3),

@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::page::{ChannelCounts, Failures, RunPage};
 use super::set::{ReportSet, ReportsState};
 use super::{FAILED, PAGE, RESULTS, ReportError, SUMMARY, Summary};
-use crate::ledger::{LedgerError, LedgerReader, ResultRow, Totals, fact};
+use crate::ledger::{CallCounts, LedgerError, LedgerReader, ResultRow, Totals, fact};
 use crate::model::{Limits, Outcome, RunState, Tally};
 use crate::roster::{Delimiter, Encoding, Entry, Layout, REPORT_COLUMNS};
 
@@ -139,8 +139,9 @@ pub fn prepare(
         path: reports.dir.join(SUMMARY),
         source,
     })? + "\n";
-    let file = write_text(reports.dir, SUMMARY, &text)?;
     let others = [results.finish()?, failed.finish()?, page];
+    // Last: a report that is younger was changed by somebody else.
+    let file = write_text(reports.dir, SUMMARY, &text)?;
     Ok(ReportSet::new(reports.dir, summary, file, others))
 }
 
@@ -228,7 +229,7 @@ fn summarize(
         single_calls: calls.single,
         throttled_calls: calls.throttled,
         retried_members: totals.retried,
-        learned_max_rate: learned_max_rate(ledger)?,
+        learned_max_rate: learned_max_rate(ledger, reports.limits, bearers, calls)?,
         channels: ledger.channels()?,
         bearers,
         started_at: ledger.fact(fact::STARTED_AT)?.unwrap_or_default(),
@@ -247,9 +248,22 @@ fn summarize(
     })
 }
 
-/// The rate that the last session learned, cut to hundredths.
-fn learned_max_rate(ledger: &LedgerReader) -> Result<Option<f64>, LedgerError> {
+/// Throttled calls from which a learned rate is worth telling: a few are of calls that came too close.
+const MANY_THROTTLED: u64 = 5;
+
+/// The rate that the last session learned, cut to hundredths, if it is clearly below the limits.
+fn learned_max_rate(
+    ledger: &LedgerReader,
+    limits: &Limits,
+    bearers: u64,
+    calls: CallCounts,
+) -> Result<Option<f64>, LedgerError> {
+    #[expect(clippy::cast_precision_loss, reason = "a pool has few bearers")]
+    let pool = limits.bearer_rate * bearers.max(1) as f64;
+    let limit = limits.max_rate.map_or(pool, |rate| rate.min(pool));
     let rate = ledger.fact::<Option<f64>>(fact::LEARNED_RATE)?.flatten();
+    let is_clear = |rate: &f64| *rate < limit * 0.9 && calls.throttled >= MANY_THROTTLED;
+    let rate = rate.filter(is_clear);
     Ok(rate.map(|rate| (rate * 100.0).floor() / 100.0))
 }
 

@@ -23,6 +23,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,7 @@ impl ReportSet {
     /// # Errors
     /// If a rename fails. Then there is no `summary.json`, or still the earlier set.
     pub fn publish(self) -> Result<Summary, ReportError> {
+        keep_edited(&self.dir)?;
         remove(&self.dir.join(SUMMARY))?;
         // Without this sync a power failure could leave the earlier summary beside later results.
         sync(&self.dir)?;
@@ -70,6 +72,31 @@ impl ReportSet {
         sync(&self.dir)?;
         Ok(self.summary)
     }
+}
+
+/// How much later than `summary.json` a report was changed by somebody else. Both are written together,
+/// the summary last; some file systems have times in whole seconds.
+const EDITED_AFTER: Duration = Duration::from_secs(1);
+
+/// Renames a `failed.csv` that was changed since it was written: it is made to be corrected, and the work
+/// of that must not be lost.
+fn keep_edited(dir: &Path) -> Result<(), ReportError> {
+    let changed_at = |name| fs::metadata(dir.join(name)).and_then(|about| about.modified());
+    let (Ok(failed), Ok(summary)) = (changed_at(FAILED), changed_at(SUMMARY)) else {
+        return Ok(());
+    };
+    if failed <= summary + EDITED_AFTER {
+        return Ok(());
+    }
+    let names = (1..).map(|n| match n {
+        1 => "failed.edited.csv".to_owned(),
+        n => format!("failed.edited-{n}.csv"),
+    });
+    let mut paths = names.map(|name| dir.join(name));
+    let Some(path) = paths.find(|path| fs::symlink_metadata(path).is_err()) else {
+        return Ok(());
+    };
+    fs::rename(dir.join(FAILED), &path).map_err(|source| ReportError::Io { path, source })
 }
 
 /// Removes a file if it exists.

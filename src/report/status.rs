@@ -105,6 +105,12 @@ pub struct Status {
     /// The undo of the run; null if it has none.
     #[serde(default)]
     pub undo: Option<UndoStatus>,
+    /// The removals of a sync; null of another run, and if none was begun.
+    #[serde(default)]
+    pub removal: Option<UndoStatus>,
+    /// Whether the run is a sync.
+    #[serde(default)]
+    pub sync: bool,
     /// What the channels said of the rows at the last `verify` since the run changed; null if there was
     /// none.
     #[serde(default)]
@@ -183,6 +189,8 @@ pub fn status(
         errors_by_code: progress.errors_by_code,
         reports,
         undo: None,
+        removal: None,
+        sync: origin.is_sync(),
         verification: ledger.fact(fact::VERIFICATION)?.flatten(),
         next: steps
             .command
@@ -254,6 +262,9 @@ impl Status {
         if let Some(found) = &self.verification {
             writeln!(f, "  {:<16}{}", "verified", found.line())?;
         }
+        if let Some(removal) = &self.removal {
+            writeln!(f, "  {:<16}{removal}", "removal")?;
+        }
         if let Some(undo) = &self.undo {
             writeln!(f, "  {:<16}{undo}", "undo")?;
         }
@@ -266,7 +277,11 @@ impl fmt::Display for Status {
         let line = |f: &mut fmt::Formatter<'_>, name: &str, number: u64, more: &str| {
             writeln!(f, "  {name:<16}{number:>12}{more}")
         };
-        let noun = noun(self.rehearsal);
+        let noun = if self.sync {
+            "sync"
+        } else {
+            noun(self.rehearsal)
+        };
         writeln!(f, "{noun} {} {}", self.run_id, verb(self.state))?;
         if let Some(owner) = &self.owner {
             writeln!(

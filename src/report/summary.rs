@@ -39,6 +39,14 @@ pub enum ReportError {
     /// A file that is not a report of this run has the report's name.
     #[error("{} is not a report of this run", .0.display())]
     Foreign(PathBuf),
+    /// A file is no difference that `sync` can apply.
+    #[error("{}: {what}", path.display())]
+    NotADiff {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong, and where.
+        what: String,
+    },
     /// Stopped by a command.
     #[error("interrupted while the reports were written; the ledger is complete")]
     Interrupted,
@@ -71,6 +79,9 @@ impl ReportError {
                 ))
             }
             Self::Foreign(_) => Some(Self::FOREIGN_HINT.to_owned()),
+            Self::NotADiff { .. } => {
+                Some("pass a diff.csv that sync wrote, or leave out --apply for a list".to_owned())
+            }
             Self::Interrupted => None,
         }
     }

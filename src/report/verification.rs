@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::{count, time, wrap};
+use crate::model::Outcome;
 
 /// What the channel itself says of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,10 @@ pub struct Verification {
     pub other_type: u64,
     /// Rows whose channels could not be read.
     pub unreadable: u64,
+    /// Rows among `missing` and `unreadable` that the runs themselves reported as not in: there the channels
+    /// say nothing else.
+    #[serde(default)]
+    pub as_reported: u64,
     /// Calls made.
     pub calls: u64,
     /// Calls throttled as a whole.
@@ -80,6 +85,12 @@ impl Verification {
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.confirmed == self.checked
+    }
+
+    /// Whether no channel says anything else than the runs reported.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.confirmed + self.as_reported == self.checked
     }
 
     /// The counts in one line.
@@ -96,10 +107,16 @@ impl Verification {
         format!("{}{of}, on {}", parts.join(", "), self.verified_at)
     }
 
-    /// Counts a row.
-    pub(super) fn add(&mut self, verdict: Verdict) {
+    /// Counts a row with this outcome.
+    pub(super) fn add(&mut self, verdict: Verdict, outcome: Outcome) {
         *self.count_mut(verdict) += 1;
         self.checked += 1;
+        let is_out = matches!(
+            outcome,
+            Outcome::Failed | Outcome::Invalid | Outcome::NotAttempted
+        );
+        let is_silent = matches!(verdict, Verdict::Missing | Verdict::Unreadable);
+        self.as_reported += u64::from(is_out && is_silent);
     }
 
     /// Adds the counts of another run.
@@ -108,6 +125,7 @@ impl Verification {
             *self.count_mut(verdict) += other.count(verdict);
         }
         self.checked += other.checked;
+        self.as_reported += other.as_reported;
         self.calls += other.calls;
         self.throttled_calls += other.throttled_calls;
         self.elapsed_seconds += other.elapsed_seconds;
@@ -150,6 +168,10 @@ impl fmt::Display for Verification {
             if rows > 0 || verdict == Verdict::Confirmed {
                 writeln!(f, "  {:<16}{rows:>12}", verdict.as_str())?;
             }
+        }
+        if self.as_reported > 0 {
+            let note = "   (missing or unreadable, as the runs reported)";
+            writeln!(f, "  {:<16}{:>12}{note}", "not in", self.as_reported)?;
         }
         let throttled = self.throttled_calls;
         writeln!(

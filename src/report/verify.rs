@@ -284,7 +284,7 @@ impl<'a> VerifiedRows<'a> {
             }
             let number = row.row.to_string();
             let Some(entry) = entry else {
-                verification.add(Verdict::Missing);
+                verification.add(Verdict::Missing, Outcome::Invalid);
                 let (channel, member) = self.run.layout().channel_and_member(row.record);
                 let reason = row.message.as_deref().unwrap_or_default();
                 let detail = format!("the row is invalid: {reason}");
@@ -296,7 +296,7 @@ impl<'a> VerifiedRows<'a> {
                 Judgement::Verdict(verdict, detail) => (verdict, detail),
                 Judgement::Open => (Verdict::Unreadable, "not asked".to_owned()),
             };
-            verification.add(verdict);
+            verification.add(verdict, row.outcome);
             let (channel, member) = (entry.channel_arn(), entry.member_arn());
             report.record([&number, channel, member, verdict.as_str(), &detail])
         })?;

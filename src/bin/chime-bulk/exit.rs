@@ -45,8 +45,8 @@ pub(crate) fn help(command: &str) -> &'static str {
              3 stopped, 4 more to remove than --max-removals allows, 130 interrupted."
         }
         "verify" => {
-            "Exit codes: 0 every row confirmed, 1 some not, 2 usage, 3 stopped,\n\
-             130 interrupted."
+            "Exit codes: 0 every row is as the runs reported, 1 some are not, 2 usage,\n\
+             3 stopped, 130 interrupted."
         }
         "report" => {
             "Exit codes: 0 written, all rows in, 1 written, some rows not, 2 usage,\n\

@@ -1,6 +1,7 @@
 //! The command line of chime-bulk: arguments, progress, exit codes. Everything else is in the
 //! library.
 
+mod again;
 mod args;
 mod config;
 mod dry_run;

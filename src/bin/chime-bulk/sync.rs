@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chime_bulk::job::{self, JobError, Started, SyncConclusion, SyncRequest};
-use chime_bulk::report::{DIFF, Diff, MaxRemovals, shell_value, shell_word};
+use chime_bulk::report::{DIFF, Diff, MaxRemovals};
 use chime_bulk::roster::Options;
 
+use crate::again::same_command;
 use crate::args::{IfExists, SyncArguments};
 use crate::exit::Exit;
 use crate::run::{request, show_error, show_policy};
@@ -88,7 +89,7 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
     };
     if let Some(begun) = begun.filter(|_| exit.is_resumable() && exit != Exit::TooManyFailures) {
         let named = dir.is_none().then_some(begun.as_path());
-        screen.print_line(command(named));
+        screen.print_line(same_command(named));
     }
     Ok(run_output.ended(exit))
 }
@@ -96,7 +97,7 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
 /// Asks whether to make the changes of a difference.
 fn confirm(diff: &Diff, screen: &Screen) -> bool {
     let is_yes = prompt::is_confirmed(&format!(
-        "add {} and remove {}",
+        "add {} and remove {} members (diff.csv lists them)",
         diff.to_add, diff.to_remove
     ));
     if !is_yes {
@@ -123,23 +124,14 @@ fn applied(options: Options) -> Options {
     }
 }
 
-/// The command that continues: the same again, in the same directory.
-fn command(dir: Option<&Path>) -> String {
-    let words = std::env::args_os().skip(1);
-    let words = words.map(|word| shell_value(&word));
-    let dir = dir.map(|dir| format!("--run-dir={}", shell_word(dir)));
-    let words: Vec<String> = ["chime-bulk".to_owned()]
-        .into_iter()
-        .chain(words)
-        .chain(dir)
-        .collect();
-    words.join(" ")
-}
-
 fn conclude(conclusion: &SyncConclusion, json: bool, run_output: &RunOutput) -> Exit {
     let screen = run_output.screen();
     let exit = Exit::from(conclusion.verdict());
     let exit = output::show(&conclusion.summary, json, exit, screen);
+    if conclusion.is_compared {
+        let report = conclusion.dir.join(DIFF);
+        screen.note(format_args!("difference: {}", report.display()));
+    }
     if let Some((excess, needed)) = &conclusion.excess {
         let hint = format!(
             "nothing was added or removed; look at {DIFF}, and if it is right pass --max-removals {}",
@@ -151,9 +143,5 @@ fn conclude(conclusion: &SyncConclusion, json: bool, run_output: &RunOutput) -> 
         screen.error(&reason, conclusion.hint().as_deref());
     }
     show_policy(conclusion.policy(), screen);
-    let report = conclusion.dir.join(DIFF);
-    if report.exists() {
-        screen.note(format_args!("report: {}", report.display()));
-    }
     exit
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use chime_bulk::job::{self, JobError, RunSettings, Started, Target, UndoConclusion, UndoRequest};
 use chime_bulk::report::{RemovalChoice, UNDO, UndoPlan, shell_word};
 
+use crate::again::same_command;
 use crate::args::UndoArguments;
 use crate::exit::Exit;
 use crate::run::{show_error, show_policy};
@@ -94,7 +95,12 @@ fn report_error(error: &JobError, arguments: &UndoArguments, screen: &Screen) ->
         error => Exit::from(error),
     };
     if exit.is_resumable() && error.leaves_run() && job::holds_run(&arguments.run_dir) {
-        continue_line(arguments, screen);
+        if arguments.dry_run || matches!(error, JobError::Owned { .. }) {
+            // Nothing was begun or confirmed.
+            screen.print_line(same_command(None));
+        } else {
+            continue_line(arguments, screen);
+        }
     }
     exit
 }

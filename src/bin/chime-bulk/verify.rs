@@ -3,8 +3,9 @@
 use std::io;
 
 use chime_bulk::job::{self, RunSettings, Started, Target, VerifyConclusion, VerifyRequest};
-use chime_bulk::report::{VERIFY, shell_word};
+use chime_bulk::report::VERIFY;
 
+use crate::again::same_command;
 use crate::args::VerifyArguments;
 use crate::exit::Exit;
 use crate::run::{show_error, show_policy};
@@ -34,7 +35,7 @@ pub(crate) async fn verify(arguments: VerifyArguments, screen: &Screen) -> io::R
         Err(exit) => return Ok(exit),
     };
     if screen.mode() != Mode::Json {
-        screen.note(plan.to_string().trim_end());
+        plan.to_string().lines().for_each(|line| screen.note(line));
     }
     let commands = signals::commands(screen)?;
     let aws = arguments.aws.clone();
@@ -49,9 +50,7 @@ pub(crate) async fn verify(arguments: VerifyArguments, screen: &Screen) -> io::R
         }
     };
     if exit.is_resumable() {
-        let dirs = arguments.run_dirs.iter().map(|dir| shell_word(dir));
-        let dirs: Vec<String> = dirs.collect();
-        screen.print_line(format_args!("chime-bulk verify {}", dirs.join(" ")));
+        screen.print_line(same_command(None));
     }
     Ok(run_output.ended(exit))
 }

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use super::{REMOVAL, Synchronization, spend};
+use super::{Synchronization, spend};
 use crate::engine::{Command, Ending, Observer, replay, replay_parts};
 use crate::job::commands::is_halted;
 use crate::job::part::{self, LIST, NewPart};
 use crate::job::resume::restored;
 use crate::job::session::{EndedSession, Started};
 use crate::job::staged_run::adding;
-use crate::job::{JobError, LEDGER, LimitOverrides, RunSettings, UndoSettings, directory, report};
+use crate::job::{
+    JobError, LEDGER, LimitOverrides, REMOVAL, RunSettings, UndoSettings, directory, report,
+};
 use crate::ledger::{Durability, Ledger, LedgerReader, fact};
 use crate::model::{Outcome, RunState, codes};
 use crate::report::{DIFF, Reports, Sign, SyncSummary, read_diff, write_sync_removals};
@@ -32,12 +34,12 @@ impl Synchronization {
         }
         let (service, address) = self.target.connect(&staged.settings).await?;
         let staged = EndedSession { address, ..staged };
-        let (session, mut scheduler) = adding(staged, service)?;
+        let (session, mut scheduler, settled_before) = adding(staged, service)?;
         let (ledger, bearers) = (&session.ledger, session.settings.bearers.as_slice());
         let now = jiff::Timestamp::now().as_millisecond();
         replay(ledger, &mut scheduler, bearers, now)?;
         replay_parts([listing], &mut scheduler, bearers)?;
-        let started = session.started("the list is read to its end".to_owned(), 0)?;
+        let started = session.started("the list is read to its end".to_owned(), settled_before)?;
         let observer = &mut *observer(&started);
         let mut ended = Box::pin(session.work(scheduler, observer, commands)).await?;
         let reports = Reports {

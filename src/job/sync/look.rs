@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
-use super::{EARLIER, LISTING, Settle, SyncConclusion, SyncEnd, Synchronization, spend};
+use super::{EARLIER, LISTING, Settle, SyncConclusion, Synchronization, spend};
 use crate::engine::{Command, Ending, Observer};
 use crate::job::inquiry::{Inquired, Inquiry};
 use crate::job::session::{EndedSession, Started};
+use crate::job::sync_end::SyncEnd;
 use crate::job::{JobError, LEDGER};
 use crate::ledger::{Ledger, LedgerReader, Settled, fact};
-use crate::model::{MembershipType, Outcome, Question, QuestionRow, codes, quota};
+use crate::model::{MembershipType, Outcome, Question, QuestionRow, RunState, codes, quota};
 use crate::report::{
     AppliedDiff, Comparison, Diff, MaxRemovals, QuestionList, ReportError, Subject, SyncRules,
     SyncSummary, each_channel_of,
@@ -39,6 +40,7 @@ impl Synchronization {
             return Ok(None);
         }
         let (diff, settle) = self.compare(&staged, &inquired.ledger)?;
+        conclusion.is_compared = true;
         let spent = &conclusion.summary;
         let mut summary = SyncSummary {
             calls: spent.calls,
@@ -56,6 +58,7 @@ impl Synchronization {
                 .filter(|_| is_over)
                 .map(|excess| (excess, MaxRemovals::needed(&diff)));
             staged.ledger.set_fact(fact::SYNC, &SyncEnd::Looked)?;
+            staged.ledger.set_fact(fact::STATE, &RunState::Finished)?;
             staged.ledger.commit()?;
             return Ok(None);
         }
@@ -76,6 +79,7 @@ impl Synchronization {
         let inquiry = Inquiry {
             dir: &self.dir.join(LISTING),
             part_of: &self.dir,
+            run: None,
             run_id: &run_id,
             settings: &staged.settings,
             channel_rate: quota::LIST_RATE,

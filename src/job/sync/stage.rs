@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use super::{EARLIER, LISTING, REMOVAL, SyncEnd, Synchronization};
+use super::{EARLIER, LISTING, Synchronization};
 use crate::engine::{Command, Observer};
 use crate::job::if_exists::check_same;
 use crate::job::lock::RunLock;
@@ -12,7 +12,8 @@ use crate::job::open_run::open_run;
 use crate::job::resume::restored;
 use crate::job::run::begun;
 use crate::job::session::{EndedSession, Started};
-use crate::job::{JobError, LEDGER, Request, RunSettings, SyncSettings, directory};
+use crate::job::sync_end::SyncEnd;
+use crate::job::{JobError, LEDGER, REMOVAL, Request, RunSettings, SyncSettings, directory};
 use crate::ledger::{Ledger, fact};
 use crate::report::{FAILED, PAGE, RESULTS, SUMMARY, check_diff};
 
@@ -63,12 +64,15 @@ impl Synchronization {
         };
         let end: Option<SyncEnd> = ledger.fact(fact::SYNC)?;
         if end.is_none() && before.dry_run == self.dry_run {
-            check_same(&ledger, run, &self.dir, commands).await?;
-            return Ok(Some((lock, ledger)));
+            let same = check_same(&ledger, run, &self.dir, commands).await;
+            return match same {
+                Err(JobError::AnotherRun { what, .. }) => Err(self.cut_off_before(&what)),
+                same => same.map(|()| Some((lock, ledger))),
+            };
         }
         if end.is_none() && !before.dry_run {
             // A look must not put aside what is under way.
-            return Err(JobError::RunExists(self.dir.clone()));
+            return Err(self.cut_off_before(""));
         }
         ledger.checkpoint()?;
         drop(ledger);
@@ -80,6 +84,18 @@ impl Synchronization {
         })?;
         drop(lock);
         Ok(None)
+    }
+
+    fn cut_off_before(&self, what: &str) -> JobError {
+        let what = if what.is_empty() {
+            String::new()
+        } else {
+            format!(", and {what}")
+        };
+        JobError::CutOffSync {
+            dir: self.dir.clone(),
+            what,
+        }
     }
 
     /// Removes the ledgers of the sync before, or moves that of the run to [`EARLIER`].

@@ -78,7 +78,7 @@ pub(crate) struct SyncArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What to change")]
 pub(crate) struct SyncChoice {
-    /// Remove members who are not on the list.
+    /// Remove members who are not on the list, as many as --max-removals allows.
     #[arg(long)]
     pub(crate) remove_others: bool,
     /// Remove at most so many, or such a share of each channel and of all: 20, 5% [default: 0].
