@@ -115,6 +115,12 @@ async fn channels_become_equal_to_the_list_and_stay_so() {
     let sign = |id: &str| signs[id].0.as_str();
     assert_eq!(["ann", "cat", "old1"].map(sign), ["=", "+", "-"]);
     assert_eq!(changes(&server), 0, "a look changes nothing");
+    for command in ["verify", "undo", "report"] {
+        let refused = server.call(&work_dir, [command, "team"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        let what = "is a sync that only compared";
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+    }
 
     let done = sync(&work_dir, &server, &arguments);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
@@ -380,12 +386,18 @@ async fn a_difference_is_applied_as_it_is_or_not_at_all() {
     assert!(reason.contains("have changed"), "{reason}");
     assert_eq!(members(&server), set(&["ann", "bob", "old2"]));
     assert_eq!(server.service.members(&other).len(), 2);
-    let foreign = sync(
-        &work_dir,
-        &server,
-        &["--apply", "team.csv", "--run-dir", "x", "--yes"],
-    );
-    assert_eq!(foreign.code, Some(2), "{}", foreign.stderr);
+    let wrong = text.replacen("\n+", "\n*", 1);
+    fs::write(work_dir.path("wrong.csv"), wrong).unwrap();
+    for (file, what) in [
+        ("team.csv", "its header is not sign,"),
+        ("wrong.csv", "sign `*`: it is +, -, =, ! or kept"),
+    ] {
+        let apply = ["--apply", file, "--run-dir", "x", "--yes"];
+        let refused = sync(&work_dir, &server, &apply);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+        assert!(!work_dir.path("x").exists(), "nothing is begun");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -218,6 +218,98 @@ async fn an_undone_run_is_missing_and_an_empty_listing_without_reason_is_not_bel
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_run_reported_as_not_in_is_no_disagreement() {
+    let server = server().await;
+    let work_dir = WorkDir::with("list.csv", "user_id\nann\ngone1\ngone2\nbob\nnot an id\n");
+    let to = ["--channel-arn", CHANNEL];
+    assert_eq!(
+        run(&work_dir, &server, "list.csv", "run", &to).code,
+        Some(1)
+    );
+    let (code, verification) = verify(&work_dir, &server, &["run"]);
+    assert_eq!(counts(&verification), [5, 2, 3, 0, 0, 0]);
+    assert_eq!((code, verification.as_reported), (Some(0), 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_address_than_that_of_the_run_is_not_called_by_mistake() {
+    let (first, second) = (server().await, server().await);
+    let work_dir = WorkDir::with("list.csv", ids("u", 3));
+    let at = |server: &Server, arguments: &[&str]| {
+        let mut command = work_dir.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", &server.url)
+            .env("AWS_ACCESS_KEY_ID", "sandbox")
+            .env("AWS_SECRET_ACCESS_KEY", "sandbox");
+        tokio::task::block_in_place(|| Output::of(&mut command))
+    };
+    let run = [
+        "run",
+        "list.csv",
+        "--run-dir",
+        "run",
+        "--bearer",
+        BEARER,
+        "--channel-arn",
+        CHANNEL,
+    ];
+    assert_eq!(at(&first, &run).code, Some(0));
+    for command in [&["verify", "run"][..], &["undo", "run", "--yes"]] {
+        let output = at(&second, command);
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        let what = format!(
+            "run was against {}, and this would call {}",
+            first.url, second.url
+        );
+        assert!(output.stderr.contains(&what), "{}", output.stderr);
+        assert!(
+            output
+                .stderr
+                .contains(&format!("--endpoint-url {}", first.url))
+        );
+    }
+    assert!(second.service.stats().calls.is_empty());
+    // Who names the address means it.
+    let named = at(&second, &["verify", "run", "--endpoint-url", &first.url]);
+    assert_eq!(named.code, Some(0), "{}", named.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn corrections_in_failed_csv_are_kept_and_an_undone_run_is_not_resumed() {
+    let server = server().await;
+    let work_dir = WorkDir::with("list.csv", "user_id\nann\ngone1\n");
+    let to = ["--channel-arn", CHANNEL];
+    assert_eq!(
+        run(&work_dir, &server, "list.csv", "run", &to).code,
+        Some(1)
+    );
+    let failed = work_dir.path("run/failed.csv");
+    verify(&work_dir, &server, &["run"]);
+    let kept = work_dir.path("run/failed.edited.csv");
+    assert!(!kept.exists(), "nobody has changed it");
+    let edited = fs::read_to_string(&failed).unwrap().replace("gone1", "bob");
+    fs::write(&failed, &edited).unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let file = fs::File::options().write(true).open(&failed).unwrap();
+    file.set_modified(later).unwrap();
+    verify(&work_dir, &server, &["run"]);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), edited);
+    assert!(fs::read_to_string(&failed).unwrap().contains("gone1"));
+
+    let undone = server.call(&work_dir, ["undo", "run", "--yes"]);
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    for command in ["resume", "retry"] {
+        let refused = server.call(&work_dir, [command, "run"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("run was undone"),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_verified_is_refused() {
     let server = server().await;
     let work_dir = WorkDir::with("list.csv", ids("u", 3));
