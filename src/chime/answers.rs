@@ -24,9 +24,11 @@ pub(super) fn member_page(
     members: impl Iterator<Item = Option<String>>,
     next_token: Option<String>,
 ) -> MemberPage {
+    let members: Vec<Option<String>> = members.collect();
     MemberPage {
         channel,
-        members: members.flatten().collect(),
+        has_nameless: members.iter().any(Option::is_none),
+        members: members.into_iter().flatten().collect(),
         next_token: next_token.filter(|token| !token.is_empty()),
     }
 }

@@ -91,7 +91,7 @@ impl Reading {
             Question::Moderators => self.page(service.list_moderators(listing, timeout).await?),
             Question::SubChannels => {
                 let page = service.list_sub_channels(listing, timeout).await?;
-                self.check_channel(page.channel.as_deref(), !page.sub_channels.is_empty())?;
+                self.check_channel(page.channel.as_deref())?;
                 Ok(Finding::SubChannels {
                     sub_channels: page.sub_channels,
                     next_token: page.next_token,
@@ -100,28 +100,31 @@ impl Reading {
             Question::Channel => {
                 let call = ChannelCall { channel, bearer };
                 let facts = service.describe_channel(call, timeout).await?;
-                self.check_channel(facts.channel.as_deref(), false)?;
+                self.check_channel(facts.channel.as_deref())?;
                 Ok(Finding::Channel(facts))
             }
         }
     }
 
     fn page(&self, page: MemberPage) -> Result<Finding, Refusal> {
-        self.check_channel(page.channel.as_deref(), !page.members.is_empty())?;
+        self.check_channel(page.channel.as_deref())?;
+        if page.has_nameless {
+            return Err(unreadable("the answer lists somebody without an ARN"));
+        }
         Ok(Finding::Members {
             members: page.members,
             next_token: page.next_token,
         })
     }
 
-    /// Checks that an answer is about the channel that was asked for. One that names neither a channel
-    /// nor anything in it may be any page on the web.
-    fn check_channel(&self, named: Option<&str>, has_content: bool) -> Result<(), Refusal> {
+    /// Checks that an answer is about the channel that was asked for. One that names no channel may be
+    /// any page on the web.
+    fn check_channel(&self, named: Option<&str>) -> Result<(), Refusal> {
         match named {
             Some(named) if named != self.call.channel.as_str() => {
                 Err(of_other("the answer is about another channel"))
             }
-            None if !has_content => Err(unreadable("the answer does not name the channel")),
+            None => Err(unreadable("the answer does not name the channel")),
             _ => Ok(()),
         }
     }

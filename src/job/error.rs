@@ -103,6 +103,9 @@ pub enum JobError {
     /// The sync only compared: it has added and removed nobody.
     #[error("{} is a sync that only compared: it has added nobody", .0.display())]
     OnlyCompared(PathBuf),
+    /// The difference that a sync carries out was changed.
+    #[error("{} was changed since the sync wrote it", .0.display())]
+    DiffChanged(PathBuf),
     /// The directory contains a sync that was cut off.
     #[error("{} contains a sync that was cut off{what}", dir.display())]
     CutOffSync {
@@ -130,6 +133,9 @@ pub enum JobError {
     /// The list of a sync has no valid row.
     #[error("the list has no valid row: there is nothing to compare the channels with")]
     NothingToSync,
+    /// The list of a sync has sub-channels.
+    #[error("sync does not support sub-channels: their members move between them")]
+    SyncOfSubChannels,
     /// The directory contains a sync, and the command is for other runs.
     #[error("{} is a sync", .0.display())]
     IsSync(PathBuf),
@@ -184,6 +190,30 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// How to fix it, where it is about members who are there already.
+    fn hint_about_members(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::SyncOfSubChannels => "add moderators of sub-channels with run",
+            Self::HasUndo(_) => "run the list anew in another --run-dir",
+            Self::OnlyCompared(_) => {
+                "repeat it without --dry-run; the sync before it is in its directory earlier/"
+            }
+            Self::DiffChanged(_) => {
+                "restore it to finish the sync; to make other changes, begin anew in another --run-dir \
+                 with --apply"
+            }
+            Self::CutOffSync { .. } => {
+                "finish it with the command that it was begun with, or move the directory away and begin \
+                 anew"
+            }
+            Self::NothingToSync => {
+                "an empty list does not mean that everybody is to go: check the list and --where"
+            }
+            Self::ProtectFile { .. } => "write an ARN or a user id on each line",
+            _ => return None,
+        })
+    }
+
     /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -251,18 +281,10 @@ impl JobError {
                     shell_word(&dir.join(UNDO_DIR))
                 ));
             }
-            Self::HasUndo(_) => "run the list anew in another --run-dir",
-            Self::OnlyCompared(_) => {
-                "repeat it without --dry-run; the sync before it is in its directory earlier/"
-            }
-            Self::CutOffSync { .. } => "repeat its command to finish it, or pass another --run-dir",
             Self::OtherAddress { before, .. } => {
                 return Some(format!(
                     "set AWS_ENDPOINT_URL as for the run, or pass --endpoint-url {before}"
                 ));
-            }
-            Self::NothingToSync => {
-                "an empty list does not mean that everybody is to go: check the list and --where"
             }
             Self::IsSync(dir) => {
                 return Some(format!(
@@ -270,7 +292,6 @@ impl JobError {
                     shell_word(dir)
                 ));
             }
-            Self::ProtectFile { .. } => "write an ARN or a user id on each line",
             Self::NothingToUndo => {
                 "see results.csv; --include-in-doubt also removes rows whose call was lost"
             }
@@ -281,6 +302,13 @@ impl JobError {
             Self::NoThread(_) => {
                 "raise the limit on processes (ulimit -u, or the container's) or on memory (ulimit -v)"
             }
+            Self::SyncOfSubChannels
+            | Self::HasUndo(_)
+            | Self::OnlyCompared(_)
+            | Self::DiffChanged(_)
+            | Self::CutOffSync { .. }
+            | Self::NothingToSync
+            | Self::ProtectFile { .. } => self.hint_about_members()?,
             Self::Limits(_)
             | Self::Interrupted
             | Self::ReaderBroke

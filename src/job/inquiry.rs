@@ -14,14 +14,14 @@ use super::resume::restored;
 use super::session::{EndedSession, Started};
 use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory};
 use crate::engine::{Command, Ending, Observer, replay_parts};
-use crate::ledger::{Durability, Ledger, LedgerReader, fact};
+use crate::ledger::{Durability, Ledger, LedgerError, LedgerReader, fact};
 use crate::model::{RunState, SkipExisting};
 use crate::private_file;
 use crate::report::QuestionList;
 use crate::roster::Options;
 
 /// The list of questions, until it is known whether they were asked before.
-const NEW_LIST: &str = "new-list.csv";
+pub(super) const NEW_LIST: &str = "new-list.csv";
 
 /// Questions to be asked.
 pub(super) struct Inquiry<'a> {
@@ -147,6 +147,10 @@ impl Inquiry<'_> {
 
     /// Removes an earlier inquiry, and puts the new list in the place of its list.
     fn clear(&self) -> Result<(), JobError> {
+        let ledger = self.dir.join(LEDGER);
+        if let Err(error @ LedgerError::Foreign { .. }) = LedgerReader::open(&ledger) {
+            return Err(error.into());
+        }
         let clear = || {
             for file in Ledger::files(&self.dir.join(LEDGER)) {
                 if private_file::check(&file).is_ok() && file.exists() {

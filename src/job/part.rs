@@ -78,6 +78,13 @@ impl NewPart {
 
     /// Creates its directory, unless it exists, and locks it. The caller then writes [`LIST`] there.
     pub(super) fn lock_directory(&self) -> Result<RunLock, JobError> {
+        // A link would lead into another run's directory.
+        if self.dir.is_symlink() || self.dir.parent().is_some_and(Path::is_symlink) {
+            return Err(JobError::Directory {
+                dir: self.dir.clone(),
+                source: std::io::Error::other("it is reached by a symbolic link: move that away"),
+            });
+        }
         directory::create(&self.dir)?;
         RunLock::take(&self.dir)
     }

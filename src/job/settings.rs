@@ -132,10 +132,12 @@ pub struct RunSettings {
 }
 
 /// The settings of a sync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncSettings {
     /// Whether it only writes the difference.
     pub dry_run: bool,
+    /// What decides whom it removes: the flags as text, and whom it protects.
+    pub rules: String,
 }
 
 /// The settings of an undo.

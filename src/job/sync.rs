@@ -27,7 +27,7 @@ use super::{JobError, LEDGER, Request, RunVerdict, Target};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Durability, Ledger, LedgerReader, Settled, fact};
 use crate::model::{BearerPool, ChannelArn, RunState};
-use crate::report::{Diff, MaxRemovals, SyncRules, SyncSummary, read_diff};
+use crate::report::{Diff, MaxRemovals, SyncRules, SyncSummary, check_applicable};
 use crate::roster::{Entry, Source};
 
 /// The directory of its listing, in the run directory.
@@ -163,7 +163,7 @@ pub async fn sync(
     request.run.run_dir = Some(dir.clone());
     if request.applies {
         // Before the run begins, which reads it as a list.
-        read_diff(Path::new(&request.run.source.name()), |_| Ok(()))?;
+        check_applicable(Path::new(&request.run.source.name()))?;
     }
     let protected = protected(&request.protect, &request.run)?;
     let rules = SyncRules {

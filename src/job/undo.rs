@@ -184,8 +184,15 @@ pub async fn undo(
     check_undo_report(&dir)?;
     let undo_dir = dir.join(UNDO_DIR);
     let (session, scheduler, started) = if directory::holds_run(&undo_dir) {
+        let run_id: String = run.fact(fact::RUN_ID)?.unwrap_or_default();
         drop(run);
-        Box::pin(continued(&request, &undo_dir, target, &mut commands)).await?
+        Box::pin(continued(
+            &request,
+            (&undo_dir, &run_id),
+            target,
+            &mut commands,
+        ))
+        .await?
     } else {
         let settings = undo_settings(settings, &request);
         let (session, started) = Box::pin(created(
@@ -278,11 +285,14 @@ async fn created(
 /// The next session of an undo that exists. If it is finished, the rows that failed are tried again.
 async fn continued(
     request: &UndoRequest,
-    undo_dir: &Path,
+    (undo_dir, run_id): (&Path, &str),
     target: Target,
     commands: &mut mpsc::Receiver<Command>,
 ) -> Result<(Session, Scheduler, Started), JobError> {
     let (lock, ledger) = open_run(undo_dir)?;
+    if ledger.fact::<String>(fact::RUN_ID)?.as_deref() != Some(run_id) {
+        return Err(JobError::AnotherUndo(request.dir.clone()));
+    }
     check_choice(&ledger, undo_dir, request)?;
     let mut settings = RunSettings::of(&ledger, undo_dir)?;
     if let Some(undo) = &mut settings.undo {

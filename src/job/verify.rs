@@ -20,7 +20,7 @@ use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::{BearerPool, ChannelArn, quota};
 use crate::report::{
-    Evidence, Listings, QuestionList, Verification, VerificationPlan, VerifiedRows,
+    Evidence, Listings, QuestionList, VERIFY, Verification, VerificationPlan, VerifiedRows,
     check_verify_report,
 };
 
@@ -149,6 +149,8 @@ pub async fn verify(
             return Err(JobError::SandboxGone(dir.clone()));
         }
         check_verify_report(dir)?;
+        // A verification that stops must not leave the verdicts of another beside it.
+        forget_report(dir)?;
         runs.push((dir, lock, run, settings, target));
     }
     for (dir, lock, mut run, settings, target) in runs {
@@ -174,6 +176,17 @@ pub async fn verify(
         conclusion.verification.merge(verification);
     }
     Ok(conclusion)
+}
+
+/// Removes the report of an earlier verification.
+fn forget_report(dir: &Path) -> Result<(), JobError> {
+    match std::fs::remove_file(dir.join(VERIFY)) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(JobError::Directory {
+            dir: dir.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A run about which questions are asked.

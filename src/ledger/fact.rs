@@ -39,6 +39,10 @@ pub const VERIFICATION: &str = "verification";
 pub const LISTED: &str = "listed";
 /// The difference that a sync found (`report::Diff`).
 pub const DIFF: &str = "diff";
+/// When a sync found its difference, in milliseconds since 1970.
+pub const COMPARED_AT: &str = "compared_at";
+/// The digest of `diff.csv` as a sync wrote it.
+pub const DIFF_DIGEST: &str = "diff_digest";
 /// How a sync ended, once it is over.
 pub const SYNC: &str = "sync";
 /// How many sessions changed the run, including this one.

@@ -109,6 +109,8 @@ pub const UNSUPPORTED: &str = "Unsupported";
 
 /// A listing of the channel had the member before the first call.
 pub const LISTED: &str = "Listed";
+/// The members of the channel could not be listed, so it is unknown whether the member is in it.
+pub const UNREAD: &str = "Unread";
 /// An earlier run had added the member, who has left since.
 pub const LEFT_SINCE: &str = "LeftSince";
 /// The members of the channel have changed since the difference was written.

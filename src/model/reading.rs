@@ -58,8 +58,10 @@ pub struct ChannelCall {
 pub struct MemberPage {
     /// The channel's ARN, if the answer contains it.
     pub channel: Option<String>,
-    /// ARNs. An entry without one is left out.
+    /// ARNs.
     pub members: Vec<String>,
+    /// Whether an entry had no ARN: then somebody is missing.
+    pub has_nameless: bool,
     /// Where the next page begins; `None` on the last.
     pub next_token: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::listings::Listings;
 use super::set::sync;
 use super::{DIFF, ReportError};
 use crate::ledger::{Fingerprint, LedgerReader};
-use crate::model::{Finding, MembershipType, Question, RemovalRow};
+use crate::model::{ChannelArn, Finding, MemberArn, MembershipType, Question, RemovalRow};
 use crate::roster::{Delimiter, Encoding};
 
 /// A difference beside its channels as they are now.
@@ -157,6 +157,34 @@ impl<'a> AppliedDiff<'a> {
         }
         (row.sign, row.reason.clone())
     }
+}
+
+/// Checks that a `diff.csv` can be applied: that each row is about one member of one channel, and no two
+/// rows about the same.
+///
+/// # Errors
+/// [`ReportError::NotADiff`] if it cannot.
+pub fn check_applicable(path: &Path) -> Result<(), ReportError> {
+    let mut seen = HashSet::new();
+    let mut line = 1u64;
+    read_diff(path, |row| {
+        line += 1;
+        let wrong = |what: String| ReportError::NotADiff {
+            path: path.to_owned(),
+            what: format!("row {line}: {what}"),
+        };
+        if row.is_invalid() {
+            return Ok(());
+        }
+        ChannelArn::parse(&row.channel).map_err(|error| wrong(error.to_string()))?;
+        MemberArn::parse(&row.member).map_err(|error| wrong(error.to_string()))?;
+        let kind: Result<MembershipType, String> = row.kind.parse();
+        kind.map_err(wrong)?;
+        if !seen.insert((row.channel, row.member)) {
+            return Err(wrong("a row before it is about the same member".to_owned()));
+        }
+        Ok(())
+    })
 }
 
 /// Passes each channel of a `diff.csv` to `each`, once.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::csv_report::CsvReport;
-use super::diff::{COLUMNS, Diff, INVALID, LEFT, Sign, check_diff};
+use super::diff::{COLUMNS, Diff, INVALID, LEFT, Sign, UNREAD, check_diff};
 use super::listings::{ListingEnd, Listings};
 use super::set::sync;
 use super::{DIFF, ReportError};
@@ -80,6 +80,11 @@ impl Comparison {
     pub fn settled(&self, entry: &Entry) -> Option<Settled> {
         match self.sign(entry) {
             (Sign::Add, _) => None,
+            (Sign::Problem, reason) if reason == UNREAD => Some(Settled {
+                outcome: Outcome::Failed,
+                code: codes::UNREAD,
+                message: "the members of the channel cannot be listed",
+            }),
             (Sign::Problem, _) if self.type_of(entry).is_none() => Some(Settled {
                 outcome: Outcome::Failed,
                 code: codes::LEFT_SINCE,
@@ -135,8 +140,8 @@ impl Comparison {
                 if diff.channels.contains_key(&*channel) {
                     diff.withhold(&channel, "the list has an invalid row for this channel");
                 } else {
-                    // It may be about any of them.
-                    is_any_unknown |= !channel.contains("/channel/");
+                    // It may be about any of them, in another spelling.
+                    is_any_unknown = true;
                 }
                 let reason = row.message.as_deref().unwrap_or_default();
                 let reason = format!("{INVALID}: {reason}");
@@ -153,6 +158,7 @@ impl Comparison {
                     diff.channel(entry.channel_arn()).to_add += 1;
                 }
                 Sign::Problem if reason == LEFT => diff.left_since += 1,
+                Sign::Problem if reason == UNREAD => diff.unread += 1,
                 Sign::Problem => diff.other_type += 1,
                 _ => diff.equal += 1,
             }
@@ -243,11 +249,21 @@ impl Comparison {
                 let reason = format!("other_type: a member of type {kind} already");
                 (Sign::Problem, reason)
             }
+            None if !self.is_listed(entry) => (Sign::Problem, UNREAD.to_owned()),
             None if !self.rules.add_left && self.earlier.contains(&self.membership(entry)) => {
                 (Sign::Problem, LEFT.to_owned())
             }
             None => (Sign::Add, String::new()),
         }
+    }
+
+    /// Whether the members of a row's channel are known, of both types.
+    fn is_listed(&self, entry: &Entry) -> bool {
+        let mut kinds = [MembershipType::Default, MembershipType::Hidden].into_iter();
+        kinds.all(|kind| {
+            let listing = self.listings.get(entry.channel_arn(), kind, None);
+            listing.is_some_and(|listing| listing.end == ListingEnd::Complete)
+        })
     }
 
     /// The type with which a row's member is in the channel, if a listing has it.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::csv_report::check_csv;
 use super::{DIFF, ReportError};
+use crate::ledger::FingerprintHasher;
 use crate::model::escape_control;
 
 /// Columns of `diff.csv`: a contract.
@@ -52,6 +53,7 @@ impl Sign {
 
 /// The beginnings of the reasons of rows with `!` whose member is not in the channel.
 pub(super) const LEFT: &str = "left_since";
+pub(super) const UNREAD: &str = "unread: the members of the channel cannot be listed";
 pub(super) const INVALID: &str = "invalid";
 
 /// The difference of one channel.
@@ -88,13 +90,16 @@ pub struct Diff {
     pub other_type: u64,
     /// Invalid rows.
     pub invalid: u64,
+    /// Members on the list whose channels cannot be listed.
+    pub unread: u64,
 }
 
 impl Diff {
     /// Whether the channels are as the list says.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.to_add + self.to_remove + self.withheld + self.invalid + self.other_type == 0
+        self.to_add + self.to_remove + self.withheld + self.invalid + self.other_type + self.unread
+            == 0
             && self.channels.values().all(|one| one.withheld.is_none())
     }
 
@@ -127,12 +132,18 @@ pub struct DiffRow {
 }
 
 impl DiffRow {
+    /// Whether it stands for an invalid row of the list.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.sign == Sign::Problem && self.reason.starts_with(INVALID)
+    }
+
     /// Whether its member was in the channel when the report was written.
     #[must_use]
     pub fn was_in(&self) -> bool {
         match self.sign {
             Sign::Add => false,
-            Sign::Problem => self.reason != LEFT && !self.reason.starts_with(INVALID),
+            Sign::Problem => ![LEFT, UNREAD].contains(&&*self.reason) && !self.is_invalid(),
             Sign::Remove | Sign::Equal | Sign::Kept => true,
         }
     }
@@ -185,6 +196,29 @@ pub fn read_diff(
         })?;
     }
     Ok(())
+}
+
+/// The digest of the rows of a `diff.csv`, under a secret key.
+///
+/// # Errors
+/// As [`read_diff`].
+pub fn diff_digest(path: &Path, key: [u8; 16]) -> Result<String, ReportError> {
+    let hasher = FingerprintHasher::new(key);
+    let mut digest = String::new();
+    read_diff(path, |row| {
+        let (channel, member) = (&*row.channel, &*row.member);
+        let parts = [
+            &*digest,
+            row.sign.as_str(),
+            channel,
+            member,
+            &row.kind,
+            &row.reason,
+        ];
+        digest = format!("{:032x}", hasher.hash(&parts));
+        Ok(())
+    })?;
+    Ok(digest)
 }
 
 /// Checks that a file with the name of the report is one.

@@ -93,7 +93,8 @@ impl Evidence {
         }
         // Neither the run nor the listing has the member.
         let is_agreed = matches!(row.outcome, Outcome::Failed | Outcome::NotAttempted);
-        if is_agreed && listing.end == ListingEnd::Complete {
+        let is_other_known = others.is_none_or(|others| others.end == ListingEnd::Complete);
+        if is_agreed && is_other_known && listing.end == ListingEnd::Complete {
             return missing(row);
         }
         Judgement::Open

@@ -3,7 +3,7 @@
 //! Promises: a member counts as found only where a page of the channel named it. Memory: 16 bytes for
 //! each member that was found.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ledger::{Fingerprint, FingerprintHasher, LedgerError, LedgerReader, ResultRow};
 use crate::model::{Finding, MembershipType, Outcome, Question, QuestionRow};
@@ -32,7 +32,7 @@ pub struct Listing {
 pub enum ListingEnd {
     /// At its last page.
     Complete,
-    /// More pages followed that were not read.
+    /// More pages followed that were not read, or a member was repeated: then another may be missing.
     CutShort,
     /// A page was refused, with this code and message.
     Refused(String),
@@ -72,8 +72,8 @@ impl Listings {
         let resolved = inquiry.layout().resolve(row.record, entry);
         resolved.map_err(|_| damaged())?;
         let kind = entry.membership_type();
-        let mut members = 0;
-        let mut is_last = false;
+        let mut members = HashSet::new();
+        let (mut is_last, mut is_repeated) = (false, false);
         for finding in inquiry.findings(row.row, entry.app_instance())? {
             is_last = finding.next_token().is_none();
             let Finding::Members { members: page, .. } = finding else {
@@ -82,10 +82,11 @@ impl Listings {
             for member in &page {
                 let fingerprint = self.membership(entry.channel_arn(), member, entry.sub_channel());
                 self.found[place(kind)].push(fingerprint);
+                is_repeated |= !members.insert(fingerprint);
             }
-            members += page.len() as u64;
         }
-        let end = match (row.outcome, is_last) {
+        let members = members.len() as u64;
+        let end = match (row.outcome, is_last && !is_repeated) {
             (Outcome::Added, true) => ListingEnd::Complete,
             (Outcome::Added, false) => ListingEnd::CutShort,
             _ => {

@@ -36,14 +36,14 @@ mod undo_status;
 mod verification;
 mod verify;
 
-pub use applied_diff::{AppliedDiff, each_channel_of, write_sync_removals};
+pub use applied_diff::{AppliedDiff, check_applicable, each_channel_of, write_sync_removals};
 #[doc(hidden)]
 pub use channels_now::{ChannelCheck, Refused};
 pub use channels_now::{ChannelNow, ChannelProblem, ChannelsNow, ProblemKind};
 #[doc(hidden)]
 pub use comparison::{Comparison, SyncRules};
 #[doc(hidden)]
-pub use diff::{ChannelDiff, Diff, DiffRow, Sign, check_diff, read_diff};
+pub use diff::{ChannelDiff, Diff, DiffRow, Sign, check_diff, diff_digest, read_diff};
 #[doc(hidden)]
 pub use evidence::Evidence;
 pub use explain::Explanation;

@@ -11,8 +11,7 @@ use super::diff::Diff;
 use super::format::{count, error_line, time, verb, wrap};
 use crate::model::{RunState, codes};
 
-/// A share of the members counts for a channel from this many members on: of fewer, most shares are
-/// less than one.
+/// A share counts from this many members on: of a smaller channel it is the share of so many.
 const SHARE_FROM: u64 = 10;
 
 /// How many members may be removed.
@@ -65,7 +64,7 @@ impl MaxRemovals {
             }),
             Self::Share(share) => {
                 let is_over = |removed: u64, members: u64| {
-                    members >= SHARE_FROM && as_float(removed) > as_float(members) * share / 100.0
+                    as_float(removed) > as_float(members.max(SHARE_FROM)) * share / 100.0
                 };
                 let over = |channel: &str, removed: u64, members: u64| {
                     let removed = count(removed, "member");
@@ -172,7 +171,7 @@ impl SyncSummary {
             gone_already: 0,
             kept: diff.kept,
             withheld: diff.withheld,
-            failed: 0,
+            failed: if dry_run { diff.unread } else { 0 },
             invalid: diff.invalid,
             left_since: diff.left_since,
             other_type: diff.other_type,
@@ -279,10 +278,10 @@ mod tests {
         assert!(over("1", &[(100, 1), (100, 1)]));
         assert!(!over("5%", &[(100, 5)]));
         assert!(over("5%", &[(100, 6), (1_000, 0)]));
-        // Of nine members a share does not count, but of all together it does.
-        assert!(!over("10%", &[(9, 3), (100, 0)]));
-        assert!(over("10%", &[(9, 9), (9, 0)]));
-        assert!(over("0%", &[(10, 1)]));
+        // Of nine members it is the share of ten.
+        assert!(!over("10%", &[(9, 1), (100, 0)]));
+        assert!(over("10%", &[(9, 2), (100, 0)]));
+        assert!(over("0%", &[(2, 1)]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chime_bulk::job::{self, JobError, Started, SyncConclusion, SyncRequest};
 use chime_bulk::report::{DIFF, Diff, MaxRemovals};
-use chime_bulk::roster::Options;
+use chime_bulk::roster::{Options, Source};
 
 use crate::again::same_command;
 use crate::args::{IfExists, SyncArguments};
@@ -59,6 +59,12 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
         Err(exit) => return Ok(exit),
     };
     if choice.apply {
+        if run.options != Options::default() || !matches!(run.source, Source::File(_)) {
+            let what = "--apply does a diff.csv as it is";
+            let hint = "name the file, and leave out the flags about how a list is read";
+            screen.error(&what, Some(hint));
+            return Ok(Exit::Usage);
+        }
         run.options = applied(run.options);
     }
     let dir = run.run_dir.clone();

@@ -17,7 +17,9 @@ use crate::job::{
 };
 use crate::ledger::{Durability, Ledger, LedgerReader, fact};
 use crate::model::{Outcome, RunState, codes};
-use crate::report::{DIFF, Reports, Sign, SyncSummary, read_diff, write_sync_removals};
+use crate::report::{
+    DIFF, Reports, Sign, SyncSummary, diff_digest, read_diff, write_sync_removals,
+};
 use crate::roster::{Entry, Options};
 
 impl Synchronization {
@@ -60,12 +62,22 @@ impl Synchronization {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Ending, JobError> {
         let dir = self.dir.join(REMOVAL);
+        let path = self.dir.join(DIFF);
+        let digest = diff_digest(&path, added.ledger.key()?)?;
+        if added.ledger.fact(fact::DIFF_DIGEST)? != Some(digest) {
+            return Err(JobError::DiffChanged(path));
+        }
         let failed = failed_channels(&added.ledger)?;
         let settings = removal_settings(&added.settings, &dir);
         let new = NewPart::connect(&dir, settings, self.target.clone()).await?;
         let lock = new.lock_directory()?;
+        let run_id: String = added.ledger.fact(fact::RUN_ID)?.unwrap_or_default();
         let (session, scheduler, started) = if directory::holds_run(&dir) {
             let ledger = Ledger::open(&dir.join(LEDGER), Durability::Full)?;
+            if ledger.fact(fact::RUN_ID)?.as_ref() != Some(&run_id) {
+                let what = "the removals of another sync".to_owned();
+                return Err(JobError::AnotherRun { dir, what });
+            }
             let settings = RunSettings::of(&ledger, &dir)?;
             let limits = LimitOverrides::default();
             let target = self.target.clone();
@@ -74,11 +86,9 @@ impl Synchronization {
             restored(open, |_| Ok(()), settings, |_| target, limits, commands).await?
         } else {
             withhold(&failed, summary, &self.dir)?;
-            let path = self.dir.join(DIFF);
             if write_sync_removals(&path, |channel| failed.contains(channel), &dir, LIST)? == 0 {
                 return Ok(Ending::Finished);
             }
-            let run_id: String = added.ledger.fact(fact::RUN_ID)?.unwrap_or_default();
             let (session, started) = new.begin(lock, &run_id, commands).await?;
             let mut scheduler = session.scheduler();
             let bearers = session.settings.bearers.as_slice();

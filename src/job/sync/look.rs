@@ -13,8 +13,8 @@ use crate::job::{JobError, LEDGER};
 use crate::ledger::{Ledger, LedgerReader, Settled, fact};
 use crate::model::{MembershipType, Outcome, Question, QuestionRow, RunState, codes, quota};
 use crate::report::{
-    AppliedDiff, Comparison, Diff, MaxRemovals, QuestionList, ReportError, Subject, SyncRules,
-    SyncSummary, each_channel_of,
+    AppliedDiff, Comparison, DIFF, Diff, MaxRemovals, QuestionList, ReportError, Subject,
+    SyncRules, SyncSummary, diff_digest, each_channel_of,
 };
 
 impl Synchronization {
@@ -30,6 +30,9 @@ impl Synchronization {
         let rows = staged.ledger.staged();
         if self.applies.is_none() && rows.rows_read == rows.invalid {
             return Err(JobError::NothingToSync);
+        }
+        if staged.ledger.has_sub_channels()? {
+            return Err(JobError::SyncOfSubChannels);
         }
         let asked = Box::pin(self.ask(&staged, &observer, commands)).await?;
         let inquired = asked.ok_or(JobError::NothingToSync)?;
@@ -62,6 +65,10 @@ impl Synchronization {
             staged.ledger.commit()?;
             return Ok(None);
         }
+        let digest = diff_digest(&self.dir.join(DIFF), staged.ledger.key()?)?;
+        staged.ledger.set_fact(fact::DIFF_DIGEST, &digest)?;
+        let now = jiff::Timestamp::now().as_millisecond();
+        staged.ledger.set_fact(fact::COMPARED_AT, &now)?;
         staged.ledger.settle_listed(settle)?;
         staged.ledger.set_fact(fact::DIFF, &diff)?;
         staged.ledger.commit()?;

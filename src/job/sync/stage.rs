@@ -1,5 +1,6 @@
 //! The list of a sync, read to its end, and the directory of a sync that is over or was cut off.
 
+use std::fs;
 use std::path::Path;
 
 use tokio::sync::mpsc;
@@ -7,15 +8,22 @@ use tokio::sync::mpsc;
 use super::{EARLIER, LISTING, Synchronization};
 use crate::engine::{Command, Observer};
 use crate::job::if_exists::check_same;
-use crate::job::lock::RunLock;
+use crate::job::inquiry::NEW_LIST;
+use crate::job::lock::{OWNER, RunLock};
 use crate::job::open_run::open_run;
+use crate::job::part::LIST;
 use crate::job::resume::restored;
 use crate::job::run::begun;
 use crate::job::session::{EndedSession, Started};
 use crate::job::sync_end::SyncEnd;
-use crate::job::{JobError, LEDGER, REMOVAL, Request, RunSettings, SyncSettings, directory};
-use crate::ledger::{Ledger, fact};
-use crate::report::{FAILED, PAGE, RESULTS, SUMMARY, check_diff};
+use crate::job::{
+    JobError, LEDGER, REMOVAL, Request, RunSettings, SyncSettings, UNDO_DIR, directory,
+};
+use crate::ledger::{Ledger, LedgerReader, fact};
+use crate::report::{FAILED, PAGE, RESULTS, SUMMARY, UNDO, VERIFY, check_diff};
+
+/// From this age on, in milliseconds, a difference is not carried out any more: the channels have changed.
+const STALE: i64 = 24 * 60 * 60 * 1_000;
 
 impl Synchronization {
     /// Reads the list to its end: that of a new run, or the rest of one that was cut off.
@@ -27,8 +35,12 @@ impl Synchronization {
     ) -> Result<EndedSession, JobError> {
         check_diff(&self.dir)?;
         let Some((lock, ledger)) = self.cut_off(&run, commands).await? else {
+            if directory::holds_run(&self.dir.join(REMOVAL)) {
+                return Err(self.cut_off_before("its directory removal/ is of another sync"));
+            }
             let settings = SyncSettings {
                 dry_run: self.dry_run,
+                rules: self.rules_text(),
             };
             let begun = Box::pin(begun(run, Some(settings), commands));
             let (session, started) = begun.await?;
@@ -64,6 +76,15 @@ impl Synchronization {
         };
         let end: Option<SyncEnd> = ledger.fact(fact::SYNC)?;
         if end.is_none() && before.dry_run == self.dry_run {
+            // What was judged by other rules must not be carried out by these, or the reverse.
+            if before.rules != self.rules_text() {
+                return Err(
+                    self.cut_off_before("it was begun with other flags, or another --protect")
+                );
+            }
+            if is_stale(&ledger)? {
+                return Err(self.cut_off_before("its difference is more than a day old"));
+            }
             let same = check_same(&ledger, run, &self.dir, commands).await;
             return match same {
                 Err(JobError::AnotherRun { what, .. }) => Err(self.cut_off_before(&what)),
@@ -77,13 +98,22 @@ impl Synchronization {
         ledger.checkpoint()?;
         drop(ledger);
         let is_kept = end == Some(SyncEnd::Done);
-        let set_aside = || self.set_aside(is_kept);
-        set_aside().map_err(|source| JobError::Directory {
-            dir: self.dir.clone(),
-            source,
-        })?;
+        self.set_aside(is_kept)?;
         drop(lock);
         Ok(None)
+    }
+
+    /// What decides whom it removes.
+    fn rules_text(&self) -> String {
+        let mut protected: Vec<&str> = self.rules.protected.keys().map(String::as_str).collect();
+        protected.sort_unstable();
+        let (others, left) = (self.rules.remove_others, self.rules.add_left);
+        format!(
+            "applies {}, remove others {others}, at most {}, add left {left}, protect {}",
+            self.applies.is_some(),
+            self.max_removals,
+            protected.join(" ")
+        )
     }
 
     fn cut_off_before(&self, what: &str) -> JobError {
@@ -98,37 +128,86 @@ impl Synchronization {
         }
     }
 
-    /// Removes the ledgers of the sync before, or moves that of the run to [`EARLIER`].
-    fn set_aside(&self, is_kept: bool) -> std::io::Result<()> {
-        let ledger = Ledger::files(&self.dir.join(LEDGER));
+    /// Removes the ledgers and reports of the sync before, or moves those of the run to [`EARLIER`]: that
+    /// directory is then one of a run.
+    fn set_aside(&self, is_kept: bool) -> Result<(), JobError> {
+        let reports = [RESULTS, FAILED, PAGE, SUMMARY];
         if is_kept {
-            let earlier = self.dir.join(EARLIER);
-            let new = self.dir.join(format!("{EARLIER}.new"));
-            remove_directory(&new)?;
-            std::fs::create_dir(&new)?;
-            std::fs::copy(self.dir.join(LEDGER), new.join(LEDGER))?;
-            std::fs::File::open(new.join(LEDGER))?.sync_all()?;
-            remove_directory(&earlier)?;
-            std::fs::rename(new, earlier)?;
+            let (earlier, new) = (self.dir.join(EARLIER), self.dir.join("earlier.new"));
+            remove_own(&new)?;
+            directory::create(&new)?;
+            let copy = || {
+                fs::copy(self.dir.join(LEDGER), new.join(LEDGER))?;
+                fs::File::open(new.join(LEDGER))?.sync_all()
+            };
+            copy().map_err(|source| self.failed(source))?;
+            remove_own(&earlier)?;
+            fs::rename(&new, &earlier).map_err(|source| self.failed(source))?;
+            for name in reports.into_iter().chain([UNDO, VERIFY, UNDO_DIR]) {
+                let (from, to) = (self.dir.join(name), earlier.join(name));
+                if from.exists() && !to.exists() {
+                    fs::rename(from, to).map_err(|source| self.failed(source))?;
+                }
+            }
         }
         for part in [LISTING, REMOVAL] {
-            remove_directory(&self.dir.join(part))?;
+            remove_own(&self.dir.join(part))?;
         }
         // Those of the run that is put aside: that was checked when it was opened.
-        let reports = [RESULTS, FAILED, PAGE, SUMMARY].map(|name| self.dir.join(name));
-        for file in reports.into_iter().chain(ledger) {
-            if file.exists() {
-                std::fs::remove_file(file)?;
-            }
+        let reports = reports.map(|name| self.dir.join(name));
+        let ledger = Ledger::files(&self.dir.join(LEDGER));
+        for file in reports
+            .into_iter()
+            .chain(ledger)
+            .filter(|file| file.exists())
+        {
+            fs::remove_file(file).map_err(|source| self.failed(source))?;
         }
         Ok(())
     }
+
+    fn failed(&self, source: std::io::Error) -> JobError {
+        JobError::Directory {
+            dir: self.dir.clone(),
+            source,
+        }
+    }
 }
 
-/// Removes a directory with what is in it, if it exists.
-fn remove_directory(dir: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Whether the difference of a sync was found too long ago to be carried out.
+fn is_stale(ledger: &LedgerReader) -> Result<bool, JobError> {
+    let compared_at: Option<i64> = ledger.fact(fact::COMPARED_AT)?;
+    let now = jiff::Timestamp::now().as_millisecond();
+    Ok(compared_at.is_some_and(|at| now.saturating_sub(at) >= STALE))
+}
+
+/// Removes a directory of a sync, if it exists. One that the program has not made is left as it is, and
+/// refused.
+fn remove_own(dir: &Path) -> Result<(), JobError> {
+    let failed = |source| JobError::Directory {
+        dir: dir.to_owned(),
+        source,
+    };
+    let about = match fs::symlink_metadata(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        about => about.map_err(failed)?,
+    };
+    let ledger = Ledger::files(&dir.join(LEDGER));
+    let lists = [LIST, NEW_LIST, OWNER].map(|name| dir.join(name));
+    let is_known = |entry: &fs::DirEntry| {
+        let path = entry.path();
+        ledger.contains(&path) || lists.contains(&path)
+    };
+    // One that was begun and never had a ledger has nothing else.
+    let is_own = about.is_dir()
+        && (LedgerReader::open(&dir.join(LEDGER)).is_ok()
+            || fs::read_dir(dir)
+                .map_err(failed)?
+                .flatten()
+                .all(|entry| is_known(&entry)));
+    if !is_own {
+        let what = "it is not a directory of a sync: move it away";
+        return Err(failed(std::io::Error::other(what)));
     }
+    fs::remove_dir_all(dir).map_err(failed)
 }

@@ -141,6 +141,7 @@ pub(in crate::sandbox) fn read_members(body: &str) -> Option<MemberPage> {
     let page: PageIn = json(body).ok()?;
     let members = page.channel_memberships.into_iter().flatten();
     Some(MemberPage {
+        has_nameless: false,
         channel: page.channel_arn,
         members: members.filter_map(|one| arn(one.member)).collect(),
         next_token: some_text(page.next_token),
@@ -152,6 +153,7 @@ pub(in crate::sandbox) fn read_moderators(body: &str) -> Option<MemberPage> {
     let page: PageIn = json(body).ok()?;
     let moderators = page.channel_moderators.into_iter().flatten();
     Some(MemberPage {
+        has_nameless: false,
         channel: page.channel_arn,
         members: moderators.filter_map(|one| arn(one.moderator)).collect(),
         next_token: some_text(page.next_token),

@@ -7,7 +7,7 @@ use chime_bulk::model::{ChannelArn, MemberArn};
 use chime_bulk::report::SyncSummary;
 use chime_bulk::sandbox::SandboxConfig;
 
-use crate::support::program::{APP, BEARER, CHANNEL, Output, WorkDir, ids};
+use crate::support::program::{APP, BEARER, CHANNEL, Output, Running, WorkDir, ids};
 use crate::support::server::Server;
 
 /// Calls that change something.
@@ -423,4 +423,143 @@ async fn a_run_is_not_a_sync() {
         "{}",
         refused.stderr
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_judged_is_what_is_done_after_a_cut() {
+    // Slow enough to be killed once the difference is known, before the adds are answered.
+    let server = Server::start(SandboxConfig {
+        unlimited: true,
+        moderators: vec![user("boss")],
+        latency: std::time::Duration::from_millis(400),
+        ..SandboxConfig::default()
+    })
+    .await;
+    put(&server, &["ann", "boss", "old1", "old2"]);
+    let work_dir = WorkDir::with("team.csv", list(&["ann", "new"]));
+    let flags = ["--remove-others", "--max-removals", "2", "--yes"];
+    let begin = ["team.csv", "--run-dir", "team", "--bearer", BEARER];
+    let mut command = server.command(&work_dir, ["sync"].iter().chain(&begin).chain(&flags));
+    command.args(["--progress", "json"]);
+    let mut running = Running::start(&mut command);
+    running.wait_for_line("{\"event\":\"begun\"");
+    while !work_dir.path("team/diff.csv").exists() {
+        running.wait_for_line("{\"event\":");
+    }
+    drop(running);
+    let path = work_dir.path("team/diff.csv");
+    let written = fs::read_to_string(&path).unwrap();
+    let other = ["--remove-others", "--max-removals", "9", "--yes"];
+    for flags in [&[][..], &other] {
+        let refused = sync(&work_dir, &server, &[&begin[..3], flags].concat());
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        let what = "it was begun with other flags";
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+    }
+    let edited = written.replacen("kept", "-", 1);
+    assert_ne!(edited, written);
+    fs::write(&path, edited).unwrap();
+    let refused = sync(&work_dir, &server, &[&begin[..3], &flags].concat());
+    // Either the difference was not committed yet, and is found anew, or the file is refused.
+    if refused.code == Some(0) {
+        assert_eq!(members(&server), set(&["ann", "boss", "new"]));
+        return;
+    }
+    assert!(
+        refused.stderr.contains("was changed since"),
+        "{}",
+        refused.stderr
+    );
+    assert!(members(&server).is_superset(&set(&["boss", "old1", "old2"])));
+    fs::write(&path, written).unwrap();
+    let done = sync(&work_dir, &server, &[&begin[..3], &flags].concat());
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(members(&server), set(&["ann", "boss", "new"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_difference_that_contradicts_itself_is_refused() {
+    let server = server().await;
+    put(&server, &["ann", "bob"]);
+    let work_dir = WorkDir::new();
+    let header = "sign,channel_arn,member_arn,type,reason\n";
+    let row =
+        |sign: &str, id: &str, kind: &str| format!("{sign},{CHANNEL},{APP}/user/{id},{kind},\n");
+    let same = row("=", "ann", "DEFAULT");
+    for (rows, what) in [
+        (
+            row("-", "bob", "DEFAULT") + &row("+", "bob", "DEFAULT"),
+            "is about the same member",
+        ),
+        (
+            row("-", "bob", "DEFAULT") + &row("+", "cat", "HIDEN"),
+            "DEFAULT or HIDDEN",
+        ),
+        (format!("+,c,{APP}/user/cat,DEFAULT,\n"), "row 3: "),
+        (row("+", "a user", "DEFAULT"), "row 3: "),
+    ] {
+        fs::write(work_dir.path("d.csv"), format!("{header}{same}{rows}")).unwrap();
+        let refused = sync(
+            &work_dir,
+            &server,
+            &["--apply", "d.csv", "--run-dir", "x", "--yes"],
+        );
+        assert_eq!(refused.code, Some(2), "{rows}: {}", refused.stderr);
+        assert!(refused.stderr.contains(what), "{rows}: {}", refused.stderr);
+    }
+    let flags = [
+        "--apply",
+        "d.csv",
+        "--run-dir",
+        "x",
+        "--yes",
+        "--limit",
+        "1",
+    ];
+    let refused = sync(&work_dir, &server, &flags);
+    assert!(
+        refused.stderr.contains("--apply does a diff.csv as it is"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(changes(&server), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directories_of_others_are_left_alone() {
+    let server = server().await;
+    put(&server, &["ann"]);
+    let work_dir = WorkDir::with("team.csv", list(&["ann"]));
+    let arguments = ["team.csv", "--run-dir", "team"];
+    assert_eq!(sync(&work_dir, &server, &arguments).code, Some(0));
+    fs::create_dir(work_dir.path("team/earlier.new")).unwrap();
+    fs::write(work_dir.path("team/earlier.new/precious.txt"), "mine").unwrap();
+    let refused = sync(&work_dir, &server, &arguments);
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("is not a directory of a sync"),
+        "{}",
+        refused.stderr
+    );
+    assert!(work_dir.path("team/earlier.new/precious.txt").exists());
+    fs::remove_dir_all(work_dir.path("team/earlier.new")).unwrap();
+    assert_eq!(sync(&work_dir, &server, &arguments).code, Some(0));
+    // The run before is whole in its directory.
+    let status = server.call(&work_dir, ["status", "team/earlier"]);
+    assert!(status.stdout.contains("finished"), "{}", status.stdout);
+    assert!(work_dir.path("team/earlier/results.csv").exists());
+
+    #[cfg(unix)]
+    {
+        fs::create_dir(work_dir.path("linked")).unwrap();
+        std::os::unix::fs::symlink("../team", work_dir.path("linked/listing")).unwrap();
+        let refused = sync(&work_dir, &server, &["team.csv", "--run-dir", "linked"]);
+        assert!(
+            refused.stderr.contains("by a symbolic link"),
+            "{}",
+            refused.stderr
+        );
+        let status = server.call(&work_dir, ["status", "team"]);
+        assert!(status.stdout.contains("finished"), "{}", status.stdout);
+    }
 }

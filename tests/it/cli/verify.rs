@@ -289,7 +289,7 @@ async fn corrections_in_failed_csv_are_kept_and_an_undone_run_is_not_resumed() {
     assert!(!kept.exists(), "nobody has changed it");
     let edited = fs::read_to_string(&failed).unwrap().replace("gone1", "bob");
     fs::write(&failed, &edited).unwrap();
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
     let file = fs::File::options().write(true).open(&failed).unwrap();
     file.set_modified(later).unwrap();
     verify(&work_dir, &server, &["run"]);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::future::pending;
+use std::process::Command;
 use std::sync::Arc;
 
 use chime_bulk::sandbox::{SandboxConfig, Service, serve};
@@ -34,13 +35,23 @@ impl Server {
         work_dir: &WorkDir,
         arguments: impl IntoIterator<Item = A>,
     ) -> Output {
+        let mut command = self.command(work_dir, arguments);
+        tokio::task::block_in_place(|| Output::of(&mut command))
+    }
+
+    /// A command that runs the program against this server, at full speed.
+    pub(crate) fn command<A: AsRef<OsStr>>(
+        &self,
+        work_dir: &WorkDir,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
         let mut command = work_dir.command(arguments);
         command
             .env("CHIME_BULK_ENDPOINT_URL", &self.url)
             .env("CHIME_BULK_BEARER_RATE", "100000")
             .env("AWS_ACCESS_KEY_ID", "sandbox")
             .env("AWS_SECRET_ACCESS_KEY", "sandbox");
-        tokio::task::block_in_place(|| Output::of(&mut command))
+        command
     }
 }
 
