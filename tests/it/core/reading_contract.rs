@@ -601,6 +601,7 @@ async fn an_answer_without_what_was_asked_for_is_lost_or_empty(backend: Backend)
         fixture.script(vec![body_of(body)]);
         let expected = MemberPage {
             members: vec!["a".to_owned()],
+            has_nameless: true,
             ..MemberPage::default()
         };
         let answer = fixture.ask(operation, "ann").await;
