@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use super::stage::remove_own;
 use super::{EARLIER, LISTING, Settle, SyncConclusion, Synchronization, spend};
 use crate::engine::{Command, Ending, Observer};
 use crate::job::inquiry::{Inquired, Inquiry};
@@ -34,6 +35,8 @@ impl Synchronization {
         if staged.ledger.has_sub_channels()? {
             return Err(JobError::SyncOfSubChannels);
         }
+        // Answers of before a cut are not relied on: whom to remove is decided by the channels of now.
+        remove_own(&self.dir.join(LISTING))?;
         let asked = Box::pin(self.ask(&staged, &observer, commands)).await?;
         let inquired = asked.ok_or(JobError::NothingToSync)?;
         spend(&inquired.ledger, &mut conclusion.summary)?;

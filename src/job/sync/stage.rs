@@ -183,7 +183,7 @@ fn is_stale(ledger: &LedgerReader) -> Result<bool, JobError> {
 
 /// Removes a directory of a sync, if it exists. One that the program has not made is left as it is, and
 /// refused.
-fn remove_own(dir: &Path) -> Result<(), JobError> {
+pub(super) fn remove_own(dir: &Path) -> Result<(), JobError> {
     let failed = |source| JobError::Directory {
         dir: dir.to_owned(),
         source,

@@ -140,24 +140,29 @@ fn some_text(text: Option<String>) -> Option<String> {
 pub(in crate::sandbox) fn read_members(body: &str) -> Option<MemberPage> {
     let page: PageIn = json(body).ok()?;
     let members = page.channel_memberships.into_iter().flatten();
-    Some(MemberPage {
-        has_nameless: false,
-        channel: page.channel_arn,
-        members: members.filter_map(|one| arn(one.member)).collect(),
-        next_token: some_text(page.next_token),
-    })
+    let arns = members.map(|one| arn(one.member)).collect();
+    Some(member_page(page.channel_arn, arns, page.next_token))
 }
 
 /// Reads a page of moderators.
 pub(in crate::sandbox) fn read_moderators(body: &str) -> Option<MemberPage> {
     let page: PageIn = json(body).ok()?;
     let moderators = page.channel_moderators.into_iter().flatten();
-    Some(MemberPage {
-        has_nameless: false,
-        channel: page.channel_arn,
-        members: moderators.filter_map(|one| arn(one.moderator)).collect(),
-        next_token: some_text(page.next_token),
-    })
+    let arns = moderators.map(|one| arn(one.moderator)).collect();
+    Some(member_page(page.channel_arn, arns, page.next_token))
+}
+
+fn member_page(
+    channel: Option<String>,
+    arns: Vec<Option<String>>,
+    next_token: Option<String>,
+) -> MemberPage {
+    MemberPage {
+        channel,
+        has_nameless: arns.iter().any(Option::is_none),
+        members: arns.into_iter().flatten().collect(),
+        next_token: some_text(next_token),
+    }
 }
 
 /// Reads a page of sub-channels.
