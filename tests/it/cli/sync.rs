@@ -563,3 +563,79 @@ async fn directories_of_others_are_left_alone() {
         assert!(status.stdout.contains("finished"), "{}", status.stdout);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_row_in_another_spelling_withholds_and_a_leftover_removal_is_not_carried_out() {
+    let server = server().await;
+    put(&server, &["ann", "old"]);
+    let rows = format!("{}\u{200b}{CHANNEL},bob\n", list(&["ann"]));
+    let work_dir = WorkDir::with("spelled.csv", rows);
+    fs::write(work_dir.path("team.csv"), list(&["ann"])).unwrap();
+    let remove = ["--remove-others", "--max-removals", "9", "--yes"];
+    let arguments = [&["spelled.csv", "--run-dir", "a"], &remove[..]].concat();
+    let done = sync(&work_dir, &server, &arguments);
+    assert_eq!(
+        (done.code, summary(&done).withheld),
+        (Some(1), 1),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(members(&server), set(&["ann", "old"]));
+
+    let arguments = [&["team.csv", "--run-dir", "b"], &remove[..]].concat();
+    assert_eq!(sync(&work_dir, &server, &arguments).code, Some(0));
+    put(&server, &["old"]);
+    for file in fs::read_dir(work_dir.path("b"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        if file.file_type().unwrap().is_file() {
+            fs::remove_file(file.path()).unwrap();
+        }
+    }
+    fs::write(work_dir.path("all.csv"), list(&["ann", "old"])).unwrap();
+    let refused = sync(&work_dir, &server, &["all.csv", "--run-dir", "b"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("removal/ is of another sync"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(members(&server), set(&["ann", "old"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_cannot_be_listed_is_left_alone_and_nobody_counts_as_having_left() {
+    let server = Server::start(SandboxConfig {
+        unlimited: true,
+        admins: Some(vec![BEARER.parse().unwrap()]),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let work_dir = WorkDir::with("team.csv", list(&["ann", "bob"]));
+    let arguments = ["team.csv", "--run-dir", "team"];
+    assert_eq!(sync(&work_dir, &server, &arguments).code, Some(0));
+    let before = changes(&server);
+    let plain = format!("{APP}/user/plain");
+    let begin = ["sync", "--json", "--bearer", &plain];
+    let done = server.call(&work_dir, begin.iter().chain(&arguments));
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    let counts = summary(&done);
+    assert_eq!((counts.left_since, counts.failed), (0, 2));
+    assert_eq!(counts.errors_by_code["Unread"], 2);
+    assert_eq!(changes(&server), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_sync_has_an_undo_of_its_own() {
+    let server = server().await;
+    let work_dir = WorkDir::with("team.csv", list(&["ann"]));
+    let arguments = ["team.csv", "--run-dir", "team", "--add-left"];
+    for _ in 0..2 {
+        assert_eq!(sync(&work_dir, &server, &arguments).code, Some(0));
+        assert_eq!(members(&server), set(&["ann"]));
+        let undone = server.call(&work_dir, ["undo", "team", "--yes"]);
+        assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+        assert_eq!(members(&server), set(&[]));
+    }
+}
