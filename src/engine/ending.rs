@@ -1,6 +1,7 @@
 //! How a run ends: the ending, and the errors that cause one.
 
 use crate::ledger::LedgerError;
+use crate::model::RunState;
 use crate::roster::RosterError;
 use crate::schedule::Stop;
 
@@ -15,6 +16,18 @@ pub enum Ending {
     Stopped(Stop),
     /// The list could not be read to its end.
     ListError(ListError),
+}
+
+impl Ending {
+    /// The state of a run that ended so.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        match self {
+            Self::Finished => RunState::Finished,
+            Self::Interrupted => RunState::Interrupted,
+            Self::Stopped(_) | Self::ListError(_) => RunState::Aborted,
+        }
+    }
 }
 
 /// Why the list could not be read to its end.

@@ -50,6 +50,34 @@ pub enum RunVerdict {
     Miscounted,
 }
 
+/// Why something ended, for everything that has a [`SessionEnd`].
+macro_rules! explains_end {
+    ($name:ident) => {
+        impl $name {
+            /// Why it stopped, if it was stopped.
+            #[must_use]
+            pub fn reason(&self) -> Option<String> {
+                self.end().reason()
+            }
+
+            /// How to fix it, if it was stopped.
+            #[must_use]
+            pub fn hint(&self) -> Option<String> {
+                self.end().hint()
+            }
+
+            /// The IAM policy that it needs, if it stopped because it was denied.
+            #[must_use]
+            pub fn policy(&self) -> Option<String> {
+                self.end().policy()
+            }
+        }
+    };
+}
+pub(super) use explains_end;
+
+explains_end!(Conclusion);
+
 impl Conclusion {
     /// The result.
     #[must_use]
@@ -58,24 +86,6 @@ impl Conclusion {
             return RunVerdict::Miscounted;
         }
         self.end().verdict(self.summary.is_all_in())
-    }
-
-    /// Why it stopped, if it was stopped.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        self.end().reason()
-    }
-
-    /// The IAM policy that the run needs, if it stopped because it was denied.
-    #[must_use]
-    pub fn policy(&self) -> Option<String> {
-        self.end().policy()
-    }
-
-    /// How to fix it, if it was stopped.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.end().hint()
     }
 
     fn end(&self) -> SessionEnd<'_> {

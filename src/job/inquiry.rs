@@ -12,13 +12,12 @@ use tokio::sync::mpsc;
 use super::part::{self, LIST, NewPart};
 use super::resume::restored;
 use super::session::{EndedSession, Started};
-use super::{JobError, LEDGER, LimitOverrides, RunSettings, Target, directory};
+use super::{JobError, LEDGER, RunSettings, Target, directory};
 use crate::engine::{Command, Ending, Observer, replay_parts};
 use crate::ledger::{Durability, Ledger, LedgerError, LedgerReader, fact};
-use crate::model::{RunState, SkipExisting};
+use crate::model::RunState;
 use crate::private_file;
 use crate::report::QuestionList;
-use crate::roster::Options;
 
 /// The list of questions, until it is known whether they were asked before.
 pub(super) const NEW_LIST: &str = "new-list.csv";
@@ -110,24 +109,9 @@ impl Inquiry<'_> {
     }
 
     fn part_settings(&self) -> RunSettings {
-        let limits = LimitOverrides {
-            // What the run tolerated was for adding.
-            max_failures: None,
-            max_record_size: None,
-            ..self.settings.limits
-        };
         RunSettings {
-            list: Some(part::list(self.dir)),
-            options: Options {
-                bearer_app_instance: self.settings.bearers.instance(),
-                ..Options::default()
-            },
-            limits,
             reading_rate: Some(self.channel_rate),
-            undo: None,
-            sync: None,
-            skip_existing: SkipExisting::Never,
-            ..self.settings.clone()
+            ..part::settings(self.settings, self.dir)
         }
     }
 

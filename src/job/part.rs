@@ -10,19 +10,42 @@ use super::lock::RunLock;
 use super::open_list::OpenList;
 use super::run::{NewRun, begin};
 use super::session::{Session, Started};
-use super::{JobError, RunSettings, Target, directory, supported};
+use super::{JobError, LimitOverrides, RunSettings, Target, directory, supported};
 use crate::chime::Chime;
 use crate::engine::{Command, Feed};
 use crate::ledger::{LedgerReader, fact};
-use crate::model::Limits;
-use crate::roster::Source;
+use crate::model::{Limits, SkipExisting};
+use crate::roster::{Options, Source};
 
 /// The list of a part, in its directory.
 pub(super) const LIST: &str = "list.csv";
 
 /// The path of the list of the part in this directory.
-pub(super) fn list(dir: &Path) -> PathBuf {
+fn list(dir: &Path) -> PathBuf {
     absolute(&dir.join(LIST))
+}
+
+/// The settings of the part in this directory, but for what it does: those of its run, for a list of its
+/// own.
+pub(super) fn settings(run: &RunSettings, dir: &Path) -> RunSettings {
+    RunSettings {
+        list: Some(list(dir)),
+        options: Options {
+            bearer_app_instance: run.bearers.instance(),
+            ..Options::default()
+        },
+        limits: LimitOverrides {
+            // What the run tolerates is for adding.
+            max_failures: None,
+            max_record_size: None,
+            ..run.limits
+        },
+        undo: None,
+        reading_rate: None,
+        sync: None,
+        skip_existing: SkipExisting::Never,
+        ..run.clone()
+    }
 }
 
 /// A part that is about to begin.

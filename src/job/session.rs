@@ -186,10 +186,9 @@ impl Session {
         let (mut ledger, ending) =
             forward(Engine::new(setup, observer).run(), commands, &sender).await?;
         let state = match ending {
+            // Its rows are still to be sent.
             Ending::Finished if task == Task::Stage => RunState::Running,
-            Ending::Finished => RunState::Finished,
-            Ending::Interrupted => RunState::Interrupted,
-            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
+            _ => ending.state(),
         };
         ledger.set_fact(fact::FINISHED_AT, &now_text())?;
         ledger.set_fact(fact::STATE, &state)?;
@@ -229,8 +228,7 @@ impl EndedSession {
     pub(super) fn end(&mut self, ending: Ending, after: Duration) -> Result<(), JobError> {
         self.state = match ending {
             Ending::Finished => RunState::Running,
-            Ending::Interrupted => RunState::Interrupted,
-            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
+            _ => ending.state(),
         };
         self.ending = ending;
         self.ledger.set_fact(fact::FINISHED_AT, &now_text())?;

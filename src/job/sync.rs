@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use act::count_adds;
 
-use super::conclusion::{NAMED_CHANNELS, SessionEnd};
+use super::conclusion::{NAMED_CHANNELS, SessionEnd, explains_end};
 use super::protected::protected;
 use super::run::new_directory;
 use super::session::{EndedSession, Started};
@@ -26,7 +26,7 @@ use super::sync_end::SyncEnd;
 use super::{JobError, LEDGER, Request, RunVerdict, Target};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Durability, Ledger, LedgerReader, Settled, fact};
-use crate::model::{BearerPool, ChannelArn, RunState};
+use crate::model::{BearerPool, ChannelArn};
 use crate::report::{Diff, MaxRemovals, SyncRules, SyncSummary, check_applicable};
 use crate::roster::{Entry, Source};
 
@@ -89,13 +89,11 @@ pub struct SyncConclusion {
     channels: Vec<ChannelArn>,
 }
 
+explains_end!(SyncConclusion);
+
 impl SyncConclusion {
     fn stop(&mut self, ending: Ending) {
-        self.summary.state = match ending {
-            Ending::Finished => RunState::Finished,
-            Ending::Interrupted => RunState::Interrupted,
-            Ending::Stopped(_) | Ending::ListError(_) => RunState::Aborted,
-        };
+        self.summary.state = ending.state();
         self.ending = ending;
     }
 
@@ -111,24 +109,6 @@ impl SyncConclusion {
             return RunVerdict::TooManyFailures;
         }
         self.end().verdict(self.summary.is_in_sync())
-    }
-
-    /// Why it stopped, if it was stopped.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        self.end().reason()
-    }
-
-    /// How to fix it, if it was stopped.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.end().hint()
-    }
-
-    /// The IAM policy that it needs, if it stopped because it was denied.
-    #[must_use]
-    pub fn policy(&self) -> Option<String> {
-        self.end().policy()
     }
 
     fn end(&self) -> SessionEnd<'_> {

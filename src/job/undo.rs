@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use super::commands::is_halted;
-use super::conclusion::{NAMED_CHANNELS, SessionEnd};
+use super::conclusion::{NAMED_CHANNELS, SessionEnd, explains_end};
 use super::lock;
 use super::open_run::open_run;
 use super::part::{self, LIST, NewPart};
@@ -22,12 +22,11 @@ use super::{
 };
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{Ledger, LedgerError, LedgerReader, fact};
-use crate::model::{BearerPool, ChannelArn, Outcome, RunState, SkipExisting, codes};
+use crate::model::{BearerPool, ChannelArn, Outcome, RunState, codes};
 use crate::report::{
     RemovalChoice, UndoPlan, UndoSummary, check_undo_report, count_removals, write_removals,
     write_undo,
 };
-use crate::roster::Options;
 use crate::schedule::{LowerBound, Scheduler};
 
 /// The IAM actions of an undo; the first only with the guard.
@@ -64,29 +63,13 @@ pub struct UndoConclusion {
     guarded: bool,
 }
 
+explains_end!(UndoConclusion);
+
 impl UndoConclusion {
     /// The result: [`RunVerdict::AllIn`] if every member is gone.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
         self.end().verdict(self.summary.is_all_gone())
-    }
-
-    /// Why it stopped, if it was stopped.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        self.end().reason()
-    }
-
-    /// How to fix it, if it was stopped.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.end().hint()
-    }
-
-    /// The IAM policy that the undo needs, if it stopped because it was denied.
-    #[must_use]
-    pub fn policy(&self) -> Option<String> {
-        self.end().policy()
     }
 
     fn end(&self) -> SessionEnd<'_> {
@@ -147,7 +130,7 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
         plan.in_doubt_left_out = counts.in_doubt_left_out;
         counts.bound
     };
-    let settings = undo_settings(settings, request);
+    let settings = undo_settings(&settings, request);
     let bearers = settings.bearers.len();
     let (least, _) = bound.time(&settings.resolve_limits()?, bearers);
     plan.run_id = ledger.fact(fact::RUN_ID)?.unwrap_or_default();
@@ -194,7 +177,7 @@ pub async fn undo(
         ))
         .await?
     } else {
-        let settings = undo_settings(settings, &request);
+        let settings = undo_settings(&settings, &request);
         let (session, started) = Box::pin(created(
             run,
             &request,
@@ -235,28 +218,17 @@ pub async fn undo(
 }
 
 /// The settings of the undo of a run with these settings.
-fn undo_settings(run: RunSettings, request: &UndoRequest) -> RunSettings {
-    let limits = LimitOverrides {
-        // What the run tolerated was for adding.
-        max_failures: None,
-        max_record_size: None,
-        ..run.limits
-    };
+fn undo_settings(run: &RunSettings, request: &UndoRequest) -> RunSettings {
     let channels = request.choice.channels.iter();
+    let part = part::settings(run, &request.dir.join(UNDO_DIR));
     RunSettings {
-        list: Some(part::list(&request.dir.join(UNDO_DIR))),
-        options: Options {
-            bearer_app_instance: run.bearers.instance(),
-            ..Options::default()
-        },
-        limits: request.limits.or_else(limits),
+        limits: request.limits.or_else(part.limits),
         undo: Some(UndoSettings {
             guarded: request.guarded,
             include_in_doubt: request.choice.include_in_doubt,
             channels: channels.map(ToString::to_string).collect(),
         }),
-        skip_existing: SkipExisting::Never,
-        ..run
+        ..part
     }
 }
 

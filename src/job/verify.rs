@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use super::commands::is_halted;
-use super::conclusion::{NAMED_CHANNELS, SessionEnd};
+use super::conclusion::{NAMED_CHANNELS, SessionEnd, explains_end};
 use super::inquiry::{Inquired, Inquiry};
 use super::lock;
 use super::open_run::open_run;
@@ -61,29 +61,13 @@ pub struct VerifyConclusion {
     channels: Vec<ChannelArn>,
 }
 
+explains_end!(VerifyConclusion);
+
 impl VerifyConclusion {
     /// The result: [`RunVerdict::AllIn`] if every row is as the runs reported.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
         self.end().verdict(self.verification.agrees())
-    }
-
-    /// Why it stopped, if it was stopped.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        self.end().reason()
-    }
-
-    /// How to fix it, if it was stopped.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.end().hint()
-    }
-
-    /// The IAM policy that it needs, if it stopped because it was denied.
-    #[must_use]
-    pub fn policy(&self) -> Option<String> {
-        self.end().policy()
     }
 
     fn end(&self) -> SessionEnd<'_> {

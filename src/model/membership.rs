@@ -19,6 +19,18 @@ pub enum MembershipType {
 }
 
 impl MembershipType {
+    /// All types.
+    pub const ALL: [Self; 2] = [Self::Default, Self::Hidden];
+
+    /// The other type.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Default => Self::Hidden,
+            Self::Hidden => Self::Default,
+        }
+    }
+
     /// Its text in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use super::comparison::{SyncRules, channels, each_answer};
+use super::comparison::{SyncRules, channels};
 use super::csv_report::CsvReport;
 use super::diff::{COLUMNS, Diff, DiffRow, Sign, read_diff};
 use super::listings::Listings;
+use super::questions::each_answer;
 use super::set::sync;
 use super::{DIFF, ReportError};
 use crate::ledger::{Fingerprint, LedgerReader};
@@ -37,23 +38,21 @@ impl<'a> AppliedDiff<'a> {
         let listings = Listings::read(inquiry)?;
         let mut diff = Diff::default();
         let moderators = channels(&listings, inquiry, &mut diff)?;
-        // Members of each channel that both have, and members that one of them lacks.
+        // The members that the difference knows of.
         let mut known: BTreeMap<String, BTreeSet<Fingerprint>> = BTreeMap::new();
         let mut changed = HashSet::new();
         read_diff(path, |row| {
             if row.was_in() {
                 let membership = listings.membership(&row.channel, &row.member, None);
-                let kinds = [MembershipType::Default, MembershipType::Hidden];
-                if !kinds.iter().any(|kind| listings.has(membership, *kind)) {
+                let mut kinds = MembershipType::ALL.into_iter();
+                if !kinds.any(|kind| listings.has(membership, kind)) {
                     changed.insert(row.channel.clone());
                 }
                 known.entry(row.channel).or_default().insert(membership);
-            } else {
-                known.entry(row.channel).or_default();
             }
             Ok(())
         })?;
-        each_answer(inquiry, |question, row, entry| {
+        each_answer::<ReportError>(inquiry, |question, row, entry| {
             if question != Question::Members {
                 return Ok(());
             }

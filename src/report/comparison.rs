@@ -9,10 +9,11 @@ use std::path::Path;
 use super::csv_report::CsvReport;
 use super::diff::{COLUMNS, Diff, INVALID, LEFT, Sign, UNREAD, check_diff};
 use super::listings::{ListingEnd, Listings};
+use super::questions::each_answer;
 use super::set::sync;
 use super::{DIFF, ReportError};
-use crate::ledger::{Fingerprint, LedgerReader, ResultRow, Settled};
-use crate::model::{Finding, MembershipType, Outcome, Question, QuestionRow, codes};
+use crate::ledger::{Fingerprint, LedgerReader, Settled};
+use crate::model::{Finding, MembershipType, Outcome, Question, codes};
 use crate::roster::{Delimiter, Encoding, Entry};
 
 /// What decides about those who are not on the list.
@@ -162,10 +163,6 @@ impl Comparison {
                 Sign::Problem => diff.other_type += 1,
                 _ => diff.equal += 1,
             }
-            if entry.sub_channel().is_some() {
-                let reason = "it has sub-channels, between which members move";
-                diff.withhold(entry.channel_arn(), reason);
-            }
             let kind = entry.membership_type().as_str();
             let (channel, member) = (entry.channel_arn(), entry.member_arn());
             report.record([sign.as_str(), channel, member, kind, &reason])
@@ -191,8 +188,8 @@ impl Comparison {
         on_list: &[Fingerprint],
     ) -> Result<(), ReportError> {
         let mut seen = HashSet::new();
-        each_answer(inquiry, |question, row, entry| {
-            if question != Question::Members || entry.sub_channel().is_some() {
+        each_answer::<ReportError>(inquiry, |question, row, entry| {
+            if question != Question::Members {
                 return Ok(());
             }
             let (channel, kind) = (entry.channel_arn(), entry.membership_type());
@@ -259,7 +256,7 @@ impl Comparison {
 
     /// Whether the members of a row's channel are known, of both types.
     fn is_listed(&self, entry: &Entry) -> bool {
-        let mut kinds = [MembershipType::Default, MembershipType::Hidden].into_iter();
+        let mut kinds = MembershipType::ALL.into_iter();
         kinds.all(|kind| {
             let listing = self.listings.get(entry.channel_arn(), kind, None);
             listing.is_some_and(|listing| listing.end == ListingEnd::Complete)
@@ -268,18 +265,13 @@ impl Comparison {
 
     /// The type with which a row's member is in the channel, if a listing has it.
     fn type_of(&self, entry: &Entry) -> Option<MembershipType> {
-        let membership =
-            self.listings
-                .membership(entry.channel_arn(), entry.member_arn(), entry.sub_channel());
-        let other = match entry.membership_type() {
-            MembershipType::Default => MembershipType::Hidden,
-            MembershipType::Hidden => MembershipType::Default,
-        };
-        let mut kinds = [entry.membership_type(), other].into_iter();
+        let membership = self.membership(entry);
+        let wanted = entry.membership_type();
+        let mut kinds = [wanted, wanted.other()].into_iter();
         kinds.find(|kind| self.listings.has(membership, *kind))
     }
 
-    /// The membership of a row, in whichever sub-channel.
+    /// The membership of a row. A list of a sync has no sub-channels.
     fn membership(&self, entry: &Entry) -> Fingerprint {
         self.listings
             .membership(entry.channel_arn(), entry.member_arn(), None)
@@ -293,14 +285,14 @@ pub(super) fn channels(
     diff: &mut Diff,
 ) -> Result<HashSet<Fingerprint>, ReportError> {
     let mut moderators = HashSet::new();
-    each_answer(inquiry, |question, row, entry| {
+    each_answer::<ReportError>(inquiry, |question, row, entry| {
         let channel = entry.channel_arn();
         diff.channel(channel);
         let is_answered = row.outcome == Outcome::Added;
         match question {
             Question::Members => {
                 let kind = entry.membership_type();
-                let listing = listings.get(channel, kind, entry.sub_channel());
+                let listing = listings.get(channel, kind, None);
                 let is_complete =
                     listing.is_some_and(|listing| listing.end == ListingEnd::Complete);
                 if !is_complete {
@@ -326,21 +318,4 @@ pub(super) fn channels(
         Ok(())
     })?;
     Ok(moderators)
-}
-
-/// Passes each question of an inquiry to `each`, with its row.
-pub(super) fn each_answer(
-    inquiry: &LedgerReader,
-    mut each: impl FnMut(Question, &ResultRow<'_>, &Entry) -> Result<(), ReportError>,
-) -> Result<(), ReportError> {
-    let mut entry = Entry::default();
-    inquiry.project(|row| {
-        let damaged = || inquiry.damaged(format!("question {}", row.row));
-        let fields: Vec<String> = row.record.iter().map(ToString::to_string).collect();
-        let question = QuestionRow::parse(&fields).ok_or_else(damaged)?.question;
-        let resolved = inquiry.layout().resolve(row.record, &mut entry);
-        resolved.map_err(|_| damaged())?;
-        each(question, row, &entry)
-    })?;
-    Ok(())
 }

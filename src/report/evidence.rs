@@ -72,10 +72,7 @@ impl Evidence {
         let Some(listing) = listings.get(channel, wanted, sub_channel) else {
             return Judgement::Open;
         };
-        let other = match wanted {
-            MembershipType::Default => MembershipType::Hidden,
-            MembershipType::Hidden => MembershipType::Default,
-        };
+        let other = wanted.other();
         let listed = listings.membership(channel, entry.member_arn(), sub_channel);
         for kind in [wanted, other] {
             if listings.has(listed, kind) {

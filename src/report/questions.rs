@@ -1,12 +1,14 @@
-//! A list of questions to the service, as the list of a run that asks them.
+//! A list of questions to the service, as the list of a run that asks them, and its rows once they are
+//! asked.
 
 use std::path::Path;
 
 use super::ReportError;
 use super::csv_report::CsvReport;
 use super::set::sync;
-use crate::model::{MembershipType, QuestionRow};
-use crate::roster::{Delimiter, Encoding};
+use crate::ledger::{LedgerError, LedgerReader, ResultRow};
+use crate::model::{MembershipType, Question, QuestionRow};
+use crate::roster::{Delimiter, Encoding, Entry};
 
 /// What a question is about.
 #[derive(Debug, Clone, Copy)]
@@ -84,4 +86,21 @@ impl QuestionList {
         self.list.finish()?.persist()?;
         sync(&self.dir)
     }
+}
+
+/// Passes each question of an inquiry to `each`, with its row.
+pub(super) fn each_answer<E: From<LedgerError>>(
+    inquiry: &LedgerReader,
+    mut each: impl FnMut(Question, &ResultRow<'_>, &Entry) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut entry = Entry::default();
+    inquiry.project(|row| {
+        let damaged = || inquiry.damaged(format!("question {}", row.row));
+        let fields: Vec<String> = row.record.iter().map(ToString::to_string).collect();
+        let question = QuestionRow::parse(&fields).ok_or_else(damaged)?.question;
+        let resolved = inquiry.layout().resolve(row.record, &mut entry);
+        resolved.map_err(|_| damaged())?;
+        each(question, row, &entry)
+    })?;
+    Ok(())
 }

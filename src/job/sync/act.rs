@@ -20,7 +20,7 @@ use crate::model::{Outcome, RunState, codes};
 use crate::report::{
     DIFF, Reports, Sign, SyncSummary, diff_digest, read_diff, write_sync_removals,
 };
-use crate::roster::{Entry, Options};
+use crate::roster::Entry;
 
 impl Synchronization {
     /// Adds who is missing, unless that is done, and writes the run's reports.
@@ -109,26 +109,13 @@ impl Synchronization {
 
 /// The settings of the part that removes.
 fn removal_settings(run: &RunSettings, dir: &Path) -> RunSettings {
-    let limits = LimitOverrides {
-        // What the run tolerates is for adding.
-        max_failures: None,
-        max_record_size: None,
-        ..run.limits
-    };
     RunSettings {
-        list: Some(part::list(dir)),
-        options: Options {
-            bearer_app_instance: run.bearers.instance(),
-            ..Options::default()
-        },
-        limits,
-        sync: None,
         undo: Some(UndoSettings {
             guarded: false,
             include_in_doubt: false,
             channels: Vec::new(),
         }),
-        ..run.clone()
+        ..part::settings(run, dir)
     }
 }
 
