@@ -6,8 +6,8 @@ use crate::model::{AppInstanceArn, ArnError, ChannelArn, MemberArn};
 /// The default bearer of a sandbox: a user of the first channel's app instance. In the sandbox every
 /// user may add members.
 pub(super) fn sandbox_bearer(first: Option<&Chunk>) -> Result<MemberArn, ArnError> {
-    let channel = first.and_then(|chunk| chunk.channels.first());
-    let channel = channel.and_then(|(_, arn)| ChannelArn::parse(arn).ok());
+    let channel = first.and_then(|chunk| chunk.first_channel.as_deref());
+    let channel = channel.and_then(|arn| ChannelArn::parse(arn).ok());
     bearer_beside(channel.as_ref())
 }
 

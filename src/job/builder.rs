@@ -1,5 +1,6 @@
 //! The library's entry points, as builders: run, resume, retry, undo and plan.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
@@ -9,7 +10,7 @@ use super::{
     Target, UndoConclusion, UndoRequest, plan, plan_undo, resume, retry, run_or_resume, undo,
 };
 use crate::engine::{Command, Event, Observer};
-use crate::model::{BearerPool, ChannelArn, MemberArn, SkipExisting};
+use crate::model::{BearerPool, ChannelArn, MemberArn, Shard, SkipExisting};
 use crate::report::{self, RemovalChoice};
 use crate::roster::{Options, Source};
 
@@ -95,6 +96,7 @@ pub struct Run {
     dir: Option<PathBuf>,
     if_exists: IfExists,
     skip_existing: SkipExisting,
+    shard: Option<Shard>,
     session: Session,
 }
 
@@ -122,6 +124,7 @@ impl Run {
             dir: None,
             if_exists: IfExists::Fail,
             skip_existing: SkipExisting::Never,
+            shard: None,
             session: Session::default(),
         }
     }
@@ -162,6 +165,12 @@ impl Run {
         self
     }
 
+    /// The shard of the list to add [default: all of it]. The directory is then that of the shard.
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.shard = Some(shard);
+        self
+    }
+
     /// Runs it to its end, and writes the reports. Must be called on a tokio runtime.
     ///
     /// # Errors
@@ -178,6 +187,7 @@ impl Run {
             bearers: BearerPool::new(self.bearers)?,
             limits: self.session.limits,
             skip_existing: self.skip_existing,
+            shard: self.shard,
         };
         Box::pin(run_or_resume(request, self.if_exists, observer, commands)).await
     }
@@ -368,6 +378,8 @@ impl PlanOf {
                 aws: super::AwsTarget::default(),
                 sandbox: false,
                 skip_existing: SkipExisting::Never,
+                shard: None,
+                shards: None,
             },
             bearers: Vec::new(),
         }
@@ -400,6 +412,18 @@ impl PlanOf {
     /// Which channels the run would list first [default: none].
     pub fn skip_existing(mut self, channels: SkipExisting) -> Self {
         self.request.skip_existing = channels;
+        self
+    }
+
+    /// The shard of the list to plan [default: all of it].
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.request.shard = Some(shard);
+        self
+    }
+
+    /// Also shows what each of so many shards would do.
+    pub fn shards(mut self, count: NonZeroU32) -> Self {
+        self.request.shards = Some(count);
         self
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::JobError;
 use super::lock::OWNER;
 use crate::ledger::Ledger;
+use crate::model::Shard;
 use crate::report;
 
 /// The ledger's file in the run directory.
@@ -14,6 +15,8 @@ pub const LEDGER: &str = "ledger.db";
 pub(super) const UNDO_DIR: &str = "undo";
 /// The directory of the removals of a sync, in the run directory.
 pub(super) const REMOVAL: &str = "removal";
+/// What the name of a shard's directory begins with, in the directory of its job.
+pub(super) const SHARD: &str = "shard-";
 /// The longest path of a run directory, in bytes. SQLite's own limit for the files of the ledger is 512
 /// (`MAX_PATHNAME` in its `os_unix.c`).
 const MAX_PATH: usize = 512 - 1 - "/ledger.db-journal".len();
@@ -38,6 +41,12 @@ pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
     let name = name.trim_matches('-');
     let name = if name.is_empty() { "stdin" } else { name };
     format!("{}-{name}", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// The directory of a shard, in the directory of its job.
+#[must_use]
+pub fn shard_directory(job: &Path, shard: Shard) -> PathBuf {
+    job.join(format!("{SHARD}{}", shard.number()))
 }
 
 /// Checks that the path of the directory is short enough for the ledger.

@@ -110,6 +110,10 @@ fn difference(
     };
     // Without --bearer a sandbox chooses one, so there is nothing to compare.
     let has_bearers = !(is_sandbox && request.bearers.is_empty());
+    let bearers = match request.shard {
+        Some(shard) => &shard.bearers(&request.bearers).0,
+        None => &request.bearers,
+    };
     let mut options = request.options.clone();
     options
         .bearer_app_instance
@@ -131,7 +135,8 @@ fn difference(
         () if settings.skip_existing != request.skip_existing => {
             Some("it has another --skip-existing")
         }
-        () if has_bearers && settings.bearers != request.bearers => Some("it has another bearer"),
+        () if settings.shard != request.shard => Some("it is another shard"),
+        () if has_bearers && settings.bearers != *bearers => Some("it has another bearer"),
         () => None,
     })
 }

@@ -43,7 +43,7 @@ mod verify;
 pub use address::{address, address_of_run};
 pub use builder::{PlanOf, Resume, Run, Undo};
 pub use conclusion::{Conclusion, RunVerdict};
-pub use directory::{LEDGER, holds_run};
+pub use directory::{LEDGER, holds_run, shard_directory};
 use directory::{REMOVAL, UNDO_DIR};
 pub use error::JobError;
 pub use if_exists::{IfExists, run_or_resume};

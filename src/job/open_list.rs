@@ -5,7 +5,18 @@ use tokio::sync::{mpsc, oneshot};
 use super::JobError;
 use crate::engine::Command;
 use crate::ledger::{Chunk, Stager};
+use crate::model::Shard;
 use crate::roster::{Layout, Options, Roster, RosterError, Source};
+
+/// How a list is staged.
+pub(super) struct Stage {
+    /// The ledger's key.
+    pub(super) key: [u8; 16],
+    /// The shard whose rows are taken; without one, all are.
+    pub(super) shard: Option<Shard>,
+    /// Whether its first chunk is read at once.
+    pub(super) with_first: bool,
+}
 
 /// An open list.
 pub(super) struct OpenList {
@@ -20,22 +31,21 @@ pub(super) struct OpenList {
 }
 
 impl OpenList {
-    /// Opens a list, and reads its first chunk if `with_first`.
+    /// Opens a list to stage it.
     ///
     /// # Errors
     /// If it cannot be read, or a command arrives first.
     pub(super) async fn begin(
         source: Source,
         options: Options,
-        key: [u8; 16],
-        with_first: bool,
+        stage: Stage,
         commands: &mut mpsc::Receiver<Command>,
     ) -> Result<Self, JobError> {
         let (send, opened) = oneshot::channel();
         // Not a blocking task: the runtime would wait for it at the end, and so for standard input.
         std::thread::Builder::new()
             .spawn(move || {
-                let _ = send.send(open(&source, &options, key, with_first));
+                let _ = send.send(open(&source, &options, stage));
             })
             .map_err(JobError::NoThread)?;
         tokio::select! {
@@ -46,16 +56,11 @@ impl OpenList {
     }
 }
 
-fn open(
-    source: &Source,
-    options: &Options,
-    key: [u8; 16],
-    with_first: bool,
-) -> Result<OpenList, RosterError> {
+fn open(source: &Source, options: &Options, stage: Stage) -> Result<OpenList, RosterError> {
     let roster = Roster::open(source, options)?;
     let (layout, detected) = (roster.layout().clone(), roster.detected());
-    let mut stager = Stager::new(roster, key);
-    let first = if with_first {
+    let mut stager = Stager::new(roster, stage.key).of_shard(stage.shard);
+    let first = if stage.with_first {
         stager.next_chunk()?
     } else {
         None

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::list_path::absolute;
 use super::lock::RunLock;
-use super::open_list::OpenList;
+use super::open_list::{OpenList, Stage};
 use super::run::{NewRun, begin};
 use super::session::{Session, Started};
 use super::{JobError, LimitOverrides, RunSettings, Target, directory, supported};
@@ -44,6 +44,8 @@ pub(super) fn settings(run: &RunSettings, dir: &Path) -> RunSettings {
         reading_rate: None,
         sync: None,
         skip_existing: SkipExisting::Never,
+        // Its list is its own: every row of it.
+        shard: None,
         ..run.clone()
     }
 }
@@ -123,7 +125,12 @@ impl NewPart {
         let mut key = [0; 16];
         rand::fill(&mut key);
         let options = self.settings.options.clone();
-        let list = OpenList::begin(source.clone(), options, key, true, commands).await?;
+        let stage = Stage {
+            key,
+            shard: None,
+            with_first: true,
+        };
+        let list = OpenList::begin(source.clone(), options, stage, commands).await?;
         let feed = Feed::spawn(list.first, list.stager).map_err(JobError::NoThread)?;
         let new = NewRun {
             run_id,

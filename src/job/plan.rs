@@ -3,10 +3,12 @@
 //! Promises: the list goes through the same stager as in a run, into a temporary ledger, so a plan
 //! and a run cannot disagree. Must not: create a run directory or leave a file.
 
+use std::num::NonZeroU32;
+
 use super::{AwsTarget, JobError, LimitOverrides, supported};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, LedgerReader, Stager};
-use crate::model::{BearerPool, ChannelArn, ChannelId, SkipExisting};
+use crate::model::{BearerPool, ChannelArn, ChannelId, LimitShare, Shard, SkipExisting};
 use crate::report::{Plan, PlanInput};
 use crate::roster::{Options, Roster, Source};
 
@@ -26,6 +28,10 @@ pub struct PlanRequest {
     pub sandbox: bool,
     /// Which channels the run would list first.
     pub skip_existing: SkipExisting,
+    /// The shard of the list to plan; without one, all of it.
+    pub shard: Option<Shard>,
+    /// The number of shards to compare, if any.
+    pub shards: Option<NonZeroU32>,
 }
 
 /// Reads the list to its end and returns the plan. `opened` receives the detected format, in one
@@ -50,6 +56,8 @@ pub(super) fn plan_list(
         aws,
         sandbox,
         skip_existing,
+        shard,
+        shards,
     } = request;
     let api = if sandbox { Api::Messaging } else { aws.api() };
     let checked = |region: String| {
@@ -71,27 +79,35 @@ pub(super) fn plan_list(
 
     let roster = Roster::open(&source, &limits.options(&options))?;
     opened(&roster.detected());
-    let ledger = stage(roster)?;
+    let ledger = stage(roster, shard)?;
     let region = match region {
         Some(region) => region,
         None => checked(list_region(&ledger)?)?,
     };
+    let (bearers, share) = match shard {
+        Some(shard) => shard.bearers(&bearers),
+        None => (bearers, LimitShare::default()),
+    };
+    let limits = share.of(limits.resolve(&region)?);
+    limits.check()?;
     let input = PlanInput {
         list: source.name(),
-        limits: limits.resolve(&region)?,
+        limits,
         bearers: bearers.len(),
         region,
         skip_existing,
+        shard,
+        shards,
     };
     Ok((Plan::of(&ledger, input)?, ledger))
 }
 
 /// Stages the whole list and finds its duplicates.
-fn stage(roster: Roster) -> Result<Ledger, JobError> {
+fn stage(roster: Roster, shard: Option<Shard>) -> Result<Ledger, JobError> {
     let mut key = [0; 16];
     rand::fill(&mut key);
     let mut ledger = Ledger::temporary(roster.layout(), key)?;
-    let mut stager = Stager::new(roster, key);
+    let mut stager = Stager::new(roster, key).of_shard(shard);
     while let Some(chunk) = stager.next_chunk()? {
         ledger.stage(&chunk)?;
         if ledger.should_flush() {

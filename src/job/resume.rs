@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::conclusion::Conclusion;
 use super::list_change::{ChangedList, list_change};
 use super::lock::RunLock;
-use super::open_list::OpenList;
+use super::open_list::{OpenList, Stage};
 use super::open_run::open_run;
 use super::session::{Session, Started};
 use super::{
@@ -156,7 +156,12 @@ async fn feed(
     }
     let source = settings.list.clone().map_or(Source::Stdin, Source::File);
     let options = settings.limits.options(&settings.options);
-    let list = OpenList::begin(source, options, ledger.key()?, false, commands).await?;
+    let stage = Stage {
+        key: ledger.key()?,
+        shard: settings.shard,
+        with_first: false,
+    };
+    let list = OpenList::begin(source, options, stage, commands).await?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
     let what = match (size, list.size) {
         (Some(before), Some(now)) if before != now => {

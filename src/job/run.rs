@@ -8,7 +8,7 @@ use super::bearers::sandbox_bearer;
 use super::conclusion::Conclusion;
 use super::list_path::absolute;
 use super::lock::RunLock;
-use super::open_list::OpenList;
+use super::open_list::{OpenList, Stage};
 use super::session::{Session, Started, now_text};
 use super::{
     JobError, LEDGER, LimitOverrides, RunSettings, SyncSettings, Target, directory, existing,
@@ -17,7 +17,7 @@ use super::{
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Observer};
 use crate::ledger::{Durability, Ledger, LedgerError, fact};
-use crate::model::{BearerPool, RunState, SkipExisting};
+use crate::model::{BearerPool, LimitShare, RunState, Shard, SkipExisting};
 use crate::private_file;
 use crate::report;
 use crate::roster::{Layout, Options, Source};
@@ -41,6 +41,8 @@ pub struct Request {
     pub limits: LimitOverrides,
     /// Which channels to list first, to skip those who are members already.
     pub skip_existing: SkipExisting,
+    /// The shard of the list to add; without one, all of it.
+    pub shard: Option<Shard>,
 }
 
 /// Creates a run and runs it to its end.
@@ -89,6 +91,7 @@ pub(super) async fn begun(
         mut bearers,
         limits: overrides,
         skip_existing,
+        shard,
     } = request;
     target.check_profile().await?;
     if bearers.is_empty() && !target.is_sandbox() {
@@ -108,14 +111,25 @@ pub(super) async fn begun(
     } = OpenList::begin(
         source.clone(),
         overrides.options(&options),
-        ledger_key,
-        true,
+        Stage {
+            key: ledger_key,
+            shard,
+            with_first: true,
+        },
         commands,
     )
     .await?;
     if bearers.is_empty() {
         bearers = sandbox_bearer(first.as_ref())?.into();
     }
+    let share = match shard {
+        Some(shard) => {
+            let (own, share) = shard.bearers(&bearers);
+            bearers = own;
+            share
+        }
+        None => LimitShare::default(),
+    };
     let list = match &source {
         Source::File(path) => Some(absolute(path)),
         _ => None,
@@ -126,9 +140,11 @@ pub(super) async fn begun(
         limits: overrides,
         sync,
         skip_existing,
+        shard,
+        share,
         ..target.settings(bearers)
     };
-    let limits = overrides.resolve(&settings.region)?;
+    let limits = settings.resolve_limits()?;
     let (service, address) = target.connect(&settings).await?;
     // Before the directory is created: if no thread can start, nothing is left behind.
     let feed = Feed::spawn(first, stager).map_err(JobError::NoThread)?;

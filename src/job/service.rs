@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{AwsTarget, JobError, LimitOverrides, RunSettings};
 use crate::chime::{self, Api, Chime};
-use crate::model::{BearerPool, SkipExisting};
+use crate::model::{BearerPool, LimitShare, SkipExisting};
 use crate::roster::Options;
 use crate::sandbox::{self, Service, Simulated};
 
@@ -68,6 +68,8 @@ impl Target {
             reading_rate: None,
             sync: None,
             skip_existing: SkipExisting::Never,
+            shard: None,
+            share: LimitShare::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AwsTarget, JobError, Target, list_path};
 use crate::engine::Task;
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{BearerPool, Limits, LimitsError, SkipExisting, quota};
+use crate::model::{BearerPool, LimitShare, Limits, LimitsError, Shard, SkipExisting, quota};
 use crate::roster::{Options, RecordSize};
 use crate::schedule::{FailureThreshold, Patience};
 
@@ -126,6 +126,12 @@ pub struct RunSettings {
     /// Which channels are listed before members are added.
     #[serde(default)]
     pub skip_existing: SkipExisting,
+    /// Which shard of its job it is, if it is one.
+    #[serde(default)]
+    pub shard: Option<Shard>,
+    /// Its share of the limits, which are those of the job.
+    #[serde(default)]
+    pub share: LimitShare,
     /// The settings of a sync, if it is one.
     #[serde(default)]
     pub sync: Option<SyncSettings>,
@@ -188,12 +194,15 @@ impl RunSettings {
                 single_rate: None,
                 ..self.limits
             };
-            let limits = overrides.resolve(&self.region)?.of_reading(rate);
+            let limits = overrides.resolve(&self.region)?;
+            let limits = self.share.of(limits).of_reading(rate);
             limits.check()?;
             return Ok(limits);
         }
         let Some(undo) = &self.undo else {
-            return self.limits.resolve(&self.region);
+            let limits = self.share.of(self.limits.resolve(&self.region)?);
+            limits.check()?;
+            return Ok(limits);
         };
         // The rate of batches is not that of removals.
         let overrides = LimitOverrides {
@@ -202,7 +211,7 @@ impl RunSettings {
             single_adds: true,
             ..self.limits
         };
-        let limits = overrides.resolve(&self.region)?;
+        let limits = self.share.of(overrides.resolve(&self.region)?);
         let rate = limits.single_rate;
         let rate = rate.unwrap_or_else(|| quota::single_rate(&self.region));
         let limits = limits.of_removals(rate, undo.guarded);

@@ -19,6 +19,8 @@ pub struct NewLane {
 pub struct Chunk {
     /// Number and records of each page.
     pub pages: Vec<(u64, String)>,
+    /// The channel of the list's first good row, of whichever shard it is: with the chunk that has it.
+    pub first_channel: Option<String>,
     /// New channels.
     pub channels: Vec<(ChannelId, String)>,
     /// New lanes.
@@ -33,6 +35,8 @@ pub struct Chunk {
     pub bots: u64,
     /// Rows left out by a filter.
     pub left_out: u64,
+    /// Rows of other shards.
+    pub elsewhere: u64,
     /// What was found in the whole list: with its last chunk.
     pub notes: Option<ListNotes>,
     /// The digest of the whole list: with its last chunk.
@@ -48,7 +52,7 @@ impl Chunk {
         self.pages.iter().map(|(_, records)| records.len()).sum()
     }
 
-    /// Rows read, except those left out.
+    /// Rows read, except those left out and those of other shards.
     #[must_use]
     pub fn rows_read(&self) -> u64 {
         (self.rows.len() + self.suspects.len() + self.defects.len()) as u64

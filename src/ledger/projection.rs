@@ -36,6 +36,8 @@ pub struct Totals {
     pub tally: Tally,
     /// Rows that took more than one attempt.
     pub retried: u64,
+    /// Rows that were left out, or are of another shard.
+    pub absent: u64,
 }
 
 /// Where a row's code and message are found.
@@ -143,7 +145,10 @@ impl LedgerReader {
             let text: String = found.get(1).map_err(sqlite)?;
             let records = page::records(&text).ok_or_else(|| self.damaged(format!("page {id}")))?;
             for (index, record) in (0u64..).zip(&records) {
-                let Some(record) = record else { continue };
+                let Some(record) = record else {
+                    totals.absent += 1;
+                    continue;
+                };
                 let row = id * PAGE_ROWS + index + 1;
                 let index = usize::try_from(row - window.first_row).unwrap_or(usize::MAX);
                 let state = window.states.get(index).copied().unwrap_or_default();

@@ -7,8 +7,11 @@ use super::Chunk;
 /// Counts of staging.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
-    /// Rows taken from the list.
+    /// Rows taken from the list: those of this shard, where there are several.
     pub rows_read: u64,
+    /// Rows of other shards.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Rows left out by a filter.
     pub rows_left_out: u64,
     /// Rows found defective.
@@ -29,6 +32,7 @@ impl Staged {
     /// Counts what a chunk of the list contains.
     pub(super) fn add(&mut self, chunk: &Chunk) {
         self.rows_read += chunk.rows_read();
+        self.elsewhere += chunk.elsewhere;
         self.rows_left_out += chunk.left_out;
         self.invalid += chunk.defects.len() as u64;
         self.bots += chunk.bots;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::chunk::{Chunk, NewLane};
 use super::duplicate_filter::{DuplicateFilter, Fingerprint, FingerprintHasher};
 use super::schema::PAGE_ROWS;
-use crate::model::{ChannelId, LaneId, MembershipType};
+use crate::model::{ChannelId, LaneId, MembershipType, Shard};
 use crate::roster::{Entry, Roster, RosterError, Row, RowKind};
 
 /// Pages in one chunk: some thousand rows, enough to make handing over cheap.
@@ -23,6 +23,7 @@ const PAGE_RESERVE: usize = 64 * 1024;
 /// A list on its way into the ledger.
 pub struct Stager {
     roster: Roster,
+    shard: Option<Shard>,
     row: Row,
     hasher: FingerprintHasher,
     filter: DuplicateFilter,
@@ -32,6 +33,10 @@ pub struct Stager {
     /// Bytes of the chunk's pages.
     chunk_size: usize,
     rows: u64,
+    /// Rows of other shards among them.
+    elsewhere: u64,
+    /// Whether a good row was read.
+    has_channel: bool,
     ended: bool,
 }
 
@@ -41,6 +46,7 @@ impl Stager {
     pub fn new(roster: Roster, key: [u8; 16]) -> Self {
         Self {
             roster,
+            shard: None,
             row: Row::default(),
             hasher: FingerprintHasher::new(key),
             filter: DuplicateFilter::new(None),
@@ -49,8 +55,16 @@ impl Stager {
             chunk: Chunk::default(),
             chunk_size: 0,
             rows: 0,
+            elsewhere: 0,
+            has_channel: false,
             ended: false,
         }
+    }
+
+    /// Takes only the rows of this shard, if there is one. Those of others are counted.
+    #[must_use]
+    pub fn of_shard(self, shard: Option<Shard>) -> Self {
+        Self { shard, ..self }
     }
 
     /// The list's raw size in bytes, if known.
@@ -92,7 +106,8 @@ impl Stager {
     fn size_filter(&mut self) {
         let read = self.roster.bytes_read().max(1);
         if let Some(size) = self.roster.size() {
-            let rows = self.rows.saturating_mul(size / read + 1);
+            let own = self.rows - self.elsewhere;
+            let rows = own.saturating_mul(size / read + 1);
             self.filter.set_expected(rows.saturating_add(rows / 4));
         }
     }
@@ -100,12 +115,23 @@ impl Stager {
     fn stage_row(&mut self) {
         self.rows += 1;
         let number = self.row.number();
+        if let RowKind::Take(entry) = self.row.kind()
+            && !self.has_channel
+        {
+            self.has_channel = true;
+            self.chunk.first_channel = Some(entry.channel_arn().to_owned());
+        }
         self.page
             .push(if self.page.is_empty() { b'[' } else { b',' });
         match self.row.kind() {
             RowKind::LeftOut => {
                 self.page.extend_from_slice(b"null");
                 self.chunk.left_out += 1;
+            }
+            kind if is_elsewhere(self.shard, number, &kind) => {
+                self.page.extend_from_slice(b"null");
+                self.chunk.elsewhere += 1;
+                self.elsewhere += 1;
             }
             kind => {
                 write_record(&mut self.page, self.row.fields());
@@ -156,6 +182,18 @@ impl Stager {
         self.chunk
             .pages
             .push(((self.row.number() - 1) / PAGE_ROWS, records));
+    }
+}
+
+/// Whether a row is of another shard than this one.
+fn is_elsewhere(shard: Option<Shard>, row: u64, kind: &RowKind<'_>) -> bool {
+    let Some(shard) = shard else {
+        return false;
+    };
+    !match kind {
+        RowKind::Take(entry) => shard.has_channel(entry.channel_arn()),
+        RowKind::Defect(_) => shard.has_defective_row(row),
+        RowKind::LeftOut => true,
     }
 }
 

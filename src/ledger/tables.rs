@@ -36,7 +36,7 @@ pub(super) static PAGE: Table = Table {
     name: "page",
     comment: &[
         "The list: each page a JSON array of 64 records. A record is the array of its fields as they",
-        "were in the list, or null for a row that was filtered out.",
+        "were in the list, or null for a row that was filtered out or is of another shard.",
     ],
     columns: &[("id", "INTEGER PRIMARY KEY"), ("records", "TEXT NOT NULL")],
     key: None,

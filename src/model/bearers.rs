@@ -46,6 +46,18 @@ impl BearerPool {
         self.0.len()
     }
 
+    /// The bearers at `first`, from 0, and every so many after it.
+    pub(super) fn every_nth(&self, first: usize, step: usize) -> Self {
+        Self(
+            self.0
+                .iter()
+                .skip(first)
+                .step_by(step.max(1))
+                .cloned()
+                .collect(),
+        )
+    }
+
     /// Whether the pool is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {

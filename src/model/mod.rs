@@ -16,6 +16,7 @@ mod question;
 mod reading;
 mod refusal_kind;
 mod removal;
+mod shard;
 mod skip_existing;
 mod suggest;
 mod tally;
@@ -37,6 +38,7 @@ pub use reading::{
 };
 pub use refusal_kind::{CallAction, RefusalKind};
 pub use removal::RemovalRow;
+pub use shard::{LimitShare, Shard, ShardError};
 pub use skip_existing::SkipExisting;
 pub use suggest::closest_match;
 pub use tally::Tally;

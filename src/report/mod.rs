@@ -24,6 +24,7 @@ mod path;
 mod plan;
 mod plan_text;
 mod planned_listing;
+mod planned_shards;
 mod questions;
 mod removals;
 mod results;
@@ -60,6 +61,7 @@ pub use path::{shell_value, shell_word};
 pub use plan::PlanInput;
 pub use plan::{OverCapacityChannel, Plan, PlannedChannel, Undo};
 pub use planned_listing::{ListingCandidates, PlannedListing};
+pub use planned_shards::{PlannedShard, PlannedShards};
 #[doc(hidden)]
 pub use questions::{QuestionList, Subject};
 #[doc(hidden)]

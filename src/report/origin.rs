@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::ledger::{LedgerError, LedgerReader, fact};
+use crate::model::Shard;
 
 /// The service of a run, from its settings.
 #[derive(Debug, Default, Deserialize)]
@@ -14,6 +15,7 @@ pub(super) struct Origin {
     region: String,
     aws: Endpoint,
     sync: Option<IgnoredAny>,
+    shard: Option<Shard>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +38,11 @@ impl Origin {
     /// Whether it is a sync, which goes on by its own command.
     pub(super) fn is_sync(&self) -> bool {
         self.sync.is_some()
+    }
+
+    /// Which shard of its job it is; `None` if it is a whole job.
+    pub(super) fn shard(&self) -> Option<Shard> {
+        self.shard
     }
 
     /// What the run changed, in a sentence for the page.

@@ -1,13 +1,14 @@
 //! The plan of a run: the calls and the time that a list takes, before any call is made.
 
 use std::cmp::Reverse;
+use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelsNow, PlannedListing};
+use super::{ChannelsNow, PlannedListing, PlannedShards};
 use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
-use crate::model::{Limits, SkipExisting, escape_control, quota};
+use crate::model::{Limits, Shard, SkipExisting, escape_control, quota};
 use crate::roster::ListNotes;
 use crate::schedule::{Binding, LowerBound, time_with_single_adds};
 
@@ -26,6 +27,12 @@ pub struct Plan {
     pub list: String,
     /// Rows read from the list.
     pub rows_read: u64,
+    /// The shard that the plan is for; null if it is for the whole list.
+    #[serde(default)]
+    pub shard: Option<Shard>,
+    /// Rows of other shards, which the plan leaves out; `rows_read` counts them.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Rows left out by `--where`; `rows_read` does not count them.
     pub rows_left_out: u64,
     /// Properties of the list that may be mistakes.
@@ -79,6 +86,9 @@ pub struct Plan {
     /// What `--skip-existing` lists before the first add; null without it.
     #[serde(default)]
     pub listed_first: Option<PlannedListing>,
+    /// What each shard would do; null without `--shards`.
+    #[serde(default)]
+    pub shards: Option<PlannedShards>,
 }
 
 /// The plan of one channel.
@@ -123,6 +133,10 @@ pub struct PlanInput {
     pub region: String,
     /// Which channels are listed first.
     pub skip_existing: SkipExisting,
+    /// The shard that the ledger has the rows of, if it is one.
+    pub shard: Option<Shard>,
+    /// The number of shards to compare, if any.
+    pub shards: Option<NonZeroU32>,
 }
 
 impl Plan {
@@ -137,6 +151,8 @@ impl Plan {
             bearers,
             region,
             skip_existing,
+            shard,
+            shards,
         } = input;
         let (staged, pool) = (*ledger.staged(), bearers.max(1));
         let Loads {
@@ -171,7 +187,9 @@ impl Plan {
             .filter(|channel| channel.members > quota::MEMBERS_PER_CHANNEL);
         Ok(Self {
             list: escape_control(&list, usize::MAX),
-            rows_read: staged.rows_read,
+            rows_read: staged.rows_read + staged.elsewhere,
+            shard,
+            elsewhere: staged.elsewhere,
             rows_left_out: staged.rows_left_out,
             notes: ledger.notes()?,
             members,
@@ -203,6 +221,10 @@ impl Plan {
             region,
             channels_now: None,
             listed_first: PlannedListing::of(ledger, skip_existing, &limits, pool)?,
+            shards: match shards {
+                Some(count) => Some(PlannedShards::of(ledger, count, &limits, pool)?),
+                None => None,
+            },
         })
     }
 

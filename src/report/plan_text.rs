@@ -45,7 +45,13 @@ impl fmt::Display for Plan {
 impl Plan {
     /// The counts of rows.
     fn rows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(shard) = self.shard {
+            line(f, "shard", shard, "")?;
+        }
         line(f, "rows read", self.rows_read, "")?;
+        if self.elsewhere > 0 {
+            line(f, "elsewhere", self.elsewhere, "(rows of other shards)")?;
+        }
         let to = format!("to add, to {}", count(self.channels, "channel"));
         line(f, "members", self.members, &to)?;
         if self.duplicate > 0 {
@@ -100,8 +106,11 @@ impl Plan {
         }
         let undo = format!("{}, one member each", count(self.undo.calls, "call"));
         line(f, "to undo it", time(self.undo.seconds), &undo)?;
-        match &self.listed_first {
-            Some(listed_first) => write!(f, "{listed_first}"),
+        if let Some(listed_first) = &self.listed_first {
+            write!(f, "{listed_first}")?;
+        }
+        match &self.shards {
+            Some(shards) => write!(f, "{shards}"),
             None => Ok(()),
         }
     }
@@ -298,6 +307,9 @@ mod tests {
         Plan {
             list: "a list of a long name ".repeat(9),
             rows_read: many,
+            shard: None,
+            elsewhere: 0,
+            shards: None,
             rows_left_out: many,
             notes: ListNotes::default(),
             app_instance_count: many,

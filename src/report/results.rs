@@ -121,7 +121,7 @@ pub fn prepare(
         }
         Ok::<(), ReportError>(())
     })?;
-    check_counts(ledger, reports.state, totals.tally)?;
+    check_counts(ledger, reports.state, totals)?;
     let summary = summarize(ledger, reports, totals, errors_by_code)?;
     let page = RunPage::of(
         ledger,
@@ -157,9 +157,10 @@ fn write_text(dir: &Path, name: &str, text: &str) -> Result<FinishedFile, Report
 
 /// Compares the rows found with the counts recorded when they were written. Rows that are missing
 /// from a damaged ledger leave no other trace.
-fn check_counts(ledger: &LedgerReader, state: RunState, tally: Tally) -> Result<(), LedgerError> {
-    let staged = ledger.staged();
-    let agrees = tally.of(Outcome::Invalid) == staged.invalid
+fn check_counts(ledger: &LedgerReader, state: RunState, totals: Totals) -> Result<(), LedgerError> {
+    let (staged, tally) = (ledger.staged(), totals.tally);
+    let agrees = totals.absent == staged.rows_left_out + staged.elsewhere
+        && tally.of(Outcome::Invalid) == staged.invalid
         && tally.of(Outcome::Duplicate) == staged.duplicate
         && (state != RunState::Finished || tally.of(Outcome::NotAttempted) == 0);
     // Before the end of the list the recorded counts may lag behind the rows.
@@ -215,7 +216,9 @@ fn summarize(
         sync: origin.is_sync(),
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
-        rows_read: staged.rows_read,
+        rows_read: staged.rows_read + staged.elsewhere,
+        elsewhere: staged.elsewhere,
+        shard: origin.shard(),
         rows_left_out: staged.rows_left_out,
         notes: ledger.notes()?,
         added: tally.of(Outcome::Added),

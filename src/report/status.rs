@@ -13,7 +13,7 @@ use super::origin::{Origin, noun};
 use super::path::{self, shell_word};
 use super::{FAILED, ReportError, ReportsState, UndoStatus, Verification};
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{Limits, Outcome, RunState, escape_control};
+use crate::model::{Limits, Outcome, RunState, Shard, escape_control};
 
 /// The pace is measured over this time, in milliseconds.
 const RECENT: i64 = 60_000;
@@ -45,8 +45,14 @@ pub struct Status {
     pub address: Option<String>,
     /// Whether the list is read to its end and every duplicate is found.
     pub list_complete: bool,
+    /// Which shard of its job the run is; null if it is a whole job.
+    #[serde(default)]
+    pub shard: Option<Shard>,
     /// Rows read from the list so far.
     pub rows_read: u64,
+    /// Rows of other shards among them.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Rows whose member the service reported as added.
     pub added: u64,
     /// Rows whose member was in the channel already, according to the service.
@@ -163,7 +169,9 @@ pub fn status(
         list: ledger.fact(fact::LIST)?.unwrap_or_default(),
         address: ledger.fact::<Option<String>>(fact::ADDRESS)?.flatten(),
         list_complete: staged.complete,
-        rows_read: staged.rows_read,
+        shard: origin.shard(),
+        rows_read: staged.rows_read + staged.elsewhere,
+        elsewhere: staged.elsewhere,
         added: progress.settled.of(Outcome::Added),
         already_member: progress.settled.of(Outcome::AlreadyMember),
         failed: progress.settled.of(Outcome::Failed),
@@ -305,9 +313,13 @@ impl fmt::Display for Status {
         if let Some(address) = &self.address {
             writeln!(f, "  {:<16}{}", "address", escape_control(address, 200))?;
         }
+        if let Some(shard) = self.shard {
+            writeln!(f, "  {:<16}{:>12}", "shard", shard.to_string())?;
+        }
         let reading = if self.list_complete { "" } else { " so far" };
         line(f, "rows read", self.rows_read, reading)?;
         for (name, number) in [
+            ("elsewhere", self.elsewhere),
             ("added", self.added),
             ("already_member", self.already_member),
             ("failed", self.failed),

@@ -14,7 +14,7 @@ use super::origin::noun;
 use super::path::shell_word;
 use super::verification::Verification;
 use crate::ledger::LedgerError;
-use crate::model::{Outcome, RunState, Tally, codes, escape_control};
+use crate::model::{Outcome, RunState, Shard, Tally, codes, escape_control};
 use crate::private_file::PrivateFileError;
 use crate::roster::ListNotes;
 use crate::schedule::Binding;
@@ -110,6 +110,12 @@ pub struct Summary {
     pub address: Option<String>,
     /// Rows read from the list.
     pub rows_read: u64,
+    /// Which shard of its job the run is; null if it is a whole job.
+    #[serde(default)]
+    pub shard: Option<Shard>,
+    /// Rows of other shards, which have no outcome here; `rows_read` counts them.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Rows left out by `--where`; `rows_read` does not count them.
     pub rows_left_out: u64,
     /// Properties of the list that may be mistakes.
@@ -178,7 +184,7 @@ pub struct Summary {
     /// What the channels say of the rows: the last `verify` since the run changed; null if there was none.
     #[serde(default)]
     pub verification: Option<Verification>,
-    /// Whether the outcomes add up to `rows_read`.
+    /// Whether the outcomes and `elsewhere` add up to `rows_read`.
     pub accounts: bool,
 }
 
@@ -205,10 +211,16 @@ impl Summary {
         }
     }
 
+    /// Rows read, without those of other shards.
+    #[must_use]
+    pub fn own_rows(&self) -> u64 {
+        self.rows_read.saturating_sub(self.elsewhere)
+    }
+
     /// Whether every row's member is in its channel, or repeats one whose member is.
     #[must_use]
     pub fn is_all_in(&self) -> bool {
-        self.rows_read == self.added + self.already_member + self.duplicate
+        self.own_rows() == self.added + self.already_member + self.duplicate
     }
 
     /// Whether the run is finished and has rows that may succeed if `retry` sends them again as they
@@ -248,7 +260,14 @@ impl fmt::Display for Summary {
         if let Some(address) = &self.address {
             writeln!(f, "  {:<16}{}", "address", escape_control(address, 200))?;
         }
+        if let Some(shard) = self.shard {
+            writeln!(f, "  {:<16}{:>12}", "shard", shard.to_string())?;
+        }
         writeln!(f, "  {:<16}{:>12}", "rows read", self.rows_read)?;
+        if self.elsewhere > 0 {
+            let what = "   (rows of other shards)";
+            writeln!(f, "  {:<16}{:>12}{what}", "elsewhere", self.elsewhere)?;
+        }
         for outcome in Outcome::ALL {
             let count = self.count(outcome);
             if count > 0 || outcome == Outcome::Added {

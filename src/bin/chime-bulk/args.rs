@@ -2,11 +2,12 @@
 
 mod changes;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
-use chime_bulk::model::{self, BearerPool, MemberArn};
+use chime_bulk::model::{self, BearerPool, MemberArn, Shard};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
@@ -296,6 +297,10 @@ pub(crate) struct PlanArguments {
     /// Reads only.
     #[arg(long, help_heading = "Online")]
     pub(crate) online: bool,
+    /// Also show the rows, calls and time of each of N shards.
+    #[arg(long, value_name = "N", value_parser = value::shard_count, conflicts_with = "shard",
+        help_heading = "What to add")]
+    pub(crate) shards: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) run: RunArguments,
 }
@@ -321,6 +326,10 @@ pub(crate) struct RunArguments {
         help_heading = "What to add"
     )]
     pub(crate) skip_existing: SkipExisting,
+    /// Add only shard I of N, whole channels each; or batch, slurm/N or kubernetes/N: as the engine that
+    /// runs it says. Works in shard-I of --run-dir; `merge` joins them.
+    #[arg(long, value_name = "I/N", value_parser = value::shard, help_heading = "What to add")]
+    pub(crate) shard: Option<Shard>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
     #[command(flatten)]

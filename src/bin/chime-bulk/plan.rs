@@ -1,6 +1,7 @@
 //! `plan`. It takes the arguments of `run`, and ignores those that do not matter to a plan.
 
 use std::io;
+use std::num::NonZeroU32;
 
 use chime_bulk::job::{self, CheckedPlan, JobError, PlanRequest, Preflight, Started, Target};
 use chime_bulk::report::Plan;
@@ -14,24 +15,25 @@ use crate::{output, run, signals};
 pub(crate) async fn plan(arguments: PlanArguments, screen: &Screen) -> io::Result<Exit> {
     let PlanArguments {
         online,
+        shards,
         run: arguments,
     } = arguments;
     if !online {
-        return Ok(plan_list(arguments, screen));
+        return Ok(plan_list(arguments, shards, screen));
     }
     let opened = run::check_log(&arguments, screen).and_then(|()| arguments.output.open(screen));
     let run_output = match opened {
         Ok(run_output) => run_output,
         Err(exit) => return Ok(exit),
     };
-    let exit = Box::pin(plan_online(arguments, &run_output)).await?;
+    let exit = Box::pin(plan_online(arguments, shards, &run_output)).await?;
     Ok(run_output.ended(exit))
 }
 
 /// Plans a list without a call.
-fn plan_list(arguments: RunArguments, screen: &Screen) -> Exit {
+fn plan_list(arguments: RunArguments, shards: Option<NonZeroU32>, screen: &Screen) -> Exit {
     let json = arguments.json;
-    let plan = request(arguments)
+    let plan = request(arguments, shards)
         .and_then(|request| job::plan(request, |detected| show_detected(detected, screen)));
     match plan {
         Ok(plan) => output::show(&plan, json, exit_of(&plan), screen),
@@ -41,7 +43,11 @@ fn plan_list(arguments: RunArguments, screen: &Screen) -> Exit {
 
 /// Plans a list and asks about its channels. Signals are listened for once the list is read: until then
 /// an interrupt ends the program, which has written nothing.
-async fn plan_online(arguments: RunArguments, run_output: &RunOutput) -> io::Result<Exit> {
+async fn plan_online(
+    arguments: RunArguments,
+    shards: Option<NonZeroU32>,
+    run_output: &RunOutput,
+) -> io::Result<Exit> {
     let (screen, json) = (run_output.screen(), arguments.json);
     let target = if arguments.sandbox {
         match run::in_process(&arguments.shape, screen) {
@@ -51,7 +57,7 @@ async fn plan_online(arguments: RunArguments, run_output: &RunOutput) -> io::Res
     } else {
         Target::Aws(arguments.aws.clone().into())
     };
-    let prepared = match request(arguments) {
+    let prepared = match request(arguments, shards) {
         Ok(request) => {
             let opened = |detected: &str| show_detected(detected, screen);
             Box::pin(Preflight::prepare(request, target, opened)).await
@@ -80,7 +86,7 @@ fn conclude(checked: &CheckedPlan, json: bool, screen: &Screen) -> Exit {
     exit
 }
 
-fn request(arguments: RunArguments) -> Result<PlanRequest, JobError> {
+fn request(arguments: RunArguments, shards: Option<NonZeroU32>) -> Result<PlanRequest, JobError> {
     Ok(PlanRequest {
         source: run::source(&arguments.list),
         options: arguments.roster.into(),
@@ -89,6 +95,8 @@ fn request(arguments: RunArguments) -> Result<PlanRequest, JobError> {
         aws: arguments.aws.into(),
         sandbox: arguments.sandbox,
         skip_existing: arguments.skip_existing.into(),
+        shard: arguments.shard,
+        shards,
     })
 }
 

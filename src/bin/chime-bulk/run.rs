@@ -65,12 +65,29 @@ async fn begin(
         );
         return Exit::Usage;
     }
+    if arguments.shard.is_some() {
+        let wrong = match (&arguments.run_dir, arguments.if_exists) {
+            (None, _) => Some((
+                "--shard needs --run-dir",
+                "pass --run-dir DIR: the directory of the job, the same for all shards",
+            )),
+            (_, IfExists::New) => Some((
+                "--if-exists new has no meaning for a shard",
+                "pass --if-exists resume, or another --run-dir for another job",
+            )),
+            _ => None,
+        };
+        if let Some((what, hint)) = wrong {
+            screen.error(&what, Some(hint));
+            return Exit::Usage;
+        }
+    }
     let (if_exists, json) = (arguments.if_exists.into(), arguments.json);
-    let mut dir = arguments.run_dir.clone();
     let request = match request(arguments, screen).await {
         Ok(request) => request,
         Err(exit) => return exit,
     };
+    let mut dir = request.run_dir.clone();
     let mut is_begun = false;
     let begun = |started: &Started| {
         dir = Some(started.dir.clone());
@@ -98,11 +115,15 @@ pub(crate) async fn request(arguments: RunArguments, screen: &Screen) -> Result<
     Ok(Request {
         source,
         options: arguments.roster.into(),
-        run_dir: arguments.run_dir,
+        run_dir: match (arguments.run_dir, arguments.shard) {
+            (Some(job), Some(shard)) => Some(job::shard_directory(&job, shard)),
+            (dir, _) => dir,
+        },
         target,
         bearers: arguments.bearers.try_into().map_err(failed)?,
         limits: arguments.limits.with(arguments.failures),
         skip_existing: arguments.skip_existing.into(),
+        shard: arguments.shard,
     })
 }
 

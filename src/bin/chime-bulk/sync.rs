@@ -21,6 +21,9 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
     let wrong = if run.if_exists != IfExists::Fail {
         let hint = "leave it out: a sync in --run-dir is continued, or followed by the next";
         Some(("--if-exists has no meaning for sync", hint))
+    } else if run.shard.is_some() {
+        let hint = "leave it out: a sync needs the whole list";
+        Some(("--shard has no meaning for sync", hint))
     } else if choice.remove_others && run.roster.limit().is_some() {
         let hint = "leave out --limit, or --remove-others";
         Some((

@@ -5,10 +5,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use chime_bulk::chime::EndpointUrl;
-use chime_bulk::model::{AppInstanceArn, ArnError, MemberArn, SubChannelId};
+use chime_bulk::model::{AppInstanceArn, ArnError, MemberArn, Shard, ShardError, SubChannelId};
 use chime_bulk::roster::ChannelName;
 
 /// A value that its flag does not accept. Its message is printed without clap's own, which contains
@@ -29,6 +30,83 @@ impl ValueError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         self.hint
     }
+}
+
+/// Parses `--shard`: I/N, or the name of an engine whose variables have them.
+pub(crate) fn shard(text: &str) -> Result<Shard, ValueError> {
+    let text = text.trim();
+    let (number, count) = match text.split_once('/') {
+        None if text == "batch" => (
+            variable("AWS_BATCH_JOB_ARRAY_INDEX", BATCH_HINT)?.saturating_add(1),
+            variable("AWS_BATCH_JOB_ARRAY_SIZE", BATCH_HINT)?,
+        ),
+        Some(("slurm", count)) => (variable("SLURM_ARRAY_TASK_ID", SLURM_HINT)?, shards(count)?),
+        Some(("kubernetes", count)) => (
+            variable("JOB_COMPLETION_INDEX", KUBERNETES_HINT)?.saturating_add(1),
+            shards(count)?,
+        ),
+        None if ["slurm", "kubernetes"].contains(&text) => {
+            return Err(ValueError {
+                what: format!("--shard {text}: the number of shards is missing"),
+                hint: Some("it does not come with the job: pass --shard slurm/N or kubernetes/N"),
+            });
+        }
+        _ => return text.parse().map_err(shard_error),
+    };
+    Shard::new(number, count).map_err(|error| ValueError {
+        hint: Some(match text {
+            "batch" => BATCH_HINT,
+            text if text.starts_with("slurm") => SLURM_HINT,
+            _ => KUBERNETES_HINT,
+        }),
+        ..shard_error(error)
+    })
+}
+
+const BATCH_HINT: &str = "--shard batch is for a job of an AWS Batch array";
+const SLURM_HINT: &str =
+    "--shard slurm/N is for a task of an array from 1 to N: #SBATCH --array=1-N";
+const KUBERNETES_HINT: &str =
+    "--shard kubernetes/N is for a pod of a Job with completionMode: Indexed and N completions";
+
+/// Parses `--shards`.
+pub(crate) fn shard_count(text: &str) -> Result<NonZeroU32, ValueError> {
+    let count = shards(text.trim())?;
+    let counted = Shard::new(1, count).map_err(|error| ValueError {
+        what: format!("--shards {count}: {error}"),
+        hint: None,
+    });
+    counted.map(|_| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
+}
+
+/// The number of shards.
+fn shards(text: &str) -> Result<u32, ValueError> {
+    text.parse().map_err(|_| ValueError {
+        what: format!("`{text}` is no number of shards"),
+        hint: Some("pass a number, such as 4"),
+    })
+}
+
+fn shard_error(error: ShardError) -> ValueError {
+    ValueError {
+        what: format!("--shard: {error}"),
+        hint: Some(
+            "pass I/N, such as 1/4, or batch, slurm/N or kubernetes/N where such an engine runs it",
+        ),
+    }
+}
+
+/// The number in a variable of an engine.
+fn variable(name: &str, hint: &'static str) -> Result<u32, ValueError> {
+    let value = std::env::var(name).unwrap_or_default();
+    let number = value.trim().parse();
+    number.map_err(|_| ValueError {
+        what: match value.is_empty() {
+            true => format!("--shard: the variable {name} is not set"),
+            false => format!("--shard: the variable {name} is no number"),
+        },
+        hint: Some(hint),
+    })
 }
 
 impl fmt::Display for ValueError {

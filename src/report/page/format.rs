@@ -81,7 +81,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
         return "The outcomes do not add up to the rows read: do not rely on this report."
             .to_owned();
     }
-    let rows = summary.rows_read;
+    let rows = summary.own_rows();
     let inside = summary.added + summary.already_member;
     let out = rows.saturating_sub(inside + summary.duplicate);
     let took = time(summary.elapsed_seconds);

@@ -22,9 +22,19 @@ pub(super) fn asked(summary: &Summary, list: &str) -> Vec<(&'static str, String)
         0 => String::new(),
         left_out => format!(" ({} more left out by --where)", grouped(left_out)),
     };
+    let shard = summary.shard.map(|shard| {
+        let (number, count) = (shard.number(), shard.count());
+        format!("{number} of {count}")
+    });
+    let elsewhere = match summary.elsewhere {
+        0 => String::new(),
+        rows => format!("{} of other shards", count_of(rows, "row")),
+    };
     let mut facts = vec![
         ("List", list.to_owned()),
+        ("Shard", shard.unwrap_or_default()),
         ("Rows read", format!("{rows}{left_out}")),
+        ("Elsewhere", elsewhere),
         ("Channels", grouped(summary.channels)),
         ("In the name of", count_of(summary.bearers, "bearer")),
         ("Began", timestamp(&summary.started_at)),
@@ -92,8 +102,15 @@ pub(super) fn outcomes(summary: &Summary) -> Markup {
                             tr {
                                 th scope="row" { (outcome.as_str()) }
                                 td.n { (grouped(tally.of(outcome))) }
-                                td.n { (share(tally.of(outcome), summary.rows_read)) }
+                                td.n { (share(tally.of(outcome), summary.own_rows())) }
                                 td.text { (meaning(outcome)) }
+                            }
+                        }
+                        @if summary.elsewhere > 0 {
+                            tr {
+                                th scope="row" { "elsewhere" }
+                                td.n { (grouped(summary.elsewhere)) }
+                                td.n {} td.text { "rows of other shards" }
                             }
                         }
                         tr {

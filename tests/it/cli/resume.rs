@@ -7,7 +7,7 @@ use chime_bulk::job::{
     self, Conclusion, JobError, LimitOverrides, RunSettings, RunVerdict, Target,
 };
 use chime_bulk::ledger::{Durability, Ledger, fact};
-use chime_bulk::model::{MemberArn, SkipExisting};
+use chime_bulk::model::{LimitShare, MemberArn, SkipExisting};
 use chime_bulk::roster::{Options, Roster, Source};
 
 const CHANNEL: &str = "arn:aws:chime:us-east-1:123456789012:app-instance/i/channel/c";
@@ -37,6 +37,8 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         sync: None,
         reading_rate: None,
         skip_existing: SkipExisting::Never,
+        shard: None,
+        share: LimitShare::default(),
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();
     ledger.set_fact(fact::LIST_SIZE, &list.len()).unwrap();

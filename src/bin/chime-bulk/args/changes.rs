@@ -164,7 +164,7 @@ pub(super) fn sync_of(sync: Command) -> Command {
         Some("run-dir") => {
             arg.help("The directory of the sync before, or a new one [default: below runs/]")
         }
-        Some("if-exists" | "skip-existing") => arg.hide(true),
+        Some("if-exists" | "skip-existing" | "shard") => arg.hide(true),
         _ => arg,
     })
 }

@@ -32,6 +32,8 @@ async fn check(list: &str, bearers: &[&str], service: &Arc<Service>) -> CheckedP
         aws: AwsTarget::default(),
         sandbox: true,
         skip_existing: chime_bulk::model::SkipExisting::Never,
+        shard: None,
+        shards: None,
     };
     let target = Target::Sandbox(Arc::clone(service));
     let preflight = Preflight::prepare(request, target, |_| {}).await.unwrap();

@@ -188,6 +188,7 @@ impl World {
                 bearers: member("user/admin").into(),
                 limits: LimitOverrides::default(),
                 skip_existing: SkipExisting::Never,
+                shard: None,
             },
             applies: false,
             remove_others: flags.remove_others,
