@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::UNDO_DIR;
+use super::{MergeError, UNDO_DIR};
 use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
@@ -170,6 +170,9 @@ pub enum JobError {
     /// The thread that reads the list cannot be started.
     #[error("cannot start a thread to read the list: {0}")]
     NoThread(std::io::Error),
+    /// The shards of a job cannot be merged.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// Another process works on the run.
     #[error("{} is in use by {owner}", dir.display())]
     Owned {
@@ -221,6 +224,7 @@ impl JobError {
             Self::Roster(error) => return error.hint(),
             Self::Ledger(error) | Self::Engine(EngineError::Ledger(error)) => return error.hint(),
             Self::Report(error) => return error.hint(),
+            Self::Merge(error) => return Some(error.hint()),
             Self::Connect(error) => error.hint(),
             Self::Unsupported(error) => error.hint(),
             Self::NoBearer => {
@@ -365,6 +369,7 @@ impl JobError {
                 | Self::File(_)
                 | Self::Starting { .. }
                 | Self::Owned { .. }
+                | Self::Merge(MergeError::Running { .. })
                 | Self::Interrupted
                 | Self::ReaderBroke
                 | Self::NoThread(_)

@@ -11,7 +11,8 @@ use super::open_list::{OpenList, Stage};
 use super::open_run::open_run;
 use super::session::{Session, Started};
 use super::{
-    JobError, LimitOverrides, RunSettings, Target, UNDO_DIR, directory, existing, report, supported,
+    JobError, LimitOverrides, RunSettings, Target, UNDO_DIR, directory, existing, merge, report,
+    supported,
 };
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
@@ -61,6 +62,7 @@ pub(super) async fn continue_run(
     if settings.sync.is_some() {
         return Err(JobError::IsSync(dir.to_owned()));
     }
+    merge::check_finished(&ledger, dir)?;
     report::complete(&mut ledger, dir, &mut commands)?;
     let mut called = None;
     let target = |settings: &RunSettings| called.insert(target(settings)).clone();

@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
 use crate::model::{Limits, RunState, SkipExisting};
 use crate::report::{Reports, Verification};
-use crate::schedule::{Scheduler, SchedulerConfig};
+use crate::schedule::{Scheduler, SchedulerConfig, Stop};
 
 /// A session's starting point, for observers.
 #[derive(Debug, Clone)]
@@ -192,6 +192,8 @@ impl Session {
         };
         ledger.set_fact(fact::FINISHED_AT, &now_text())?;
         ledger.set_fact(fact::STATE, &state)?;
+        let is_limited = matches!(ending, Ending::Stopped(Stop::TooManyFailures { .. }));
+        ledger.set_fact(fact::TOO_MANY_FAILURES, &is_limited)?;
         let worked = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         ledger.commit_at(begun_at.saturating_add(worked))?;
         Ok(EndedSession {

@@ -35,6 +35,10 @@ pub const ADDRESS: &str = "address";
 pub const LEARNED_RATE: &str = "learned_rate";
 /// The counts of the last verification; null if a later session changed the run.
 pub const VERIFICATION: &str = "verification";
+/// Whether the last session was stopped by `--max-failures`.
+pub const TOO_MANY_FAILURES: &str = "too_many_failures";
+/// Of a run that was merged of shards: how that was done.
+pub const MERGED: &str = "merged";
 /// Whether the rows that need no call are settled by listings.
 pub const LISTED: &str = "listed";
 /// The difference that a sync found (`report::Diff`).

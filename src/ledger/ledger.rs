@@ -299,6 +299,12 @@ impl Ledger {
         Ok(false)
     }
 
+    /// Sets the counts of staging.
+    pub(super) fn set_staged(&mut self, staged: Staged) -> Result<(), LedgerError> {
+        *self.reader.staged_mut() = staged;
+        self.write_staged()
+    }
+
     fn write_staged(&mut self) -> Result<(), LedgerError> {
         let staged = *self.staged();
         self.set_fact(fact::STAGED, &staged)

@@ -43,6 +43,7 @@ mod history;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod ledger;
 mod listed;
+mod merge;
 mod page;
 mod page_cache;
 mod pass_tally;

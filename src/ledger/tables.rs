@@ -248,6 +248,13 @@ impl Table {
         (name != PAGE.name).then(|| format!("SELECT count(*) FROM verified_{name}"))
     }
 
+    /// The query for all its rows, verified, in the order of their key.
+    pub(super) fn select(&self) -> String {
+        let (name, columns) = (self.name, self.columns());
+        let key = self.key.unwrap_or(self.columns[0].0);
+        format!("SELECT {columns} FROM verified_{name} ORDER BY {key}")
+    }
+
     /// The statement that inserts a row: a parameter for each column.
     pub(super) fn insert(&self) -> String {
         self.write_values("INSERT")

@@ -228,6 +228,17 @@ Example:
 Example:
   chime-bulk report runs/20240506T070809Z-members")]
     Report(ReportArguments),
+    /// Join the shards of a job: one set of reports.
+    #[command(after_help = "\
+Reads the ledgers of DIR/shard-*, which `run --shard I/N --run-dir DIR` wrote,
+and writes ledger.db, results.csv, failed.csv, summary.json and report.html in
+DIR. failed.csv runs without --shard; verify, undo, retry and report take DIR.
+After 3, 4 and 130 of a shard, resume it and merge again.
+
+Examples:
+  chime-bulk run members.csv --bearer ARN --shard 1/4 --run-dir job
+  chime-bulk merge job")]
+    Merge(MergeArguments),
     /// Serve a simulated Chime over HTTP.
     #[command(after_help = "\
 Example:
@@ -473,6 +484,20 @@ pub(crate) struct RetryArguments {
     pub(crate) codes: Vec<String>,
     #[command(flatten)]
     pub(crate) resume: ResumeArguments,
+}
+
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// The directory of the job.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Merge even if shards are missing, at work, or have not read their list; exits with 1 then.
+    #[arg(long)]
+    pub(crate) partial: bool,
+    /// Print the summary as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `report` and `status`.

@@ -52,6 +52,11 @@ pub(crate) fn help(command: &str) -> &'static str {
             "Exit codes: 0 written, all rows in, 1 written, some rows not, 2 usage,\n\
              3 the ledger cannot be read or the reports cannot be written, 130 interrupted."
         }
+        "merge" => {
+            "Exit codes: the highest of the shards: 0 all rows in, 1 some rows not, or shards\n\
+             left out by --partial, 2 usage, or the shards are not those of one job, 3 a shard\n\
+             stopped, or is at work, 4 stopped by --max-failures, 130 interrupted."
+        }
         "sandbox" => "Exit codes: 0 stopped by a signal, 2 usage, 3 it cannot listen.",
         "explain" => "Exit codes: 0 printed, 2 unknown code or usage.",
         _ => "Exit codes: 0 done, 2 usage, 3 it cannot be read or written.",

@@ -10,6 +10,7 @@ mod explain;
 mod limits;
 mod line;
 mod log;
+mod merge;
 mod output;
 mod plan;
 mod progress;
@@ -119,6 +120,9 @@ async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
         Subcommand::Verify(arguments) => Box::pin(verify::verify(*arguments, screen)).await?,
         Subcommand::Report(arguments) => {
             run::report(&arguments, screen, &mut signals::commands(screen)?)
+        }
+        Subcommand::Merge(arguments) => {
+            merge::merge(&arguments, screen, &mut signals::commands(screen)?)
         }
         Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json, screen),
         Subcommand::Runs { dir, json } => status::runs(&dir, json, screen),

@@ -266,7 +266,7 @@ pub(crate) fn report(
 }
 
 /// Where the reports are, and what can follow: an edit, or a command and the least that it takes.
-fn reports_are_in(dir: &Path, summary: &Summary, screen: &Screen) {
+pub(crate) fn reports_are_in(dir: &Path, summary: &Summary, screen: &Screen) {
     let page = dir.join(PAGE);
     screen.note(format_args!("reports: {} and {RESULTS}", page.display()));
     if summary.state == RunState::Finished && summary.rows_to_edit > 0 {
@@ -305,6 +305,6 @@ fn report_error(error: &JobError, dir: Option<&Path>, screen: &Screen) -> Exit {
 }
 
 /// The command that resumes: the last line of a run that can be.
-fn resume_line(dir: &Path, screen: &Screen) {
+pub(crate) fn resume_line(dir: &Path, screen: &Screen) {
     screen.print_line(format_args!("chime-bulk resume {}", shell_word(dir)));
 }

@@ -1,0 +1,385 @@
+//! `merge`: one run of the shards of a job, with one set of reports. Makes no call.
+//!
+//! Promises: the reports are a projection of the shards' ledgers, each read with its lock held; nothing
+//! is written unless the shards are of one job. Must not: change a shard.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::commands::is_halted;
+use super::conclusion::RunVerdict;
+use super::directory::SHARD;
+use super::lock::RunLock;
+use super::merge_error::MergeError;
+use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory, report};
+use crate::engine::Command;
+use crate::ledger::{Ledger, LedgerReader, fact};
+use crate::model::{BearerPool, LimitShare, RunState, Shard};
+use crate::report::{ReportError, Reports, Summary, foreign_report};
+use crate::roster::ListDigest;
+
+/// The name of the ledger while it is written.
+const NEW_LEDGER: &str = "ledger.db.new";
+
+/// A job whose shards were merged.
+#[derive(Debug)]
+pub struct Merged {
+    /// The counts of all shards together.
+    pub summary: Summary,
+    /// How each shard ended, in the order of their numbers.
+    pub shards: Vec<(PathBuf, RunVerdict)>,
+    /// The numbers of the shards that are left out.
+    pub missing: Vec<u32>,
+}
+
+/// What a merged ledger records of its making.
+#[derive(Debug, Serialize, Deserialize)]
+struct MergeRecord {
+    /// The ledger's generation: a later one was changed by a `retry`.
+    generation: u64,
+    /// The directories of shards that are not finished.
+    unfinished: Vec<PathBuf>,
+}
+
+/// A shard that nothing works on.
+struct FoundShard {
+    dir: PathBuf,
+    shard: Shard,
+    settings: RunSettings,
+    ledger: LedgerReader,
+    state: RunState,
+    #[expect(dead_code, reason = "held for as long as this lives")]
+    lock: RunLock,
+}
+
+/// Merges the shards in this directory, and writes the reports of all of them there. With `partial`,
+/// shards that are missing, at work or have not read their list are left out.
+///
+/// # Errors
+/// If the shards are not those of one job, or one is missing or at work; if a ledger cannot be read or
+/// written, or a report cannot be written.
+pub fn merge(
+    dir: &Path,
+    partial: bool,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Result<Merged, JobError> {
+    let mut shards = find(dir, partial)?;
+    check_alike(&shards)?;
+    let missing = missing(dir, &shards, partial)?;
+    shards.sort_by_key(|found| found.shard.number());
+    let _lock = RunLock::take(dir)?;
+    let before = merged_before(dir)?;
+    if let Some(path) = foreign_report(before.as_ref(), dir)? {
+        return Err(JobError::ForeignReport(path));
+    }
+    let state = state(&shards, &missing);
+    let path = dir.join(NEW_LEDGER);
+    remove(&path)?;
+    write(&path, &shards, state, before)?;
+    let io = |source| JobError::Directory {
+        dir: dir.to_owned(),
+        source,
+    };
+    fs::rename(&path, dir.join(LEDGER)).map_err(io)?;
+    let mut ledger = Ledger::open(&dir.join(LEDGER), crate::ledger::Durability::Full)?;
+    let limits = RunSettings::of(&ledger, dir)?.resolve_limits()?;
+    let reports = Reports {
+        dir,
+        state,
+        limits: &limits,
+    };
+    let summary = report::write(&mut ledger, reports, || !is_halted(commands))?;
+    let shards = shards.into_iter().map(|found| {
+        let verdict = verdict(&found, &summary)?;
+        Ok((found.dir, verdict))
+    });
+    Ok(Merged {
+        shards: shards.collect::<Result<_, JobError>>()?,
+        summary,
+        missing,
+    })
+}
+
+/// The error of a command that would go on with a merged run whose shards are not finished.
+pub(super) fn check_finished(ledger: &LedgerReader, dir: &Path) -> Result<(), JobError> {
+    let record: Option<MergeRecord> = ledger.fact(fact::MERGED)?;
+    match record {
+        Some(record) if ledger.fact(fact::STATE)? != Some(RunState::Finished) => {
+            Err(MergeError::Unfinished {
+                dir: dir.to_owned(),
+                shards: record.unfinished,
+            }
+            .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The shards in this directory, each locked.
+fn find(dir: &Path, partial: bool) -> Result<Vec<FoundShard>, JobError> {
+    let io = |source| JobError::Directory {
+        dir: dir.to_owned(),
+        source,
+    };
+    let mut dirs = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let is_named = entry.file_name().to_string_lossy().starts_with(SHARD);
+        if is_named && directory::holds_run(&entry.path()) {
+            dirs.push(entry.path());
+        }
+    }
+    dirs.sort();
+    let mut shards = Vec::new();
+    for dir in dirs {
+        let lock = match RunLock::take(&dir) {
+            Ok(lock) => lock,
+            Err(JobError::Owned { .. }) if partial => continue,
+            Err(JobError::Owned { dir, owner }) => {
+                return Err(MergeError::Running { dir, owner }.into());
+            }
+            Err(error) => return Err(error),
+        };
+        let ledger = LedgerReader::open(&dir.join(LEDGER))?;
+        let settings = RunSettings::of(&ledger, &dir)?;
+        let Some(shard) = settings.shard else {
+            return Err(MergeError::NotAShard(dir).into());
+        };
+        if directory::holds_run(&dir.join(UNDO_DIR)) {
+            return Err(MergeError::Undone(dir).into());
+        }
+        if !ledger.staged().list_ended {
+            if partial {
+                continue;
+            }
+            return Err(MergeError::Unread(dir).into());
+        }
+        // The lock is free, so a process that worked on it was killed.
+        let state = match ledger.fact(fact::STATE)? {
+            Some(RunState::Running) | None => RunState::Interrupted,
+            Some(state) => state,
+        };
+        shards.push(FoundShard {
+            dir,
+            shard,
+            settings,
+            ledger,
+            state,
+            lock,
+        });
+    }
+    if shards.is_empty() {
+        return Err(MergeError::NoShards(dir.to_owned()).into());
+    }
+    Ok(shards)
+}
+
+/// Checks that all are shards of one list, read in one way.
+fn check_alike(shards: &[FoundShard]) -> Result<(), JobError> {
+    let mut by_number: BTreeMap<u32, &FoundShard> = BTreeMap::new();
+    let Some(first) = shards.first() else {
+        return Ok(());
+    };
+    for found in shards {
+        if let Some(what) = difference(first, found)? {
+            return Err(MergeError::Different {
+                dir: found.dir.clone(),
+                other: first.dir.clone(),
+                what,
+            }
+            .into());
+        }
+        if let Some(other) = by_number.insert(found.shard.number(), found) {
+            return Err(MergeError::Doubled {
+                number: found.shard.number(),
+                dirs: [other.dir.clone(), found.dir.clone()],
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// The first difference between two shards of one job that should not be, in words. Limits may differ: a
+/// resume may have changed them.
+fn difference(a: &FoundShard, b: &FoundShard) -> Result<Option<&'static str>, JobError> {
+    let digest = |found: &FoundShard| found.ledger.fact::<ListDigest>(fact::LIST_DIGEST);
+    let size = |found: &FoundShard| found.ledger.fact::<Option<u64>>(fact::LIST_SIZE);
+    let rows = |found: &FoundShard| {
+        let staged = found.ledger.staged();
+        (staged.rows_read + staged.elsewhere, staged.rows_left_out)
+    };
+    let (one, other) = (&a.settings, &b.settings);
+    // Each may have bearers of its own.
+    let options = |settings: &RunSettings| settings.options.clone();
+    Ok(match () {
+        () if a.shard.count() != b.shard.count() => Some("it is of another number of shards"),
+        () if size(a)? != size(b)? || digest(a)? != digest(b)? || rows(a) != rows(b) => {
+            Some("its list has other content")
+        }
+        () if options(one) != options(other) || a.ledger.layout() != b.ledger.layout() => {
+            Some("its list was read with other options")
+        }
+        () if one.sandbox != other.sandbox => Some("one is a rehearsal"),
+        () if one.region != other.region => Some("it is of another region"),
+        () if one.aws.endpoint_url != other.aws.endpoint_url => Some("it is of another address"),
+        () if one.skip_existing != other.skip_existing => Some("it has another --skip-existing"),
+        () => None,
+    })
+}
+
+/// The numbers of shards that are not there.
+fn missing(dir: &Path, shards: &[FoundShard], partial: bool) -> Result<Vec<u32>, JobError> {
+    let count = shards.first().map_or(0, |found| found.shard.count());
+    let is_there = |number: &u32| shards.iter().any(|found| found.shard.number() == *number);
+    let missing: Vec<u32> = (1..=count).filter(|number| !is_there(number)).collect();
+    if missing.is_empty() || partial {
+        return Ok(missing);
+    }
+    Err(MergeError::Missing {
+        dir: dir.to_owned(),
+        numbers: missing,
+        count,
+    }
+    .into())
+}
+
+/// The merged run that is in this directory, if one is.
+fn merged_before(dir: &Path) -> Result<Option<LedgerReader>, JobError> {
+    let path = dir.join(LEDGER);
+    if Ledger::is_blank(&path)? {
+        return Ok(None);
+    }
+    let ledger = LedgerReader::open(&path)?;
+    let record: Option<MergeRecord> = ledger.fact(fact::MERGED)?;
+    let Some(record) = record else {
+        return Err(JobError::RunExists(dir.to_owned()));
+    };
+    if directory::holds_run(&dir.join(UNDO_DIR)) {
+        return Err(MergeError::Undone(dir.to_owned()).into());
+    }
+    if ledger.generation()? != record.generation {
+        return Err(MergeError::Retried(dir.to_owned()).into());
+    }
+    Ok(Some(ledger))
+}
+
+/// Removes what a merge that was killed has left.
+fn remove(path: &Path) -> Result<(), JobError> {
+    for file in Ledger::files(path) {
+        match fs::remove_file(&file) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ReportError::Io { path: file, source }.into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The state of all together.
+fn state(shards: &[FoundShard], missing: &[u32]) -> RunState {
+    let has = |state| shards.iter().any(|found| found.state == state);
+    if has(RunState::Aborted) {
+        RunState::Aborted
+    } else if has(RunState::Interrupted) || !missing.is_empty() {
+        RunState::Interrupted
+    } else {
+        RunState::Finished
+    }
+}
+
+/// Writes the ledger of all shards, in the place of the one before it.
+fn write(
+    path: &Path,
+    shards: &[FoundShard],
+    state: RunState,
+    before: Option<LedgerReader>,
+) -> Result<(), JobError> {
+    let Some(first) = shards.first() else {
+        return Ok(());
+    };
+    let text = |found: &FoundShard, name| {
+        let text = found.ledger.fact::<String>(name);
+        text.map(Option::unwrap_or_default)
+    };
+    let texts = |name| {
+        let texts = shards.iter().map(|found| text(found, name));
+        texts.collect::<Result<Vec<String>, _>>()
+    };
+    let bearers = shards
+        .iter()
+        .flat_map(|found| found.settings.bearers.as_slice());
+    let settings = RunSettings {
+        shard: None,
+        share: LimitShare::default(),
+        bearers: BearerPool::new(bearers.cloned())?,
+        ..first.settings.clone()
+    };
+    let (run_id, generation, reports) = match before {
+        Some(before) => (
+            before.fact::<String>(fact::RUN_ID)?.unwrap_or_default(),
+            before.generation()? + 1,
+            before.report_record()?,
+        ),
+        None => (format!("{}-merged", text(first, fact::RUN_ID)?), 1, None),
+    };
+    let unfinished = shards
+        .iter()
+        .filter(|found| found.state != RunState::Finished);
+    let record = MergeRecord {
+        generation,
+        unfinished: unfinished.map(|found| found.dir.clone()).collect(),
+    };
+    let mut is_listed = false;
+    for found in shards {
+        is_listed |= found.ledger.fact(fact::LISTED)?.unwrap_or(false);
+    }
+    let readers = shards.iter().map(|found| &found.ledger);
+    let Some(mut ledger) = Ledger::merged(path, &readers.collect::<Vec<_>>())? else {
+        return Ok(());
+    };
+    ledger.set_fact(fact::RUN_ID, &run_id)?;
+    ledger.set_fact(fact::GENERATION, &generation)?;
+    ledger.set_fact(fact::MERGED, &record)?;
+    if let Some(reports) = reports {
+        ledger.set_fact(fact::REPORTS, &reports)?;
+    }
+    ledger.set_fact(fact::STATE, &state)?;
+    ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
+    ledger.set_fact(fact::SETTINGS, &settings)?;
+    ledger.set_fact(fact::LISTED, &is_listed)?;
+    for name in [
+        fact::LIST,
+        fact::LIST_SIZE,
+        fact::LIST_DIGEST,
+        fact::ADDRESS,
+    ] {
+        let value: Option<serde_json::Value> = first.ledger.fact(name)?;
+        ledger.set_fact(name, &value)?;
+    }
+    let (started, finished) = (texts(fact::STARTED_AT)?, texts(fact::FINISHED_AT)?);
+    ledger.set_fact(fact::STARTED_AT, &started.iter().min())?;
+    ledger.set_fact(fact::FINISHED_AT, &finished.iter().max())?;
+    ledger.commit()?;
+    ledger.checkpoint()?;
+    Ok(())
+}
+
+/// How a shard ended.
+fn verdict(found: &FoundShard, summary: &Summary) -> Result<RunVerdict, JobError> {
+    Ok(match found.state {
+        _ if !summary.accounts => RunVerdict::Miscounted,
+        RunState::Finished if summary.is_all_in() => RunVerdict::AllIn,
+        RunState::Finished => RunVerdict::SomeNotIn,
+        RunState::Aborted if found.ledger.fact(fact::TOO_MANY_FAILURES)?.unwrap_or(false) => {
+            RunVerdict::TooManyFailures
+        }
+        RunState::Aborted => RunVerdict::Fatal,
+        RunState::Interrupted | RunState::Running => RunVerdict::Interrupted,
+    })
+}
