@@ -53,9 +53,9 @@ pub(crate) fn help(command: &str) -> &'static str {
              3 the ledger cannot be read or the reports cannot be written, 130 interrupted."
         }
         "merge" => {
-            "Exit codes: the highest of the shards: 0 all rows in, 1 some rows not, or shards\n\
-             left out by --partial, 2 usage, or the shards are not those of one job, 3 a shard\n\
-             stopped, or is at work, 4 stopped by --max-failures, 130 interrupted."
+            "Exit codes: 0 all rows in, 1 some not, or shards left out by --partial, 2 usage,\n\
+             or not the shards of one job, 3 one stopped or is at work, 4 one stopped by\n\
+             --max-failures, 130 one interrupted: the highest of the shards."
         }
         "sandbox" => "Exit codes: 0 stopped by a signal, 2 usage, 3 it cannot listen.",
         "explain" => "Exit codes: 0 printed, 2 unknown code or usage.",

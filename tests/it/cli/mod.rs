@@ -21,6 +21,7 @@ mod retry;
 mod sandbox;
 #[cfg(unix)]
 mod schema;
+mod shard;
 mod shell;
 #[cfg(unix)]
 mod signals;

@@ -28,7 +28,7 @@ pub(crate) const FAST: [&str; 8] = [
 ];
 
 /// The commands of the program.
-pub(crate) const COMMANDS: [&str; 15] = [
+pub(crate) const COMMANDS: [&str; 16] = [
     "plan",
     "run",
     "resume",
@@ -36,6 +36,7 @@ pub(crate) const COMMANDS: [&str; 15] = [
     "undo",
     "sync",
     "verify",
+    "merge",
     "status",
     "runs",
     "report",
@@ -187,6 +188,13 @@ impl Running {
             }
         }
         panic!("no line begins with `{begin}`:\n{}", self.stderr);
+    }
+
+    /// Waits for the next line on standard error, or for its end.
+    #[cfg(unix)]
+    pub(crate) fn wait_for_any_line(&mut self) {
+        let line = self.lines.next().map(Result::unwrap);
+        self.stderr.extend(line.map(|line| line + "\n"));
     }
 
     /// Its standard input, if that is a pipe.

@@ -6,6 +6,7 @@
 
 mod counts;
 mod killed_run;
+mod shard;
 mod sync;
 mod undo;
 
