@@ -7,6 +7,7 @@ use std::process::Command;
 use chime_bulk::report::{Plan, Summary};
 
 use crate::support::expected::{self, LIST, List, RUN, Testbed};
+use crate::support::is_large;
 use crate::support::program::{APP, BEARER, FAST, Output, WorkDir, ids};
 
 /// The directory of a job.
@@ -481,4 +482,47 @@ fn a_plan_compares_shards_and_says_where_they_save_nothing() {
         assert!((one.seconds - planned.seconds).abs() < 1e-9);
         assert_eq!(one.elsewhere, 3_000 - planned.rows);
     }
+}
+
+/// A list over 600 channels with repeated and defective rows and users that do not exist.
+fn long_list(rows: usize) -> String {
+    use std::fmt::Write as _;
+    let mut list = "user_id,channel_id\n".to_owned();
+    for row in 0..rows {
+        let (user, channel) = match row {
+            row if row > 600 && row % 997 == 7 => (format!("u{}", row - 600), row % 600),
+            row if row % 1_009 == 9 => (format!("gone-{row}"), row % 600),
+            row if row % 1_013 == 11 => (format!("not valid {row}"), row % 600),
+            row => (format!("u{row}"), row % 600),
+        };
+        writeln!(list, "{user},c{channel}").unwrap();
+    }
+    list
+}
+
+/// A million rows with `CHIME_BULK_LARGE`, otherwise twenty thousand.
+#[test]
+fn eight_merged_shards_of_a_long_list_have_the_outcomes_of_one_run() {
+    let rows = if is_large() { 1_000_000 } else { 20_000 };
+    let work_dir = WorkDir::with("list.csv", long_list(rows));
+    let run = |flags: &[&str]| {
+        let list = ["run", "list.csv", "--app-instance-arn", APP];
+        let sandbox = ["--missing-users", "gone-", "--members-per-channel", "100000"];
+        let output = work_dir.run([&list[..], &FAST, &sandbox, flags].concat());
+        assert_eq!(output.code, Some(1), "{output:#?}");
+    };
+    run(&["--run-dir", "one"]);
+    for number in 1..=8 {
+        run(&["--run-dir", JOB, "--shard", &format!("{number}/8")]);
+    }
+    let merged = work_dir.run(["merge", JOB]);
+    assert_eq!(merged.code, Some(1), "{merged:#?}");
+    let [one, merged] = ["one", JOB].map(|dir| outcomes(&work_dir.path(dir)));
+    assert_eq!(one.len(), rows);
+    assert!(one == merged);
+    let failed = ["one", JOB].map(|dir| {
+        let text = fs::read_to_string(work_dir.path(dir).join("failed.csv")).unwrap();
+        text.lines().count()
+    });
+    assert_eq!(failed[0], failed[1]);
 }
