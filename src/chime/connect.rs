@@ -3,6 +3,7 @@
 //! Promises: a configuration that cannot work is refused before any request, with a hint. Must not:
 //! load credentials: the first call does.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
@@ -10,6 +11,7 @@ use aws_types::SdkConfig;
 #[cfg(feature = "legacy-chime")]
 use super::legacy::{self, Legacy};
 use super::messaging::{self, Messaging};
+use super::network::Network;
 use super::sdk_config::configure;
 use super::secrets::{RedactingClient, Secrets};
 use super::{Api, Chime, ClientConfig, EndpointUrl, profiles};
@@ -39,6 +41,16 @@ pub enum ConnectError {
         "the endpoint URL of the environment or the profile is not of the form http://HOST:PORT or https://HOST"
     )]
     EndpointUrl,
+    /// The file of certificates cannot be used.
+    #[error("the CA bundle {} of {origin} cannot be used: {why}", file.display())]
+    CaBundle {
+        /// What names the file.
+        origin: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// Why it cannot be used.
+        why: String,
+    },
     /// AWS's SDK has no address for the region.
     #[error("no address is known for the {api} API in region `{region}`: {why}")]
     NoAddress {
@@ -62,7 +74,7 @@ impl ConnectError {
             Self::Region { .. } => Some("region"),
             Self::NoProfile { .. } => Some("profile"),
             Self::NoLegacyApi => Some("api"),
-            Self::EndpointUrl | Self::NoAddress { .. } => None,
+            Self::EndpointUrl | Self::CaBundle { .. } | Self::NoAddress { .. } => None,
         }
     }
 
@@ -78,6 +90,9 @@ impl ConnectError {
             }
             Self::EndpointUrl => {
                 "correct AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING or the profile's endpoint_url, or pass --endpoint-url"
+            }
+            Self::CaBundle { .. } => {
+                "name a readable PEM file of certificates in AWS_CA_BUNDLE or the profile's ca_bundle, or unset them: the system's certificates are then used"
             }
             Self::NoAddress { .. } => {
                 "check --region and what the environment and the profile set about endpoints, or pass --endpoint-url"
@@ -122,7 +137,8 @@ pub struct Connection {
 /// As [`connect`].
 pub async fn address(settings: ClientConfig) -> Result<String, ConnectError> {
     let (api, region) = (settings.api, settings.region.clone());
-    let config = configure(settings, &Secrets::default()).await;
+    let network = Network::load(settings.profile.as_deref()).await?;
+    let config = configure(settings, &network, &Secrets::default()).await;
     address_of(api, region, &config).await
 }
 
@@ -163,8 +179,9 @@ async fn address_of(api: Api, region: String, config: &SdkConfig) -> Result<Stri
 pub async fn connect(settings: ClientConfig) -> Result<Connection, ConnectError> {
     let api = settings.api;
     let region = settings.region.clone();
+    let network = Network::load(settings.profile.as_deref()).await?;
     let secrets = Secrets::default();
-    let config = configure(settings, &secrets).await;
+    let config = configure(settings, &network, &secrets).await;
     let address = address_of(api, region, &config).await?;
     let service = Arc::new(RedactingClient::new(client(api, &config)?, secrets));
     Ok(Connection { service, address })

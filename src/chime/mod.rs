@@ -12,15 +12,18 @@ mod answers;
 mod api;
 mod body;
 mod bounded_client;
+mod ca_bundle;
 mod canned;
 mod config;
 mod connect;
 mod credential_process;
 mod credentials;
 mod endpoint;
+mod http_client;
 #[cfg(feature = "legacy-chime")]
 mod legacy;
 mod messaging;
+mod network;
 mod profiles;
 mod refusal;
 mod sdk_config;

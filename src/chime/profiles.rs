@@ -60,6 +60,16 @@ pub(super) async fn missing(profile: Option<&str>) -> Option<(String, Vec<String
     Some((profile, known))
 }
 
+/// What this profile, or without one that of the environment, sets under a name; empty is not set.
+pub(super) async fn setting(profile: Option<&str>, name: &str) -> Option<String> {
+    let profile = profile.map(|profile| profile.to_owned().into());
+    let files = EnvConfigFiles::default();
+    // Files that cannot be read are an error where the SDK reads them.
+    let set = profile::load(&Fs::real(), &Env::real(), &files, profile).await;
+    let value = set.ok()?.get(name)?.to_owned();
+    (!value.is_empty()).then_some(value)
+}
+
 /// Profile settings in which a named source replaces each `credential_process`, and the processes by
 /// the names of these sources.
 fn processes(set: &ProfileSet) -> (String, Vec<(String, CredentialProcess)>) {

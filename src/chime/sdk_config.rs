@@ -3,15 +3,10 @@
 //! Promises: a client made of it never retries, and waits for an answer as long as its call allows.
 //! Must not: ask for credentials.
 
-use std::time::Duration;
-
 use aws_config::identity::IdentityCache;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -19,19 +14,17 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use super::ClientConfig;
 use super::bounded_client::BoundedClient;
 use super::credentials::{CREDENTIALS_TIMEOUT, ProviderWithTimeout, chain, fixed};
+use super::http_client::http_client;
+use super::network::Network;
 use super::secrets::Secrets;
 
-/// How long an idle connection is kept. Load balancers close theirs after 60 s by default (AWS,
-/// "Application Load Balancers"); a request on a connection that is being closed is lost.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// One configuration, one HTTP client and one pool of connections for whichever API.
-pub(super) async fn configure(settings: ClientConfig, secrets: &Secrets) -> SdkConfig {
-    let http = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .build_https();
-    configure_with(settings, http, secrets).await
+pub(super) async fn configure(
+    settings: ClientConfig,
+    network: &Network,
+    secrets: &Secrets,
+) -> SdkConfig {
+    configure_with(settings, http_client(network), secrets).await
 }
 
 /// The configuration over this HTTP client, whose answers are bounded. The credentials it uses are
@@ -110,6 +103,7 @@ mod tests {
     use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
     use std::sync::Arc;
     use std::sync::Mutex;
+    use std::time::Duration;
     use tokio::net::TcpListener;
 
     const TIMEOUT: Duration = Duration::from_secs(15);
@@ -142,7 +136,7 @@ mod tests {
     async fn without_credentials_nobody_is_called() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let config = configure(settings(&url), &Secrets::default())
+        let config = configure(settings(&url), &Network::default(), &Secrets::default())
             .await
             .into_builder();
         let broke = SharedCredentialsProvider::new(Broke);
@@ -161,11 +155,15 @@ mod tests {
             SharedCredentialsProvider::new(Silent),
             Secrets::default(),
         ));
-        let config = configure(settings("http://127.0.0.1:1"), &Secrets::default())
-            .await
-            .into_builder()
-            .http_client(addressed.clone())
-            .credentials_provider(silent);
+        let config = configure(
+            settings("http://127.0.0.1:1"),
+            &Network::default(),
+            &Secrets::default(),
+        )
+        .await
+        .into_builder()
+        .http_client(addressed.clone())
+        .credentials_provider(silent);
         let client = Messaging::new(&config.build());
         let answer = client.add_members(call(), Duration::from_secs(1)).await;
         let refusal = answer.unwrap_err();
@@ -207,7 +205,7 @@ mod tests {
             };
             let addressed = addressed.clone();
             async move {
-                let config = configure(settings, &Secrets::default())
+                let config = configure(settings, &Network::default(), &Secrets::default())
                     .await
                     .into_builder();
                 config.http_client(addressed).build()
