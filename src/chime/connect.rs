@@ -51,6 +51,14 @@ pub enum ConnectError {
         /// Why it cannot be used.
         why: String,
     },
+    /// A variable sets a proxy that cannot be one. Its value is not repeated: it may hold a password.
+    #[error("the proxy of {variable} cannot be used: {why}")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with its value.
+        why: &'static str,
+    },
     /// AWS's SDK has no address for the region.
     #[error("no address is known for the {api} API in region `{region}`: {why}")]
     NoAddress {
@@ -74,7 +82,10 @@ impl ConnectError {
             Self::Region { .. } => Some("region"),
             Self::NoProfile { .. } => Some("profile"),
             Self::NoLegacyApi => Some("api"),
-            Self::EndpointUrl | Self::CaBundle { .. } | Self::NoAddress { .. } => None,
+            Self::EndpointUrl
+            | Self::CaBundle { .. }
+            | Self::Proxy { .. }
+            | Self::NoAddress { .. } => None,
         }
     }
 
@@ -93,6 +104,9 @@ impl ConnectError {
             }
             Self::CaBundle { .. } => {
                 "name a readable PEM file of certificates in AWS_CA_BUNDLE or the profile's ca_bundle, or unset them: the system's certificates are then used"
+            }
+            Self::Proxy { .. } => {
+                "set it to http://HOST:PORT, with USER:PASSWORD@ before HOST if the proxy asks for them, or to nothing; NO_PROXY names hosts to call without it"
             }
             Self::NoAddress { .. } => {
                 "check --region and what the environment and the profile set about endpoints, or pass --endpoint-url"
@@ -131,7 +145,7 @@ pub struct Connection {
     pub address: String,
 }
 
-/// The address that the client of a configuration calls.
+/// The address that the client of a configuration calls, and the proxy on the way, in words.
 ///
 /// # Errors
 /// As [`connect`].
@@ -139,7 +153,13 @@ pub async fn address(settings: ClientConfig) -> Result<String, ConnectError> {
     let (api, region) = (settings.api, settings.region.clone());
     let network = Network::load(settings.profile.as_deref()).await?;
     let config = configure(settings, &network, &Secrets::default()).await;
-    address_of(api, region, &config).await
+    let address = address_of(api, region, &config).await?;
+    let uri = address.parse().ok();
+    let proxy = uri.as_ref().and_then(|uri| network.proxy_for(uri));
+    Ok(match proxy {
+        Some(proxy) => format!("{address} through the proxy {proxy}"),
+        None => address,
+    })
 }
 
 /// The address that the client of this API calls.
@@ -180,7 +200,7 @@ pub async fn connect(settings: ClientConfig) -> Result<Connection, ConnectError>
     let api = settings.api;
     let region = settings.region.clone();
     let network = Network::load(settings.profile.as_deref()).await?;
-    let secrets = Secrets::default();
+    let secrets = Secrets::with(network.secrets());
     let config = configure(settings, &network, &secrets).await;
     let address = address_of(api, region, &config).await?;
     let service = Arc::new(RedactingClient::new(client(api, &config)?, secrets));

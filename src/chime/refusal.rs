@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
+use super::http_client::ProxyError;
 use crate::model::codes;
 use crate::model::{MemberError, Refusal, RefusalKind, is_unprintable};
 
@@ -109,7 +110,15 @@ fn from_dispatch_failure(failure: &ConnectorError) -> Refusal {
     if source::<CredentialsError>(failure).is_some() {
         own_refusal(RefusalKind::NoCredentials, codes::NO_CREDENTIALS, failure)
     } else if connecting {
-        own_refusal(RefusalKind::Unreachable, codes::UNREACHABLE, failure)
+        // A proxy that refuses the tunnel has passed nothing on either.
+        let code = if is_untrusted(failure) {
+            codes::UNTRUSTED_SERVER
+        } else if source::<ProxyError>(failure).is_some() {
+            codes::PROXY_FAILED
+        } else {
+            codes::UNREACHABLE
+        };
+        own_refusal(RefusalKind::Unreachable, code, failure)
     } else if failure.is_timeout() {
         lost(codes::TIMEOUT, failure)
     } else {
@@ -139,6 +148,20 @@ fn own_refusal(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> 
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// Whether the server's certificate was not accepted.
+fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    // `source` of an I/O error is that of the error inside, not the error itself.
+    let mut errors = std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<std::io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    });
+    let is_certificate =
+        |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(_));
+    errors.any(|error| error.downcast_ref().is_some_and(is_certificate))
 }
 
 fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {

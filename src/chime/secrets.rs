@@ -22,12 +22,28 @@ const MAX_MESSAGE: usize = 500;
 const MAX_CODE: usize = 100;
 /// Shorter texts are no credentials, and taking them out would garble messages.
 const MIN_SECRET: usize = 8;
+/// The same for proxies, whose passwords people choose.
+const MIN_PROXY_SECRET: usize = 4;
 
 /// The credentials in use. Clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Arc<Mutex<Vec<String>>>);
+pub(super) struct Secrets {
+    /// Those that calls are signed with.
+    signing: Arc<Mutex<Vec<String>>>,
+    /// Those of proxies, which last as long as the process.
+    proxies: Arc<[String]>,
+}
 
 impl Secrets {
+    /// Those of proxies, to begin with.
+    pub(super) fn with(mut proxies: Vec<String>) -> Self {
+        proxies.retain(|text| text.len() >= MIN_PROXY_SECRET);
+        Self {
+            proxies: proxies.into(),
+            ..Self::default()
+        }
+    }
+
     /// Keeps the credentials that calls are signed with from now on.
     pub(super) fn set(&self, credentials: &Credentials) {
         let token = credentials.session_token().unwrap_or_default();
@@ -39,14 +55,14 @@ impl Secrets {
         .map(str::to_owned)
         .to_vec();
         texts.retain(|text| text.len() >= MIN_SECRET);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
+        *self.signing.lock().unwrap_or_else(PoisonError::into_inner) = texts;
     }
 
     /// An answer without them.
     fn redact<T: Answer>(&self, mut answer: Result<T, Refusal>) -> Result<T, Refusal> {
-        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         let redact = |text: &mut String, max: usize| {
-            for secret in secrets.iter() {
+            for secret in self.proxies.iter().chain(signing.iter()) {
                 if text.contains(secret.as_str()) {
                     *text = text.replace(secret.as_str(), "(credentials)");
                 }

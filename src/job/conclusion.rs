@@ -216,6 +216,11 @@ impl SessionEnd<'_> {
                     |code| code.fix.to_owned(),
                 ))
             }
+            Ending::Stopped(Stop::NoAnswer(refusal) | Stop::Outage(refusal))
+                if [codes::PROXY_FAILED, codes::UNTRUSTED_SERVER].contains(&&*refusal.code) =>
+            {
+                codes::explain(&refusal.code).map(|code| code.fix.to_owned())
+            }
             Ending::Stopped(Stop::NoAnswer(_) | Stop::WrongAddress(_)) => {
                 Some(self.check_address())
             }

@@ -145,7 +145,14 @@ impl Refusal {
     /// names from the message.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        if [codes::UNREACHABLE, codes::CONNECTION_LOST, codes::TIMEOUT].contains(&&*self.code) {
+        const OF_NETWORK: [&str; 5] = [
+            codes::UNREACHABLE,
+            codes::PROXY_FAILED,
+            codes::UNTRUSTED_SERVER,
+            codes::CONNECTION_LOST,
+            codes::TIMEOUT,
+        ];
+        if OF_NETWORK.contains(&&*self.code) {
             let connecting = self.message.strip_prefix("client error (Connect): ");
             return Some(connecting.unwrap_or(&self.message));
         }

@@ -94,6 +94,10 @@ pub const HTML_PAGE: &str = "HtmlPage";
 pub const GATEWAY_ERROR: &str = "GatewayError";
 /// No connection could be made.
 pub const UNREACHABLE: &str = "Unreachable";
+/// No connection could be made through the proxy.
+pub const PROXY_FAILED: &str = "ProxyFailed";
+/// The server's certificate is not of an authority that is trusted, or not for the server.
+pub const UNTRUSTED_SERVER: &str = "UntrustedServer";
 /// The credential chain returned no credentials.
 pub const NO_CREDENTIALS: &str = "NoCredentials";
 /// A member was refused without a code.

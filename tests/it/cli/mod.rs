@@ -9,6 +9,8 @@ mod failed_csv;
 mod if_exists;
 #[cfg(target_os = "linux")]
 mod lost_output;
+#[cfg(target_os = "linux")]
+mod networks;
 #[cfg(unix)]
 mod one_line;
 mod page;
