@@ -58,7 +58,7 @@ impl NoProxy {
         let host = authority.host().to_lowercase();
         let with_port = authority
             .port()
-            .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+            .map_or_else(|| host.clone(), |port| format!("{host}:{}", port.as_str()));
         let ip = ip(&host);
         let matches = |entry: &Entry| {
             let Entry { name, network } = entry;
@@ -190,7 +190,7 @@ mod tests {
     proptest! {
         /// Any text can be in the variable.
         #[test]
-        fn any_text_is_read(no_proxy in ".*", host in "[a-z0-9.-]{1,20}(:[0-9]{1,4})?") {
+        fn any_text_is_read(no_proxy in ".*", host in "[a-z0-9][a-z0-9.-]{0,19}(:[0-9]{1,4})?") {
             prop_assume!(host.parse::<Authority>().is_ok());
             let list = NoProxy::parse(&no_proxy);
             let matched = list.contains(&host.parse().unwrap());

@@ -7,6 +7,8 @@ pub(crate) mod expected;
 pub(crate) mod harness;
 pub(crate) mod interruption;
 pub(crate) mod program;
+#[cfg(target_os = "linux")]
+pub(crate) mod proxied;
 pub(crate) mod recorder;
 pub(crate) mod server;
 
