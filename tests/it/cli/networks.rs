@@ -90,29 +90,24 @@ async fn members_are_added_through_a_proxy_under_a_private_ca_and_its_password_i
 
     // A wrong password: the proxy refuses to connect.
     let wrong = proxy.url(&format!("{USER}:open.sesame-wrong"));
-    let mut first = command(&work_dir, &["--progress", "json"]);
+    let mut first = command(&work_dir, &[]);
     first
         .env("HTTPS_PROXY", &wrong)
         .env("AWS_CA_BUNDLE", "ca.pem");
     let refused = output(&first);
     let named = format!("through the proxy {} of HTTPS_PROXY", proxy.address);
-    let texts = [
-        named.as_str(),
-        "ProxyFailed",
-        "hint: check HTTPS_PROXY",
-        "authorization",
-    ];
+    let texts = [named.as_str(), "ProxyFailed", "hint: check HTTPS_PROXY"];
     check_nothing_sent(&work_dir, &refused, &texts);
     assert!(!refused.stderr.contains("wrong"), "{refused:#?}");
 
     // A CA that nobody knows: no request is sent.
-    let resume = |variables: &[(&str, &str)]| {
+    let resume = |variables: &[(&str, &str)], flags: &[&str]| {
         let mut command = work_dir.command(refused.resume());
         command.env("AWS_ENDPOINT_URL", format!("https://{NAME}"));
         with_credentials(&mut command).envs(variables.iter().copied());
-        output(command.args(["-vv", "--log-file", "log"]))
+        output(command.args(["-vv", "--log-file", "log"]).args(flags))
     };
-    let unknown = resume(&[("https_proxy", &url)]);
+    let unknown = resume(&[("https_proxy", &url)], &[]);
     let texts = [
         "UntrustedServer",
         "UnknownIssuer",
@@ -123,7 +118,10 @@ async fn members_are_added_through_a_proxy_under_a_private_ca_and_its_password_i
 
     // The profile names the CA.
     std::fs::write(work_dir.path("aws"), "[default]\nca_bundle = ca.pem\n").unwrap();
-    let done = resume(&[("ALL_PROXY", &url), ("AWS_CONFIG_FILE", "aws")]);
+    let done = resume(
+        &[("ALL_PROXY", &url), ("AWS_CONFIG_FILE", "aws")],
+        &["--progress", "json"],
+    );
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert_eq!(work_dir.summary("run").added, 250);
     check_no_password(&work_dir, &done);
