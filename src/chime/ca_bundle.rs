@@ -61,10 +61,9 @@ fn certificates(text: &[u8]) -> Vec<Vec<u8>> {
                 certificates.push(before[..before.len() - rest.len()].to_vec());
             }
             Ok(Some(_)) => {}
-            Ok(None) => return certificates,
             // A damaged section, which is behind us.
             Err(_) if rest.len() < before.len() => {}
-            Err(_) => return certificates,
+            Ok(None) | Err(_) => return certificates,
         }
     }
 }

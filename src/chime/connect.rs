@@ -152,7 +152,7 @@ pub struct Connection {
 pub async fn address(settings: ClientConfig) -> Result<String, ConnectError> {
     let (api, region) = (settings.api, settings.region.clone());
     let network = Network::load(settings.profile.as_deref()).await?;
-    let config = configure(settings, &network, &Secrets::default()).await;
+    let config = Box::pin(configure(settings, &network, &Secrets::default())).await;
     let address = address_of(api, region, &config).await?;
     let uri = address.parse().ok();
     let proxy = uri.as_ref().and_then(|uri| network.proxy_for(uri));
@@ -201,7 +201,7 @@ pub async fn connect(settings: ClientConfig) -> Result<Connection, ConnectError>
     let region = settings.region.clone();
     let network = Network::load(settings.profile.as_deref()).await?;
     let secrets = Secrets::with(network.secrets());
-    let config = configure(settings, &network, &secrets).await;
+    let config = Box::pin(configure(settings, &network, &secrets)).await;
     let address = address_of(api, region, &config).await?;
     let service = Arc::new(RedactingClient::new(client(api, &config)?, secrets));
     Ok(Connection { service, address })

@@ -105,7 +105,7 @@ fn spawn(config: &Path) -> Child {
     let mut child = spawned.expect("tinyproxy is needed: apt-get install tinyproxy");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let is_begun = |line: std::io::Result<String>| line.unwrap().contains("Accepting");
-    assert!(lines.any(|line| is_begun(line)), "tinyproxy did not begin");
+    assert!(lines.any(is_begun), "tinyproxy did not begin");
     // It must not be stopped by a pipe that is full or closed.
     std::thread::spawn(move || lines.for_each(drop));
     child
