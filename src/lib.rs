@@ -9,9 +9,9 @@
 //! pure scheduler ([`schedule`]) what to call next, checks the rate limits (`limits`), makes the
 //! call ([`chime`]) and stores its outcome in the ledger, from which the reports ([`report`]) are
 //! written. [`job`] combines these into use cases; [`sandbox`] is a simulated service, and
-//! `private_file` opens the files of a run. A module uses only those before it in this order:
-//! `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`, `private_file`, `ledger`, `report`,
-//! `engine`, `job`. What only the crate's own parts and its tests use is not on these pages.
+//! `private_file` opens the files of a run; [`store`] reads and writes object storage. A module uses
+//! only those before it in this order: `model`, `schedule`, `limits`, `chime`, `sandbox`, `roster`,
+//! `store`, `private_file`, `ledger`, `report`, `engine`, `job`. What only the crate's own parts and its tests use is not on these pages.
 //!
 //! # Settings
 //!
@@ -165,5 +165,6 @@ pub mod report;
 pub mod roster;
 pub mod sandbox;
 pub mod schedule;
+pub mod store;
 
 pub use job::{Conclusion, JobError, LimitOverrides, PlanOf, Resume, Run, Target, Undo};

@@ -13,6 +13,8 @@ mod bare;
 mod calls;
 mod list;
 mod memory;
+#[cfg(feature = "s3")]
+mod object;
 mod process;
 mod resume;
 mod sandbox;
@@ -31,11 +33,13 @@ type Failure = Box<dyn Error>;
 type Section = fn(u64, &Path, &mut Table) -> Result<(), Failure>;
 
 /// The sections in their order, by name.
-const SECTIONS: [(&str, Section); 4] = [
+const SECTIONS: &[(&str, Section)] = &[
     ("calls", calls::measure),
     ("memory", memory::measure),
     ("staging", staging::measure),
     ("resume", resume::measure),
+    #[cfg(feature = "s3")]
+    ("object", object::measure),
 ];
 
 fn main() -> Result<(), Failure> {
@@ -55,7 +59,7 @@ fn main() -> Result<(), Failure> {
         .filter(|argument| !argument.starts_with("--"))
         .collect();
     let mut table = Table::begin(rows);
-    for (name, measure) in SECTIONS {
+    for (name, measure) in SECTIONS.iter().copied() {
         if selected.is_empty() || selected.iter().any(|selected| *selected == name) {
             let dir = tempfile::tempdir()?;
             measure(rows, dir.path(), &mut table)?;

@@ -31,6 +31,8 @@ mod refusal;
 mod sdk_config;
 mod secrets;
 mod service;
+#[cfg(feature = "s3")]
+mod storage_access;
 
 pub use api::{Api, Unsupported};
 pub(crate) use body::{BodyError, read_body};
@@ -44,3 +46,5 @@ pub use connect::{Connection, address, check_profile, connect};
 pub(crate) use credentials::signing_identity;
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};
+#[cfg(feature = "s3")]
+pub(crate) use storage_access::{AccessKey, NoAccess, SendError, SendErrorKind, StorageAccess};

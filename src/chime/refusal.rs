@@ -132,6 +132,15 @@ fn lost(code: &str, error: &(dyn Error + 'static)) -> Refusal {
 
 /// A refusal with our own message: the chain of causes, as no answer contains any.
 fn own_refusal(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> Refusal {
+    Refusal {
+        kind,
+        code: code.to_owned(),
+        message: causes_text(error),
+    }
+}
+
+/// The causes of an error, on one line.
+pub(super) fn causes_text(error: &(dyn Error + 'static)) -> String {
     let mut causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
     causes.dedup();
     let message = if causes.is_empty() {
@@ -139,11 +148,7 @@ fn own_refusal(kind: RefusalKind, code: &str, error: &(dyn Error + 'static)) -> 
     } else {
         causes.join(": ")
     };
-    Refusal {
-        kind,
-        code: code.to_owned(),
-        message: sanitize(&message, MAX_MESSAGE),
-    }
+    sanitize(&message, MAX_MESSAGE)
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

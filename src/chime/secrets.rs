@@ -58,6 +58,17 @@ impl Secrets {
         *self.signing.lock().unwrap_or_else(PoisonError::into_inner) = texts;
     }
 
+    /// A text without them, on one line.
+    #[cfg(feature = "s3")]
+    pub(super) fn redact_text(&self, text: &str) -> String {
+        let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        let secrets = self.proxies.iter().chain(signing.iter());
+        let text = secrets.fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), "(credentials)")
+        });
+        sanitize(&text, MAX_MESSAGE)
+    }
+
     /// An answer without them.
     fn redact<T: Answer>(&self, mut answer: Result<T, Refusal>) -> Result<T, Refusal> {
         let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);

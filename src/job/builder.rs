@@ -188,6 +188,7 @@ impl Run {
             limits: self.session.limits,
             skip_existing: self.skip_existing,
             shard: self.shard,
+            reports_to: None,
         };
         Box::pin(run_or_resume(request, self.if_exists, observer, commands)).await
     }

@@ -46,7 +46,12 @@ pub(super) fn run_id(list: &str, now: jiff::Timestamp) -> String {
 /// The directory of a shard, in the directory of its job.
 #[must_use]
 pub fn shard_directory(job: &Path, shard: Shard) -> PathBuf {
-    job.join(format!("{SHARD}{}", shard.number()))
+    job.join(shard_name(shard))
+}
+
+/// The name of a shard's directory.
+pub(super) fn shard_name(shard: Shard) -> String {
+    format!("{SHARD}{}", shard.number())
 }
 
 /// Checks that the path of the directory is short enough for the ledger.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{MergeError, UNDO_DIR};
+use super::{FailedUpload, MergeError, UNDO_DIR};
 use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
@@ -10,6 +10,7 @@ use crate::model::{ArnError, BearersDisagree, LimitsError};
 use crate::private_file::PrivateFileError;
 use crate::report::{ReportError, UNDO, shell_word};
 use crate::roster::RosterError;
+use crate::store::StoreUrlError;
 
 /// Why a job did not start, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -187,12 +188,28 @@ pub enum JobError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The list is not the address of an object.
+    #[error("the list: {0}")]
+    ListUrl(#[from] StoreUrlError),
+    /// The reports are written, and not uploaded.
+    #[error(transparent)]
+    Upload(Box<FailedUpload>),
     /// A report cannot be written.
     #[error(transparent)]
     Report(#[from] ReportError),
 }
 
 impl JobError {
+    /// How to fix it, where it is about the list or about object storage.
+    fn hint_about_store(&self) -> Option<String> {
+        match self {
+            Self::Roster(error) => error.hint(),
+            Self::ListUrl(error) => Some(error.hint().to_owned()),
+            Self::Upload(failed) => failed.error.hint().map(str::to_owned),
+            _ => None,
+        }
+    }
+
     /// How to fix it, where it is about members who are there already.
     fn hint_about_members(&self) -> Option<&'static str> {
         Some(match self {
@@ -221,7 +238,7 @@ impl JobError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Roster(error) => return error.hint(),
+            Self::Roster(_) | Self::ListUrl(_) | Self::Upload(_) => return self.hint_about_store(),
             Self::Ledger(error) | Self::Engine(EngineError::Ledger(error)) => return error.hint(),
             Self::Report(error) => return error.hint(),
             Self::Merge(error) => return Some(error.hint()),
@@ -356,14 +373,17 @@ impl JobError {
     /// Whether the request itself is wrong, so that nothing was started.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        if matches!(self, Self::Report(ReportError::NotADiff { .. })) {
-            return true;
+        match self {
+            Self::Report(ReportError::NotADiff { .. }) => return true,
+            Self::Roster(error) => return error.is_usage(),
+            _ => {}
         }
         !matches!(
             self,
             Self::Engine(_)
                 | Self::Ledger(_)
                 | Self::Report(_)
+                | Self::Upload(_)
                 | Self::Directory { .. }
                 | Self::Temporary(_)
                 | Self::File(_)

@@ -5,15 +5,15 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
-use super::list_change::list_change;
-use super::list_path::absolute;
+use super::list_address::ListAddress;
+use super::list_change::{list_change, remote_difference};
 use super::open_run::open_run;
 use super::session::Started;
-use super::{JobError, Request, RunSettings, directory, report, resume, run};
+use super::{JobError, Request, RunSettings, directory, report, resume, run, set_reports_to};
 use crate::engine::{Command, Ending, Observer};
 use crate::ledger::{LedgerError, LedgerReader, fact};
 use crate::model::{BearerPool, RunState};
-use crate::roster::{ListChange, Source};
+use crate::roster::ListChange;
 
 /// What to do if the run directory contains a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub async fn run_or_resume(
             channels: Vec::new(),
         });
     }
+    if let Some(to) = &request.reports_to {
+        set_reports_to(&dir, to)?;
+    }
     let (target, limits) = (request.target, request.limits);
     Box::pin(resume(&dir, |_| target, limits, observer, commands)).await
 }
@@ -80,6 +83,10 @@ pub(super) async fn check_same(
 ) -> Result<(), JobError> {
     let settings = RunSettings::of(ledger, dir)?;
     let mut difference = difference(ledger, &settings, request)?;
+    if difference.is_none() {
+        let changed = remote_difference(ledger, &request.source, commands).await?;
+        difference = changed.map(|_| "its list was another object");
+    }
     if difference.is_none() {
         // After a list is read to its end, its file may be moved or deleted.
         difference = list_change(ledger, request.source.clone(), commands)
@@ -104,10 +111,7 @@ fn difference(
     request: &Request,
 ) -> Result<Option<&'static str>, LedgerError> {
     let is_sandbox = request.target.is_sandbox();
-    let list = match &request.source {
-        Source::File(path) => Some(absolute(path)),
-        _ => None,
-    };
+    let list = ListAddress::of(&request.source);
     // Without --bearer a sandbox chooses one, so there is nothing to compare.
     let has_bearers = !(is_sandbox && request.bearers.is_empty());
     let bearers = match request.shard {
@@ -120,7 +124,8 @@ fn difference(
         .clone_from(&settings.options.bearer_app_instance);
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
     let size_now = list
-        .as_deref()
+        .as_ref()
+        .and_then(ListAddress::path)
         .and_then(|path| std::fs::metadata(path).ok());
     let is_same_size = match (size, size_now) {
         (Some(before), Some(now)) => before == now.len(),

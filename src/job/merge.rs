@@ -356,6 +356,7 @@ fn write(
     for name in [
         fact::LIST,
         fact::LIST_SIZE,
+        fact::LIST_IDENTITY,
         fact::LIST_DIGEST,
         fact::ADDRESS,
     ] {

@@ -6,7 +6,7 @@ use super::JobError;
 use crate::engine::Command;
 use crate::ledger::{Chunk, Stager};
 use crate::model::Shard;
-use crate::roster::{Layout, Options, Roster, RosterError, Source};
+use crate::roster::{Layout, Options, RemoteIdentity, Roster, RosterError, Source};
 
 /// How a list is staged.
 pub(super) struct Stage {
@@ -25,6 +25,8 @@ pub(super) struct OpenList {
     pub(super) detected: String,
     /// Its raw size in bytes, if known.
     pub(super) size: Option<u64>,
+    /// What it is, if it is remote.
+    pub(super) identity: Option<RemoteIdentity>,
     pub(super) stager: Stager,
     /// The first chunk, if it was requested and the list has rows.
     pub(super) first: Option<Chunk>,
@@ -69,6 +71,7 @@ fn open(source: &Source, options: &Options, stage: Stage) -> Result<OpenList, Ro
         layout,
         detected,
         size: stager.size(),
+        identity: stager.identity().cloned(),
         stager,
         first,
     })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::list_path::absolute;
+use super::list_address::{ListAddress, absolute};
 use super::lock::RunLock;
 use super::open_list::{OpenList, Stage};
 use super::run::{NewRun, begin};
@@ -21,8 +21,8 @@ use crate::roster::{Options, Source};
 pub(super) const LIST: &str = "list.csv";
 
 /// The path of the list of the part in this directory.
-fn list(dir: &Path) -> PathBuf {
-    absolute(&dir.join(LIST))
+fn list(dir: &Path) -> ListAddress {
+    absolute(&dir.join(LIST)).into()
 }
 
 /// The settings of the part in this directory, but for what it does: those of its run, for a list of its
@@ -46,6 +46,7 @@ pub(super) fn settings(run: &RunSettings, dir: &Path) -> RunSettings {
         skip_existing: SkipExisting::Never,
         // Its list is its own: every row of it.
         shard: None,
+        reports_to: None,
         ..run.clone()
     }
 }
@@ -135,6 +136,7 @@ impl NewPart {
         let new = NewRun {
             run_id,
             list: &source.name(),
+            identity: None,
             size: list.size,
             settings: &self.settings,
             layout: &list.layout,

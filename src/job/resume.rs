@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
-use super::list_change::{ChangedList, list_change};
+use super::list_change::{ChangedList, list_change, remote_difference};
 use super::lock::RunLock;
 use super::open_list::{OpenList, Stage};
 use super::open_run::open_run;
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
-use crate::roster::Source;
+use crate::model::RunState;
+use crate::roster::{ListChange, RemoteError, RemoteIdentity, RosterError, Source};
 use crate::schedule::Scheduler;
 
 /// Continues the run in this directory. `target` returns the service to call, from the run's
@@ -100,9 +101,9 @@ pub(super) async fn restored(
     let limits = settings.resolve_limits()?;
     supported::check_request(target.api(), &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
-    let (service, address) = target.connect(&settings).await?;
-    let changed_list = changed_list(&ledger, &settings, commands).await?;
-    let (feed, detected) = feed(&ledger, &settings, commands).await?;
+    let (service, address) = Box::pin(target.connect(&settings)).await?;
+    let changed_list = Box::pin(changed_list(&ledger, &settings, commands)).await?;
+    let (feed, detected) = Box::pin(feed(&ledger, &settings, commands)).await?;
     first(&mut ledger)?;
     ledger.recover(jiff::Timestamp::now().as_millisecond())?;
     let dir = dir.to_owned();
@@ -134,6 +135,9 @@ pub(super) async fn restored(
 }
 
 /// The run's list, if it was changed after the run had read it to its end.
+///
+/// # Errors
+/// As [`list_change`]; and if the list is remote, has changed, and the run is not finished.
 async fn changed_list(
     ledger: &LedgerReader,
     settings: &RunSettings,
@@ -142,7 +146,22 @@ async fn changed_list(
     let Some(list) = settings.list.clone() else {
         return Ok(None);
     };
-    let change = list_change(ledger, Source::File(list.clone()), commands).await?;
+    let source = list.clone().source(settings.aws.profile.as_deref(), None);
+    let change = match remote_difference(ledger, &source, commands).await? {
+        None => list_change(ledger, source, commands).await?,
+        // Its rows are in the ledger, and `retry` sends no others.
+        Some(_) if ledger.fact(fact::STATE)? == Some(RunState::Finished) => {
+            Some(ListChange::Content)
+        }
+        Some(difference) => {
+            let problem = RemoteError::changed(&difference).into();
+            return Err(JobError::Roster(RosterError {
+                list: source.name(),
+                line: None,
+                problem,
+            }));
+        }
+    };
     Ok(change.map(|change| ChangedList { list, change }))
 }
 
@@ -156,14 +175,23 @@ async fn feed(
     if ledger.staged().list_ended {
         return Ok((Feed::Ended, "the list is read to its end".to_owned()));
     }
-    let source = settings.list.clone().map_or(Source::Stdin, Source::File);
+    let expected: Option<RemoteIdentity> = ledger.fact(fact::LIST_IDENTITY)?;
+    let profile = settings.aws.profile.as_deref();
+    let source = match settings.list.clone() {
+        Some(list) => list.source(profile, expected),
+        None => Source::Stdin,
+    };
     let options = settings.limits.options(&settings.options);
     let stage = Stage {
         key: ledger.key()?,
         shard: settings.shard,
         with_first: false,
     };
-    let list = OpenList::begin(source, options, stage, commands).await?;
+    let list = OpenList::begin(source, options, stage, commands).await;
+    let list = list.map_err(|error| match error {
+        JobError::Roster(error) => JobError::Roster(error.after_it_was_read()),
+        error => error,
+    })?;
     let size: Option<u64> = ledger.fact(fact::LIST_SIZE)?.flatten();
     let what = match (size, list.size) {
         (Some(before), Some(now)) if before != now => {

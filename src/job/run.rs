@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::bearers::sandbox_bearer;
 use super::conclusion::Conclusion;
-use super::list_path::absolute;
+use super::list_address::ListAddress;
 use super::lock::RunLock;
 use super::open_list::{OpenList, Stage};
 use super::session::{Session, Started, now_text};
@@ -20,7 +20,8 @@ use crate::ledger::{Durability, Ledger, LedgerError, fact};
 use crate::model::{BearerPool, LimitShare, RunState, Shard, SkipExisting};
 use crate::private_file;
 use crate::report;
-use crate::roster::{Layout, Options, Source};
+use crate::roster::{Layout, Options, RemoteIdentity, Source};
+use crate::store::PrefixUrl;
 
 /// The directory of runs without `--run-dir`.
 const RUNS: &str = "runs";
@@ -43,6 +44,8 @@ pub struct Request {
     pub skip_existing: SkipExisting,
     /// The shard of the list to add; without one, all of it.
     pub shard: Option<Shard>,
+    /// Where the reports are to be uploaded.
+    pub reports_to: Option<PrefixUrl>,
 }
 
 /// Creates a run and runs it to its end.
@@ -92,6 +95,7 @@ pub(super) async fn begun(
         limits: overrides,
         skip_existing,
         shard,
+        reports_to,
     } = request;
     target.check_profile().await?;
     if bearers.is_empty() && !target.is_sandbox() {
@@ -106,6 +110,7 @@ pub(super) async fn begun(
         layout,
         detected,
         size,
+        identity,
         stager,
         first,
     } = OpenList::begin(
@@ -130,18 +135,15 @@ pub(super) async fn begun(
         }
         None => LimitShare::default(),
     };
-    let list = match &source {
-        Source::File(path) => Some(absolute(path)),
-        _ => None,
-    };
     let settings = RunSettings {
-        list,
+        list: ListAddress::of(&source),
         options,
         limits: overrides,
         sync,
         skip_existing,
         shard,
         share,
+        reports_to,
         ..target.settings(bearers)
     };
     let limits = settings.resolve_limits()?;
@@ -160,6 +162,7 @@ pub(super) async fn begun(
         run_id: &run_id,
         list: &source.name(),
         size,
+        identity: identity.as_ref(),
         settings: &settings,
         layout: &layout,
         key: ledger_key,
@@ -205,6 +208,8 @@ pub(super) struct NewRun<'a> {
     pub(super) list: &'a str,
     /// The list's size in bytes, if known.
     pub(super) size: Option<u64>,
+    /// What the list is, if it is remote.
+    pub(super) identity: Option<&'a RemoteIdentity>,
     pub(super) settings: &'a RunSettings,
     pub(super) layout: &'a Layout,
     pub(super) key: [u8; 16],
@@ -227,6 +232,9 @@ fn create(path: &Path, new: &NewRun<'_>) -> Result<Ledger, LedgerError> {
     ledger.set_fact(fact::RUN_ID, &new.run_id)?;
     ledger.set_fact(fact::LIST, &new.list)?;
     ledger.set_fact(fact::LIST_SIZE, &new.size)?;
+    if let Some(identity) = new.identity {
+        ledger.set_fact(fact::LIST_IDENTITY, identity)?;
+    }
     ledger.set_fact(fact::STARTED_AT, &now_text())?;
     ledger.set_fact(fact::SETTINGS, new.settings)?;
     ledger.set_fact(fact::BEARERS, &new.settings.bearers.len())?;

@@ -70,6 +70,7 @@ impl Target {
             skip_existing: SkipExisting::Never,
             shard: None,
             share: LimitShare::default(),
+            reports_to: None,
         }
     }
 

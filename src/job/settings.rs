@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AwsTarget, JobError, Target, list_path};
+use super::{AwsTarget, JobError, ListAddress, Target};
 use crate::engine::Task;
 use crate::ledger::{LedgerReader, fact};
 use crate::model::{BearerPool, LimitShare, Limits, LimitsError, Shard, SkipExisting, quota};
 use crate::roster::{Options, RecordSize};
 use crate::schedule::{FailureThreshold, Patience};
+use crate::store::PrefixUrl;
 
 /// Limits set by the user. The others are the region's documented quotas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -102,9 +103,8 @@ impl LimitOverrides {
 /// The settings that `resume` needs. Never contains credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSettings {
-    /// The list's path; `None` if it came from standard input.
-    #[serde(with = "list_path")]
-    pub list: Option<std::path::PathBuf>,
+    /// Where the list is; `None` if it came from standard input.
+    pub list: Option<ListAddress>,
     /// How the list is read.
     pub options: Options,
     /// The bearers.
@@ -135,6 +135,9 @@ pub struct RunSettings {
     /// The settings of a sync, if it is one.
     #[serde(default)]
     pub sync: Option<SyncSettings>,
+    /// Where the reports are uploaded to.
+    #[serde(default)]
+    pub reports_to: Option<PrefixUrl>,
 }
 
 /// The settings of a sync.

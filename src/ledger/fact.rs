@@ -14,6 +14,8 @@ pub const LAYOUT: &str = "layout";
 pub const LIST: &str = "list";
 /// The list's size in bytes, if it was known.
 pub const LIST_SIZE: &str = "list_size";
+/// What the list is, if it is remote (`roster::RemoteIdentity`).
+pub const LIST_IDENTITY: &str = "list_identity";
 /// The digest of the list (`roster::ListDigest`), once it is read to its end.
 pub const LIST_DIGEST: &str = "list_digest";
 /// Key of the fingerprints, so that no list can be made to collide.

@@ -7,7 +7,7 @@ use super::chunk::{Chunk, NewLane};
 use super::duplicate_filter::{DuplicateFilter, Fingerprint, FingerprintHasher};
 use super::schema::PAGE_ROWS;
 use crate::model::{ChannelId, LaneId, MembershipType, Shard};
-use crate::roster::{Entry, Roster, RosterError, Row, RowKind};
+use crate::roster::{Entry, RemoteIdentity, Roster, RosterError, Row, RowKind};
 
 /// Pages in one chunk: some thousand rows, enough to make handing over cheap.
 const CHUNK_PAGES: usize = 32;
@@ -71,6 +71,12 @@ impl Stager {
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         self.roster.size()
+    }
+
+    /// What the list is, if it is remote.
+    #[must_use]
+    pub fn identity(&self) -> Option<&RemoteIdentity> {
+        self.roster.identity()
     }
 
     /// The next chunk of the list; none at its end.

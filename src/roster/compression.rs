@@ -98,7 +98,7 @@ impl Read for MeasuredReader {
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(Problem::Io(error).into()),
+            Err(error) => Err(Problem::from(error).into()),
         }
     }
 }

@@ -44,7 +44,8 @@ impl ListDigest {
     #[must_use]
     pub fn change(&self, source: &Source, size: Option<u64>) -> Option<ListChange> {
         let (list, now): (Box<dyn Read>, u64) = match source {
-            Source::Stdin => return None,
+            // Of a remote list the identity is compared, without reading it.
+            Source::Stdin | Source::Remote { .. } => return None,
             Source::Bytes { bytes, .. } => (Box::new(Cursor::new(bytes)), bytes.len() as u64),
             Source::File(path) => {
                 // Before it is opened: to open a FIFO is to wait for its writer.

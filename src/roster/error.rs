@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::ChannelName;
+use super::remote::RemoteError;
 use crate::model::escape_control;
 
 /// A list that cannot be read: what, where, and how to fix it.
@@ -39,6 +40,21 @@ impl RosterError {
     pub fn hint(&self) -> Option<String> {
         self.problem.hint()
     }
+
+    /// Whether the request is wrong. If it is not, the list could not be fetched now.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        !matches!(&self.problem, Problem::Remote(error) if !error.is_usage)
+    }
+
+    /// The same, of a list that could be read before.
+    #[must_use]
+    pub(crate) fn after_it_was_read(mut self) -> Self {
+        if let Problem::Remote(error) = &mut self.problem {
+            error.is_usage = false;
+        }
+        self
+    }
 }
 
 /// The problem of a list.
@@ -50,6 +66,9 @@ pub enum Problem {
     /// A directory was given.
     #[error("is a directory, not a list")]
     Directory,
+    /// It is not on this machine, and cannot be fetched.
+    #[error(transparent)]
+    Remote(RemoteError),
     /// It contains only blank lines.
     #[error("is empty")]
     Empty,
@@ -217,6 +236,7 @@ impl Problem {
                 "whoever runs this must be allowed to read it"
             }
             Self::Io(_) => "see whether it can be read to its end with another program",
+            Self::Remote(error) => &error.hint,
             Self::Empty => "give a list with one member a line",
             Self::Directory => "give a file in it",
             Self::Workbook => "in Excel: Save As, \"CSV UTF-8 (Comma delimited)\"",

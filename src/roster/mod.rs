@@ -43,6 +43,9 @@
 //! comparison decides whether a finished run is of this list (`--if-exists resume`). Standard input,
 //! FIFOs and files that are gone cannot be compared: they count as the same list. With `--limit`, the
 //! hash covers what was read; of the rest, only the size is compared.
+//!
+//! A list in object storage is a [`RemoteList`]. It is identified by its size, `ETag` and version
+//! ([`RemoteIdentity`]): a changed one is refused by `resume`, before a row is read.
 
 mod channel_name;
 mod columns;
@@ -69,6 +72,7 @@ mod parts;
 mod record;
 mod record_size;
 mod records;
+mod remote;
 #[expect(clippy::module_inception, reason = "named for its main type")]
 mod roster;
 mod row;
@@ -92,6 +96,7 @@ pub use notes::{ListNotes, Suspicious, UnusedFilter};
 pub use options::Options;
 pub use record::Record;
 pub use record_size::{RecordSize, RecordSizeError};
+pub use remote::{RemoteError, RemoteIdentity, RemoteList, RemoteStream};
 pub use roster::Roster;
 pub use row::{Row, RowKind};
 pub use source::Source;

@@ -16,6 +16,7 @@ use super::header::{self, FirstRecord};
 use super::names::{plain_type, usual_channel};
 use super::notes::{ListNotes, NoteTaker};
 use super::records::Records;
+use super::remote::RemoteIdentity;
 use super::text::Text;
 use super::{Encoding, Layout, Options, RosterError, Row, RowKind, Source};
 
@@ -23,6 +24,7 @@ use super::{Encoding, Layout, Options, RosterError, Row, RowKind, Source};
 pub struct Roster {
     name: String,
     size: Option<u64>,
+    identity: Option<RemoteIdentity>,
     meter: Meter,
     compression: Compression,
     /// The first record is not UTF-8.
@@ -50,12 +52,16 @@ impl Roster {
     /// It cannot be read, or its columns cannot be found.
     pub fn open(source: &Source, options: &Options) -> Result<Self, RosterError> {
         let name = source.name();
-        let (raw, size) = source.open().map_err(|problem| RosterError {
+        let opened = source.open().map_err(|problem| RosterError {
             list: name.clone(),
             line: None,
             problem,
         })?;
-        Self::open_stream(name, raw, size, options)
+        let roster = Self::open_stream(name, opened.bytes, opened.size, options)?;
+        Ok(Self {
+            identity: opened.identity,
+            ..roster
+        })
     }
 
     /// Opens a list that comes as a stream of bytes, with its name in messages, and its size in bytes if
@@ -128,6 +134,7 @@ impl Roster {
         Ok(Self {
             name: name.to_owned(),
             size,
+            identity: None,
             meter,
             compression,
             is_assumed,
@@ -201,6 +208,12 @@ impl Roster {
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         self.size
+    }
+
+    /// What the list is, if it is remote.
+    #[must_use]
+    pub fn identity(&self) -> Option<&RemoteIdentity> {
+        self.identity.as_ref()
     }
 
     /// Checks, at the end of the list, that the filters left something.

@@ -11,4 +11,7 @@ mod docs;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+#[cfg(all(unix, feature = "s3"))]
+mod s3;
+#[cfg(test)]
 mod support;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use chime_bulk::chime::{Api, EndpointUrl};
 use chime_bulk::job::{self, JobError};
 use chime_bulk::model::{self, BearerPool, MemberArn, Shard};
+use chime_bulk::store::PrefixUrl;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
@@ -101,7 +102,7 @@ fn plan_of(plan: Command) -> Command {
 
 /// Whether `plan` accepts a flag without any use for it, so that its help does not show it.
 fn is_for_run_only(flag: &str) -> bool {
-    ["max-failures", "run-dir", "if-exists"].contains(&flag)
+    ["max-failures", "run-dir", "if-exists", "reports-to"].contains(&flag)
 }
 
 /// Lets each flag also be an environment variable. Help never shows its value.
@@ -210,7 +211,7 @@ Examples:
     #[command(after_help = "\
 Example:
   chime-bulk status runs/20240506T070809Z-members")]
-    Status(ReportArguments),
+    Status(StatusArguments),
     /// List runs: state, counts and age.
     #[command(after_help = "\
 Example:
@@ -226,8 +227,9 @@ Example:
     /// Write the reports of a run again, from its ledger.
     #[command(after_help = "\
 Example:
-  chime-bulk report runs/20240506T070809Z-members")]
-    Report(ReportArguments),
+  chime-bulk report runs/20240506T070809Z-members
+  chime-bulk report onboarding --to s3://example-bucket/reports/")]
+    Report(Box<ReportArguments>),
     /// Join the shards of a job: one set of reports.
     #[command(after_help = "\
 Reads the ledgers of DIR/shard-*, which `run --shard I/N --run-dir DIR` wrote,
@@ -319,8 +321,11 @@ pub(crate) struct PlanArguments {
 /// Arguments of `run`, and of `plan`: a command line that runs a list also plans it.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The member list: a path, or - for standard input.
-    #[arg(value_name = "LIST")]
+    /// The member list.
+    #[arg(
+        value_name = "LIST",
+        help = "The member list: a path, s3://BUCKET/KEY, or - for standard input"
+    )]
     pub(crate) list: PathBuf,
     #[command(flatten)]
     pub(crate) roster: RosterArguments,
@@ -366,6 +371,8 @@ pub(crate) struct RunArguments {
         help_heading = "Output"
     )]
     pub(crate) if_exists: IfExists,
+    #[command(flatten)]
+    pub(crate) reports_to: ReportsToArguments,
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -467,6 +474,8 @@ pub(crate) struct ResumeArguments {
     pub(crate) aws: AwsArguments,
     #[command(flatten)]
     pub(crate) shape: SandboxShape,
+    #[command(flatten)]
+    pub(crate) reports_to: ReportsToArguments,
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -500,9 +509,42 @@ pub(crate) struct MergeArguments {
     pub(crate) json: bool,
 }
 
-/// Arguments of `report` and `status`.
+/// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
+    #[command(flatten)]
+    pub(crate) status: StatusArguments,
+    /// Where to upload the reports.
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = value::reports_to,
+        help_heading = "Output",
+        help = "Upload the reports to this prefix: s3://BUCKET/PREFIX/ [default: the run's --reports-to]"
+    )]
+    pub(crate) to: Option<PrefixUrl>,
+    /// The profile of the AWS configuration, for the upload.
+    #[arg(long, value_parser = value::name, help_heading = "AWS")]
+    pub(crate) profile: Option<String>,
+}
+
+/// Where the reports go.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportsToArguments {
+    /// Where else the reports go.
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = value::reports_to,
+        help_heading = "Output",
+        help = "Also upload the reports to this prefix: s3://BUCKET/PREFIX/"
+    )]
+    pub(crate) reports_to: Option<PrefixUrl>,
+}
+
+/// Arguments of `status`, and of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
     /// The run's directory.
     #[arg(value_name = "RUN_DIR")]
     pub(crate) run_dir: PathBuf,

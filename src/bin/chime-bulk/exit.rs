@@ -50,7 +50,7 @@ pub(crate) fn help(command: &str) -> &'static str {
         }
         "report" => {
             "Exit codes: 0 written, all rows in, 1 written, some rows not, 2 usage,\n\
-             3 the ledger cannot be read or the reports cannot be written, 130 interrupted."
+             3 the ledger cannot be read, the reports cannot be written or uploaded, 130 interrupted."
         }
         "merge" => {
             "Exit codes: 0 all rows in, 1 some not, or shards left out by --partial, 2 usage,\n\

@@ -27,6 +27,7 @@ mod signals;
 mod status;
 mod sync;
 mod undo;
+mod upload;
 mod value;
 mod verify;
 
@@ -119,10 +120,10 @@ async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
         Subcommand::Sync(arguments) => Box::pin(sync::sync(*arguments, screen)).await?,
         Subcommand::Verify(arguments) => Box::pin(verify::verify(*arguments, screen)).await?,
         Subcommand::Report(arguments) => {
-            run::report(&arguments, screen, &mut signals::commands(screen)?)
+            Box::pin(run::report(*arguments, screen, signals::commands(screen)?)).await
         }
         Subcommand::Merge(arguments) => {
-            merge::merge(&arguments, screen, &mut signals::commands(screen)?)
+            Box::pin(merge::merge(&arguments, screen, signals::commands(screen)?)).await
         }
         Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json, screen),
         Subcommand::Runs { dir, json } => status::runs(&dir, json, screen),

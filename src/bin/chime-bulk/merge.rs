@@ -11,15 +11,16 @@ use crate::exit::Exit;
 use crate::output;
 use crate::run::{reports_are_in, resume_line, show_error};
 use crate::screen::Screen;
+use crate::upload::Upload;
 
 /// Merges the shards of a job.
-pub(crate) fn merge(
+pub(crate) async fn merge(
     arguments: &MergeArguments,
     screen: &Screen,
-    commands: &mut Receiver<Command>,
+    mut commands: Receiver<Command>,
 ) -> Exit {
-    match job::merge(&arguments.dir, arguments.partial, commands) {
-        Ok(merged) => conclude(&merged, arguments, screen),
+    match job::merge(&arguments.dir, arguments.partial, &mut commands) {
+        Ok(merged) => conclude(&merged, arguments, screen).await,
         Err(error) => {
             show_error(&error, screen);
             Exit::from(&error)
@@ -27,7 +28,7 @@ pub(crate) fn merge(
     }
 }
 
-fn conclude(merged: &Merged, arguments: &MergeArguments, screen: &Screen) -> Exit {
+async fn conclude(merged: &Merged, arguments: &MergeArguments, screen: &Screen) -> Exit {
     let ends = merged.shards.iter();
     let ends: Vec<(&Path, Exit)> = ends
         .map(|(dir, verdict)| (dir.as_path(), Exit::from(*verdict)))
@@ -50,6 +51,12 @@ fn conclude(merged: &Merged, arguments: &MergeArguments, screen: &Screen) -> Exi
         ));
     }
     reports_are_in(&arguments.dir, &merged.summary, screen);
+    // To where the reports of the shards went, unless it was given to none of them.
+    let upload = Upload {
+        to: None,
+        profile: None,
+    };
+    let exit = Box::pin(upload.reports(&arguments.dir, exit, screen)).await;
     for (dir, _) in ends.iter().filter(|(_, exit)| exit.is_resumable()) {
         resume_line(dir, screen);
     }

@@ -88,7 +88,7 @@ fn conclude(checked: &CheckedPlan, json: bool, screen: &Screen) -> Exit {
 
 fn request(arguments: RunArguments, shards: Option<NonZeroU32>) -> Result<PlanRequest, JobError> {
     Ok(PlanRequest {
-        source: run::source(&arguments.list),
+        source: job::source(&arguments.list, arguments.aws.profile.as_deref())?,
         options: arguments.roster.into(),
         bearers: arguments.bearers.try_into()?,
         limits: arguments.limits.with(arguments.failures),

@@ -7,7 +7,6 @@ use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Conclusion, JobError, Request, RunVerdict, Started, Target};
 use chime_bulk::model::RunState;
 use chime_bulk::report::{FAILED, PAGE, RESULTS, Summary, edit_text, shell_word};
-use chime_bulk::roster::Source;
 use tokio::sync::mpsc::Receiver;
 
 use crate::args::{IfExists, ReportArguments, ResumeArguments, RetryArguments, RunArguments};
@@ -15,6 +14,7 @@ use crate::exit::Exit;
 use crate::run_output::RunOutput;
 use crate::sandbox::SandboxShape;
 use crate::screen::Screen;
+use crate::upload::Upload;
 use crate::{dry_run, output, sandbox};
 
 /// Round trip of the in-process sandbox where none is asked for: about that of the real service.
@@ -83,6 +83,7 @@ async fn begin(
         }
     }
     let (if_exists, json) = (arguments.if_exists.into(), arguments.json);
+    let upload = Upload::new(&arguments.reports_to, &arguments.aws);
     let request = match request(arguments, screen).await {
         Ok(request) => request,
         Err(exit) => return exit,
@@ -98,12 +99,12 @@ async fn begin(
     if ended.is_ok() && !is_begun {
         screen.note("this run is finished already: nothing was done");
     }
-    conclude(ended, dir.as_deref(), json, screen)
+    Box::pin(conclude(ended, dir.as_deref(), json, &upload, screen)).await
 }
 
 /// The request of a run with these arguments.
 pub(crate) async fn request(arguments: RunArguments, screen: &Screen) -> Result<Request, Exit> {
-    let source = source(&arguments.list);
+    let profile = arguments.aws.profile.clone();
     let target = if arguments.sandbox {
         in_process(&arguments.shape, screen)?
     } else {
@@ -113,7 +114,7 @@ pub(crate) async fn request(arguments: RunArguments, screen: &Screen) -> Result<
     // First: with the wrong profile, a run may have the wrong account.
     target.check_profile().await.map_err(failed)?;
     Ok(Request {
-        source,
+        source: job::source(&arguments.list, profile.as_deref()).map_err(failed)?,
         options: arguments.roster.into(),
         run_dir: match (arguments.run_dir, arguments.shard) {
             (Some(job), Some(shard)) => Some(job::shard_directory(&job, shard)),
@@ -124,6 +125,7 @@ pub(crate) async fn request(arguments: RunArguments, screen: &Screen) -> Result<
         limits: arguments.limits.with(arguments.failures),
         skip_existing: arguments.skip_existing.into(),
         shard: arguments.shard,
+        reports_to: arguments.reports_to.reports_to,
     })
 }
 
@@ -167,6 +169,7 @@ async fn continue_shown(
     commands: Receiver<Command>,
 ) -> Exit {
     let screen = run_output.screen();
+    let upload = Upload::new(&arguments.reports_to, &arguments.aws);
     let shape = match in_process(&arguments.shape, screen) {
         Ok(target) => target,
         Err(exit) => return exit,
@@ -182,22 +185,18 @@ async fn continue_shown(
         }
     };
     let dir = &arguments.run_dir;
+    if let Some(to) = &upload.to
+        && let Err(error) = job::set_reports_to(dir, to)
+    {
+        return report_error(&error, Some(dir), screen);
+    }
     let limits = arguments.limits.with(arguments.failures);
     let observer = |started: &Started| run_output.observer(started);
     let ended = match retried {
         Some(codes) => Box::pin(job::retry(dir, &codes, target, limits, observer, commands)).await,
         None => Box::pin(job::resume(dir, target, limits, observer, commands)).await,
     };
-    conclude(ended, Some(dir), arguments.json, screen)
-}
-
-/// The list that a path names, or standard input.
-pub(crate) fn source(list: &Path) -> Source {
-    if list == Path::new("-") {
-        Source::Stdin
-    } else {
-        Source::File(list.to_owned())
-    }
+    Box::pin(conclude(ended, Some(dir), arguments.json, &upload, screen)).await
 }
 
 pub(crate) fn in_process(shape: &SandboxShape, screen: &Screen) -> Result<Target, Exit> {
@@ -206,10 +205,11 @@ pub(crate) fn in_process(shape: &SandboxShape, screen: &Screen) -> Result<Target
     Ok(Target::Sandbox(service))
 }
 
-fn conclude(
+async fn conclude(
     ended: Result<Conclusion, JobError>,
     dir: Option<&Path>,
     json: bool,
+    upload: &Upload,
     screen: &Screen,
 ) -> Exit {
     let conclusion = match ended {
@@ -229,10 +229,11 @@ fn conclude(
         );
     }
     reports_are_in(&conclusion.dir, &conclusion.summary, screen);
+    let uploaded = upload.reports(&conclusion.dir, exit, screen).await;
     if exit.is_resumable() {
         resume_line(&conclusion.dir, screen);
     }
-    exit
+    uploaded
 }
 
 /// Prints the IAM policy statement that a command needs, if it was denied.
@@ -244,13 +245,18 @@ pub(crate) fn show_policy(policy: Option<String>, screen: &Screen) {
 }
 
 /// Writes the reports of a run again.
-pub(crate) fn report(
-    arguments: &ReportArguments,
+pub(crate) async fn report(
+    arguments: ReportArguments,
     screen: &Screen,
-    commands: &mut Receiver<Command>,
+    mut commands: Receiver<Command>,
 ) -> Exit {
+    let ReportArguments {
+        status: arguments,
+        to,
+        profile,
+    } = arguments;
     let dir = &arguments.run_dir;
-    match job::report(dir, commands) {
+    match job::report(dir, &mut commands) {
         Ok(summary) => {
             let exit = if summary.is_all_in() {
                 Exit::AllIn
@@ -259,7 +265,7 @@ pub(crate) fn report(
             };
             let exit = output::show(&summary, arguments.json, exit, screen);
             reports_are_in(dir, &summary, screen);
-            exit
+            Upload { to, profile }.reports(dir, exit, screen).await
         }
         Err(error) => report_error(&error, Some(dir), screen),
     }

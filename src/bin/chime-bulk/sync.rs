@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::run::{request, show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::Screen;
+use crate::upload::Upload;
 use crate::{output, prompt, signals};
 
 /// Synchronizes channels with a list, or shows the difference.
@@ -57,6 +58,7 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
         Err(exit) => return Ok(exit),
     };
     let (json, dry_run) = (run.json, run.dry_run);
+    let upload = Upload::new(&run.reports_to, &run.aws);
     let mut run = match request(run, screen).await {
         Ok(request) => request,
         Err(exit) => return Ok(exit),
@@ -85,22 +87,23 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
     let commands = signals::commands(screen)?;
     let observer = |started: &Started| run_output.observer(started);
     let ended = Box::pin(job::sync(request, observer, commands)).await;
-    let (exit, begun) = match ended {
+    let (exit, uploaded, begun) = match ended {
         Ok(conclusion) => {
             let exit = conclude(&conclusion, json, &run_output);
-            (exit, Some(conclusion.dir))
+            let uploaded = upload.reports(&conclusion.dir, exit, screen).await;
+            (exit, uploaded, Some(conclusion.dir))
         }
         Err(error) => {
             let exit = failed(&error, dir.as_deref(), screen);
             let is_begun = |dir: &PathBuf| error.leaves_run() && job::holds_run(dir);
-            (exit, dir.clone().filter(is_begun))
+            (exit, exit, dir.clone().filter(is_begun))
         }
     };
     if let Some(begun) = begun.filter(|_| exit.is_resumable() && exit != Exit::TooManyFailures) {
         let named = dir.is_none().then_some(begun.as_path());
         screen.print_line(same_command(named));
     }
-    Ok(run_output.ended(exit))
+    Ok(run_output.ended(uploaded))
 }
 
 /// Asks whether to make the changes of a difference.

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::run::{show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::Screen;
+use crate::upload::Upload;
 use crate::{output, prompt, signals};
 
 /// Undoes a run, or shows what that would do. Signals are listened for once it is confirmed: until then
@@ -48,7 +49,7 @@ pub(crate) async fn undo(arguments: UndoArguments, screen: &Screen) -> io::Resul
     let target = |_: &RunSettings| Target::Aws(aws.into());
     let observer = |started: &Started| run_output.observer(started);
     let ended = Box::pin(job::undo(request, target, observer, commands)).await;
-    let exit = conclude(ended, &arguments, &run_output);
+    let exit = Box::pin(conclude(ended, &arguments, &run_output)).await;
     Ok(run_output.ended(exit))
 }
 
@@ -63,7 +64,7 @@ fn confirm(plan: &UndoPlan, screen: &Screen) -> Result<(), Exit> {
     Err(Exit::SomeNotIn)
 }
 
-fn conclude(
+async fn conclude(
     ended: Result<UndoConclusion, JobError>,
     arguments: &UndoArguments,
     run_output: &RunOutput,
@@ -81,10 +82,12 @@ fn conclude(
     show_policy(conclusion.policy(), screen);
     let report = conclusion.dir.join(UNDO);
     screen.note(format_args!("report: {}", report.display()));
+    let upload = Upload::new(&arguments.reports_to, &arguments.aws);
+    let uploaded = upload.reports(&conclusion.dir, exit, screen).await;
     if exit.is_resumable() {
         continue_line(arguments, screen);
     }
-    exit
+    uploaded
 }
 
 fn report_error(error: &JobError, arguments: &UndoArguments, screen: &Screen) -> Exit {

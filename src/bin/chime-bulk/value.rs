@@ -11,6 +11,7 @@ use std::str::FromStr;
 use chime_bulk::chime::EndpointUrl;
 use chime_bulk::model::{AppInstanceArn, ArnError, MemberArn, Shard, ShardError, SubChannelId};
 use chime_bulk::roster::ChannelName;
+use chime_bulk::store::PrefixUrl;
 
 /// A value that its flag does not accept. Its message is printed without clap's own, which contains
 /// the value: the value may have a password in it.
@@ -174,6 +175,14 @@ pub(crate) fn sub_channel(text: &str) -> Result<SubChannelId, ValueError> {
     text.trim().parse().map_err(|error| ValueError {
         what: format!("--sub-channel-id: {error}"),
         hint: None,
+    })
+}
+
+/// Parses `--reports-to` and `--to`.
+pub(crate) fn reports_to(text: &str) -> Result<PrefixUrl, ValueError> {
+    text.trim().parse().map_err(|error| ValueError {
+        what: format!("the place of the reports: {error}"),
+        hint: Some("give it as s3://BUCKET/PREFIX/"),
     })
 }
 

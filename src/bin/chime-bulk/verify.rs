@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::run::{show_error, show_policy};
 use crate::run_output::RunOutput;
 use crate::screen::{Mode, Screen};
+use crate::upload::Upload;
 use crate::{output, signals};
 
 /// Verifies runs, or shows what that takes.
@@ -42,17 +43,29 @@ pub(crate) async fn verify(arguments: VerifyArguments, screen: &Screen) -> io::R
     let target = |_: &RunSettings| Target::Aws(aws.clone().into());
     let observer = |started: &Started| run_output.observer(started);
     let ended = Box::pin(job::verify(request, target, observer, commands)).await;
+    let mut is_written = false;
     let exit = match ended {
-        Ok(conclusion) => conclude(&conclusion, &arguments, &run_output),
+        Ok(conclusion) => {
+            let exit = conclude(&conclusion, &arguments, &run_output);
+            is_written = !exit.is_resumable();
+            exit
+        }
         Err(error) => {
             show_error(&error, screen);
             Exit::from(&error)
         }
     };
+    let mut uploaded = exit;
+    if is_written {
+        let upload = Upload::new(&arguments.reports_to, &arguments.aws);
+        for dir in &arguments.run_dirs {
+            uploaded = upload.reports(dir, uploaded, screen).await;
+        }
+    }
     if exit.is_resumable() {
         screen.print_line(same_command(None));
     }
-    Ok(run_output.ended(exit))
+    Ok(run_output.ended(uploaded))
 }
 
 fn conclude(

@@ -26,7 +26,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
     let ledger = dir.join(job::LEDGER);
     let mut ledger = Ledger::create(&ledger, Durability::None, roster.layout(), [1; 16]).unwrap();
     let settings = RunSettings {
-        list: Some(path.clone()),
+        list: Some(path.clone().into()),
         options,
         bearers: BOSS.parse::<MemberArn>().unwrap().into(),
         limits: LimitOverrides::default(),
@@ -39,6 +39,7 @@ fn killed_at_once(dir: &Path, list: &str) -> PathBuf {
         skip_existing: SkipExisting::Never,
         shard: None,
         share: LimitShare::default(),
+        reports_to: None,
     };
     ledger.set_fact(fact::SETTINGS, &settings).unwrap();
     ledger.set_fact(fact::LIST_SIZE, &list.len()).unwrap();

@@ -2,6 +2,8 @@
 //! services that both call.
 
 pub(crate) mod backends;
+#[cfg(all(unix, feature = "s3"))]
+pub(crate) mod cutting_proxy;
 #[cfg(unix)]
 pub(crate) mod expected;
 pub(crate) mod harness;
@@ -10,6 +12,8 @@ pub(crate) mod program;
 #[cfg(target_os = "linux")]
 pub(crate) mod proxied;
 pub(crate) mod recorder;
+#[cfg(all(unix, feature = "s3"))]
+pub(crate) mod s3_server;
 pub(crate) mod server;
 
 use std::fmt::Display;

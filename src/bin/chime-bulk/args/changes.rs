@@ -7,7 +7,7 @@ use chime_bulk::model::ChannelArn;
 use chime_bulk::report::MaxRemovals;
 use clap::{Args, Command};
 
-use super::{AwsArguments, ConfigArguments, RunArguments};
+use super::{AwsArguments, ConfigArguments, ReportsToArguments, RunArguments};
 use crate::limits::{FailureArguments, LimitArguments};
 use crate::run_output::RunOutputArguments;
 use crate::value;
@@ -32,6 +32,8 @@ pub(crate) struct UndoArguments {
     pub(crate) failures: FailureArguments,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
+    #[command(flatten)]
+    pub(crate) reports_to: ReportsToArguments,
     /// Print the closing summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -114,6 +116,8 @@ pub(crate) struct VerifyArguments {
     pub(crate) limits: LimitArguments,
     #[command(flatten)]
     pub(crate) aws: AwsArguments,
+    #[command(flatten)]
+    pub(crate) reports_to: ReportsToArguments,
     /// Print the counts as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

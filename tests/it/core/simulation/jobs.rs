@@ -189,6 +189,7 @@ impl World {
                 limits: LimitOverrides::default(),
                 skip_existing: SkipExisting::Never,
                 shard: None,
+                reports_to: None,
             },
             applies: false,
             remove_others: flags.remove_others,
