@@ -108,6 +108,9 @@
 //! only `dir`, `state` (`starting`) and `owner`; `status` of it ends with code 3. The undo of a run is
 //! shown with the run: `status run/undo` is refused.
 //!
+//! On a network file system only the process that works on a run can read its ledger: `status` then
+//! ends with code 3 and names that process and its host. [`file_system`] has the rules.
+//!
 //! The command in the last line of a run, and the one in `next`, can be pasted into bash, ksh or
 //! zsh, whatever the directory's name is.
 //!
@@ -154,6 +157,7 @@
 
 pub mod chime;
 pub mod engine;
+pub mod file_system;
 pub mod job;
 pub mod ledger;
 #[doc(hidden)]

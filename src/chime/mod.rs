@@ -31,6 +31,7 @@ mod refusal;
 mod sdk_config;
 mod secrets;
 mod service;
+mod service_quotas;
 #[cfg(feature = "s3")]
 mod storage_access;
 
@@ -46,5 +47,7 @@ pub use connect::{Connection, address, check_profile, connect};
 pub(crate) use credentials::signing_identity;
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use service::{Chime, Pending};
+#[doc(hidden)]
+pub use service_quotas::{AskedQuotas, account_quotas};
 #[cfg(feature = "s3")]
 pub(crate) use storage_access::{AccessKey, NoAccess, SendError, SendErrorKind, StorageAccess};

@@ -69,6 +69,14 @@ impl Secrets {
         sanitize(&text, MAX_MESSAGE)
     }
 
+    /// A refusal without them.
+    pub(super) fn redacted(&self, refusal: Refusal) -> Refusal {
+        match self.redact::<Reply>(Err(refusal.clone())) {
+            Err(redacted) => redacted,
+            Ok(_) => refusal,
+        }
+    }
+
     /// An answer without them.
     fn redact<T: Answer>(&self, mut answer: Result<T, Refusal>) -> Result<T, Refusal> {
         let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);

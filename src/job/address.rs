@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::lock::check_readable;
 use super::{AwsTarget, JobError, LEDGER, RunSettings};
 use crate::chime;
 use crate::ledger::LedgerReader;
@@ -22,6 +23,7 @@ pub async fn address(aws: &AwsTarget, region: &str) -> Result<String, JobError> 
 /// # Errors
 /// If the directory contains no run, or the service cannot be called.
 pub async fn address_of_run(dir: &Path, aws: AwsTarget) -> Result<Option<String>, JobError> {
+    check_readable(dir)?;
     let ledger = LedgerReader::open(&dir.join(LEDGER))?;
     let settings = RunSettings::of(&ledger, dir)?;
     if settings.sandbox {

@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
 use super::JobError;
-use super::lock::OWNER;
+use super::lock::{OWNER, check_readable};
 use crate::ledger::Ledger;
 use crate::model::Shard;
 use crate::report;
@@ -101,7 +101,7 @@ pub fn holds_run(dir: &Path) -> bool {
     let path = dir.join(LEDGER);
     let about = std::fs::symlink_metadata(&path);
     about.is_ok_and(|about| about.is_file())
-        && !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank)
+        && (check_readable(dir).is_err() || !Ledger::is_blank(&path).is_ok_and(|is_blank| is_blank))
 }
 
 /// Whether a run in this directory writes to this file, if the directory exists.

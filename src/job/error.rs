@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{FailedUpload, MergeError, UNDO_DIR};
 use crate::chime::{ConnectError, Unsupported};
 use crate::engine::EngineError;
+use crate::file_system::FileSystem;
 use crate::ledger::LedgerError;
 use crate::model::{ArnError, BearersDisagree, LimitsError};
 use crate::private_file::PrivateFileError;
@@ -182,6 +183,30 @@ pub enum JobError {
         /// The process that holds its lock.
         owner: String,
     },
+    /// A process works on the run, on a network file system: only that process can read the ledger.
+    #[error("{} is in use by {owner}; on {file_system} only that process can read it", dir.display())]
+    Unreadable {
+        /// The run directory.
+        dir: PathBuf,
+        /// The process that holds its lock.
+        owner: String,
+        /// The file system of the directory.
+        file_system: FileSystem,
+    },
+    /// A process on another host has not released the run, and the file system does not tell whether it
+    /// has ended.
+    #[error(
+        "{} may be in use by {owner}: on {file_system} this host cannot see whether that has ended",
+        dir.display()
+    )]
+    OtherHost {
+        /// The run directory.
+        dir: PathBuf,
+        /// That process.
+        owner: String,
+        /// The file system of the directory.
+        file_system: FileSystem,
+    },
     /// The run failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -210,8 +235,8 @@ impl JobError {
         }
     }
 
-    /// How to fix it, where it is about members who are there already.
-    fn hint_about_members(&self) -> Option<&'static str> {
+    /// How to fix it, where it is about members who are there already, or about the host.
+    fn hint_about_members_or_host(&self) -> Option<&'static str> {
         Some(match self {
             Self::SyncOfSubChannels => "add moderators of sub-channels with run",
             Self::HasUndo(_) => "run the list anew in another --run-dir",
@@ -230,6 +255,15 @@ impl JobError {
                 "an empty list does not mean that everybody is to go: check the list and --where"
             }
             Self::ProtectFile { .. } => "write an ARN or a user id on each line",
+            Self::Unreadable { .. } => {
+                "wait for it to end; meanwhile its output shows the progress (--progress)"
+            }
+            Self::OtherHost { .. } => {
+                "wait for it to end; only if it is known to have ended, remove owner.lock from the directory"
+            }
+            Self::NoThread(_) => {
+                "raise the limit on processes (ulimit -u, or the container's) or on memory (ulimit -v)"
+            }
             _ => return None,
         })
     }
@@ -320,16 +354,16 @@ impl JobError {
                 "see the columns outcome and error_code of results.csv; fix defective rows in the list"
             }
             Self::Owned { .. } => "wait for it to end, or stop it",
-            Self::NoThread(_) => {
-                "raise the limit on processes (ulimit -u, or the container's) or on memory (ulimit -v)"
-            }
-            Self::SyncOfSubChannels
+            Self::NoThread(_)
+            | Self::Unreadable { .. }
+            | Self::OtherHost { .. }
+            | Self::SyncOfSubChannels
             | Self::HasUndo(_)
             | Self::OnlyCompared(_)
             | Self::DiffChanged(_)
             | Self::CutOffSync { .. }
             | Self::NothingToSync
-            | Self::ProtectFile { .. } => self.hint_about_members()?,
+            | Self::ProtectFile { .. } => self.hint_about_members_or_host()?,
             Self::Limits(_)
             | Self::Interrupted
             | Self::ReaderBroke
@@ -390,6 +424,8 @@ impl JobError {
                 | Self::Starting { .. }
                 | Self::Owned { .. }
                 | Self::Merge(MergeError::Running { .. })
+                | Self::Unreadable { .. }
+                | Self::OtherHost { .. }
                 | Self::Interrupted
                 | Self::ReaderBroke
                 | Self::NoThread(_)

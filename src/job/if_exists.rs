@@ -50,10 +50,11 @@ pub async fn run_or_resume(
         }
         IfExists::Resume => {}
     }
-    let is_finished = {
-        let (_lock, ledger) = open_run(&dir)?;
+    let (is_finished, taken_over) = {
+        let (lock, ledger) = open_run(&dir)?;
         check_same(&ledger, &request, &dir, &mut commands).await?;
-        ledger.fact(fact::STATE)? == Some(RunState::Finished)
+        let is_finished = ledger.fact(fact::STATE)? == Some(RunState::Finished);
+        (is_finished, lock.taken_over().map(str::to_owned))
     };
     if is_finished {
         return Ok(Conclusion {
@@ -71,6 +72,12 @@ pub async fn run_or_resume(
         set_reports_to(&dir, to)?;
     }
     let (target, limits) = (request.target, request.limits);
+    let observer = |started: &Started| {
+        observer(&Started {
+            taken_over,
+            ..started.clone()
+        })
+    };
     Box::pin(resume(&dir, |_| target, limits, observer, commands)).await
 }
 

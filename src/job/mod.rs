@@ -3,6 +3,7 @@
 //! Promises: everything a run needs to be resumed is in its directory, except credentials; a run
 //! that ends early names the command that resumes it. Must not: print, exit, or name a terminal.
 
+mod account_quotas;
 mod address;
 mod bearers;
 mod builder;
@@ -56,7 +57,7 @@ pub use list_address::{ListAddress, source};
 pub use list_change::ChangedList;
 pub use merge::{Merged, merge};
 pub use merge_error::MergeError;
-pub use plan::{PlanRequest, plan};
+pub use plan::{PlanRequest, plan, plan_with_quotas};
 pub use preflight::{CheckedPlan, Preflight};
 pub use report::report;
 pub use resume::resume;

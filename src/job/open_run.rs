@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::lock::{RunLock, no_run};
+use super::lock::{RunLock, check_readable, no_run};
 use super::{JobError, LEDGER};
 use crate::ledger::{Durability, Ledger};
 use crate::report;
@@ -10,6 +10,7 @@ use crate::report;
 /// Locks an existing run and opens its ledger.
 pub(super) fn open_run(dir: &Path) -> Result<(RunLock, Ledger), JobError> {
     let path = dir.join(LEDGER);
+    check_readable(dir)?;
     if Ledger::is_blank(&path)? {
         return Err(no_run(dir));
     }

@@ -10,7 +10,7 @@ use super::lock::RunLock;
 use super::open_list::{OpenList, Stage};
 use super::run::{NewRun, begin};
 use super::session::{Session, Started};
-use super::{JobError, LimitOverrides, RunSettings, Target, directory, supported};
+use super::{JobError, LimitOverrides, RunSettings, Target, account_quotas, directory, supported};
 use crate::chime::Chime;
 use crate::engine::{Command, Feed};
 use crate::ledger::{LedgerReader, fact};
@@ -60,6 +60,7 @@ pub(super) struct NewPart {
     address: Option<String>,
     /// Whether the command names the address.
     is_named: bool,
+    quota_warnings: Vec<String>,
 }
 
 impl NewPart {
@@ -72,6 +73,8 @@ impl NewPart {
         let is_named = matches!(&target, Target::Aws(aws) if aws.endpoint_url.is_some());
         settings.retarget(&mut target);
         target.check_profile().await?;
+        settings.resolve_limits()?;
+        let quota_warnings = account_quotas::ask(&mut settings, &target).await;
         let limits = settings.resolve_limits()?;
         supported::check_request(target.api(), &settings.options, &settings.bearers)?;
         let (service, address) = target.connect(&settings).await?;
@@ -83,6 +86,7 @@ impl NewPart {
             service,
             address,
             is_named,
+            quota_warnings,
         })
     }
 
@@ -152,6 +156,7 @@ impl NewPart {
             service: self.service,
             address: self.address,
             feed,
+            quota_warnings: self.quota_warnings,
         };
         let started = session.started(list.detected, 0)?;
         Ok((session, started))

@@ -5,7 +5,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{AwsTarget, JobError, LimitOverrides, supported};
+use super::{AwsTarget, JobError, LimitOverrides, RunSettings, Target, account_quotas, supported};
 use crate::chime::{Api, ConnectError};
 use crate::ledger::{Ledger, LedgerReader, Stager};
 use crate::model::{BearerPool, ChannelArn, ChannelId, LimitShare, Shard, SkipExisting};
@@ -40,14 +40,52 @@ pub struct PlanRequest {
 /// # Errors
 /// If the list cannot be read, a run of it would be refused, or a temporary file cannot be written.
 pub fn plan(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<Plan, JobError> {
-    Ok(plan_list(request, opened)?.0)
+    let (input, ledger) = read(request, opened)?;
+    Ok(Plan::of(&ledger, input)?)
 }
 
-/// The plan, and the ledger with the list.
-pub(super) fn plan_list(
+/// As [`plan`], but asks this service for the quotas of the account, if the limits are to have them.
+/// That makes no call to Chime, and no answer is an error.
+///
+/// # Errors
+/// As `plan`.
+pub async fn plan_with_quotas(
     request: PlanRequest,
+    target: &Target,
     opened: impl FnOnce(&str),
-) -> Result<(Plan, Ledger), JobError> {
+) -> Result<Plan, JobError> {
+    let (plan, _, _) = Box::pin(plan_list(request, target, opened)).await?;
+    Ok(plan)
+}
+
+/// The plan, the ledger with the list, and the limits with the quotas of the account.
+pub(super) async fn plan_list(
+    request: PlanRequest,
+    target: &Target,
+    opened: impl FnOnce(&str),
+) -> Result<(Plan, Ledger, LimitOverrides), JobError> {
+    let (limits, bearers) = (request.limits, request.bearers.clone());
+    let (input, ledger) = read(request, opened)?;
+    let mut settings = RunSettings {
+        limits,
+        region: input.region.clone(),
+        ..target.settings(bearers)
+    };
+    let warnings = account_quotas::ask(&mut settings, target).await;
+    let input = PlanInput {
+        limits: settings.limits.resolve(&input.region)?,
+        quotas: settings.limits.quotas,
+        ..input
+    };
+    let plan = Plan {
+        quota_warnings: warnings,
+        ..Plan::of(&ledger, input)?
+    };
+    Ok((plan, ledger, settings.limits))
+}
+
+/// Reads the list to its end.
+fn read(request: PlanRequest, opened: impl FnOnce(&str)) -> Result<(PlanInput, Ledger), JobError> {
     let PlanRequest {
         source,
         mut options,
@@ -98,8 +136,9 @@ pub(super) fn plan_list(
         skip_existing,
         shard,
         shards,
+        quotas: None,
     };
-    Ok((Plan::of(&ledger, input)?, ledger))
+    Ok((input, ledger))
 }
 
 /// Stages the whole list and finds its duplicates.

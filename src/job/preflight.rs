@@ -110,8 +110,8 @@ impl Preflight {
         if target.api() == Api::Legacy {
             return Err(Unsupported::Description.into());
         }
-        let (limits, mut bearers) = (request.limits, request.bearers.clone());
-        let (plan, list) = plan_list(request, opened)?;
+        let mut bearers = request.bearers.clone();
+        let (plan, list, limits) = Box::pin(plan_list(request, &target, opened)).await?;
         if bearers.is_empty() {
             let first = (list.channels()? > 0).then_some(ChannelId(0));
             let first = first.map(|first| list.channel_arn(first)).transpose()?;
@@ -145,6 +145,11 @@ impl Preflight {
         let name = Path::new(&self.plan.list);
         let mut rounds = Rounds::new(&self.list, &self.target, &self.settings, dir.path(), name);
         let mut checks = checks(&self.list)?;
+        if let Some(quotas) = &self.plan.quotas {
+            for check in &mut checks {
+                check.capacity = quotas.channel_capacity();
+            }
+        }
         let asked = Box::pin(rounds.ask_all(&mut checks, &observer, &mut commands)).await;
         let (ending, address) = rounds.into_ending();
         // An error of the check comes before one of cleaning up.

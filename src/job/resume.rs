@@ -11,8 +11,8 @@ use super::open_list::{OpenList, Stage};
 use super::open_run::open_run;
 use super::session::{Session, Started};
 use super::{
-    JobError, LimitOverrides, RunSettings, Target, UNDO_DIR, directory, existing, merge, report,
-    supported,
+    JobError, LimitOverrides, RunSettings, Target, UNDO_DIR, account_quotas, directory, existing,
+    merge, report, supported,
 };
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
@@ -98,6 +98,8 @@ pub(super) async fn restored(
     settings.retarget(&mut target);
     settings.limits = limits.or_else(settings.limits);
     target.check_profile().await?;
+    settings.resolve_limits()?;
+    let quota_warnings = account_quotas::ask(&mut settings, &target).await;
     let limits = settings.resolve_limits()?;
     supported::check_request(target.api(), &settings.options, &settings.bearers)?;
     supported::check_run(&target, &settings.options, &ledger)?;
@@ -116,6 +118,7 @@ pub(super) async fn restored(
         service,
         address,
         feed,
+        quota_warnings,
     };
     let mut scheduler = session.scheduler();
     let sent = restore(&session.ledger, &mut scheduler)?;

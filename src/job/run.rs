@@ -7,12 +7,12 @@ use tokio::sync::mpsc;
 use super::bearers::sandbox_bearer;
 use super::conclusion::Conclusion;
 use super::list_address::ListAddress;
-use super::lock::RunLock;
+use super::lock::{RunLock, check_readable};
 use super::open_list::{OpenList, Stage};
 use super::session::{Session, Started, now_text};
 use super::{
-    JobError, LEDGER, LimitOverrides, RunSettings, SyncSettings, Target, directory, existing,
-    supported,
+    JobError, LEDGER, LimitOverrides, RunSettings, SyncSettings, Target, account_quotas, directory,
+    existing, supported,
 };
 use crate::chime::Api;
 use crate::engine::{Command, Feed, Observer};
@@ -135,7 +135,7 @@ pub(super) async fn begun(
         }
         None => LimitShare::default(),
     };
-    let settings = RunSettings {
+    let mut settings = RunSettings {
         list: ListAddress::of(&source),
         options,
         limits: overrides,
@@ -146,6 +146,9 @@ pub(super) async fn begun(
         reports_to,
         ..target.settings(bearers)
     };
+    // Report an invalid limit before asking.
+    overrides.resolve(&settings.region)?;
+    let quota_warnings = account_quotas::ask(&mut settings, &target).await;
     let limits = settings.resolve_limits()?;
     let (service, address) = target.connect(&settings).await?;
     // Before the directory is created: if no thread can start, nothing is left behind.
@@ -177,6 +180,7 @@ pub(super) async fn begun(
         service,
         address,
         feed,
+        quota_warnings,
     };
     let started = session.started(detected, 0)?;
     Ok((session, started))
@@ -191,6 +195,7 @@ fn check_free(dir: &Path, source: &Source) -> Result<(), JobError> {
         return Err(JobError::ListInTheWay(list.clone()));
     }
     directory::check_length(dir)?;
+    check_readable(dir)?;
     if !Ledger::is_blank(&dir.join(LEDGER))? {
         return Err(JobError::RunExists(dir.to_owned()));
     }

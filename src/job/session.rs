@@ -16,7 +16,7 @@ use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{Limits, RunState, SkipExisting};
+use crate::model::{AccountQuotas, Limits, RunState, SkipExisting};
 use crate::report::{Reports, Verification};
 use crate::schedule::{Scheduler, SchedulerConfig, Stop};
 
@@ -48,6 +48,12 @@ pub struct Started {
     pub task: Task,
     /// The directory of the run that this is a part of, if it is one.
     pub part_of: Option<PathBuf>,
+    /// A process of another host that worked on the run before, and ended without releasing it.
+    pub taken_over: Option<String>,
+    /// The quotas of the account, if this session or one before asked for them.
+    pub quotas: Option<AccountQuotas>,
+    /// Why some of them are not those of the account.
+    pub quota_warnings: Vec<String>,
 }
 
 /// A session about to begin.
@@ -60,6 +66,8 @@ pub(super) struct Session {
     pub(super) service: Arc<dyn Chime>,
     pub(super) address: Option<String>,
     pub(super) feed: Feed,
+    /// Why some figures of `--quotas` are not those of the account.
+    pub(super) quota_warnings: Vec<String>,
 }
 
 /// A session whose calls are all settled or given up, and recorded in its ledger.
@@ -105,6 +113,9 @@ impl Session {
             changed_list: None,
             task: self.settings.task(),
             part_of: None,
+            taken_over: self.lock.taken_over().map(str::to_owned),
+            quotas: self.settings.limits.quotas,
+            quota_warnings: self.quota_warnings.clone(),
         })
     }
 
@@ -156,6 +167,7 @@ impl Session {
             service,
             address,
             feed,
+            quota_warnings: _,
         } = self;
         let begun = Instant::now();
         let begun_at = jiff::Timestamp::now().as_millisecond();
@@ -164,6 +176,7 @@ impl Session {
         ledger.set_fact(fact::SETTINGS, &settings)?;
         ledger.set_fact(fact::BEARERS, &settings.bearers.len())?;
         ledger.set_fact(fact::ADDRESS, &address)?;
+        ledger.set_fact(fact::QUOTAS, &settings.limits.quotas)?;
         if ledger
             .fact::<serde_json::Value>(fact::VERIFICATION)?
             .is_some()

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{AwsTarget, JobError, ListAddress, Target};
 use crate::engine::Task;
 use crate::ledger::{LedgerReader, fact};
-use crate::model::{BearerPool, LimitShare, Limits, LimitsError, Shard, SkipExisting, quota};
+use crate::model::{
+    AccountQuotas, BearerPool, LimitShare, Limits, LimitsError, Shard, SkipExisting, quota,
+};
 use crate::roster::{Options, RecordSize};
 use crate::schedule::{FailureThreshold, Patience};
 use crate::store::PrefixUrl;
@@ -39,6 +41,13 @@ pub struct LimitOverrides {
     pub max_failures: Option<FailureThreshold>,
     /// How long nothing may be accepted before the run stops.
     pub patience: Option<Patience>,
+    /// Whether Service Quotas is asked for the quotas of the account when the session begins.
+    #[serde(skip)]
+    pub ask_quotas: bool,
+    /// The quotas of the account, as they were found when a session asked. Limits that are set override
+    /// them.
+    #[serde(default)]
+    pub quotas: Option<AccountQuotas>,
 }
 
 impl LimitOverrides {
@@ -62,7 +71,10 @@ impl LimitOverrides {
         let limits = Limits {
             channel_rate: self.channel_rate.unwrap_or(quotas.channel_rate),
             single_rate: self.single_adds.then(single_rate),
-            bearer_rate: self.bearer_rate.unwrap_or(quotas.bearer_rate),
+            bearer_rate: self
+                .bearer_rate
+                .or(self.quotas.map(|quotas| quotas.bearer_rate.value))
+                .unwrap_or(quotas.bearer_rate),
             max_rate: self.max_rate.or(quotas.max_rate),
             max_in_flight: self.max_in_flight.or(quotas.max_in_flight),
             max_attempts: self.max_attempts.unwrap_or(quotas.max_attempts),
@@ -87,6 +99,8 @@ impl LimitOverrides {
             max_record_size: self.max_record_size.or(defaults.max_record_size),
             max_failures: self.max_failures.or(defaults.max_failures),
             patience: self.patience.or(defaults.patience),
+            ask_quotas: self.ask_quotas,
+            quotas: self.quotas.or(defaults.quotas),
         }
     }
 
@@ -226,8 +240,12 @@ impl RunSettings {
     pub(super) fn retarget(&mut self, target: &mut Target) {
         if let Target::Aws(aws) = target {
             *aws = std::mem::take(aws).or_else(self.aws.clone());
-            if let Some(region) = &aws.region {
+            if let Some(region) = &aws.region
+                && *region != self.region
+            {
                 self.region.clone_from(region);
+                // They are those of the region before.
+                self.limits.quotas = None;
             }
             self.aws = aws.clone();
         }
@@ -261,6 +279,32 @@ mod tests {
             ..stored
         };
         assert!(beyond.resolve("us-east-1").is_err());
+    }
+
+    #[test]
+    fn a_rate_that_is_set_wins_over_the_quota_of_the_account_which_wins_over_the_documented_one() {
+        let mut quotas = AccountQuotas::built_in("us-east-1");
+        quotas.bearer_rate.value = 25.0;
+        let stored = LimitOverrides {
+            quotas: Some(quotas),
+            ask_quotas: true,
+            ..LimitOverrides::default()
+        };
+        // As the ledger keeps it: the next session does not ask by itself.
+        let stored: LimitOverrides =
+            serde_json::from_value(serde_json::to_value(stored).unwrap()).unwrap();
+        assert!(!stored.ask_quotas);
+        let rate = |limits: LimitOverrides| limits.resolve("us-east-1").unwrap().bearer_rate;
+        assert_eq!(
+            rate(LimitOverrides::default().or_else(stored)).to_string(),
+            "25"
+        );
+        let flag = LimitOverrides {
+            bearer_rate: Some(3.0),
+            ..LimitOverrides::default()
+        };
+        assert_eq!(rate(flag.or_else(stored)).to_string(), "3");
+        assert_eq!(rate(LimitOverrides::default()).to_string(), "10");
     }
 
     #[test]

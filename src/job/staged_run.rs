@@ -42,6 +42,7 @@ pub(super) fn adding(
         service,
         address: ended.address,
         feed: Feed::Ended,
+        quota_warnings: Vec::new(),
     };
     let mut scheduler = session.scheduler();
     let settled_before = restore(&session.ledger, &mut scheduler)?;

@@ -14,6 +14,7 @@ use crate::report::{self, Listed, Status, UndoStatus};
 /// If the directory contains no run, or is the undo of one, or its ledger cannot be read.
 pub fn status(dir: &Path) -> Result<Status, JobError> {
     let path = dir.join(LEDGER);
+    lock::check_readable(dir)?;
     let owner = lock::owner(dir)?;
     if Ledger::is_blank(&path)? {
         return Err(lock::no_run(dir));

@@ -284,7 +284,15 @@ async fn continued(
         Ok(ledger.commit()?)
     };
     let open = (undo_dir, lock, ledger);
-    restored(open, first, settings, |_| target, request.limits, commands).await
+    Box::pin(restored(
+        open,
+        first,
+        settings,
+        |_| target,
+        request.limits,
+        commands,
+    ))
+    .await
 }
 
 /// Checks that an undo that exists has the choice of the request, if the request makes one.

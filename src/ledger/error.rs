@@ -86,6 +86,10 @@ impl LedgerError {
                 rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen => {
                     "make the run directory writable, then try again"
                 }
+                rusqlite::ErrorCode::DatabaseBusy => {
+                    "another process has it open; on a network file system, one at a time can: wait \
+                     for it to end"
+                }
                 rusqlite::ErrorCode::SystemIoFailure => "check that disk, then try again",
                 _ => return None,
             },

@@ -32,6 +32,8 @@ pub const FINISHED_AT: &str = "finished_at";
 pub const BEARERS: &str = "bearers";
 /// The address that the last session called; null with a sandbox in the process.
 pub const ADDRESS: &str = "address";
+/// The quotas of the account (`model::AccountQuotas`); null if no session asked for them.
+pub const QUOTAS: &str = "quotas";
 /// The calls per second in all that the last session found to be the limit; null if it found none below
 /// the limits of the run.
 pub const LEARNED_RATE: &str = "learned_rate";

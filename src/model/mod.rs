@@ -2,6 +2,7 @@
 //!
 //! Promises: every value is valid by construction. Must not: use time, I/O, or a library for them.
 
+mod account_quotas;
 mod arn;
 mod batch;
 mod bearers;
@@ -21,6 +22,7 @@ mod skip_existing;
 mod suggest;
 mod tally;
 
+pub use account_quotas::{AccountQuota, AccountQuotas, QuotaAnswer, QuotaFigure, QuotaSource};
 pub(crate) use arn::is_resource_id;
 pub use arn::{AppInstanceArn, ArnError, ChannelArn, MemberArn, check_user_id};
 pub use batch::{Batch, BatchError};

@@ -126,6 +126,8 @@ pub struct ChannelCheck {
     pub members: u64,
     /// Those of them that are hidden.
     pub hidden: u64,
+    /// How many members it may have, if it is not elastic.
+    pub capacity: u64,
     /// What the service answered; `None` if it was not asked, or did not answer.
     pub answer: Option<Result<ChannelFacts, Refused>>,
     /// Members that it has now, if that is known.
@@ -142,6 +144,7 @@ impl ChannelCheck {
             channel,
             members,
             hidden: 0,
+            capacity: quota::MEMBERS_PER_CHANNEL,
             answer: None,
             members_now: None,
             may_not_add: None,
@@ -161,16 +164,16 @@ impl ChannelCheck {
             .is_some_and(|facts| facts.mode == Some(ChannelMode::Restricted))
     }
 
-    fn max_members(facts: &ChannelFacts) -> Option<u64> {
+    fn max_members(&self, facts: &ChannelFacts) -> Option<u64> {
         if facts.is_elastic {
             facts.max_members
         } else {
-            Some(quota::MEMBERS_PER_CHANNEL)
+            Some(self.capacity)
         }
     }
 
     fn capacity_left(&self) -> Option<u64> {
-        let max = Self::max_members(self.facts()?)?;
+        let max = self.max_members(self.facts()?)?;
         Some(max.saturating_sub(self.members_now?))
     }
 
@@ -184,7 +187,7 @@ impl ChannelCheck {
             }
             Some(Ok(facts)) => facts,
         };
-        let max = Self::max_members(facts);
+        let max = self.max_members(facts);
         let room = self.capacity_left().or(max);
         if let (Some(max), Some(room)) = (max, room)
             && self.members > room
@@ -268,7 +271,7 @@ impl ChannelsNow {
                 mode: facts.mode.map(|mode| mode.as_str().to_owned()),
                 is_elastic: facts.is_elastic,
                 expires: facts.expires,
-                max_members: ChannelCheck::max_members(facts).unwrap_or_default(),
+                max_members: check.max_members(facts).unwrap_or_default(),
                 members_now: check.members_now,
                 capacity_left: check.capacity_left(),
             });

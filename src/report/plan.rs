@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChannelsNow, PlannedListing, PlannedShards};
 use crate::ledger::{AppInstanceLoad, ChannelLoad, DefectKind, LedgerError, LedgerReader, Repeat};
-use crate::model::{Limits, Shard, SkipExisting, escape_control, quota};
+use crate::model::{AccountQuotas, Limits, Shard, SkipExisting, escape_control, quota};
 use crate::roster::ListNotes;
 use crate::schedule::{Binding, LowerBound, time_with_single_adds};
 
@@ -62,7 +62,8 @@ pub struct Plan {
     pub seconds_with_single_adds: f64,
     /// The channels with the most members, largest first; at most 100.
     pub largest_channels: Vec<PlannedChannel>,
-    /// Channels with more members in the list than the default quota of 10,000 per channel.
+    /// Channels with more members in the list than the quota per channel: 10,000, or the figure of
+    /// `quotas`.
     pub over_capacity: OverCapacityChannel,
     /// Kinds of defects.
     pub defect_kinds: u64,
@@ -89,6 +90,12 @@ pub struct Plan {
     /// What each shard would do; null without `--shards`.
     #[serde(default)]
     pub shards: Option<PlannedShards>,
+    /// The quotas of the account, with the source of each figure; null without `--quotas`.
+    #[serde(default)]
+    pub quotas: Option<AccountQuotas>,
+    /// Why some of them are not those of the account.
+    #[serde(default)]
+    pub quota_warnings: Vec<String>,
 }
 
 /// The plan of one channel.
@@ -137,6 +144,8 @@ pub struct PlanInput {
     pub shard: Option<Shard>,
     /// The number of shards to compare, if any.
     pub shards: Option<NonZeroU32>,
+    /// The quotas of the account, if they were asked for.
+    pub quotas: Option<AccountQuotas>,
 }
 
 impl Plan {
@@ -153,7 +162,9 @@ impl Plan {
             skip_existing,
             shard,
             shards,
+            quotas,
         } = input;
+        let capacity = capacity(quotas.as_ref());
         let (staged, pool) = (*ledger.staged(), bearers.max(1));
         let Loads {
             bound,
@@ -161,7 +172,7 @@ impl Plan {
             members,
             over_capacity_count,
             largest,
-        } = Loads::of(ledger, &limits)?;
+        } = Loads::of(ledger, &limits, capacity)?;
         let one_by_one = limits.of_removals(quota::single_rate(&region), true);
         let (least, binding) = bound.time(&limits, pool);
         let with_single_adds = Limits {
@@ -184,7 +195,7 @@ impl Plan {
             .collect::<Result<Vec<_>, LedgerError>>()?;
         let over_capacity = largest_channels
             .iter()
-            .filter(|channel| channel.members > quota::MEMBERS_PER_CHANNEL);
+            .filter(|channel| channel.members > capacity);
         Ok(Self {
             list: escape_control(&list, usize::MAX),
             rows_read: staged.rows_read + staged.elsewhere,
@@ -225,6 +236,8 @@ impl Plan {
                 Some(count) => Some(PlannedShards::of(ledger, count, &limits, pool)?),
                 None => None,
             },
+            quotas,
+            quota_warnings: Vec::new(),
         })
     }
 
@@ -239,6 +252,11 @@ impl Plan {
         };
         self.invalid == 0 && has_room && self.app_instance_count <= 1
     }
+}
+
+/// The members that a channel may have.
+pub(super) fn capacity(quotas: Option<&AccountQuotas>) -> u64 {
+    quotas.map_or(quota::MEMBERS_PER_CHANNEL, AccountQuotas::channel_capacity)
 }
 
 /// A defect with the column's name escaped and cut: the name comes from the list.
@@ -263,13 +281,13 @@ struct Loads {
 }
 
 impl Loads {
-    fn of(ledger: &LedgerReader, limits: &Limits) -> Result<Self, LedgerError> {
+    fn of(ledger: &LedgerReader, limits: &Limits, capacity: u64) -> Result<Self, LedgerError> {
         let mut loads = Self::default();
         ledger.channel_loads(limits.members_per_call.into(), |load| {
             loads.bound.add_calls(load.calls);
             loads.single.add_calls(load.members);
             loads.members += load.members;
-            loads.over_capacity_count += u64::from(load.members > quota::MEMBERS_PER_CHANNEL);
+            loads.over_capacity_count += u64::from(load.members > capacity);
             loads.largest.push(load);
             if loads.largest.len() == 10 * MAX_NAMED {
                 loads.keep_largest();

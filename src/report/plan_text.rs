@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::Plan;
 use super::format::{binding_text, count, rate, time, wrap};
-use super::plan::PlannedChannel;
+use super::plan::{PlannedChannel, capacity};
 use crate::ledger::DefectKind;
-use crate::model::{escape_control, quota};
+use crate::model::escape_control;
 use crate::schedule::Binding;
 
 /// At most this many channels and kinds of defects are listed; JSON lists more.
@@ -32,6 +32,9 @@ impl fmt::Display for Plan {
         self.effort(f)?;
         writeln!(f)?;
         wrap(f, &self.limits_text(), 0)?;
+        if let Some(quotas) = &self.quotas {
+            wrap(f, &format!("Quotas of the account: {quotas}."), 0)?;
+        }
         self.app_instances(f)?;
         match &self.channels_now {
             None => self.over_capacity(f)?,
@@ -177,7 +180,10 @@ impl Plan {
         if over.channels == 0 {
             return Ok(());
         }
-        let (channels, quota) = (count(over.channels, "channel"), quota::MEMBERS_PER_CHANNEL);
+        let (channels, quota) = (
+            count(over.channels, "channel"),
+            capacity(self.quotas.as_ref()),
+        );
         let warning = format!(
             "{channels} would pass {quota} members, those not counted who are in already: AWS \
              refuses more, unless the channel is elastic or the quota was raised."
@@ -286,7 +292,7 @@ mod tests {
     use super::super::{OverCapacityChannel, PlannedListing, Undo};
     use super::*;
     use crate::ledger::{AppInstanceLoad, Repeat};
-    use crate::model::{Limits, SkipExisting};
+    use crate::model::{AccountQuotas, Limits, SkipExisting};
     use crate::roster::ListNotes;
 
     /// A plan with numbers larger than those of any list.
@@ -364,6 +370,8 @@ mod tests {
                 pages: many,
                 pages_if_all_are_members: many,
             }),
+            quotas: Some(AccountQuotas::built_in("eu-central-1")),
+            quota_warnings: Vec::new(),
         }
     }
 

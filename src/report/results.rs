@@ -209,6 +209,7 @@ fn summarize(
     );
     let origin = Origin::of(ledger)?;
     Ok(Summary {
+        quotas: ledger.fact(fact::QUOTAS)?.flatten(),
         run_id: ledger.fact(fact::RUN_ID)?.unwrap_or_default(),
         generation: ledger.generation()?,
         state: reports.state,

@@ -14,7 +14,7 @@ use super::origin::noun;
 use super::path::shell_word;
 use super::verification::Verification;
 use crate::ledger::LedgerError;
-use crate::model::{Outcome, RunState, Shard, Tally, codes, escape_control};
+use crate::model::{AccountQuotas, Outcome, RunState, Shard, Tally, codes, escape_control};
 use crate::private_file::PrivateFileError;
 use crate::roster::ListNotes;
 use crate::schedule::Binding;
@@ -148,6 +148,9 @@ pub struct Summary {
     /// than the limits of the run allow; otherwise null. `--max-rate` sets that limit from the start.
     #[serde(default)]
     pub learned_max_rate: Option<f64>,
+    /// The quotas of the account, with the source of each figure; null if `--quotas` was not given.
+    #[serde(default)]
+    pub quotas: Option<AccountQuotas>,
     /// Channels in the list.
     pub channels: u64,
     /// Bearers that shared the calls.

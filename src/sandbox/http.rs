@@ -31,7 +31,7 @@ use super::request::Request;
 use super::service::{Service, delay};
 use super::service_answer::ServiceAnswer;
 use super::sigv4::Verifier;
-use super::wire;
+use super::{service_quotas, wire};
 use crate::chime::{BodyError, read_body};
 
 /// The longest body accepted, in bytes: six times the size of a hundred ARNs of the maximum length.
@@ -135,6 +135,15 @@ async fn answer(
         Ok(Err(BodyError::TooLong(_))) => return Ok(refusal(&too_large())),
         Ok(Err(BodyError::Broken(_))) | Err(_) => return Err(Closed),
     };
+    if service_quotas::operation(&parts).is_some() {
+        let of_quotas = verifier.for_service(service_quotas::SIGNED_FOR);
+        let signed = of_quotas.verify(&parts, &body, SystemTime::now());
+        let answer = signed.and_then(|()| service_quotas::answer(service, &parts, &body));
+        return Ok(match answer {
+            Ok(answer) => response(200, wire::to_json(&answer)),
+            Err(exception) => refusal(&exception),
+        });
+    }
     let round_trip = service.round_trip();
     delay(round_trip.out).await;
     let answer = match read(verifier, &parts, &body) {

@@ -76,6 +76,7 @@ mod request;
 mod script;
 mod service;
 mod service_answer;
+mod service_quotas;
 mod sigv4;
 mod simulated;
 mod slot_map;

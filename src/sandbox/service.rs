@@ -15,7 +15,7 @@ use super::service_answer::ServiceAnswer;
 use super::state::{RoundTrip, State};
 use super::stats::Stats;
 use super::world::World;
-use crate::model::{ChannelArn, MemberArn, Membership};
+use crate::model::{AccountQuota, ChannelArn, MemberArn, Membership};
 
 /// A simulated Amazon Chime SDK messaging. Shared by its faces: [`super::Simulated`] and
 /// [`super::serve`].
@@ -105,6 +105,16 @@ impl Service {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.state().stats()
+    }
+
+    /// The figure of a quota in a region, as Service Quotas has it.
+    pub(crate) fn account_quota(&self, quota: AccountQuota, region: &str) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a number of members")]
+        match quota {
+            AccountQuota::BearerRate => self.config.quotas.bearer_rate,
+            AccountQuota::MembersPerChannel => Some(self.config.capacity as f64),
+        }
+        .unwrap_or_else(|| quota.built_in(region))
     }
 
     /// Time since the start.

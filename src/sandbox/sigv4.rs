@@ -50,6 +50,14 @@ struct Authorization<'a> {
 }
 
 impl Verifier {
+    /// One for the requests to another service.
+    pub(super) fn for_service(&self, service: &'static str) -> Self {
+        Self {
+            service,
+            ..self.clone()
+        }
+    }
+
     /// Checks a request's signature.
     pub(super) fn verify(
         &self,

@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
 mod changes;
+mod file_system;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 pub(crate) use changes::{SyncArguments, UndoArguments, VerifyArguments};
 use changes::{sync_of, undo_of, verify_of};
+pub(crate) use file_system::FileSystemArguments;
 
 use crate::config::{self, NotRead, Places};
 use crate::exit;
@@ -102,7 +104,14 @@ fn plan_of(plan: Command) -> Command {
 
 /// Whether `plan` accepts a flag without any use for it, so that its help does not show it.
 fn is_for_run_only(flag: &str) -> bool {
-    ["max-failures", "run-dir", "if-exists", "reports-to"].contains(&flag)
+    [
+        "max-failures",
+        "run-dir",
+        "if-exists",
+        "reports-to",
+        "file-system",
+    ]
+    .contains(&flag)
 }
 
 /// Lets each flag also be an environment variable. Help never shows its value.
@@ -223,6 +232,8 @@ Example:
         /// Print them as JSON.
         #[arg(long, help_heading = "Output")]
         json: bool,
+        #[command(flatten)]
+        file_system: FileSystemArguments,
     },
     /// Write the reports of a run again, from its ledger.
     #[command(after_help = "\
@@ -507,6 +518,8 @@ pub(crate) struct MergeArguments {
     /// Print the summary as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) file_system: FileSystemArguments,
 }
 
 /// Arguments of `report`.
@@ -551,6 +564,8 @@ pub(crate) struct StatusArguments {
     /// Print it as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    file_system: FileSystemArguments,
 }
 
 /// The service to call.

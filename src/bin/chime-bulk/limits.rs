@@ -24,6 +24,11 @@ pub(crate) struct LimitArguments {
     /// Calls per second by one bearer [default: 10; eu-central-1: 5].
     #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     bearer_rate: Option<f64>,
+    /// Ask Service Quotas for a bearer's rate and the members of a channel. Needs the IAM actions
+    /// servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota; without them, the
+    /// documented figures stay.
+    #[arg(long)]
+    quotas: bool,
     /// Calls per second, all channels together [default: no limit].
     #[arg(long, value_name = "N", value_parser = parse_rate, allow_negative_numbers = true)]
     max_rate: Option<f64>,
@@ -98,6 +103,8 @@ impl From<LimitArguments> for LimitOverrides {
             max_record_size: arguments.max_record_size,
             max_failures: None,
             patience: None,
+            ask_quotas: arguments.quotas,
+            quotas: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The lines of standard error when it holds JSON.
 
 use chime_bulk::engine::OpenChannel;
-use chime_bulk::model::escape_control;
+use chime_bulk::model::{AccountQuotas, escape_control};
 use chime_bulk::roster::ListNotes;
 use chime_bulk::schedule::Binding;
 use schemars::JsonSchema;
@@ -35,6 +35,8 @@ pub(crate) enum Line {
         task: String,
         /// The directory of the run that this is a part of; null if it is a run by itself.
         part_of: Option<String>,
+        /// The quotas of the account, with the source of each figure; null if they were not asked for.
+        quotas: Option<AccountQuotas>,
     },
     /// More of the list is read.
     Staged {

@@ -51,6 +51,9 @@ fn main() -> ExitCode {
     };
     let screen = Screen::new(arguments.command.progress(), places);
     warn(&screen);
+    if let Some(file_system) = arguments.command.file_system() {
+        chime_bulk::file_system::assume(file_system);
+    }
     let runtime = match runtime::runtime(&screen) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -126,7 +129,7 @@ async fn perform(command: Subcommand, screen: &Screen) -> io::Result<Exit> {
             Box::pin(merge::merge(&arguments, screen, signals::commands(screen)?)).await
         }
         Subcommand::Status(arguments) => status::status(&arguments.run_dir, arguments.json, screen),
-        Subcommand::Runs { dir, json } => status::runs(&dir, json, screen),
+        Subcommand::Runs { dir, json, .. } => status::runs(&dir, json, screen),
         Subcommand::Explain { code } => explain::explain(code.as_deref(), screen),
         Subcommand::Schema { output } => schema::schema(output, screen),
         Subcommand::Completions { shell } => shell::completions(shell, screen),

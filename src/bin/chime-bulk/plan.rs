@@ -19,7 +19,7 @@ pub(crate) async fn plan(arguments: PlanArguments, screen: &Screen) -> io::Resul
         run: arguments,
     } = arguments;
     if !online {
-        return Ok(plan_list(arguments, shards, screen));
+        return Ok(Box::pin(plan_list(arguments, shards, screen)).await);
     }
     let opened = run::check_log(&arguments, screen).and_then(|()| arguments.output.open(screen));
     let run_output = match opened {
@@ -30,13 +30,20 @@ pub(crate) async fn plan(arguments: PlanArguments, screen: &Screen) -> io::Resul
     Ok(run_output.ended(exit))
 }
 
-/// Plans a list without a call.
-fn plan_list(arguments: RunArguments, shards: Option<NonZeroU32>, screen: &Screen) -> Exit {
+/// Plans a list without a call to Chime.
+async fn plan_list(arguments: RunArguments, shards: Option<NonZeroU32>, screen: &Screen) -> Exit {
     let json = arguments.json;
-    let plan = request(arguments, shards)
-        .and_then(|request| job::plan(request, |detected| show_detected(detected, screen)));
+    let target = match target(&arguments, screen) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
+    let opened = |detected: &str| show_detected(detected, screen);
+    let plan = match request(arguments, shards) {
+        Ok(request) => Box::pin(job::plan_with_quotas(request, &target, opened)).await,
+        Err(error) => Err(error),
+    };
     match plan {
-        Ok(plan) => output::show(&plan, json, exit_of(&plan), screen),
+        Ok(plan) => show(&plan, json, exit_of(&plan), screen),
         Err(error) => report_error(&error, screen),
     }
 }
@@ -49,13 +56,9 @@ async fn plan_online(
     run_output: &RunOutput,
 ) -> io::Result<Exit> {
     let (screen, json) = (run_output.screen(), arguments.json);
-    let target = if arguments.sandbox {
-        match run::in_process(&arguments.shape, screen) {
-            Ok(target) => target,
-            Err(exit) => return Ok(exit),
-        }
-    } else {
-        Target::Aws(arguments.aws.clone().into())
+    let target = match target(&arguments, screen) {
+        Ok(target) => target,
+        Err(exit) => return Ok(exit),
     };
     let prepared = match request(arguments, shards) {
         Ok(request) => {
@@ -76,9 +79,26 @@ async fn plan_online(
     })
 }
 
+/// The service that a plan asks, if it asks any.
+fn target(arguments: &RunArguments, screen: &Screen) -> Result<Target, Exit> {
+    if arguments.sandbox {
+        run::in_process(&arguments.shape, screen)
+    } else {
+        Ok(Target::Aws(arguments.aws.clone().into()))
+    }
+}
+
+/// Shows a plan, after why quotas are not those of the account.
+fn show(plan: &Plan, json: bool, exit: Exit, screen: &Screen) -> Exit {
+    for warning in &plan.quota_warnings {
+        screen.note(format_args!("warning: {warning}"));
+    }
+    output::show(plan, json, exit, screen)
+}
+
 fn conclude(checked: &CheckedPlan, json: bool, screen: &Screen) -> Exit {
     let exit = Exit::from(checked.verdict());
-    let exit = output::show(&checked.plan, json, exit, screen);
+    let exit = show(&checked.plan, json, exit, screen);
     if let Some(reason) = checked.reason() {
         screen.error(&reason, checked.hint().as_deref());
     }

@@ -8,6 +8,7 @@ use chime_bulk::model::CallAction;
 use chime_bulk::private_file::PrivateFileError;
 use clap::{ArgAction, Args};
 
+use crate::args::FileSystemArguments;
 use crate::exit::Exit;
 use crate::log::{Level, Log, listing_text, set_aside};
 use crate::progress::Progress;
@@ -33,6 +34,8 @@ pub(crate) struct RunOutputArguments {
     /// Log to the end of this file instead of standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file_system: FileSystemArguments,
 }
 
 impl RunOutputArguments {
@@ -98,6 +101,17 @@ impl RunOutput {
             log.begun(started);
         }
         let progress = Progress::begin(started, &self.screen);
+        if let Some(earlier) = &started.taken_over {
+            self.screen.note(format_args!(
+                "note: taken over from {earlier}, which ended without releasing the run"
+            ));
+        }
+        if let Some(quotas) = &started.quotas {
+            self.screen.note(format_args!("quotas: {quotas}"));
+        }
+        for warning in &started.quota_warnings {
+            self.screen.note(format_args!("warning: {warning}"));
+        }
         if let Some(changed) = &started.changed_list {
             self.screen.note(format_args!("note: {changed}"));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chime_bulk::job::JobError;
 use chime_bulk::model::{ChannelArn, MemberArn};
 use chime_bulk::roster::{Options, Roster, Row, RowKind, Source};
-use chime_bulk::sandbox::{self, AnyFault, ExistingAnswer, SandboxConfig, Service};
+use chime_bulk::sandbox::{self, AnyFault, ExistingAnswer, Quotas, SandboxConfig, Service};
 use clap::Args;
 
 use crate::exit::Exit;
@@ -86,6 +86,9 @@ pub(crate) struct SandboxShape {
     /// 10000].
     #[arg(long, value_name = "N")]
     pub(crate) capacity: Option<u64>,
+    /// Calls per second that one bearer may make [default: 10; eu-central-1: 5].
+    #[arg(long, value_name = "N", value_parser = value::quota)]
+    pub(crate) bearer_quota: Option<f64>,
     /// Answer every call with status 503 from second FROM to second TO.
     #[arg(long, value_name = "FROM..TO", value_parser = parse_outage)]
     pub(crate) outage: Option<std::ops::Range<u64>>,
@@ -130,6 +133,10 @@ pub(crate) fn service(shape: &SandboxShape, latency: Duration) -> Result<Arc<Ser
         moderators: shape.moderator.clone(),
         admins: (!shape.admin.is_empty()).then(|| shape.admin.clone()),
         capacity: shape.capacity.unwrap_or(usual.capacity),
+        quotas: Quotas {
+            bearer_rate: shape.bearer_quota,
+            ..usual.quotas
+        },
         outage: shape
             .outage
             .as_ref()

@@ -129,6 +129,13 @@ pub(crate) fn parsed<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().parse()
 }
 
+/// Parses a quota of the sandbox: calls per second.
+pub(crate) fn quota(text: &str) -> Result<f64, String> {
+    let rate = text.trim().parse().ok();
+    rate.filter(|rate| (0.001..=1e6).contains(rate))
+        .ok_or_else(|| "calls per second: a number from 0.001 to 1000000".to_owned())
+}
+
 /// Parses `--bearer`.
 pub(crate) fn bearer(text: &str) -> Result<MemberArn, ValueError> {
     member("--bearer", text)

@@ -17,6 +17,7 @@ mod page;
 pub(crate) mod plan;
 mod plan_online;
 mod progress;
+mod quotas;
 mod report;
 mod resume;
 mod retry;

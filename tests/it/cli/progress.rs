@@ -23,6 +23,7 @@ enum Line {
         settled_before: u64,
         task: String,
         part_of: Option<String>,
+        quotas: Option<chime_bulk::model::AccountQuotas>,
     },
     Staged {
         seconds: f64,

@@ -242,7 +242,14 @@ fn the_policy_allows_the_call_on_the_bearer_and_the_channels() {
     let channels = statement["Resource"][1].as_str().unwrap();
     let channel = job["channel-arn"].as_str().unwrap();
     assert!(channel.starts_with(channels.strip_suffix('*').unwrap()));
-    let [read, remove] = [&policy["Statement"][1], &policy["Statement"][2]];
+    let quotas = &policy["Statement"][2];
+    let actions = [
+        "servicequotas:GetServiceQuota",
+        "servicequotas:GetAWSDefaultServiceQuota",
+    ];
+    assert_eq!(quotas["Action"], serde_json::json!(actions));
+    assert_eq!(quotas["Resource"], "*");
+    let [read, remove] = [&policy["Statement"][1], &policy["Statement"][3]];
     let actions = [
         "chime:DescribeChannel",
         "chime:DescribeChannelMembership",

@@ -9,5 +9,7 @@ mod damage;
 mod disk;
 #[cfg(unix)]
 mod kills;
+#[cfg(unix)]
+mod network_file_system;
 #[cfg(target_os = "linux")]
 mod system_limits;

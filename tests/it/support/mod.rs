@@ -11,6 +11,7 @@ pub(crate) mod interruption;
 pub(crate) mod program;
 #[cfg(target_os = "linux")]
 pub(crate) mod proxied;
+pub(crate) mod quota_server;
 pub(crate) mod recorder;
 #[cfg(all(unix, feature = "s3"))]
 pub(crate) mod s3_server;

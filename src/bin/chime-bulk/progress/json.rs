@@ -25,6 +25,7 @@ pub(super) fn begun(started: &Started) -> Line {
             .part_of
             .as_ref()
             .map(|dir| escape_control(&dir.display().to_string(), usize::MAX)),
+        quotas: started.quotas,
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) fn started() -> Started {
         staged: chime_bulk::ledger::Staged::default(),
         settled_before: 0,
         changed_list: None,
+        taken_over: None,
+        quotas: None,
+        quota_warnings: Vec::new(),
         task: chime_bulk::engine::Task::Add,
         part_of: None,
     }
