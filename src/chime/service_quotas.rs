@@ -10,9 +10,9 @@ use aws_sdk_servicequotas::types::ServiceQuota;
 
 use super::ClientConfig;
 use super::bounded_client::with_timeout;
+use super::network::Network;
 use super::refusal::refusal;
 use super::sdk_config::configure;
-use super::network::Network;
 use super::secrets::Secrets;
 use crate::model::{AccountQuota, AccountQuotas, QuotaAnswer, QuotaSource, Refusal, RefusalKind};
 

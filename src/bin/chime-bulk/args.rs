@@ -110,6 +110,9 @@ fn is_for_run_only(flag: &str) -> bool {
         "if-exists",
         "reports-to",
         "file-system",
+        "metrics-listen",
+        "metrics-file",
+        "emf",
     ]
     .contains(&flag)
 }

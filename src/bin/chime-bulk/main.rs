@@ -11,6 +11,7 @@ mod limits;
 mod line;
 mod log;
 mod merge;
+mod metrics;
 mod output;
 mod plan;
 mod progress;

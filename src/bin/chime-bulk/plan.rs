@@ -21,7 +21,8 @@ pub(crate) async fn plan(arguments: PlanArguments, screen: &Screen) -> io::Resul
     if !online {
         return Ok(Box::pin(plan_list(arguments, shards, screen)).await);
     }
-    let opened = run::check_log(&arguments, screen).and_then(|()| arguments.output.open(screen));
+    let opened = run::check_output(&arguments, screen)
+        .and_then(|()| arguments.output.without_metrics().open(screen));
     let run_output = match opened {
         Ok(run_output) => run_output,
         Err(exit) => return Ok(exit),

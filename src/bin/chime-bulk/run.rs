@@ -28,7 +28,7 @@ pub(crate) async fn run(
     if arguments.dry_run {
         return dry_run::refuse(screen);
     }
-    if let Err(exit) = check_log(&arguments, screen) {
+    if let Err(exit) = check_output(&arguments, screen) {
         return exit;
     }
     match arguments.output.open(screen) {
@@ -40,15 +40,17 @@ pub(crate) async fn run(
     }
 }
 
-/// Refuses to log to the list.
-pub(crate) fn check_log(arguments: &RunArguments, screen: &Screen) -> Result<(), Exit> {
-    if !arguments.output.logs_to(&arguments.list) {
+/// Refuses to write to the list.
+pub(crate) fn check_output(arguments: &RunArguments, screen: &Screen) -> Result<(), Exit> {
+    let flag = if arguments.output.logs_to(&arguments.list) {
+        "--log-file"
+    } else if arguments.output.metrics.write_to(&arguments.list) {
+        "--metrics-file"
+    } else {
         return Ok(());
-    }
-    screen.error(
-        &"--log-file is the list",
-        Some("name another with --log-file"),
-    );
+    };
+    let hint = format!("name another with {flag}");
+    screen.error(&format!("{flag} is the list"), Some(&hint));
     Err(Exit::Usage)
 }
 

@@ -11,6 +11,7 @@ use clap::{ArgAction, Args};
 use crate::args::FileSystemArguments;
 use crate::exit::Exit;
 use crate::log::{Level, Log, listing_text, set_aside};
+use crate::metrics::{Metrics, MetricsArguments, MetricsObserver};
 use crate::progress::Progress;
 use crate::progress::counts::explained;
 use crate::screen::{Mode, Screen};
@@ -36,9 +37,19 @@ pub(crate) struct RunOutputArguments {
     pub(crate) log_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) file_system: FileSystemArguments,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArguments,
 }
 
 impl RunOutputArguments {
+    /// The same without metrics, for a command that is no run.
+    pub(crate) fn without_metrics(&self) -> Self {
+        Self {
+            metrics: MetricsArguments::default(),
+            ..self.clone()
+        }
+    }
+
     /// Whether the log goes to this file, which exists.
     pub(crate) fn logs_to(&self, file: &Path) -> bool {
         let log = self.log_file.as_deref().map(Path::canonicalize);
@@ -72,6 +83,7 @@ impl RunOutputArguments {
         };
         Ok(RunOutput {
             screen: screen.clone(),
+            metrics: self.metrics.open(screen)?,
             log,
         })
     }
@@ -80,6 +92,7 @@ impl RunOutputArguments {
 /// What a command shows and logs of a run.
 pub(crate) struct RunOutput {
     screen: Screen,
+    metrics: Metrics,
     log: Option<Log>,
 }
 
@@ -100,7 +113,6 @@ impl RunOutput {
         if let Some(log) = &mut log {
             log.begun(started);
         }
-        let progress = Progress::begin(started, &self.screen);
         if let Some(earlier) = &started.taken_over {
             self.screen.note(format_args!(
                 "note: taken over from {earlier}, which ended without releasing the run"
@@ -112,12 +124,15 @@ impl RunOutput {
         for warning in &started.quota_warnings {
             self.screen.note(format_args!("warning: {warning}"));
         }
+        let progress = Progress::begin(started, &self.screen, self.metrics.emf());
+        let metrics = self.metrics.observer(started, progress.counts());
         if let Some(changed) = &started.changed_list {
             self.screen.note(format_args!("note: {changed}"));
         }
         Box::new(RunObserver {
             screen: self.screen.clone(),
             progress,
+            metrics,
             address: started.address.clone(),
             trouble: Trouble::default(),
             task: started.task,
@@ -131,6 +146,7 @@ impl RunOutput {
         if let Some(log) = &self.log {
             log.clone().ended(exit);
         }
+        self.metrics.ended(exit);
         exit
     }
 }
@@ -161,6 +177,7 @@ fn opening(started: &Started) -> Vec<String> {
 struct RunObserver {
     screen: Screen,
     progress: Progress,
+    metrics: Option<MetricsObserver>,
     log: Option<Log>,
     address: Option<String>,
     trouble: Trouble,
@@ -246,6 +263,9 @@ impl Observer for RunObserver {
             for line in notes.lines() {
                 self.screen.note(format_args!("note: {line}"));
             }
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.event(event);
         }
         self.progress.event(event);
     }

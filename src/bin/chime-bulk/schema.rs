@@ -4,13 +4,14 @@ use chime_bulk::report::{
     Plan, Status, Summary, SyncSummary, UndoPlan, UndoSummary, Verification, VerificationPlan,
 };
 use clap::ValueEnum;
-use schemars::generate::SchemaSettings;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::exit::Exit;
 use crate::line::Line;
+use crate::metrics::{EMF_FIELD, Emf};
 use crate::output;
 use crate::screen::Screen;
 
@@ -48,7 +49,7 @@ pub(crate) fn schema(output: Output, screen: &Screen) -> Exit {
         Output::Sync => schema_of::<SyncSummary>("sync"),
         Output::Verify => schema_of::<Verification>("verify"),
         Output::VerifyPlan => schema_of::<VerificationPlan>("verify-plan"),
-        Output::Events => schema_of::<Line>("event"),
+        Output::Events => events(),
     };
     let text = format_args!("{:#}\n", schema.as_value());
     output::data(text, Exit::AllIn, screen)
@@ -56,10 +57,39 @@ pub(crate) fn schema(output: Output, screen: &Screen) -> Exit {
 
 /// The schema of a type as it is serialized, with the version and this name as its title.
 fn schema_of<T: JsonSchema>(name: &str) -> Schema {
-    let settings = SchemaSettings::draft2020_12()
+    titled(generator().into_root_schema_for::<T>(), name)
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
         .for_serialize()
-        .with_transform(RecursiveTransform(adjust));
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+        .with_transform(RecursiveTransform(adjust))
+        .into_generator()
+}
+
+/// The schema of the lines of `--progress json`. The events of a run may have the field of `--emf`.
+fn events() -> Schema {
+    let mut generator = generator();
+    let mut emf = generator.subschema_for::<Emf>();
+    emf.insert(
+        "description".to_owned(),
+        "The fields of this line that are metrics of CloudWatch. Only with `--emf`.".into(),
+    );
+    let mut schema = titled(generator.into_root_schema_for::<Line>(), "event");
+    let variants = schema.get_mut("oneOf").and_then(Value::as_array_mut);
+    for variant in variants.into_iter().flatten() {
+        let name = variant.pointer("/properties/event/const");
+        if name.is_some_and(|name| name == "note" || name == "error") {
+            continue;
+        }
+        if let Some(Value::Object(properties)) = variant.get_mut("properties") {
+            properties.insert(EMF_FIELD.to_owned(), emf.clone().to_value());
+        }
+    }
+    schema
+}
+
+fn titled(mut schema: Schema, name: &str) -> Schema {
     let title = format!("chime-bulk {} {name}", env!("CARGO_PKG_VERSION"));
     schema.insert("title".to_owned(), title.into());
     schema

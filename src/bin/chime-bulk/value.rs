@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use chime_bulk::chime::EndpointUrl;
@@ -190,6 +191,21 @@ pub(crate) fn reports_to(text: &str) -> Result<PrefixUrl, ValueError> {
     text.trim().parse().map_err(|error| ValueError {
         what: format!("the place of the reports: {error}"),
         hint: Some("give it as s3://BUCKET/PREFIX/"),
+    })
+}
+
+/// Parses `--metrics-file`.
+pub(crate) fn metrics_file(text: &str) -> Result<PathBuf, ValueError> {
+    let path = PathBuf::from(text);
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "prom")
+    {
+        return Ok(path);
+    }
+    Err(ValueError {
+        what: format!("--metrics-file {text}: its name does not end in .prom"),
+        hint: Some("the textfile collector reads no other files: name it such as chime-bulk.prom"),
     })
 }
 

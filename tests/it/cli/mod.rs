@@ -2,6 +2,7 @@
 
 mod config;
 #[cfg(unix)]
+mod emf;
 #[cfg(unix)]
 mod endpoint;
 mod exit_codes;
@@ -9,6 +10,8 @@ mod failed_csv;
 mod if_exists;
 #[cfg(target_os = "linux")]
 mod lost_output;
+#[cfg(unix)]
+mod metrics;
 #[cfg(target_os = "linux")]
 mod networks;
 #[cfg(unix)]

@@ -30,8 +30,19 @@ fn flags(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Flags of other programs in the documents: cargo, jq and systemctl.
-const OTHER_FLAGS: [&str; 6] = ["no-deps", "now", "open", "path", "release", "slurpfile"];
+/// Flags of other programs in the documents: cargo, docker, jq and systemctl.
+const OTHER_FLAGS: [&str; 10] = [
+    "build-arg",
+    "file",
+    "health-cmd",
+    "no-deps",
+    "now",
+    "open",
+    "path",
+    "release",
+    "slurpfile",
+    "tag",
+];
 
 /// The program's commands, as `--help` lists them.
 fn commands(help: &str) -> BTreeSet<&str> {

@@ -5,10 +5,13 @@ mod contributing;
 #[cfg(unix)]
 mod deploy;
 mod help;
+mod image;
 mod queries;
 #[cfg(unix)]
 mod readme;
 pub(crate) mod samples;
+#[cfg(unix)]
+mod shard_samples;
 
 use chime_bulk::report::Summary;
 

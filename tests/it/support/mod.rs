@@ -6,6 +6,8 @@ pub(crate) mod backends;
 pub(crate) mod cutting_proxy;
 #[cfg(unix)]
 pub(crate) mod expected;
+#[cfg(unix)]
+pub(crate) mod exposition;
 pub(crate) mod harness;
 pub(crate) mod interruption;
 pub(crate) mod program;

@@ -179,12 +179,17 @@ impl Running {
 
     /// Waits for a line on standard error that begins with this text.
     pub(crate) fn wait_for_line(&mut self, begin: &str) {
+        self.line(begin);
+    }
+
+    /// The next line on standard error that begins with this text.
+    pub(crate) fn line(&mut self, begin: &str) -> String {
         for line in self.lines.by_ref() {
             let line = line.unwrap();
             self.stderr.push_str(&line);
             self.stderr.push('\n');
             if line.starts_with(begin) {
-                return;
+                return line;
             }
         }
         panic!("no line begins with `{begin}`:\n{}", self.stderr);

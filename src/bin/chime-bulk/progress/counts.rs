@@ -34,6 +34,30 @@ pub(crate) enum State {
     Draining,
 }
 
+impl State {
+    /// Every state.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Reading,
+        Self::Calling,
+        Self::CoolDown,
+        Self::Outage,
+        Self::Credentials,
+        Self::Draining,
+    ];
+
+    /// Its name in the metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Calling => "calling",
+            Self::CoolDown => "cool_down",
+            Self::Outage => "outage",
+            Self::Credentials => "credentials",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 /// What is shown at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chime_bulk::engine::{Event, Task};
 use chime_bulk::job::Started;
-use chime_bulk::model::{Outcome, codes, escape_control};
+use chime_bulk::model::escape_control;
 
 use super::counts::word;
+use super::settled::SettledRows;
 use crate::line::{Channel, Line};
 
 /// The first line.
@@ -135,16 +136,7 @@ fn settled(event: &Event, task: Task, seconds: f64) -> Option<Line> {
     else {
         return None;
     };
-    let kept = failed
-        .iter()
-        .filter(|(code, _)| codes::KEPT.contains(&code.as_str()));
-    let kept: u64 = kept.map(|(_, rows)| rows).sum();
-    // The outcomes of a removal are of removals, and those of an inquiry of answers.
-    let done = settled.of(Outcome::Added);
-    let (done, answered) = or_second(task == Task::Read, done);
-    let (added, removed) = or_second(task.removes(), done);
-    let (already_member, gone_already) =
-        or_second(task.removes(), settled.of(Outcome::AlreadyMember));
+    let rows = SettledRows::of(task, settled, failed);
     let mut failed_by_code = std::collections::BTreeMap::new();
     for (code, rows) in failed {
         *failed_by_code.entry(word(code).to_owned()).or_default() += rows;
@@ -154,14 +146,14 @@ fn settled(event: &Event, task: Task, seconds: f64) -> Option<Line> {
         call: *call,
         refusal: code.as_deref().map(|code| word(code).to_owned()),
         reason: reason.clone(),
-        added,
-        already_member,
-        removed,
-        gone_already,
-        answered,
-        kept,
-        failed: settled.of(Outcome::Failed).saturating_sub(kept),
-        unconfirmed: settled.of(Outcome::Unconfirmed),
+        added: rows.added,
+        already_member: rows.already_member,
+        removed: rows.removed,
+        gone_already: rows.gone_already,
+        answered: rows.answered,
+        kept: rows.kept,
+        failed: rows.failed,
+        unconfirmed: rows.unconfirmed,
         failed_by_code,
         again: *again,
         waiting: *waiting,
@@ -169,9 +161,4 @@ fn settled(event: &Event, task: Task, seconds: f64) -> Option<Line> {
         in_flight: *in_flight,
         outage: *outage,
     })
-}
-
-/// The number as the first of two, or as the second; the other is 0.
-fn or_second(is_second: bool, number: u64) -> (u64, u64) {
-    if is_second { (0, number) } else { (number, 0) }
 }

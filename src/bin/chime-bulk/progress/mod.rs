@@ -5,10 +5,11 @@
 
 pub(crate) mod counts;
 mod json;
+mod settled;
 mod text;
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,36 +17,61 @@ use chime_bulk::engine::{Event, Observer, Task};
 use chime_bulk::job::Started;
 use chime_bulk::report;
 
+use crate::line::Line;
+use crate::metrics::{EmfLine, EmfNamespace};
 use crate::screen::{Mode, Screen};
-use counts::Counts;
+use counts::{Counts, View};
+pub(crate) use settled::SettledRows;
 
 /// Between two frames on a terminal.
 const VIEW_EVERY: Duration = Duration::from_millis(125);
 /// Between two lines elsewhere.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// The counts of a run in progress. Clones are the same counts.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveCounts {
+    counts: Arc<Mutex<Counts>>,
+    began: Instant,
+}
+
+impl LiveCounts {
+    fn begin(started: &Started) -> Self {
+        Self {
+            counts: Arc::new(Mutex::new(Counts::new(started))),
+            began: Instant::now(),
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is shown now.
+    pub(crate) fn view(&self) -> View {
+        self.counts().view(self.began.elapsed())
+    }
+}
+
 /// Shows a run in progress.
 pub(crate) struct Progress {
-    counts: Arc<Mutex<Counts>>,
+    counts: LiveCounts,
     task: Task,
-    began: Instant,
     screen: Screen,
+    /// The namespace of the metrics in lines of JSON.
+    emf: Option<EmfNamespace>,
     /// Dropped to end the painter.
     end: Option<Sender<()>>,
     painter: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    pub(crate) fn begin(started: &Started, screen: &Screen) -> Self {
-        let counts = Arc::new(Mutex::new(Counts::new(started)));
-        let began = Instant::now();
+    pub(crate) fn begin(started: &Started, screen: &Screen, emf: Option<EmfNamespace>) -> Self {
+        let counts = LiveCounts::begin(started);
         let (end, ended) = channel();
         let painter = {
-            let counts = Arc::clone(&counts);
-            let view = move || {
-                let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-                counts.view(began.elapsed())
-            };
+            let counts = counts.clone();
+            let view = move || counts.view();
             let every = move |pause, show: &dyn Fn()| {
                 while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                     show();
@@ -71,28 +97,40 @@ impl Progress {
             screen.note(format_args!("progress is not shown: {error}"));
             None
         });
-        if screen.mode() == Mode::Json {
-            screen.event(&json::begun(started));
-        }
-        Self {
+        let progress = Self {
             counts,
             task: started.task,
-            began,
             screen: screen.clone(),
+            emf,
             end: Some(end),
             painter,
+        };
+        if screen.mode() == Mode::Json {
+            progress.print(&json::begun(started));
+        }
+        progress
+    }
+
+    /// The counts, for others who show them.
+    pub(crate) fn counts(&self) -> &LiveCounts {
+        &self.counts
+    }
+
+    fn print(&self, line: &Line) {
+        match &self.emf {
+            Some(namespace) => self.screen.event(&EmfLine::of(line, namespace)),
+            None => self.screen.event(line),
         }
     }
 }
 
 impl Observer for Progress {
     fn event(&mut self, event: &Event) {
-        let now = self.began.elapsed();
-        if self.screen.mode() == Mode::Json {
-            if let Some(event) = json::event(event, self.task, now) {
-                self.screen.event(&event);
-            }
-            return;
+        let now = self.counts.began.elapsed();
+        if self.screen.mode() == Mode::Json
+            && let Some(line) = json::event(event, self.task, now)
+        {
+            self.print(&line);
         }
         if let (
             Event::Bound {
@@ -106,8 +144,7 @@ impl Observer for Progress {
             let least = report::lower_bound_text(*calls, *time, *binding);
             self.screen.note(format_args!("bound: {least}"));
         }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.apply(event, now);
+        self.counts.counts().apply(event, now);
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chime_bulk::model::escape_control;
 use clap::ValueEnum;
 use console::Term;
+use serde::Serialize;
 
 use crate::config::Places;
 use crate::line::Line;
@@ -157,7 +158,7 @@ impl Screen {
     }
 
     /// Prints an event as JSON.
-    pub(crate) fn event(&self, event: &Line) {
+    pub(crate) fn event(&self, event: &impl Serialize) {
         if let Ok(text) = serde_json::to_string(event) {
             self.print_line(text);
         }
