@@ -117,7 +117,8 @@ fn a_merged_run_can_be_retried_verified_and_undone_and_its_failures_run_again() 
     );
 
     let retried = call(&["retry", JOB]);
-    expected::check_outcomes(&testbed, &job, retried.code).unwrap();
+    expected::check_outcomes(&testbed, &job, retried.code)
+        .unwrap_or_else(|why| panic!("{why}: {retried:#?}"));
     // The shards do not know of the retry.
     let merged = merge(&testbed, &[]);
     assert_eq!(merged.code, Some(2));
@@ -229,7 +230,7 @@ fn merge_names_what_is_wrong_with_the_shards() {
     let running = merge(&testbed, &[]);
     assert_eq!(running.code, Some(3), "{running:#?}");
     assert!(
-        running.stderr.contains("job/shard-3 is in use by process"),
+        running.stderr.contains("job/shard-3 is in use by"),
         "{}",
         running.stderr
     );
