@@ -225,17 +225,20 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// How to fix it, where it is about the list or about object storage.
-    fn hint_about_store(&self) -> Option<String> {
+    /// How to fix it, where the error beneath has the hint.
+    fn hint_beneath(&self) -> Option<String> {
         match self {
             Self::Roster(error) => error.hint(),
+            Self::Ledger(error) => error.hint(),
+            Self::Report(error) => error.hint(),
+            Self::Merge(error) => Some(error.hint()),
             Self::ListUrl(error) => Some(error.hint().to_owned()),
             Self::Upload(failed) => failed.error.hint().map(str::to_owned),
             _ => None,
         }
     }
 
-    /// How to fix it, where it is about members who are there already, or about the host.
+    /// How to fix it, where it is about members who are there already, or about this host.
     fn hint_about_members_or_host(&self) -> Option<&'static str> {
         Some(match self {
             Self::SyncOfSubChannels => "add moderators of sub-channels with run",
@@ -255,6 +258,8 @@ impl JobError {
                 "an empty list does not mean that everybody is to go: check the list and --where"
             }
             Self::ProtectFile { .. } => "write an ARN or a user id on each line",
+            Self::Directory { .. } => "choose a directory you may write to with --run-dir",
+            Self::Temporary(_) => "set TMPDIR to a directory you may write to, with free space",
             Self::Unreadable { .. } => {
                 "wait for it to end; meanwhile its output shows the progress (--progress)"
             }
@@ -268,14 +273,42 @@ impl JobError {
         })
     }
 
+    /// How to fix it, where it is about a part of a run, such as its undo.
+    fn hint_about_undo(&self) -> Option<String> {
+        Some(match self {
+            Self::IsPart(dir) if dir.ends_with(UNDO_DIR) => {
+                let run = shell_word(dir.parent().unwrap_or(dir));
+                format!("continue it: chime-bulk undo {run}; its state: chime-bulk status {run}")
+            }
+            Self::Undone(dir) => {
+                format!(
+                    "see {}; to undo with other flags, rename {} first",
+                    shell_word(&dir.join(UNDO)),
+                    shell_word(&dir.join(UNDO_DIR))
+                )
+            }
+            Self::AnotherUndo(dir) => {
+                format!(
+                    "pass the same flags to continue it, or none; to begin another, rename {} first",
+                    shell_word(&dir.join(UNDO_DIR))
+                )
+            }
+            Self::IsPart(_) => "name the directory of the run, in which this one is".to_owned(),
+            _ => return None,
+        })
+    }
+
     /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Roster(_) | Self::ListUrl(_) | Self::Upload(_) => return self.hint_about_store(),
-            Self::Ledger(error) | Self::Engine(EngineError::Ledger(error)) => return error.hint(),
-            Self::Report(error) => return error.hint(),
-            Self::Merge(error) => return Some(error.hint()),
+            Self::Roster(_)
+            | Self::ListUrl(_)
+            | Self::Upload(_)
+            | Self::Ledger(_)
+            | Self::Report(_)
+            | Self::Merge(_) => return self.hint_beneath(),
+            Self::Engine(EngineError::Ledger(error)) => return error.hint(),
             Self::Connect(error) => error.hint(),
             Self::Unsupported(error) => error.hint(),
             Self::NoBearer => {
@@ -284,8 +317,6 @@ impl JobError {
             Self::SandboxBearer(_) => "pass --bearer with the ARN of a user of that app instance",
             Self::BearersDisagree(_) => "a run is for one app instance: start one run for each",
             Self::File(error) => error.hint(),
-            Self::Directory { .. } => "choose a directory you may write to with --run-dir",
-            Self::Temporary(_) => "set TMPDIR to a directory you may write to, with free space",
             Self::ForeignReport(_) => ReportError::FOREIGN_HINT,
             Self::LongPath { .. } => "pass a shorter --run-dir",
             Self::ListInTheWay(_) => {
@@ -313,28 +344,11 @@ impl JobError {
             Self::NotFinished(dir) => {
                 return Some(format!("first: chime-bulk resume {}", shell_word(dir)));
             }
-            Self::IsPart(dir) if dir.ends_with(UNDO_DIR) => {
-                let run = shell_word(dir.parent().unwrap_or(dir));
-                return Some(format!(
-                    "continue it: chime-bulk undo {run}; its state: chime-bulk status {run}"
-                ));
+            Self::IsPart(_) | Self::Undone(_) | Self::AnotherUndo(_) => {
+                return self.hint_about_undo();
             }
-            Self::IsPart(_) => "name the directory of the run, in which this one is",
             Self::SandboxGone(_) => {
                 "undo and verify runs against AWS, or against `chime-bulk sandbox` with --endpoint-url"
-            }
-            Self::Undone(dir) => {
-                return Some(format!(
-                    "see {}; to undo with other flags, rename {} first",
-                    shell_word(&dir.join(UNDO)),
-                    shell_word(&dir.join(UNDO_DIR))
-                ));
-            }
-            Self::AnotherUndo(dir) => {
-                return Some(format!(
-                    "pass the same flags to continue it, or none; to begin another, rename {} first",
-                    shell_word(&dir.join(UNDO_DIR))
-                ));
             }
             Self::OtherAddress { before, .. } => {
                 return Some(format!(
@@ -363,7 +377,9 @@ impl JobError {
             | Self::DiffChanged(_)
             | Self::CutOffSync { .. }
             | Self::NothingToSync
-            | Self::ProtectFile { .. } => self.hint_about_members_or_host()?,
+            | Self::ProtectFile { .. }
+            | Self::Directory { .. }
+            | Self::Temporary(_) => self.hint_about_members_or_host()?,
             Self::Limits(_)
             | Self::Interrupted
             | Self::ReaderBroke

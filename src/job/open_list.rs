@@ -9,6 +9,7 @@ use crate::model::Shard;
 use crate::roster::{Layout, Options, RemoteIdentity, Roster, RosterError, Source};
 
 /// How a list is staged.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Stage {
     /// The ledger's key.
     pub(super) key: [u8; 16],

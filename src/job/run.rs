@@ -129,9 +129,9 @@ pub(super) async fn begun(
     }
     let share = match shard {
         Some(shard) => {
-            let (own, share) = shard.bearers(&bearers);
+            let (own, limits) = shard.bearers(&bearers);
             bearers = own;
-            share
+            limits
         }
         None => LimitShare::default(),
     };

@@ -132,9 +132,10 @@ impl Shard {
             bearers: if is_shared { self.count } else { 1 },
             total: self.count,
         };
-        let own = match is_shared {
-            true => bearers,
-            false => (bearers - index).div_ceil(count),
+        let own = if is_shared {
+            bearers
+        } else {
+            (bearers - index).div_ceil(count)
         };
         (own, share)
     }

@@ -76,15 +76,15 @@ impl PlannedShards {
             .zip(loads)
             .filter_map(|(index, (bound, rows, channels))| {
                 let shard = Shard::new(index, count.get()).ok()?;
-                let (bearers, share) = shard.share_of(bearers);
-                shards_per_bearer = share.processes_per_bearer();
+                let (bearers, part) = shard.share_of(bearers);
+                shards_per_bearer = part.processes_per_bearer();
                 Some(PlannedShard {
                     index,
                     rows,
                     channels,
                     calls: bound.calls(),
                     bearers: bearers as u64,
-                    seconds: bound.time(&share.of(*limits), bearers).0.as_secs_f64(),
+                    seconds: bound.time(&part.of(*limits), bearers).0.as_secs_f64(),
                 })
             })
             .collect();

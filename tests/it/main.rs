@@ -9,6 +9,8 @@ mod core;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 #[cfg(all(unix, feature = "s3"))]

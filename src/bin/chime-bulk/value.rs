@@ -53,7 +53,7 @@ pub(crate) fn shard(text: &str) -> Result<Shard, ValueError> {
                 hint: Some("it does not come with the job: pass --shard slurm/N or kubernetes/N"),
             });
         }
-        _ => return text.parse().map_err(shard_error),
+        _ => return text.parse().map_err(|error| shard_error(&error)),
     };
     Shard::new(number, count).map_err(|error| ValueError {
         hint: Some(match text {
@@ -61,7 +61,7 @@ pub(crate) fn shard(text: &str) -> Result<Shard, ValueError> {
             text if text.starts_with("slurm") => SLURM_HINT,
             _ => KUBERNETES_HINT,
         }),
-        ..shard_error(error)
+        ..shard_error(&error)
     })
 }
 
@@ -89,7 +89,7 @@ fn shards(text: &str) -> Result<u32, ValueError> {
     })
 }
 
-fn shard_error(error: ShardError) -> ValueError {
+fn shard_error(error: &ShardError) -> ValueError {
     ValueError {
         what: format!("--shard: {error}"),
         hint: Some(
@@ -103,9 +103,10 @@ fn variable(name: &str, hint: &'static str) -> Result<u32, ValueError> {
     let value = std::env::var(name).unwrap_or_default();
     let number = value.trim().parse();
     number.map_err(|_| ValueError {
-        what: match value.is_empty() {
-            true => format!("--shard: the variable {name} is not set"),
-            false => format!("--shard: the variable {name} is no number"),
+        what: if value.is_empty() {
+            format!("--shard: the variable {name} is not set")
+        } else {
+            format!("--shard: the variable {name} is no number")
         },
         hint: Some(hint),
     })

@@ -276,3 +276,18 @@ fn the_table_has_exactly_the_files() {
         .collect();
     assert_eq!(named, files);
 }
+
+#[test]
+fn each_script_has_no_syntax_error() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/deploy");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let files = entries.map(|file| file.unwrap().path());
+    let scripts: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sh"))
+        .collect();
+    assert!(!scripts.is_empty());
+    for script in scripts {
+        let output = Output::of(Command::new("bash").arg("-n").arg(&script));
+        assert_eq!(output.code, Some(0), "{}: {output:#?}", script.display());
+    }
+}

@@ -260,88 +260,8 @@ fn script(name: &str) -> String {
 }
 
 #[test]
-fn slurm_requeues_stopped_and_interrupted_shards_only() {
-    let (resumed, ended) = exit_codes();
-    let variables = [("SLURM_ARRAY_JOB_ID", "7"), ("SLURM_ARRAY_TASK_ID", "2")];
-    let count = |restarts| [&variables[..], &[("SLURM_RESTART_COUNT", restarts)]].concat();
-    for (code, is_requeued, restarts) in resumed
-        .iter()
-        .map(|code| (*code, true, "9"))
-        .chain(resumed.iter().map(|code| (*code, false, "10")))
-        .chain(ended.iter().map(|code| (*code, false, "0")))
-        .chain([(0, false, "0")])
-    {
-        let work_dir = WorkDir::new();
-        stand_in(
-            &work_dir,
-            "chime-bulk",
-            &format!("echo \"$@\" >>said; exit {code}"),
-        );
-        stand_in(&work_dir, "scontrol", "echo \"$@\" >>requeued");
-        let exit = shell(&work_dir, &[&script("slurm-array.sh")], &count(restarts));
-        assert_eq!(exit.map(i64::from), Some(code));
-        let said = std::fs::read_to_string(work_dir.path("said")).unwrap();
-        assert!(
-            said.ends_with(&format!("--shard slurm/{SHARDS} {FLAGS}\n")),
-            "{said}"
-        );
-        let requeued = std::fs::read_to_string(work_dir.path("requeued")).ok();
-        assert_eq!(
-            requeued.as_deref(),
-            is_requeued.then_some("requeue 7_2\n"),
-            "{code}"
-        );
-    }
-}
-
-#[test]
-fn slurm_waits_for_a_shard_that_drains() {
-    let work_dir = WorkDir::new();
-    // It signals the script, as Slurm does a minute before the time limit, and ends when it is signalled.
-    let program = "sleep 600 & trap \"kill $!; echo drained >drained; exit 130\" TERM
-        kill -TERM $PPID; wait $!; exit 1";
-    stand_in(&work_dir, "chime-bulk", program);
-    stand_in(&work_dir, "scontrol", "echo \"$@\" >>requeued");
-    let variables = [("SLURM_ARRAY_JOB_ID", "7"), ("SLURM_ARRAY_TASK_ID", "2")];
-    let exit = shell(&work_dir, &[&script("slurm-array.sh")], &variables);
-    assert_eq!(exit, Some(130));
-    assert!(work_dir.path("drained").exists() && work_dir.path("requeued").exists());
-}
-
-#[test]
-fn slurm_merges_after_all_shards() {
-    let array = sample("slurm-array.sh");
-    assert!(array.contains(&format!("#SBATCH --array=1-{SHARDS}\n")));
-    assert!(array.contains(&format!("\nshards={SHARDS}\n")));
-    assert!(
-        array.contains("#SBATCH --requeue\n") && array.contains("#SBATCH --signal=B:TERM@60\n")
-    );
-    let work_dir = WorkDir::new();
-    stand_in(
-        &work_dir,
-        "sbatch",
-        "echo \"$@\" >>submitted; echo '7;cluster'",
-    );
-    let exit = shell(&work_dir, &[&script("slurm-submit.sh")], &[]);
-    assert_eq!(exit, Some(0));
-    let submitted = std::fs::read_to_string(work_dir.path("submitted")).unwrap();
-    let [shards, merge] = submitted.lines().collect::<Vec<_>>()[..] else {
-        panic!("{submitted}");
-    };
-    assert_eq!(shards, "--parsable slurm-array.sh");
-    assert!(
-        merge.contains("--dependency=afterany:7 ") && merge.ends_with(&format!("exec {MERGE}"))
-    );
-}
-
-#[test]
 fn each_script_is_valid() {
-    for name in [
-        "batch-submit.sh",
-        "kubernetes-shards.sh",
-        "slurm-array.sh",
-        "slurm-submit.sh",
-    ] {
+    for name in ["batch-submit.sh", "kubernetes-shards.sh"] {
         let work_dir = WorkDir::new();
         assert_eq!(
             shell(&work_dir, &["-n", &script(name)], &[]),

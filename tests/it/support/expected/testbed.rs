@@ -64,16 +64,23 @@ impl Testbed {
         self.work_dir.path(RUN)
     }
 
+    /// The variables with which the program calls this sandbox.
+    pub(crate) fn access(&self) -> [(&'static str, &str); 3] {
+        [
+            ("CHIME_BULK_ENDPOINT_URL", &self.server.url),
+            ("AWS_ACCESS_KEY_ID", "sandbox"),
+            ("AWS_SECRET_ACCESS_KEY", "sandbox"),
+        ]
+    }
+
     /// The program, calling this sandbox at full speed.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.work_dir.command(arguments);
         command
-            .env("CHIME_BULK_ENDPOINT_URL", &self.server.url)
+            .envs(self.access())
             .env("CHIME_BULK_CHANNEL_RATE", "1000")
             .env("CHIME_BULK_BEARER_RATE", "1000")
-            .env("CHIME_BULK_MAX_ATTEMPTS", "1000")
-            .env("AWS_ACCESS_KEY_ID", "sandbox")
-            .env("AWS_SECRET_ACCESS_KEY", "sandbox");
+            .env("CHIME_BULK_MAX_ATTEMPTS", "1000");
         command
     }
 
