@@ -172,7 +172,7 @@ fn shards_are_merged_again_after_one_was_resumed() {
 /// Rows for users that do not exist, in every channel of a list.
 fn missing_rows(list: &str) -> String {
     let channels = list.lines().skip(1).take(8);
-    let row = |line: &str| line.replacen("u", "gone-u", 1);
+    let row = |line: &str| line.replacen('u', "gone-u", 1);
     channels
         .map(row)
         .fold(String::new(), |rows, row| rows + &row + "\n")
@@ -362,10 +362,17 @@ fn flags_that_contradict_shards_are_refused() {
     }
 }
 
+/// A value of `--shard`, the variables of the engine, and the shard, or what the error says.
+type EngineCase = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    Result<&'static str, &'static str>,
+);
+
 #[test]
 fn an_engine_numbers_the_shard() {
     let work_dir = WorkDir::with("list.csv", ids("u", 3));
-    let cases: [(&str, &[(&str, &str)], Result<&str, &str>); 11] = [
+    let cases: [EngineCase; 11] = [
         (
             "batch",
             &[
