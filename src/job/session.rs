@@ -16,7 +16,7 @@ use crate::chime::Chime;
 use crate::engine::{Command, Ending, Engine, Feed, Observer, Setup, Task};
 use crate::ledger::{Ledger, Staged, fact};
 use crate::limits::CallLimits;
-use crate::model::{AccountQuotas, Limits, RunState, SkipExisting};
+use crate::model::{AccountQuotas, LimitShare, Limits, RunState, Shard, SkipExisting};
 use crate::report::{Reports, Verification};
 use crate::schedule::{Scheduler, SchedulerConfig, Stop};
 
@@ -33,6 +33,10 @@ pub struct Started {
     pub limits: Limits,
     /// How many bearers there are.
     pub bearers: usize,
+    /// Which shard of its job the run is; `None` if it is a whole job.
+    pub shard: Option<Shard>,
+    /// The share of the job's limits that it has; `limits` are divided by it.
+    pub share: LimitShare,
     /// The service: region, address, or the sandbox.
     pub service: String,
     /// The address that is called; a sandbox in the process has none.
@@ -106,6 +110,8 @@ impl Session {
             detected,
             limits: self.limits,
             bearers: self.settings.bearers.len(),
+            shard: self.settings.shard,
+            share: self.settings.share,
             service: self.settings.service(self.address.as_deref()),
             address: self.address.clone(),
             staged: *self.ledger.staged(),

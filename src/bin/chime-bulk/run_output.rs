@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chime_bulk::engine::{Event, Observer, Task};
 use chime_bulk::job::Started;
-use chime_bulk::model::CallAction;
+use chime_bulk::model::{CallAction, Shard};
 use chime_bulk::private_file::PrivateFileError;
 use clap::{ArgAction, Args};
 
@@ -163,14 +163,29 @@ fn opening(started: &Started) -> Vec<String> {
         Task::Remove { .. } => "removal",
         Task::Read => "reading the channels",
         Task::Add | Task::Stage => {
-            return vec![
+            let shard = started.shard.map(|shard| shard_line(shard, started));
+            let lines = [
                 format!("list: {detected}"),
                 format!("run:  {} against {service}", dir.display()),
             ];
+            return lines.into_iter().chain(shard).collect();
         }
     };
     let run = started.part_of.as_ref().unwrap_or(dir);
     vec![format!("{what}: {} against {service}", run.display())]
+}
+
+/// What a shard has of the limits of its job.
+fn shard_line(shard: Shard, started: &Started) -> String {
+    let (number, count) = (shard.number(), shard.count());
+    let bearers = match started.share.processes_per_bearer() {
+        1 => format!("bearers of its own: {}", started.bearers),
+        shards => format!(
+            "all {} bearers, at 1/{shards} of their rate: {} calls a second each",
+            started.bearers, started.limits.bearer_rate
+        ),
+    };
+    format!("shard: {number} of {count}, {bearers}")
 }
 
 /// A run that is shown and logged.

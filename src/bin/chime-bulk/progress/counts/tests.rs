@@ -1,4 +1,5 @@
 use chime_bulk::engine::OpenChannel;
+use chime_bulk::model::LimitShare;
 use chime_bulk::roster::ListNotes;
 
 use super::*;
@@ -12,6 +13,8 @@ pub(crate) fn started() -> Started {
         detected: "a list".to_owned(),
         limits: Limits::of_region("us-east-1"),
         bearers: 1,
+        shard: None,
+        share: LimitShare::default(),
         service: "sandbox".to_owned(),
         address: None,
         staged: chime_bulk::ledger::Staged::default(),
