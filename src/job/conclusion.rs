@@ -28,6 +28,8 @@ pub struct Conclusion {
     pub listed_first: bool,
     /// The first channels of its list, at most one more than a policy lists one by one.
     pub channels: Vec<ChannelArn>,
+    /// Whether its reports go to object storage, too.
+    pub uploads: bool,
 }
 
 /// At most this many channels are listed one by one in a policy.

@@ -50,11 +50,12 @@ pub async fn run_or_resume(
         }
         IfExists::Resume => {}
     }
-    let (is_finished, taken_over) = {
+    let (is_finished, uploads, taken_over) = {
         let (lock, ledger) = open_run(&dir)?;
         check_same(&ledger, &request, &dir, &mut commands).await?;
         let is_finished = ledger.fact(fact::STATE)? == Some(RunState::Finished);
-        (is_finished, lock.taken_over().map(str::to_owned))
+        let uploads = RunSettings::of(&ledger, &dir)?.reports_to.is_some();
+        (is_finished, uploads, lock.taken_over().map(str::to_owned))
     };
     if is_finished {
         return Ok(Conclusion {
@@ -66,6 +67,7 @@ pub async fn run_or_resume(
             single_adds: false,
             listed_first: false,
             channels: Vec::new(),
+            uploads,
         });
     }
     if let Some(to) = &request.reports_to {

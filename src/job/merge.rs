@@ -34,6 +34,8 @@ pub struct Merged {
     pub shards: Vec<(PathBuf, RunVerdict)>,
     /// The numbers of the shards that are left out.
     pub missing: Vec<u32>,
+    /// Whether its reports go to object storage, too.
+    pub uploads: bool,
 }
 
 /// What a merged ledger records of its making.
@@ -86,7 +88,8 @@ pub fn merge(
     };
     fs::rename(&path, dir.join(LEDGER)).map_err(io)?;
     let mut ledger = Ledger::open(&dir.join(LEDGER), crate::ledger::Durability::Full)?;
-    let limits = RunSettings::of(&ledger, dir)?.resolve_limits()?;
+    let settings = RunSettings::of(&ledger, dir)?;
+    let limits = settings.resolve_limits()?;
     let reports = Reports {
         dir,
         state,
@@ -101,6 +104,7 @@ pub fn merge(
         shards: shards.collect::<Result<_, JobError>>()?,
         summary,
         missing,
+        uploads: settings.reports_to.is_some(),
     })
 }
 
@@ -360,8 +364,9 @@ fn write(
         fact::LIST_DIGEST,
         fact::ADDRESS,
     ] {
-        let value: Option<serde_json::Value> = first.ledger.fact(name)?;
-        ledger.set_fact(name, &value)?;
+        if let Some(value) = first.ledger.fact::<serde_json::Value>(name)? {
+            ledger.set_fact(name, &value)?;
+        }
     }
     let (started, finished) = (texts(fact::STARTED_AT)?, texts(fact::FINISHED_AT)?);
     ledger.set_fact(fact::STARTED_AT, &started.iter().min())?;

@@ -291,6 +291,7 @@ impl EndedSession {
             single_adds: settings.limits.single_adds,
             listed_first: settings.skip_existing != SkipExisting::Never,
             channels: ledger.first_channels(NAMED_CHANNELS + 1)?,
+            uploads: settings.reports_to.is_some(),
         })
     }
 }

@@ -81,6 +81,8 @@ pub struct SyncConclusion {
     pub dir: PathBuf,
     /// Whether the difference is known: then `diff.csv` has it.
     pub is_compared: bool,
+    /// Whether its reports go to object storage, too.
+    pub uploads: bool,
     /// Why nothing was done, if more would be removed than is allowed; and the number that is needed.
     pub excess: Option<(String, u64)>,
     removes: bool,
@@ -197,6 +199,7 @@ impl Synchronization {
             ending: Ending::Finished,
             dir: self.dir.clone(),
             is_compared: ledger.is_listed()?,
+            uploads: staged.settings.reports_to.is_some(),
             excess: None,
             removes: self.removes,
             address: staged.address.clone(),

@@ -57,6 +57,8 @@ pub struct UndoConclusion {
     pub ending: Ending,
     /// The directory of the run that is undone.
     pub dir: PathBuf,
+    /// Whether its reports go to object storage, too.
+    pub uploads: bool,
     address: Option<String>,
     bearers: BearerPool,
     channels: Vec<ChannelArn>,
@@ -210,6 +212,7 @@ pub async fn undo(
         summary,
         ending,
         dir,
+        uploads: settings.reports_to.is_some(),
         address,
         bearers: settings.bearers,
         channels: ledger.first_channels(NAMED_CHANNELS + 1)?,

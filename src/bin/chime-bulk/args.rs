@@ -94,6 +94,9 @@ fn plan_of(plan: Command) -> Command {
         Some("region") => {
             arg.help("The AWS region [default: that of the bearer's or channel's ARN]")
         }
+        Some("shard") => arg.help(
+            "Plan only shard I of N; or batch, slurm/N or kubernetes/N: as the engine that runs it says",
+        ),
         Some("sandbox") => arg.help("With --online: call a sandbox in this process"),
         Some(flag) if is_for_run_only(flag) => arg.hide(true),
         _ => arg,

@@ -56,7 +56,7 @@ async fn conclude(merged: &Merged, arguments: &MergeArguments, screen: &Screen) 
         to: None,
         profile: None,
     };
-    let exit = Box::pin(upload.reports(&arguments.dir, exit, screen)).await;
+    let exit = Box::pin(upload.reports(&arguments.dir, merged.uploads, exit, screen)).await;
     for (dir, _) in ends.iter().filter(|(_, exit)| exit.is_resumable()) {
         resume_line(dir, screen);
     }

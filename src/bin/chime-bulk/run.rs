@@ -231,7 +231,9 @@ async fn conclude(
         );
     }
     reports_are_in(&conclusion.dir, &conclusion.summary, screen);
-    let uploaded = upload.reports(&conclusion.dir, exit, screen).await;
+    let uploaded = upload
+        .reports(&conclusion.dir, conclusion.uploads, exit, screen)
+        .await;
     if exit.is_resumable() {
         resume_line(&conclusion.dir, screen);
     }
@@ -267,7 +269,9 @@ pub(crate) async fn report(
             };
             let exit = output::show(&summary, arguments.json, exit, screen);
             reports_are_in(dir, &summary, screen);
-            Upload { to, profile }.reports(dir, exit, screen).await
+            Upload { to, profile }
+                .reports(dir, true, exit, screen)
+                .await
         }
         Err(error) => report_error(&error, Some(dir), screen),
     }

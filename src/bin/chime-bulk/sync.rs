@@ -90,7 +90,9 @@ pub(crate) async fn sync(arguments: SyncArguments, screen: &Screen) -> io::Resul
     let (exit, uploaded, begun) = match ended {
         Ok(conclusion) => {
             let exit = conclude(&conclusion, json, &run_output);
-            let uploaded = upload.reports(&conclusion.dir, exit, screen).await;
+            let uploaded = upload
+                .reports(&conclusion.dir, conclusion.uploads, exit, screen)
+                .await;
             (exit, uploaded, Some(conclusion.dir))
         }
         Err(error) => {

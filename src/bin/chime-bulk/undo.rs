@@ -83,7 +83,9 @@ async fn conclude(
     let report = conclusion.dir.join(UNDO);
     screen.note(format_args!("report: {}", report.display()));
     let upload = Upload::new(&arguments.reports_to, &arguments.aws);
-    let uploaded = upload.reports(&conclusion.dir, exit, screen).await;
+    let uploaded = upload
+        .reports(&conclusion.dir, conclusion.uploads, exit, screen)
+        .await;
     if exit.is_resumable() {
         continue_line(arguments, screen);
     }

@@ -25,10 +25,20 @@ impl Upload {
         }
     }
 
-    /// Uploads the reports in a run directory, if they are to go anywhere. Returns the exit code of the
+    /// Uploads the reports in a run directory, if the command line or the run says where to. Returns the exit code of the
     /// command, which had this one until here. If they are not uploaded, the last line is the command that
     /// does it.
-    pub(crate) async fn reports(&self, dir: &Path, exit: Exit, screen: &Screen) -> Exit {
+    pub(crate) async fn reports(
+        &self,
+        dir: &Path,
+        run_uploads: bool,
+        exit: Exit,
+        screen: &Screen,
+    ) -> Exit {
+        // The ledger is not opened for nothing: the run is at its end, and its disk may be, too.
+        if self.to.is_none() && !run_uploads {
+            return exit;
+        }
         let stop = async {
             match Signals::listen() {
                 Ok(mut signals) => signals.next().await,

@@ -59,7 +59,7 @@ pub(crate) async fn verify(arguments: VerifyArguments, screen: &Screen) -> io::R
     if is_written {
         let upload = Upload::new(&arguments.reports_to, &arguments.aws);
         for dir in &arguments.run_dirs {
-            uploaded = upload.reports(dir, uploaded, screen).await;
+            uploaded = upload.reports(dir, true, uploaded, screen).await;
         }
     }
     if exit.is_resumable() {
