@@ -162,6 +162,7 @@ pub async fn undo(
         return Err(JobError::IsPart(dir));
     }
     check_acted(&run, &dir)?;
+    let uploads = settings.reports_to.is_some();
     let target = target(&settings);
     if settings.sandbox && !target.is_sandbox() {
         return Err(JobError::SandboxGone(dir));
@@ -212,7 +213,7 @@ pub async fn undo(
         summary,
         ending,
         dir,
-        uploads: settings.reports_to.is_some(),
+        uploads,
         address,
         bearers: settings.bearers,
         channels: ledger.first_channels(NAMED_CHANNELS + 1)?,

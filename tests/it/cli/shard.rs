@@ -515,12 +515,7 @@ fn eight_merged_shards_of_a_long_list_have_the_outcomes_of_one_run() {
     let work_dir = WorkDir::with("list.csv", long_list(rows));
     let run = |flags: &[&str]| {
         let list = ["run", "list.csv", "--app-instance-arn", APP];
-        let sandbox = [
-            "--missing-users",
-            "gone-",
-            "--members-per-channel",
-            "100000",
-        ];
+        let sandbox = ["--missing-users", "gone-"];
         let output = work_dir.run([&list[..], &FAST, &sandbox, flags].concat());
         assert_eq!(output.code, Some(1), "{output:#?}");
     };
