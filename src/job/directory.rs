@@ -3,8 +3,8 @@
 use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
-use super::JobError;
-use super::lock::{OWNER, check_readable};
+use super::lock::{OWNER, check_readable, owner};
+use super::{JobError, MergeError};
 use crate::ledger::Ledger;
 use crate::model::Shard;
 use crate::report;
@@ -52,6 +52,26 @@ pub fn shard_directory(job: &Path, shard: Shard) -> PathBuf {
 /// The name of a shard's directory.
 pub(super) fn shard_name(shard: Shard) -> String {
     format!("{SHARD}{}", shard.number())
+}
+
+/// The error for a directory without a run: none, or one that another process is starting.
+pub(super) fn no_run(dir: &Path) -> JobError {
+    match owner(dir) {
+        Ok(Some(owner)) => JobError::Starting {
+            dir: dir.to_owned(),
+            owner,
+        },
+        Ok(None) if has_shards(dir) => MergeError::NotMerged(dir.to_owned()).into(),
+        Ok(None) => JobError::NoRun(dir.to_owned()),
+        Err(error) => error,
+    }
+}
+
+/// Whether the directory has a shard in it that contains a run.
+fn has_shards(dir: &Path) -> bool {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut shards = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SHARD));
+    shards.any(|entry| holds_run(&entry.path()))
 }
 
 /// Checks that the path of the directory is short enough for the ledger.

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
 use super::list_address::ListAddress;
-use super::list_change::{list_change, remote_difference};
+use super::list_change::{changed_object, list_change, remote_difference};
 use super::open_run::open_run;
 use super::session::Started;
 use super::{JobError, Request, RunSettings, directory, report, resume, run, set_reports_to};
@@ -93,8 +93,11 @@ pub(super) async fn check_same(
     let settings = RunSettings::of(ledger, dir)?;
     let mut difference = difference(ledger, &settings, request)?;
     if difference.is_none() {
-        let changed = remote_difference(ledger, &request.source, commands).await?;
-        difference = changed.map(|_| "its list was another object");
+        let is_finished = ledger.fact(fact::STATE)? == Some(RunState::Finished);
+        difference = match remote_difference(ledger, &request.source, commands).await? {
+            Some(changed) if !is_finished => return Err(changed_object(&request.source, &changed)),
+            changed => changed.map(|_| "its list was another object"),
+        };
     }
     if difference.is_none() {
         // After a list is read to its end, its file may be moved or deleted.

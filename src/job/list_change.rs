@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{JobError, ListAddress};
 use crate::engine::Command;
 use crate::ledger::{LedgerReader, fact};
-use crate::roster::{ListChange, ListDigest, RemoteIdentity, Source};
+use crate::roster::{ListChange, ListDigest, RemoteError, RemoteIdentity, RosterError, Source};
 
 /// How a list differs from the one that the run in this ledger was read from. None if it is the same,
 /// if the run has not read it to its end (then `resume` compares each row), or if there is nothing to
@@ -65,6 +65,15 @@ pub(super) async fn remote_difference(
         difference = found => Ok(difference.map_err(|_| JobError::ReaderBroke)?),
         Some(_) = commands.recv() => Err(JobError::Interrupted),
     }
+}
+
+/// The error of a run that is not finished and whose list is another object now.
+pub(super) fn changed_object(list: &Source, difference: &str) -> JobError {
+    JobError::Roster(RosterError {
+        list: list.name(),
+        line: None,
+        problem: RemoteError::changed(difference).into(),
+    })
 }
 
 /// A list that was changed after the run had read it to its end: the run does not read it again.

@@ -195,18 +195,6 @@ impl Owner {
     }
 }
 
-/// The error for a directory without a run: none, or one that another process is starting.
-pub(super) fn no_run(dir: &Path) -> JobError {
-    match owner(dir) {
-        Ok(Some(owner)) => JobError::Starting {
-            dir: dir.to_owned(),
-            owner,
-        },
-        Ok(None) => JobError::NoRun(dir.to_owned()),
-        Err(error) => error,
-    }
-}
-
 /// Takes the lock if it is free. Returns whether it was.
 fn try_lock(file: &File) -> std::io::Result<bool> {
     for _ in 0..TRIES {

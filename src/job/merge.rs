@@ -19,7 +19,7 @@ use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory, report};
 use crate::engine::Command;
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::{BearerPool, LimitShare, RunState, Shard};
-use crate::report::{ReportError, Reports, Summary, foreign_report};
+use crate::report::{ReportError, Reports, Summary, foreign_report, shell_word};
 use crate::roster::ListDigest;
 
 /// The name of the ledger while it is written.
@@ -121,6 +121,20 @@ pub(super) fn check_finished(ledger: &LedgerReader, dir: &Path) -> Result<(), Jo
         }
         _ => Ok(()),
     }
+}
+
+/// The command that follows, for a merged run whose shards are not finished: that of the first of them, if
+/// one can be resumed. `None` of any other run.
+pub(super) fn next_command(
+    ledger: &LedgerReader,
+    state: RunState,
+) -> Result<Option<Option<String>>, JobError> {
+    let record: Option<MergeRecord> = ledger.fact(fact::MERGED)?;
+    let record = record.filter(|_| state != RunState::Finished);
+    Ok(record.map(|record| {
+        let first = record.unfinished.first();
+        first.map(|dir| format!("chime-bulk resume {}", shell_word(dir)))
+    }))
 }
 
 /// The shards in this directory, each locked.

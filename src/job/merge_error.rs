@@ -14,6 +14,9 @@ pub enum MergeError {
     /// The directory has no shard.
     #[error("no shard found in {}", .0.display())]
     NoShards(PathBuf),
+    /// The shards of a job are not merged yet, and the command is for runs.
+    #[error("{} is a job of shards that are not merged", .0.display())]
+    NotMerged(PathBuf),
     /// A directory among those of shards has a run of a whole list.
     #[error("{} contains a run that is no shard", .0.display())]
     NotAShard(PathBuf),
@@ -82,6 +85,10 @@ impl MergeError {
             Self::NoShards(_) => {
                 "pass the --run-dir of a job whose shards ran with --shard: it contains shard-1 and so on"
                     .to_owned()
+            }
+            Self::NotMerged(dir) => {
+                let dir = shell_word(dir);
+                format!("once they are finished: chime-bulk merge {dir}; to list them: chime-bulk runs {dir}")
             }
             Self::NotAShard(_) => "move it away: only shards of the job may be named shard-*".to_owned(),
             Self::Missing { .. } => {

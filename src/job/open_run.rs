@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::lock::{RunLock, check_readable, no_run};
+use super::directory::no_run;
+use super::lock::{RunLock, check_readable};
 use super::{JobError, LEDGER};
 use crate::ledger::{Durability, Ledger};
 use crate::report;

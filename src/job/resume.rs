@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::conclusion::Conclusion;
-use super::list_change::{ChangedList, list_change, remote_difference};
+use super::list_change::{ChangedList, changed_object, list_change, remote_difference};
 use super::lock::RunLock;
 use super::open_list::{OpenList, Stage};
 use super::open_run::open_run;
@@ -17,7 +17,7 @@ use super::{
 use crate::engine::{Command, Feed, Observer, replay, restore};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::RunState;
-use crate::roster::{ListChange, RemoteError, RemoteIdentity, RosterError, Source};
+use crate::roster::{ListChange, RemoteIdentity, Source};
 use crate::schedule::Scheduler;
 
 /// Continues the run in this directory. `target` returns the service to call, from the run's
@@ -156,14 +156,7 @@ async fn changed_list(
         Some(_) if ledger.fact(fact::STATE)? == Some(RunState::Finished) => {
             Some(ListChange::Content)
         }
-        Some(difference) => {
-            let problem = RemoteError::changed(&difference).into();
-            return Err(JobError::Roster(RosterError {
-                list: source.name(),
-                line: None,
-                problem,
-            }));
-        }
+        Some(difference) => return Err(changed_object(&source, &difference)),
     };
     Ok(change.map(|change| ChangedList { list, change }))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::lock::{self, OWNER};
-use super::{JobError, LEDGER, REMOVAL, RunSettings, UNDO_DIR, directory};
+use super::{JobError, LEDGER, REMOVAL, RunSettings, UNDO_DIR, directory, merge};
 use crate::ledger::{Ledger, LedgerReader, fact};
 use crate::model::RunState;
 use crate::report::{self, Listed, Status, UndoStatus};
@@ -17,7 +17,7 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     lock::check_readable(dir)?;
     let owner = lock::owner(dir)?;
     if Ledger::is_blank(&path)? {
-        return Err(lock::no_run(dir));
+        return Err(directory::no_run(dir));
     }
     let ledger = LedgerReader::open(&path)?;
     let settings = RunSettings::of(&ledger, dir)?;
@@ -39,6 +39,10 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let limits = settings.resolve_limits()?;
     let status = report::status(&ledger, dir, state, owner, now, &limits)?;
+    let status = match merge::next_command(&ledger, state)? {
+        Some(next) => Status { next, ..status },
+        None => status,
+    };
     let status = match undo {
         Some(undo) => status.with_undo(undo),
         None => status,

@@ -103,7 +103,7 @@ pub fn plan_undo(request: &UndoRequest) -> Result<UndoPlan, JobError> {
         return Err(JobError::Owned { dir, owner });
     }
     if Ledger::is_blank(&dir.join(LEDGER))? {
-        return Err(JobError::NoRun(dir.clone()));
+        return Err(directory::no_run(dir));
     }
     let ledger = LedgerReader::open(&dir.join(LEDGER))?;
     let settings = RunSettings::of(&ledger, dir)?;

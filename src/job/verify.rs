@@ -94,7 +94,7 @@ pub fn plan_verify(request: &VerifyRequest) -> Result<VerificationPlan, JobError
             return Err(JobError::Owned { dir, owner });
         }
         if Ledger::is_blank(&dir.join(LEDGER))? {
-            return Err(JobError::NoRun(dir.clone()));
+            return Err(directory::no_run(dir));
         }
         let run = LedgerReader::open(&dir.join(LEDGER))?;
         let settings = settings_of(&run, dir, request)?;

@@ -120,7 +120,10 @@ fn of_refusal(
                 Purpose::Write => "",
             };
             usage(
-                format!("access is denied: {}", refused.message),
+                match refused.message.as_str() {
+                    "" => format!("access is denied by {}", bucket.host()),
+                    message => format!("access is denied by {}: {message}", bucket.host()),
+                },
                 format!(
                     "allow the IAM action {} on arn:aws:s3:::{}/{}, and that of its KMS key if it is \
                      encrypted with one{missing}",

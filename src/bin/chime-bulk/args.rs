@@ -250,10 +250,12 @@ Example:
 Reads the ledgers of DIR/shard-*, which `run --shard I/N --run-dir DIR` wrote,
 and writes ledger.db, results.csv, failed.csv, summary.json and report.html in
 DIR. failed.csv runs without --shard; verify, undo, retry and report take DIR.
-After 3, 4 and 130 of a shard, resume it and merge again.
+A shard that stopped is merged as it is, with its exit code: resume it, then
+merge again.
 
 Examples:
-  chime-bulk run members.csv --bearer ARN --shard 1/4 --run-dir job
+  chime-bulk run members.csv --bearer ARN --shard 1/4 --run-dir job \\
+      --if-exists resume
   chime-bulk merge job")]
     Merge(MergeArguments),
     /// Serve a simulated Chime over HTTP.

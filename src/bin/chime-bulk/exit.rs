@@ -29,7 +29,7 @@ pub(crate) fn help(command: &str) -> &'static str {
         "plan" => {
             "Exit codes: 0 one run can bring in every row, 1 it cannot (defective rows,\n\
              channels over capacity, several app instances, what --online found), 2 usage\n\
-             or list, 3 --online stopped, disk, or standard output with --json,\n\
+             or list, 3 --online stopped, S3, disk, or standard output of --json,\n\
              130 interrupted."
         }
         "run" | "resume" | "retry" => {

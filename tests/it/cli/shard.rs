@@ -151,6 +151,11 @@ fn shards_are_merged_again_after_one_was_resumed() {
     assert_eq!(merged.code, Some(4), "{merged:#?}");
     let resume = merged.resume();
     assert!(resume[1].starts_with("job/shard-"), "{resume:?}");
+    let status = Output::of(&mut testbed.command(&["status", JOB]));
+    assert!(
+        status.stdout.contains("next: chime-bulk resume job/shard-"),
+        "{status:#?}"
+    );
     for command in ["resume", "retry"] {
         let refused = Output::of(&mut testbed.command(&[command, JOB]));
         assert_eq!(refused.code, Some(2), "{refused:#?}");
@@ -193,6 +198,17 @@ fn merge_names_what_is_wrong_with_the_shards() {
     refused("no shard found in job");
     Output::of(&mut shard(&testbed, "1/3", &[]));
     refused("2 of 3 shards are missing in job: 2, 3");
+    for command in ["status", "verify", "undo", "resume"] {
+        let output = Output::of(&mut testbed.command(&[command, JOB]));
+        assert_eq!(output.code, Some(2), "{output:#?}");
+        let what = "job is a job of shards that are not merged";
+        assert!(output.stderr.contains(what), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("chime-bulk merge job"),
+            "{}",
+            output.stderr
+        );
+    }
     Output::of(&mut shard(&testbed, "2/3", &[]));
     refused("1 of 3 shards are missing in job: 3");
 
