@@ -132,7 +132,10 @@ impl Inquiry<'_> {
     /// Removes an earlier inquiry, and puts the new list in the place of its list.
     fn clear(&self) -> Result<(), JobError> {
         let ledger = self.dir.join(LEDGER);
-        if let Err(error @ LedgerError::Foreign { .. }) = LedgerReader::open(&ledger) {
+        // One that was killed before its first commit is none.
+        if !Ledger::is_blank(&ledger)?
+            && let Err(error @ LedgerError::Foreign { .. }) = LedgerReader::open(&ledger)
+        {
             return Err(error.into());
         }
         let clear = || {

@@ -17,13 +17,10 @@ use super::lock::RunLock;
 use super::merge_error::MergeError;
 use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory, report};
 use crate::engine::Command;
-use crate::ledger::{Ledger, LedgerReader, fact};
+use crate::ledger::{Durability, Ledger, LedgerReader, fact};
 use crate::model::{BearerPool, LimitShare, RunState, Shard};
-use crate::report::{ReportError, Reports, Summary, foreign_report, shell_word};
+use crate::report::{Reports, Status, Summary, foreign_report, shell_word};
 use crate::roster::ListDigest;
-
-/// The name of the ledger while it is written.
-const NEW_LEDGER: &str = "ledger.db.new";
 
 /// A job whose shards were merged.
 #[derive(Debug)]
@@ -75,19 +72,13 @@ pub fn merge(
     shards.sort_by_key(|found| found.shard.number());
     let _lock = RunLock::take(dir)?;
     let before = merged_before(dir)?;
-    if let Some(path) = foreign_report(before.as_ref(), dir)? {
+    if let Some(path) = foreign_report(before.as_deref(), dir)? {
         return Err(JobError::ForeignReport(path));
     }
     let state = state(&shards, &missing);
-    let path = dir.join(NEW_LEDGER);
-    remove(&path)?;
-    write(&path, &shards, state, before)?;
-    let io = |source| JobError::Directory {
-        dir: dir.to_owned(),
-        source,
-    };
-    fs::rename(&path, dir.join(LEDGER)).map_err(io)?;
-    let mut ledger = Ledger::open(&dir.join(LEDGER), crate::ledger::Durability::Full)?;
+    write(dir, &shards, state, before)?;
+    // Anew, with the layout and the counts that were written.
+    let mut ledger = Ledger::open(&dir.join(LEDGER), Durability::Full)?;
     let settings = RunSettings::of(&ledger, dir)?;
     let limits = settings.resolve_limits()?;
     let reports = Reports {
@@ -123,18 +114,17 @@ pub(super) fn check_finished(ledger: &LedgerReader, dir: &Path) -> Result<(), Jo
     }
 }
 
-/// The command that follows, for a merged run whose shards are not finished: that of the first of them, if
-/// one can be resumed. `None` of any other run.
-pub(super) fn next_command(
-    ledger: &LedgerReader,
-    state: RunState,
-) -> Result<Option<Option<String>>, JobError> {
+/// The status of a run with this ledger. If it is merged of shards that are not finished, the next command
+/// is that of the first of them, if one can be resumed.
+pub(super) fn with_next_shard(status: Status, ledger: &LedgerReader) -> Result<Status, JobError> {
     let record: Option<MergeRecord> = ledger.fact(fact::MERGED)?;
-    let record = record.filter(|_| state != RunState::Finished);
-    Ok(record.map(|record| {
-        let first = record.unfinished.first();
-        first.map(|dir| format!("chime-bulk resume {}", shell_word(dir)))
-    }))
+    let record = record.filter(|_| status.state != RunState::Finished);
+    let Some(record) = record else {
+        return Ok(status);
+    };
+    let first = record.unfinished.first();
+    let next = first.map(|dir| format!("chime-bulk resume {}", shell_word(dir)));
+    Ok(Status { next, ..status })
 }
 
 /// The shards in this directory, each locked.
@@ -147,7 +137,9 @@ fn find(dir: &Path, partial: bool) -> Result<Vec<FoundShard>, JobError> {
     for entry in fs::read_dir(dir).map_err(io)? {
         let entry = entry.map_err(io)?;
         let is_named = entry.file_name().to_string_lossy().starts_with(SHARD);
-        if is_named && directory::holds_run(&entry.path()) {
+        // A link would lead to another shard, or out of the job.
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_named && is_directory && directory::holds_run(&entry.path()) {
             dirs.push(entry.path());
         }
     }
@@ -156,7 +148,7 @@ fn find(dir: &Path, partial: bool) -> Result<Vec<FoundShard>, JobError> {
     for dir in dirs {
         let lock = match RunLock::take(&dir) {
             Ok(lock) => lock,
-            Err(JobError::Owned { .. }) if partial => continue,
+            Err(JobError::Owned { .. } | JobError::OtherHost { .. }) if partial => continue,
             Err(JobError::Owned { dir, owner }) => {
                 return Err(MergeError::Running { dir, owner }.into());
             }
@@ -267,12 +259,14 @@ fn missing(dir: &Path, shards: &[FoundShard], partial: bool) -> Result<Vec<u32>,
 }
 
 /// The merged run that is in this directory, if one is.
-fn merged_before(dir: &Path) -> Result<Option<LedgerReader>, JobError> {
+fn merged_before(dir: &Path) -> Result<Option<Ledger>, JobError> {
     let path = dir.join(LEDGER);
     if Ledger::is_blank(&path)? {
+        // Of a merge that was killed, if there is one.
+        directory::check_vacant(dir)?;
         return Ok(None);
     }
-    let ledger = LedgerReader::open(&path)?;
+    let ledger = Ledger::open(&path, Durability::Full)?;
     let record: Option<MergeRecord> = ledger.fact(fact::MERGED)?;
     let Some(record) = record else {
         return Err(JobError::RunExists(dir.to_owned()));
@@ -284,19 +278,6 @@ fn merged_before(dir: &Path) -> Result<Option<LedgerReader>, JobError> {
         return Err(MergeError::Retried(dir.to_owned()).into());
     }
     Ok(Some(ledger))
-}
-
-/// Removes what a merge that was killed has left.
-fn remove(path: &Path) -> Result<(), JobError> {
-    for file in Ledger::files(path) {
-        match fs::remove_file(&file) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(ReportError::Io { path: file, source }.into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// The state of all together.
@@ -311,12 +292,12 @@ fn state(shards: &[FoundShard], missing: &[u32]) -> RunState {
     }
 }
 
-/// Writes the ledger of all shards, in the place of the one before it.
+/// Writes the ledger of all shards, or replaces what is in the one before it.
 fn write(
-    path: &Path,
+    dir: &Path,
     shards: &[FoundShard],
     state: RunState,
-    before: Option<LedgerReader>,
+    before: Option<Ledger>,
 ) -> Result<(), JobError> {
     let Some(first) = shards.first() else {
         return Ok(());
@@ -338,7 +319,7 @@ fn write(
         bearers: BearerPool::new(bearers.cloned())?,
         ..first.settings.clone()
     };
-    let (run_id, generation, reports) = match before {
+    let (run_id, generation, reports) = match &before {
         Some(before) => (
             before.fact::<String>(fact::RUN_ID)?.unwrap_or_default(),
             before.generation()? + 1,
@@ -358,9 +339,13 @@ fn write(
         is_listed |= found.ledger.fact(fact::LISTED)?.unwrap_or(false);
     }
     let readers = shards.iter().map(|found| &found.ledger);
-    let Some(mut ledger) = Ledger::merged(path, &readers.collect::<Vec<_>>())? else {
-        return Ok(());
+    let mut ledger = if let Some(before) = before {
+        before
+    } else {
+        let (layout, key) = (first.ledger.layout(), first.ledger.key()?);
+        Ledger::create(&dir.join(LEDGER), Durability::Full, layout, key)?
     };
+    ledger.merge(&readers.collect::<Vec<_>>())?;
     ledger.set_fact(fact::RUN_ID, &run_id)?;
     ledger.set_fact(fact::GENERATION, &generation)?;
     ledger.set_fact(fact::MERGED, &record)?;
@@ -385,9 +370,7 @@ fn write(
     let (started, finished) = (texts(fact::STARTED_AT)?, texts(fact::FINISHED_AT)?);
     ledger.set_fact(fact::STARTED_AT, &started.iter().min())?;
     ledger.set_fact(fact::FINISHED_AT, &finished.iter().max())?;
-    ledger.commit()?;
-    ledger.checkpoint()?;
-    Ok(())
+    Ok(ledger.commit()?)
 }
 
 /// How a shard ended.

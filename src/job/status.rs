@@ -39,10 +39,7 @@ pub fn status(dir: &Path) -> Result<Status, JobError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let limits = settings.resolve_limits()?;
     let status = report::status(&ledger, dir, state, owner, now, &limits)?;
-    let status = match merge::next_command(&ledger, state)? {
-        Some(next) => Status { next, ..status },
-        None => status,
-    };
+    let status = merge::with_next_shard(status, &ledger)?;
     let status = match undo {
         Some(undo) => status.with_undo(undo),
         None => status,

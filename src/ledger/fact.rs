@@ -39,6 +39,8 @@ pub const QUOTAS: &str = "quotas";
 pub const LEARNED_RATE: &str = "learned_rate";
 /// The counts of the last verification; null if a later session changed the run.
 pub const VERIFICATION: &str = "verification";
+/// Of a merged run: which calls were made by which clock.
+pub const MERGED_CALLS: &str = "merged_calls";
 /// Whether the last session was stopped by `--max-failures`.
 pub const TOO_MANY_FAILURES: &str = "too_many_failures";
 /// Of a run that was merged of shards: how that was done.

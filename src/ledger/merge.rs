@@ -5,46 +5,81 @@
 //! change a shard's ledger, or hold the list in memory: only calls, 32 bytes each.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::ops::{Range, RangeInclusive};
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::schema::PAGE_ROWS;
 use super::tables::{
-    CALL, CHANNEL, DEFECT, DUPLICATE, LANE, LISTED, PAGE, QUEUE, SESSION, SUSPECT, Table, VERDICT,
+    CALL, CHANNEL, DEFECT, DUPLICATE, LANE, LISTED, PAGE, QUEUE, SESSION, SUSPECT, TABLES, Table,
+    VERDICT,
 };
-use super::{Durability, Ledger, LedgerError, LedgerReader, SessionRecord, Staged};
+use super::{Ledger, LedgerError, LedgerReader, SessionRecord, Staged};
 use crate::ledger::fact;
 
 /// A call of a shard: when it was sent, the shard, and its id there.
 type Sent = (i64, usize, i64);
 
+/// What a merged ledger records of its calls: the clocks of shards differ, as they may have run on several
+/// hosts.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct MergedCalls {
+    /// The calls of shards have ids up to this one; later ones are of a `retry` of the merged run.
+    last: i64,
+    /// The first lane of each shard.
+    first_lanes: Vec<i64>,
+}
+
+impl MergedCalls {
+    /// The ids and the lanes of the calls that were made by the same clock as this one.
+    pub(super) fn of_clock(&self, call: i64, lane: i64) -> (RangeInclusive<i64>, Range<i64>) {
+        if call > self.last {
+            return (self.last + 1..=i64::MAX, 0..i64::MAX);
+        }
+        let next = self.first_lanes.partition_point(|first| *first <= lane);
+        let first = next.checked_sub(1).and_then(|at| self.first_lanes.get(at));
+        let end = self.first_lanes.get(next).copied().unwrap_or(i64::MAX);
+        (i64::MIN..=self.last, first.copied().unwrap_or(0)..end)
+    }
+}
+
 impl Ledger {
-    /// Creates a ledger of these shards of one list, and leaves its transaction open: facts about the
-    /// job as a whole are still to be set. All shards must have the same layout.
+    /// Replaces the content of this ledger by these shards of one list, and leaves its transaction open:
+    /// facts about the job as a whole are still to be set. All shards must have the same layout. Another
+    /// process that reads it meanwhile sees it as it was.
     ///
     /// # Errors
     /// If a ledger cannot be read or written, is damaged, or two shards have the same row or channel.
-    pub fn merged(path: &Path, shards: &[&LedgerReader]) -> Result<Option<Self>, LedgerError> {
+    pub fn merge(&mut self, shards: &[&LedgerReader]) -> Result<(), LedgerError> {
         let Some(first) = shards.first() else {
-            return Ok(None);
+            return Ok(());
         };
-        let mut merged = Self::create(path, Durability::Full, first.layout(), first.key()?)?;
-        merged.copy_pages(shards)?;
+        let tables = TABLES.iter().map(|table| table.clear());
+        let clear = tables.collect::<String>();
+        let key = self.key()?;
+        self.write(|connection| connection.execute_batch(&clear))?;
+        self.set_fact(fact::KEY, &key)?;
+        self.set_fact(fact::LAYOUT, first.layout())?;
+        self.copy_pages(shards)?;
         let calls = order_of_calls(shards)?;
+        let mut merged = MergedCalls {
+            last: i64::try_from(calls.len()).unwrap_or(i64::MAX),
+            first_lanes: Vec::new(),
+        };
         let mut next = Next::default();
         for (at, shard) in shards.iter().enumerate() {
+            merged.first_lanes.push(next.lane);
             let ids = ids_of_calls(&calls, at);
-            next = merged.copy_shard(shard, &ids, next)?;
+            next = self.copy_shard(shard, &ids, next)?;
         }
-        merged.check_channels(shards)?;
-        merged.copy_sessions(shards, &calls)?;
-        merged.set_fact(fact::NOTES, &first.notes()?)?;
-        merged.set_staged(staged(shards))?;
-        merged.restore_queue()?;
-        Ok(Some(merged))
+        self.check_channels(shards)?;
+        self.copy_sessions(shards, &calls)?;
+        self.set_fact(fact::MERGED_CALLS, &merged)?;
+        self.set_fact(fact::NOTES, &first.notes()?)?;
+        self.set_staged(staged(shards))
     }
 
     /// Writes the pages of the list: of each row the record of the shard that has it.
@@ -299,6 +334,23 @@ fn staged(shards: &[&LedgerReader]) -> Staged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_of_one_clock_are_those_of_one_shard_or_of_a_retry() {
+        let merged = MergedCalls {
+            last: 20,
+            first_lanes: vec![0, 3, 3, 7],
+        };
+        let lanes = |lane| merged.of_clock(20, lane).1;
+        assert_eq!(
+            [0, 2, 3, 6, 7, 99].map(lanes),
+            [0..3, 0..3, 3..7, 3..7, 7..i64::MAX, 7..i64::MAX]
+        );
+        assert_eq!(merged.of_clock(20, 3).0, i64::MIN..=20);
+        assert_eq!(merged.of_clock(21, 3), (21..=i64::MAX, 0..i64::MAX));
+        let whole = MergedCalls::default();
+        assert_eq!(whole.of_clock(1, 5), (1..=i64::MAX, 0..i64::MAX));
+    }
 
     #[test]
     fn the_times_of_shards_that_work_at_once_count_once() {

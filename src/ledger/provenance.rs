@@ -6,9 +6,10 @@
 use std::ops::RangeInclusive;
 
 use super::calls::AGAIN;
+use super::merge::MergedCalls;
 use super::projection::{Messages, ResultRow, Totals};
 use super::schema::PAGE_ROWS;
-use super::{LedgerError, LedgerReader};
+use super::{LedgerError, LedgerReader, fact};
 use crate::model::{Outcome, RefusalKind, RemovalRow};
 
 /// How far a server's clock may be from that of another one, in seconds.
@@ -56,6 +57,7 @@ impl RowOrigin {
 #[derive(Debug, Clone, Copy)]
 struct CallTimes {
     id: i64,
+    lane: i64,
     sent_at: i64,
     settled_at: Option<i64>,
     date: Option<i64>,
@@ -93,10 +95,11 @@ impl LedgerReader {
     /// What the calls of the rows of these pages show.
     fn origins(&self, first_row: u64, pages: u64) -> Result<Vec<RowOrigin>, LedgerError> {
         let sqlite = |source| self.sqlite(source);
+        let clocks: MergedCalls = self.fact(fact::MERGED_CALLS)?.unwrap_or_default();
         let size = usize::try_from(pages * PAGE_ROWS).unwrap_or(usize::MAX);
         let mut origins = vec![RowOrigin::default(); size];
         let mut statement = self.prepare(
-            "SELECT call.id, call.sent_at, call.settled_at, call.date, call.refusal,
+            "SELECT call.id, call.lane, call.sent_at, call.settled_at, call.date, call.refusal,
                     coalesce(verdict.outcome, ?3), coalesce(verdict.in_doubt, 1),
                     coalesce(verdict.rows, call.rows)
                  FROM verified_call AS call LEFT JOIN verified_verdict AS verdict ON verdict.call = call.id
@@ -112,14 +115,15 @@ impl LedgerReader {
             let read = || -> rusqlite::Result<_> {
                 let times = CallTimes {
                     id: found.get(0)?,
-                    sent_at: found.get(1)?,
-                    settled_at: found.get(2)?,
-                    date: found.get(3)?,
+                    lane: found.get(1)?,
+                    sent_at: found.get(2)?,
+                    settled_at: found.get(3)?,
+                    date: found.get(4)?,
                 };
-                let refusal: Option<String> = found.get(4)?;
-                let outcome: String = found.get(5)?;
-                let in_doubt: bool = found.get(6)?;
-                let rows: String = found.get(7)?;
+                let refusal: Option<String> = found.get(5)?;
+                let outcome: String = found.get(6)?;
+                let in_doubt: bool = found.get(7)?;
+                let rows: String = found.get(8)?;
                 Ok((times, refusal, outcome, in_doubt, rows))
             };
             let (times, refusal, outcome, in_doubt, rows) = read().map_err(sqlite)?;
@@ -130,7 +134,7 @@ impl LedgerReader {
             if !may_be_applied {
                 continue;
             }
-            let time = self.created_by(times)?;
+            let time = self.created_by(times, &clocks)?;
             for row in self.decode(&rows)? {
                 let index = row
                     .checked_sub(first_row)
@@ -149,12 +153,16 @@ impl LedgerReader {
     }
 
     /// When memberships were created that a call made: seconds of the server's clock.
-    fn created_by(&self, call: CallTimes) -> Result<RangeInclusive<i64>, LedgerError> {
+    fn created_by(
+        &self,
+        call: CallTimes,
+        clocks: &MergedCalls,
+    ) -> Result<RangeInclusive<i64>, LedgerError> {
         let latest = call.sent_at.saturating_add(MAX_FLIGHT);
         let settled_at = call.settled_at.map_or(latest, |at| at.min(latest));
         let known = match call.date {
             Some(date) => Some((date, call.sent_at, settled_at)),
-            None => self.nearest_date(call.id)?,
+            None => self.nearest_date(call, clocks)?,
         };
         // The server's clock less ours lies between these, in milliseconds. An answer's date is cut to
         // seconds.
@@ -170,19 +178,30 @@ impl LedgerReader {
         Ok(from..=until + SLACK)
     }
 
-    /// The date, and the times, of the call nearest to this one that has a date.
-    fn nearest_date(&self, call: i64) -> Result<Option<(i64, i64, i64)>, LedgerError> {
+    /// The date, and the times, of the call nearest to this one that has a date, of those that were made by
+    /// the same clock.
+    fn nearest_date(
+        &self,
+        call: CallTimes,
+        clocks: &MergedCalls,
+    ) -> Result<Option<(i64, i64, i64)>, LedgerError> {
+        let (ids, lanes) = clocks.of_clock(call.id, call.lane);
         self.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT date, sent_at, settled_at FROM
                         (SELECT * FROM (SELECT id, date, sent_at, settled_at FROM verified_call
-                            WHERE id < ?1 AND date IS NOT NULL ORDER BY id DESC LIMIT 1)
+                            WHERE id < ?1 AND id >= ?2 AND lane >= ?4 AND lane < ?5 AND date IS NOT NULL
+                            ORDER BY id DESC LIMIT 1)
                          UNION ALL SELECT * FROM (SELECT id, date, sent_at, settled_at FROM verified_call
-                            WHERE id > ?1 AND date IS NOT NULL ORDER BY id LIMIT 1))
+                            WHERE id > ?1 AND id <= ?3 AND lane >= ?4 AND lane < ?5 AND date IS NOT NULL
+                            ORDER BY id LIMIT 1))
                      ORDER BY abs(id - ?1) LIMIT 1",
                 )?
-                .query_map([call], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .query_map(
+                    (call.id, ids.start(), ids.end(), lanes.start, lanes.end),
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )?
                 .next()
                 .transpose()
         })

@@ -248,6 +248,11 @@ impl Table {
         (name != PAGE.name).then(|| format!("SELECT count(*) FROM verified_{name}"))
     }
 
+    /// The statement that removes all its rows.
+    pub(super) fn clear(&self) -> String {
+        format!("DELETE FROM {};\n", self.name)
+    }
+
     /// The query for all its rows, verified, in the order of their key.
     pub(super) fn select(&self) -> String {
         let (name, columns) = (self.name, self.columns());

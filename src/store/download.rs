@@ -112,10 +112,20 @@ fn broke() -> RemoteError {
     }
 }
 
+fn replaced() -> RemoteError {
+    RemoteError {
+        what: "was replaced while it was read".to_owned(),
+        hint: "put the object back as it was and resume, or start a new run with the object as it is now"
+            .to_owned(),
+        is_usage: false,
+    }
+}
+
 fn of_meta(meta: &ObjectMeta) -> RemoteIdentity {
     RemoteIdentity {
         size: meta.size,
-        etag: meta.e_tag.clone(),
+        // A weak one is kept by other content, too (RFC 9110, section 8.8.1).
+        etag: meta.e_tag.clone().filter(|etag| !etag.starts_with("W/")),
         version: meta.version.clone(),
     }
 }
@@ -216,6 +226,8 @@ impl Download {
                 ..GetOptions::default()
             };
             match self.bucket.store().get_opts(&path, options).await {
+                // A server may not observe the condition.
+                Ok(result) if !self.is_same(&result.meta) => return Err(replaced()),
                 Ok(result) => return Ok(result.into_stream()),
                 Err(error) if *failed >= ATTEMPTS || !may_pass(&error) => {
                     return Err(self.fault(&error));
@@ -225,15 +237,15 @@ impl Download {
         }
     }
 
+    /// Whether an answer is of the object that was opened.
+    fn is_same(&self, meta: &ObjectMeta) -> bool {
+        let now = of_meta(meta);
+        now.size == self.identity.size && now.etag == self.identity.etag
+    }
+
     fn fault(&self, error: &object_store::Error) -> RemoteError {
         if is_replaced(error) {
-            return RemoteError {
-                what: "was replaced while it was read".to_owned(),
-                hint: "put the object back as it was and resume, or start a new run with the object as it \
-                       is now"
-                    .to_owned(),
-                is_usage: false,
-            };
+            return replaced();
         }
         RemoteError {
             is_usage: false,

@@ -19,12 +19,25 @@ pub(crate) async fn merge(
     screen: &Screen,
     mut commands: Receiver<Command>,
 ) -> Exit {
+    raise_file_limit();
     match job::merge(&arguments.dir, arguments.partial, &mut commands) {
         Ok(merged) => conclude(&merged, arguments, screen).await,
         Err(error) => {
             show_error(&error, screen);
             Exit::from(&error)
         }
+    }
+}
+
+/// Lets this process open as many files as the system allows: each shard takes four.
+fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // Without it, fewer shards can be merged; the error then names the file.
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 

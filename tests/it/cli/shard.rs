@@ -276,8 +276,20 @@ fn a_partial_merge_counts_the_rows_of_missing_shards_elsewhere() {
 
     // Shard 1, whose name the merged run has, was there from the beginning; now all are.
     Output::of(&mut shard(&testbed, "2/3", &[]));
+    // Somebody reads the merged ledger all the while.
+    let reader = rusqlite::Connection::open(job.join("ledger.db")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = || -> u64 {
+        let query = "SELECT count(*) FROM member";
+        reader.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(), there(1) + there(3));
     let output = merge(&testbed, &[]);
+    assert_eq!(count(), there(1) + there(3));
+    drop(reader);
     expected::check_outcomes(&testbed, &job, output.code).unwrap();
+    let status = Output::of(&mut testbed.command(&["status", JOB]));
+    assert_eq!(status.code, Some(0), "{status:#?}");
 }
 
 #[test]
@@ -293,10 +305,9 @@ fn merge_replaces_nothing_but_a_merged_run() {
         "somebody's"
     );
     fs::remove_file(job.join("results.csv")).unwrap();
-    // A merge that was killed has left this.
-    fs::write(job.join("ledger.db.new"), "half").unwrap();
+    // A merge that was killed before its first commit has left this.
+    fs::write(job.join("ledger.db"), "").unwrap();
     assert_eq!(merge(&testbed, &[]).code, Some(0));
-    assert!(!job.join("ledger.db.new").exists());
     for number in [1, 2] {
         let name = format!("shard-{number}");
         expected::copy(&job.join(&name), &testbed.work_dir.path(&name));

@@ -71,6 +71,23 @@ fn an_object_that_is_replaced_while_it_is_read_is_refused_and_never_mixed() {
 }
 
 #[test]
+fn versions_are_not_mixed_where_the_server_ignores_the_condition() {
+    let server = S3Server::start();
+    let list = list_of_channels(4);
+    server.put("list.csv", &list);
+    server.replace_once_read("list.csv", list.replace("a-user", "b-user"));
+    server.ignore_conditions();
+    let proxy = CuttingProxy::start(server.address, 1, list.len() / 2);
+    let work_dir = WorkDir::new();
+    let output = run_through(&proxy, &server, &work_dir);
+    assert_eq!(output.code, Some(3), "{output:#?}");
+    let what = ": was replaced while it was read";
+    assert!(output.stderr.contains(what), "{output:#?}");
+    let results = std::fs::read_to_string(work_dir.path("run/results.csv")).unwrap();
+    assert!(!results.contains("b-user"));
+}
+
+#[test]
 fn a_server_that_cannot_be_reached_is_named_and_nothing_is_begun() {
     let server = S3Server::start();
     let work_dir = WorkDir::new();

@@ -20,7 +20,7 @@ const MOST_LINES: u32 = 12;
 /// The directory of the job.
 const JOB: &str = "job";
 
-fn shard(testbed: &Testbed, shard: &str) -> Command {
+fn shard(testbed: &Testbed, shard: &str, skip_existing: &str) -> Command {
     testbed.command(&[
         "run",
         LIST,
@@ -32,6 +32,8 @@ fn shard(testbed: &Testbed, shard: &str) -> Command {
         shard,
         "--if-exists",
         "resume",
+        "--skip-existing",
+        skip_existing,
         "--progress",
         "json",
     ])
@@ -50,9 +52,11 @@ fn check(seed: u64) -> u32 {
     let testbed = Testbed::new(list, sandbox);
     let count = rng.random_range(2..=5);
     let kills = rng.random_range(1..=MOST_KILLS);
+    let skip_existing = ["never", "always"][rng.random_range(0..2)];
+    let shard = |number: &str| shard(&testbed, number, skip_existing);
     for _ in 0..kills {
         let number = rng.random_range(1..=count);
-        let mut running = Running::start(&mut shard(&testbed, &format!("{number}/{count}")));
+        let mut running = Running::start(&mut shard(&format!("{number}/{count}")));
         for _ in 0..rng.random_range(0..=MOST_LINES) {
             if !running.is_alive() {
                 break;
@@ -66,7 +70,7 @@ fn check(seed: u64) -> u32 {
     // The others work at the same time.
     let shards = (1..=count).map(|number| format!("{number}/{count}"));
     let shards: Vec<Running> = shards
-        .map(|number| Running::start(&mut shard(&testbed, &number)))
+        .map(|number| Running::start(&mut shard(&number)))
         .collect();
     for running in shards {
         let output = running.end();
