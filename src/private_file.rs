@@ -212,6 +212,19 @@ fn io_error(path: &Path, source: io::Error) -> PrivateFileError {
     }
 }
 
+/// Lets this process open as many files at once as the system allows it to, where the system has such a
+/// limit for processes.
+pub fn raise_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // If that fails, opening one too many does, with an error that names the file.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chime_bulk::engine::Command;
 use chime_bulk::job::{self, Merged};
+use chime_bulk::private_file;
 use tokio::sync::mpsc::Receiver;
 
 use crate::args::MergeArguments;
@@ -19,25 +20,14 @@ pub(crate) async fn merge(
     screen: &Screen,
     mut commands: Receiver<Command>,
 ) -> Exit {
-    raise_file_limit();
+    // Each shard takes four.
+    private_file::raise_limit();
     match job::merge(&arguments.dir, arguments.partial, &mut commands) {
         Ok(merged) => conclude(&merged, arguments, screen).await,
         Err(error) => {
             show_error(&error, screen);
             Exit::from(&error)
         }
-    }
-}
-
-/// Lets this process open as many files as the system allows: each shard takes four.
-fn raise_file_limit() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        // Without it, fewer shards can be merged; the error then names the file.
-        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 
