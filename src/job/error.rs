@@ -439,7 +439,7 @@ impl JobError {
                 | Self::File(_)
                 | Self::Starting { .. }
                 | Self::Owned { .. }
-                | Self::Merge(MergeError::Running { .. })
+                | Self::Merge(MergeError::Running { .. } | MergeError::Report { .. })
                 | Self::Unreadable { .. }
                 | Self::OtherHost { .. }
                 | Self::Interrupted

@@ -19,7 +19,7 @@ use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory, report};
 use crate::engine::Command;
 use crate::ledger::{Durability, Ledger, LedgerReader, fact};
 use crate::model::{BearerPool, LimitShare, RunState, Shard};
-use crate::report::{Reports, Status, Summary, foreign_report, shell_word};
+use crate::report::{ReportError, Reports, Status, Summary, foreign_report, shell_word};
 use crate::roster::ListDigest;
 
 /// A job whose shards were merged.
@@ -72,7 +72,8 @@ pub fn merge(
     shards.sort_by_key(|found| found.shard.number());
     let _lock = RunLock::take(dir)?;
     let before = merged_before(dir)?;
-    if let Some(path) = foreign_report(before.as_deref(), dir)? {
+    let foreign = foreign_report(before.as_deref(), dir);
+    if let Some(path) = foreign.map_err(|error| of_report(dir, error.into()))? {
         return Err(JobError::ForeignReport(path));
     }
     let state = state(&shards, &missing);
@@ -86,7 +87,8 @@ pub fn merge(
         state,
         limits: &limits,
     };
-    let summary = report::write(&mut ledger, reports, || !is_halted(commands))?;
+    let summary = report::write(&mut ledger, reports, || !is_halted(commands));
+    let summary = summary.map_err(|error| of_report(dir, error))?;
     let shards = shards.into_iter().map(|found| {
         let verdict = verdict(&found, &summary)?;
         Ok((found.dir, verdict))
@@ -97,6 +99,17 @@ pub fn merge(
         missing,
         uploads: settings.reports_to.is_some(),
     })
+}
+
+/// An error, with the command that writes the reports of this job again if that is what failed.
+fn of_report(dir: &Path, error: JobError) -> JobError {
+    match error {
+        JobError::Report(error @ ReportError::Io { .. }) => {
+            let dir = dir.to_owned();
+            MergeError::Report { dir, error }.into()
+        }
+        error => error,
+    }
 }
 
 /// The error of a command that would go on with a merged run whose shards are not finished.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::UNDO_DIR;
-use crate::report::shell_word;
+use crate::report::{ReportError, shell_word};
 
 /// At most this many missing shards are named.
 const MAX_NAMED: usize = 20;
@@ -62,6 +62,14 @@ pub enum MergeError {
     /// The run, or a shard, was undone.
     #[error("{} was undone", .0.display())]
     Undone(PathBuf),
+    /// A report of the merged run cannot be written.
+    #[error("{error}")]
+    Report {
+        /// The directory of the job.
+        dir: PathBuf,
+        /// Why.
+        error: ReportError,
+    },
     /// The merged run was changed since.
     #[error("{} was merged, and retried since", .0.display())]
     Retried(PathBuf),
@@ -104,6 +112,10 @@ impl MergeError {
             Self::Undone(dir) => format!(
                 "its reports stay; to merge again all the same, rename {} first",
                 shell_word(&dir.join(UNDO_DIR))
+            ),
+            Self::Report { dir, .. } => format!(
+                "nothing is lost: make room there, then: chime-bulk merge {}",
+                shell_word(dir)
             ),
             Self::Retried(_) => {
                 "its reports are newer than the shards: chime-bulk report writes them again".to_owned()

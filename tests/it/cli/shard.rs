@@ -305,6 +305,15 @@ fn merge_replaces_nothing_but_a_merged_run() {
         "somebody's"
     );
     fs::remove_file(job.join("results.csv")).unwrap();
+    fs::create_dir(job.join("report.html")).unwrap();
+    let output = merge(&testbed, &[]);
+    assert_eq!(output.code, Some(3), "{output:#?}");
+    assert!(
+        output.stderr.contains("then: chime-bulk merge job"),
+        "{}",
+        output.stderr
+    );
+    fs::remove_dir(job.join("report.html")).unwrap();
     // A merge that was killed before its first commit has left this.
     fs::write(job.join("ledger.db"), "").unwrap();
     assert_eq!(merge(&testbed, &[]).code, Some(0));
