@@ -1,6 +1,7 @@
 //! The run directory: its name, its creation, and whether it contains a run.
 
 use std::fs::DirBuilder;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lock::{OWNER, check_readable, owner};
@@ -16,7 +17,7 @@ pub(super) const UNDO_DIR: &str = "undo";
 /// The directory of the removals of a sync, in the run directory.
 pub(super) const REMOVAL: &str = "removal";
 /// What the name of a shard's directory begins with, in the directory of its job.
-pub(super) const SHARD: &str = "shard-";
+const SHARD: &str = "shard-";
 /// The longest path of a run directory, in bytes. SQLite's own limit for the files of the ledger is 512
 /// (`MAX_PATHNAME` in its `os_unix.c`).
 const MAX_PATH: usize = 512 - 1 - "/ledger.db-journal".len();
@@ -61,17 +62,28 @@ pub(super) fn no_run(dir: &Path) -> JobError {
             dir: dir.to_owned(),
             owner,
         },
-        Ok(None) if has_shards(dir) => MergeError::NotMerged(dir.to_owned()).into(),
+        Ok(None) if shards(dir).is_ok_and(|shards| !shards.is_empty()) => {
+            MergeError::NotMerged(dir.to_owned()).into()
+        }
         Ok(None) => JobError::NoRun(dir.to_owned()),
         Err(error) => error,
     }
 }
 
-/// Whether the directory has a shard in it that contains a run.
-fn has_shards(dir: &Path) -> bool {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut shards = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SHARD));
-    shards.any(|entry| holds_run(&entry.path()))
+/// The directories of shards that contain a run, in the directory of their job.
+pub(super) fn shards(job: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut shards = Vec::new();
+    for entry in std::fs::read_dir(job)? {
+        let entry = entry?;
+        let is_named = entry.file_name().to_string_lossy().starts_with(SHARD);
+        // A link would lead to another shard, or out of the job.
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_named && is_directory && holds_run(&entry.path()) {
+            shards.push(entry.path());
+        }
+    }
+    shards.sort();
+    Ok(shards)
 }
 
 /// Checks that the path of the directory is short enough for the ledger.

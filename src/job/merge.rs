@@ -4,7 +4,6 @@
 //! is written unless the shards are of one job. Must not: change a shard.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,6 @@ use tokio::sync::mpsc;
 
 use super::commands::is_halted;
 use super::conclusion::RunVerdict;
-use super::directory::SHARD;
 use super::lock::RunLock;
 use super::merge_error::MergeError;
 use super::{JobError, LEDGER, RunSettings, UNDO_DIR, directory, report};
@@ -142,21 +140,10 @@ pub(super) fn with_next_shard(status: Status, ledger: &LedgerReader) -> Result<S
 
 /// The shards in this directory, each locked.
 fn find(dir: &Path, partial: bool) -> Result<Vec<FoundShard>, JobError> {
-    let io = |source| JobError::Directory {
+    let dirs = directory::shards(dir).map_err(|source| JobError::Directory {
         dir: dir.to_owned(),
         source,
-    };
-    let mut dirs = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let is_named = entry.file_name().to_string_lossy().starts_with(SHARD);
-        // A link would lead to another shard, or out of the job.
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_named && is_directory && directory::holds_run(&entry.path()) {
-            dirs.push(entry.path());
-        }
-    }
-    dirs.sort();
+    })?;
     let mut shards = Vec::new();
     for dir in dirs {
         let lock = match RunLock::take(&dir) {

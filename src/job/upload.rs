@@ -24,17 +24,11 @@ pub async fn upload_reports(
     profile: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<Option<PrefixUrl>, JobError> {
-    let (settings, to) = {
-        let ledger = LedgerReader::open(&dir.join(LEDGER))?;
-        let settings = RunSettings::of(&ledger, dir)?;
-        let to = to.or_else(|| settings.reports_to.clone());
-        (settings, to)
-    };
-    let Some(to) = to else {
+    let settings = RunSettings::of(&LedgerReader::open(&dir.join(LEDGER))?, dir)?;
+    // As it was named: the command that repeats the upload names it so.
+    let Some(named) = to.or_else(|| settings.reports_to.clone()) else {
         return Ok(None);
     };
-    // As it was named: the command that repeats the upload names it so.
-    let named = to;
     let to = match settings.shard {
         Some(shard) => named.within(&shard_name(shard)),
         None => named.clone(),

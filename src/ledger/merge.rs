@@ -90,8 +90,8 @@ impl Ledger {
             .max()
             .unwrap_or(0);
         for id in 0..pages {
-            let mut slots: Vec<Option<(Box<RawValue>, usize)>> = Vec::new();
-            for (at, shard) in shards.iter().enumerate() {
+            let mut slots: Vec<Option<Box<RawValue>>> = Vec::new();
+            for shard in shards {
                 if id >= pages_of(shard) {
                     continue;
                 }
@@ -107,16 +107,14 @@ impl Ledger {
                     if record.get() == "null" {
                         continue;
                     }
-                    if slot.replace((record, at)).is_some() {
+                    if slot.replace(record).is_some() {
                         let row = id * PAGE_ROWS + number;
                         return Err(shard.damaged(format!("row {row} is of another shard too")));
                     }
                 }
             }
-            let records = slots.iter().map(|slot| match slot {
-                Some((record, _)) => record.get(),
-                None => "null",
-            });
+            let records = slots.iter();
+            let records = records.map(|slot| slot.as_deref().map_or("null", RawValue::get));
             let text = format!("[{}]", records.collect::<Vec<_>>().join(","));
             self.write(|connection| {
                 connection

@@ -11,6 +11,17 @@ use crate::support::quota_server::{QuotaReply, QuotaServer, SILENCE, quota, refu
 const APPLIED: &str = "GetServiceQuota";
 const DEFAULT: &str = "GetAWSDefaultServiceQuota";
 
+/// A plan of the list in one channel, with the quotas of the account.
+const PLAN: [&str; 7] = [
+    "plan",
+    "list.csv",
+    "--quotas",
+    "--bearer",
+    BEARER,
+    "--channel-arn",
+    CHANNEL,
+];
+
 /// A work directory with a list of one channel.
 fn work_dir() -> WorkDir {
     WorkDir::with("list.csv", ids("u", 20))
@@ -80,16 +91,7 @@ fn what_applies_to_the_account_comes_first_in_the_region_of_the_bearer() {
         assert!(asked.contains(code) && asked.contains(service), "{asked}");
     }
     let work_dir = work_dir();
-    let arguments = [
-        "plan",
-        "list.csv",
-        "--quotas",
-        "--bearer",
-        BEARER,
-        "--channel-arn",
-        CHANNEL,
-    ];
-    let text = Output::of(&mut command(&work_dir, &server, &arguments)).stdout;
+    let text = Output::of(&mut command(&work_dir, &server, &PLAN)).stdout;
     let text = text.replace('\n', " ");
     let expected = "Quotas of the account: 25 calls a second by a bearer (applied), 20000 members in a \
                     channel (applied).";
@@ -202,16 +204,7 @@ fn no_answer_and_no_credentials_stop_nothing() {
     );
 
     let (work_dir, server) = (work_dir(), QuotaServer::start(|_, body| big(body)));
-    let arguments = [
-        "plan",
-        "list.csv",
-        "--quotas",
-        "--bearer",
-        BEARER,
-        "--channel-arn",
-        CHANNEL,
-    ];
-    let mut command = command(&work_dir, &server, &arguments);
+    let mut command = command(&work_dir, &server, &PLAN);
     let output = Output::of(
         command
             .env_remove("AWS_ACCESS_KEY_ID")
@@ -244,16 +237,7 @@ fn the_capacity_of_a_channel_is_that_of_the_account() {
         )
     });
     let work_dir = work_dir();
-    let arguments = [
-        "plan",
-        "list.csv",
-        "--quotas",
-        "--bearer",
-        BEARER,
-        "--channel-arn",
-        CHANNEL,
-    ];
-    let output = Output::of(&mut command(&work_dir, &server, &arguments));
+    let output = Output::of(&mut command(&work_dir, &server, &PLAN));
     assert_eq!(output.code, Some(1), "{output:#?}");
     assert!(
         output.stdout.contains("1 channel would pass 15 members"),

@@ -2,40 +2,20 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::Command;
 
 use chime_bulk::report::{Plan, Summary};
 
-use crate::support::expected::{self, LIST, List, RUN, Testbed};
+use crate::support::expected::{self, JOB, LIST, List, RUN, Testbed};
 use crate::support::is_large;
 use crate::support::program::{APP, BEARER, FAST, Output, WorkDir, ids};
-
-/// The directory of a job.
-const JOB: &str = "job";
 
 fn testbed(list: List) -> Testbed {
     Testbed::new(list, expected::sandbox_config(&[]))
 }
 
-/// A command that runs a shard of the testbed's list.
-fn shard(testbed: &Testbed, shard: &str, flags: &[&str]) -> Command {
-    let run = [
-        "run",
-        LIST,
-        "--bearer",
-        BEARER,
-        "--run-dir",
-        JOB,
-        "--shard",
-        shard,
-    ];
-    testbed.command(&[&run[..], flags].concat())
-}
-
 /// Runs all shards of the testbed's list.
 fn run_shards(testbed: &Testbed, count: u32) -> Vec<Output> {
-    let outputs =
-        (1..=count).map(|n| Output::of(&mut shard(testbed, &format!("{n}/{count}"), &[])));
+    let outputs = (1..=count).map(|n| Output::of(&mut testbed.shard(&format!("{n}/{count}"), &[])));
     outputs.collect()
 }
 
@@ -142,8 +122,8 @@ fn shards_are_merged_again_after_one_was_resumed() {
     let text = fs::read_to_string(&list).unwrap();
     fs::write(&list, text.clone() + &missing_rows(&text)).unwrap();
     let limit = ["--max-failures", "1"];
-    let first = Output::of(&mut shard(&testbed, "1/2", &limit));
-    let second = Output::of(&mut shard(&testbed, "2/2", &limit));
+    let first = Output::of(&mut testbed.shard("1/2", &limit));
+    let second = Output::of(&mut testbed.shard("2/2", &limit));
     let codes = [first.code, second.code];
     assert!(codes.contains(&Some(4)), "{first:#?} {second:#?}");
 
@@ -196,7 +176,7 @@ fn merge_names_what_is_wrong_with_the_shards() {
         assert!(!job.join("summary.json").exists());
     };
     refused("no shard found in job");
-    Output::of(&mut shard(&testbed, "1/3", &[]));
+    Output::of(&mut testbed.shard("1/3", &[]));
     refused("2 of 3 shards are missing in job: 2, 3");
     for command in ["status", "verify", "undo", "resume"] {
         let output = Output::of(&mut testbed.command(&[command, JOB]));
@@ -209,7 +189,7 @@ fn merge_names_what_is_wrong_with_the_shards() {
             output.stderr
         );
     }
-    Output::of(&mut shard(&testbed, "2/3", &[]));
+    Output::of(&mut testbed.shard("2/3", &[]));
     refused("1 of 3 shards are missing in job: 3");
 
     expected::copy(&job.join("shard-2"), &job.join("shard-2b"));
@@ -217,7 +197,7 @@ fn merge_names_what_is_wrong_with_the_shards() {
     fs::remove_dir_all(job.join("shard-2b")).unwrap();
 
     let other = |flags: &[&str], what: &str| {
-        Output::of(&mut shard(&testbed, flags[0], &flags[1..]));
+        Output::of(&mut testbed.shard(flags[0], &flags[1..]));
         refused(what);
         fs::remove_dir_all(job.join("shard-3")).unwrap();
     };
@@ -240,7 +220,7 @@ fn merge_names_what_is_wrong_with_the_shards() {
     refused("job/shard-x contains a run that is no shard");
     fs::remove_dir_all(job.join("shard-x")).unwrap();
 
-    Output::of(&mut shard(&testbed, "3/3", &[]));
+    Output::of(&mut testbed.shard("3/3", &[]));
     let lock = File::open(job.join("shard-3/owner.lock")).unwrap();
     lock.lock().unwrap();
     let running = merge(&testbed, &[]);
@@ -258,7 +238,7 @@ fn merge_names_what_is_wrong_with_the_shards() {
 fn a_partial_merge_counts_the_rows_of_missing_shards_elsewhere() {
     let testbed = testbed(List::good(200, 10));
     for number in ["1/3", "3/3"] {
-        Output::of(&mut shard(&testbed, number, &[]));
+        Output::of(&mut testbed.shard(number, &[]));
     }
     let job = testbed.work_dir.path(JOB);
     let there = |number| summary(&job.join(format!("shard-{number}"))).own_rows();
@@ -275,7 +255,7 @@ fn a_partial_merge_counts_the_rows_of_missing_shards_elsewhere() {
     assert_eq!(outcomes(&job).len() as u64, there(1) + there(3));
 
     // Shard 1, whose name the merged run has, was there from the beginning; now all are.
-    Output::of(&mut shard(&testbed, "2/3", &[]));
+    Output::of(&mut testbed.shard("2/3", &[]));
     // Somebody reads the merged ledger all the while.
     let reader = rusqlite::Connection::open(job.join("ledger.db")).unwrap();
     reader.execute_batch("BEGIN").unwrap();
@@ -340,16 +320,16 @@ fn merge_replaces_nothing_but_a_merged_run() {
 fn a_shard_is_resumed_by_the_same_command_and_not_by_that_of_another() {
     let testbed = testbed(List::good(60, 5));
     let resume = ["--if-exists", "resume"];
-    let first = Output::of(&mut shard(&testbed, "2/3", &resume));
+    let first = Output::of(&mut testbed.shard("2/3", &resume));
     assert_eq!(first.code, Some(0), "{first:#?}");
-    let again = Output::of(&mut shard(&testbed, "2/3", &resume));
+    let again = Output::of(&mut testbed.shard("2/3", &resume));
     assert_eq!(again.code, Some(0), "{again:#?}");
     assert!(
         again.stderr.contains("finished already"),
         "{}",
         again.stderr
     );
-    let other = Output::of(&mut shard(&testbed, "2/4", &resume));
+    let other = Output::of(&mut testbed.shard("2/4", &resume));
     assert_eq!(other.code, Some(2), "{other:#?}");
     assert!(
         other.stderr.contains("it is another shard"),

@@ -1,15 +1,14 @@
 //! Shards that are killed again and again, each started again under the same number.
 
-use std::process::Command;
 use std::time::Duration;
 
 use chime_bulk::sandbox::SandboxConfig;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::expected::{self, LIST, List, Testbed};
+use crate::support::expected::{self, JOB, List, Testbed};
 use crate::support::number;
-use crate::support::program::{BEARER, Output, Running};
+use crate::support::program::{Output, Running};
 
 /// Kills, by default.
 const KILLS: u32 = 200;
@@ -17,27 +16,6 @@ const KILLS: u32 = 200;
 const MOST_KILLS: u32 = 12;
 /// Lines of progress before a kill, at most.
 const MOST_LINES: u32 = 12;
-/// The directory of the job.
-const JOB: &str = "job";
-
-fn shard(testbed: &Testbed, shard: &str, skip_existing: &str) -> Command {
-    testbed.command(&[
-        "run",
-        LIST,
-        "--bearer",
-        BEARER,
-        "--run-dir",
-        JOB,
-        "--shard",
-        shard,
-        "--if-exists",
-        "resume",
-        "--skip-existing",
-        skip_existing,
-        "--progress",
-        "json",
-    ])
-}
 
 /// Runs a job whose shards are killed, merges them, and checks. Returns the kills.
 fn check(seed: u64) -> u32 {
@@ -53,7 +31,9 @@ fn check(seed: u64) -> u32 {
     let count = rng.random_range(2..=5);
     let kills = rng.random_range(1..=MOST_KILLS);
     let skip_existing = ["never", "always"][rng.random_range(0..2)];
-    let shard = |number: &str| shard(&testbed, number, skip_existing);
+    let flags = ["--if-exists", "resume", "--progress", "json"];
+    let flags = [&flags[..], &["--skip-existing", skip_existing]].concat();
+    let shard = |number: &str| testbed.shard(number, &flags);
     for _ in 0..kills {
         let number = rng.random_range(1..=count);
         let mut running = Running::start(&mut shard(&format!("{number}/{count}")));

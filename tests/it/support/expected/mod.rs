@@ -10,4 +10,4 @@ pub(crate) use checks::{
     check_results, check_unfinished,
 };
 pub(crate) use list::{Line, List};
-pub(crate) use testbed::{LIST, RUN, Testbed, copy, names, sandbox_config};
+pub(crate) use testbed::{JOB, LIST, RUN, Testbed, copy, names, sandbox_config};

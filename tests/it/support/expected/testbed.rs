@@ -14,6 +14,8 @@ use crate::support::server::Server;
 
 /// The run directory.
 pub(crate) const RUN: &str = "run";
+/// The directory of a job of shards.
+pub(crate) const JOB: &str = "job";
 /// The list's name.
 pub(crate) const LIST: &str = "list.csv";
 
@@ -87,6 +89,12 @@ impl Testbed {
     /// A new run of a list of this name, or of `-`.
     pub(crate) fn run(&self, list: &str) -> Command {
         self.command(&["run", list, "--run-dir", RUN, "--bearer", BEARER])
+    }
+
+    /// A shard of the list, `I/N`, as a run in the directory of a job, with these flags.
+    pub(crate) fn shard(&self, shard: &str, flags: &[&str]) -> Command {
+        let run = ["run", LIST, "--bearer", BEARER, "--run-dir", JOB];
+        self.command(&[&run[..], &["--shard", shard], flags].concat())
     }
 
     pub(crate) fn resume(&self) -> Command {
